@@ -1,0 +1,19 @@
+"""The facts of the VGG16 architecture that everyone shares; no framework is imported here."""
+
+from __future__ import annotations
+
+import numpy as np
+
+BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+"""(convolutions, channels) of each block."""
+
+CHANNEL_MEANS = (103.939, 116.779, 123.68)
+"""Blue, green, red: what `keras.applications.vgg16.preprocess_input` subtracts."""
+
+
+def preprocess(pictures: np.ndarray) -> np.ndarray:
+    """Turn uint8 RGB (n, side, side, 3) into VGG16's input: float32 BGR less the channel means.
+
+    Equal to `keras.applications.vgg16.preprocess_input`, without importing Keras.
+    """
+    return pictures[..., ::-1].astype(np.float32) - np.asarray(CHANNEL_MEANS, np.float32)

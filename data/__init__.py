@@ -1,0 +1,1 @@
+"""Pictures and facts at rest: decoding, folder walking, the store, settings and data sets."""

@@ -1,0 +1,1 @@
+"""How a captioner is made and judged: distillation, decoder training, evaluation."""
