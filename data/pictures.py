@@ -16,6 +16,25 @@ import numpy as np
 import pillow_heif
 from PIL import ExifTags, Image, ImageOps
 
+from data.errors import RetroflexError
+from data.limits import DEFAULT_LIMITS, Limits
+
+__all__ = [
+    "DEFAULT_LIMITS",
+    "FORMATS",
+    "Limits",
+    "NotAPicture",
+    "Picture",
+    "PictureDamaged",
+    "PictureError",
+    "PictureTooLarge",
+    "PictureUnreadable",
+    "SUFFIXES",
+    "decode",
+    "read_bytes",
+    "square",
+]
+
 pillow_heif.register_heif_opener()
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -25,7 +44,7 @@ SUFFIXES = frozenset(
 )
 
 
-class PictureError(Exception):
+class PictureError(RetroflexError):
     """A picture could not be decoded; the message says why in one line."""
 
 
@@ -46,14 +65,6 @@ class PictureDamaged(PictureError):
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Caps that hold before any pixel is decoded: file size in bytes and width x height in pixels."""
-
-    max_bytes: int = 200 * 2**20
-    max_pixels: int = 80_000_000
-
-
-@dataclass(frozen=True)
 class Picture:
     """An upright RGB picture with the facts of its file; `width` and `height` are those of the upright original."""
 
@@ -62,9 +73,6 @@ class Picture:
     height: int
     format: str
     taken_at: datetime | None
-
-
-DEFAULT_LIMITS = Limits()
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:

@@ -1,0 +1,29 @@
+"""Paths as bytes for the store and as clean text for people.
+
+A file name on Linux is any run of bytes without NUL and slash: it may hold newlines and need not be UTF-8.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+
+def to_bytes(path: Path) -> bytes:
+    """Return the very bytes of `path` as the file system has them."""
+    return os.fsencode(path)
+
+
+def from_bytes(path: bytes) -> Path:
+    """Return the Path of `path`; the inverse of `to_bytes`."""
+    return Path(os.fsdecode(path))
+
+
+def display(path: Path) -> str:
+    r"""Return `path` as one line of valid UTF-8: control characters as \n or \x1b, stray bytes as \xff."""
+    text = os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    return "".join(character if character.isprintable() else _escape(character) for character in text)
+
+
+def _escape(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")

@@ -1,0 +1,116 @@
+"""The rows that go into and come out of the store, as plain values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class KnownFile:
+    """What the store remembers of a file; `digest` is "" for a file that was skipped."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class FileRow:
+    """A file on disk (`path` as bytes, `size` in bytes) and the content hash of the picture in it."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file."""
+
+    digest: str
+    width: int
+    height: int
+    format: str
+    bytes: int
+    taken_at: datetime | None
+
+
+@dataclass(frozen=True)
+class CaptionRow:
+    """One generated caption and its log-probability."""
+
+    text: str
+    logprob: float
+
+
+@dataclass(frozen=True, eq=False)
+class DescriptionRow:
+    """What a model says of a picture: captions, best first, and a float32 vector of shape (d,)."""
+
+    digest: str
+    model_version: str
+    captions: list[CaptionRow]
+    vector: np.ndarray
+
+
+@dataclass(frozen=True)
+class SkipRow:
+    """A file that could not be taken, with the reason."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    reason: str
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Everything that one transaction writes; `gone` are the paths to forget."""
+
+    files: list[FileRow] = field(default_factory=list)
+    pictures: list[PictureRow] = field(default_factory=list)
+    descriptions: list[DescriptionRow] = field(default_factory=list)
+    skipped: list[SkipRow] = field(default_factory=list)
+    gone: list[bytes] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class StoredCaption:
+    """A caption as stored; `source` is "model" or "user", and a user's has no log-probability or version."""
+
+    text: str
+    logprob: float | None
+    source: str
+    model_version: str | None
+
+
+@dataclass(frozen=True)
+class StoredPicture:
+    """A picture with the paths of its files and its captions, the user's first, then the model's best first."""
+
+    id: int
+    digest: str
+    paths: list[bytes]
+    width: int
+    height: int
+    format: str
+    bytes: int
+    taken_at: datetime | None
+    captions: list[StoredCaption]
+
+
+@dataclass(frozen=True)
+class Status:
+    """Counts over the store; `model_versions` gives the number of pictures that each version described."""
+
+    pictures: int
+    files: int
+    captions: int
+    user_captions: int
+    skipped: int
+    model_versions: dict[str, int]
+    generation: int
