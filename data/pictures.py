@@ -19,22 +19,6 @@ from PIL import ExifTags, Image, ImageOps
 from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, Limits
 
-__all__ = [
-    "DEFAULT_LIMITS",
-    "FORMATS",
-    "Limits",
-    "NotAPicture",
-    "Picture",
-    "PictureDamaged",
-    "PictureError",
-    "PictureTooLarge",
-    "PictureUnreadable",
-    "SUFFIXES",
-    "decode",
-    "read_bytes",
-    "square",
-]
-
 pillow_heif.register_heif_opener()
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 

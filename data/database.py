@@ -1,0 +1,137 @@
+"""The connection to the database: SQLite prepared for several processes, and its errors in plain words."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+
+from data.errors import RetroflexError
+from data.paths import display
+
+BUSY_SECONDS = 5.0
+_WRITES = "retroflex_writes"
+
+
+class StoreError(RetroflexError):
+    """The store could not do what was asked; nothing of the transaction was kept."""
+
+
+class StoreTooNew(StoreError):
+    """The store was written by a newer version of the program."""
+
+
+class StoreLocked(StoreError):
+    """Another process held the store for longer than the wait."""
+
+
+class StoreFull(StoreError):
+    """The disk under the store is full."""
+
+
+class StoreDamaged(StoreError):
+    """The database file is no database, or its content contradicts itself."""
+
+
+_BY_SQLITE_CODE: dict[int, tuple[type[StoreError], str]] = {
+    sqlite3.SQLITE_BUSY: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
+    sqlite3.SQLITE_LOCKED: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
+    sqlite3.SQLITE_FULL: (StoreFull, "cannot grow because the disk is full; free some space and run it again"),
+    sqlite3.SQLITE_NOTADB: (StoreDamaged, "is no library file or is damaged; move it away and index again"),
+    sqlite3.SQLITE_CORRUPT: (StoreDamaged, "is damaged; restore it from a backup, or move it away and index again"),
+    sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened; check that the folder exists and may be written"),
+    sqlite3.SQLITE_READONLY: (StoreError, "may not be written; check its permissions"),
+}
+
+
+class Database:
+    """An engine whose transactions raise StoreError with one line that names the store."""
+
+    def __init__(self, url: str) -> None:
+        """Prepare the engine for `url`; nothing is opened yet but the folder of an SQLite file is made."""
+        self._engine, self.name = _create(url)
+        self._writer = self._engine.execution_options(**{_WRITES: True})
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Yield a connection that sees one state of the store throughout."""
+        with self._plain_errors(), self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Yield the only writing connection; what it did is kept whole on leaving, or not at all on an error."""
+        with self._plain_errors(), self._writer.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+    @contextmanager
+    def _plain_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except SQLAlchemyError as error:
+            raise _store_error(self.name, error) from error
+
+
+def _create(url: str) -> tuple[Engine, str]:
+    try:
+        parsed = make_url(url)
+        name = _name(parsed)
+        if parsed.get_backend_name() != "sqlite":
+            return create_engine(parsed), name
+    except (ArgumentError, ValueError) as error:
+        raise StoreError(f"the database address is malformed: {_one_line(error)}") from error
+    except (SQLAlchemyError, ImportError) as error:
+        raise StoreError(f"no driver for {name}: {_one_line(error)}; install the driver's package") from error
+    _make_folder(Path(parsed.database or ""))
+    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine, name
+
+
+def _name(url: URL) -> str:
+    if url.get_backend_name() == "sqlite":
+        return f"the library {display(Path(url.database or ''))}"
+    return f"the library at {url.render_as_string(hide_password=True)}"
+
+
+def _make_folder(file: Path) -> None:
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StoreError(f"cannot make the folder {display(file.parent)}: {error.strerror or error}") from error
+
+
+def _prepare_sqlite(connection: Any, _record: object) -> None:
+    connection.isolation_level = None  # sqlite3 would begin transactions by itself, and only at the first write
+    connection.execute("PRAGMA journal_mode = WAL")
+    connection.execute("PRAGMA synchronous = NORMAL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """A writer takes the lock at once: one that began by reading could not wait for another to finish."""
+    writes = connection.get_execution_options().get(_WRITES, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def _store_error(name: str, error: SQLAlchemyError) -> StoreError:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(cause, "sqlite_errorcode", None)
+    if code is not None and (code & 0xFF) in _BY_SQLITE_CODE:
+        kind, words = _BY_SQLITE_CODE[code & 0xFF]
+        return kind(f"{name} {words}")
+    return StoreError(f"{name} failed: {_one_line(cause)}")
+
+
+def _one_line(error: BaseException | None) -> str:
+    return " ".join(str(error).split())

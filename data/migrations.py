@@ -1,0 +1,107 @@
+"""Numbered migrations: each brings the schema from the version before it to its own.
+
+A released migration is never edited; a change of `data.tables` comes with a new one at the end of the list.
+That is why the first one spells its tables out instead of taking them from `data.tables`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import sqlalchemy as sa
+
+VERSION_KEY = "schema_version"
+GENERATION_KEY = "generation"
+
+
+def _first_tables(connection: sa.Connection) -> None:
+    schema = sa.MetaData()
+    sa.Table(
+        "meta",
+        schema,
+        sa.Column("key", sa.String(64), primary_key=True),
+        sa.Column("value", sa.Text, nullable=False),
+    )
+    sa.Table(
+        "pictures",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("digest", sa.String(64), nullable=False, unique=True),
+        sa.Column("width", sa.Integer, nullable=False),
+        sa.Column("height", sa.Integer, nullable=False),
+        sa.Column("format", sa.String(16), nullable=False),
+        sa.Column("bytes", sa.BigInteger, nullable=False),
+        sa.Column("taken_at", sa.DateTime),
+        sa.Column("added_at", sa.DateTime, nullable=False),
+        sqlite_autoincrement=True,
+    )
+    _first_file_tables(schema)
+    _first_description_tables(schema)
+    schema.create_all(connection, checkfirst=False)
+    connection.execute(sa.insert(schema.tables["meta"]).values(key=GENERATION_KEY, value="0"))
+
+
+def _first_file_tables(schema: sa.MetaData) -> None:
+    sa.Table(
+        "files",
+        schema,
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id"), nullable=False),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+        sa.Index("files_by_picture", "picture_id"),
+    )
+    sa.Table(
+        "skipped",
+        schema,
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column("size", sa.BigInteger, nullable=False),
+        sa.Column("mtime_ns", sa.BigInteger, nullable=False),
+        sa.Column("reason", sa.Text, nullable=False),
+    )
+
+
+def _first_description_tables(schema: sa.MetaData) -> None:
+    sa.Table(
+        "captions",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("source", sa.String(8), nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("logprob", sa.Float),
+        sa.Column("model_version", sa.String(128)),
+        sa.CheckConstraint("source IN ('model', 'user')", name="captions_source"),
+        sa.UniqueConstraint("picture_id", "source", "rank", name="captions_in_order"),
+    )
+    sa.Table(
+        "features",
+        schema,
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True),
+        sa.Column("model_version", sa.String(128), nullable=False),
+        sa.Column("vector", sa.LargeBinary, nullable=False),
+    )
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables]
+"""The migration at place n brings a store of version n to version n + 1."""
+
+_META = sa.table("meta", sa.column("key"), sa.column("value"))
+
+
+def schema_version(connection: sa.Connection) -> int:
+    """Return the schema version of the store behind `connection`, 0 for one without tables."""
+    if not sa.inspect(connection).has_table("meta"):
+        return 0
+    value = connection.scalar(sa.select(_META.c.value).where(_META.c.key == VERSION_KEY))
+    return int(value) if value is not None else 0
+
+
+def migrate(connection: sa.Connection) -> None:
+    """Run the migrations that the store lacks, inside the caller's transaction."""
+    version = schema_version(connection)
+    for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
+        migration(connection)
+        connection.execute(sa.delete(_META).where(_META.c.key == VERSION_KEY))
+        connection.execute(sa.insert(_META).values(key=VERSION_KEY, value=str(number)))

@@ -1,0 +1,165 @@
+"""What the store reads; each function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Sequence
+from itertools import groupby
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+from sqlalchemy import Connection, Select, Table, distinct, false, func, or_, select
+
+from data.chunks import chunks
+from data.database import StoreDamaged
+from data.migrations import GENERATION_KEY
+from data.records import KnownFile, Status, StoredCaption, StoredPicture
+from data.tables import captions, features, files, meta, pictures, skipped
+from data.writes import at_or_below
+
+_ROWS_AT_ONCE = 5000
+_HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
+
+
+def generation(connection: Connection) -> int:
+    """Return the number of the store's present state."""
+    return int(connection.scalar(select(meta.c.value).where(meta.c.key == GENERATION_KEY)) or 0)
+
+
+def known_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, KnownFile]:
+    """Return the files, those skipped included, at or below `roots`, or all."""
+    taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
+    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns)
+    known = {
+        path: KnownFile(size, mtime_ns, digest)
+        for path, size, mtime_ns, digest in connection.execute(_below(taken, files, roots))
+    }
+    for path, size, mtime_ns in connection.execute(_below(left_out, skipped, roots)):
+        known[path] = KnownFile(size, mtime_ns, "")
+    return known
+
+
+def _below(query: Select[Any], table: Table, roots: Sequence[bytes] | None) -> Select[Any]:
+    if roots is None:
+        return query
+    return query.where(or_(false(), *(at_or_below(table, root) for root in roots)))
+
+
+def described(connection: Connection, digests: Collection[str], model_version: str) -> set[str]:
+    """Return those of the digests that `model_version` has described."""
+    done: set[str] = set()
+    query = select(pictures.c.digest).join(features).where(features.c.model_version == model_version)
+    for piece in chunks(digests):
+        done.update(connection.scalars(query.where(pictures.c.digest.in_(piece))))
+    return done
+
+
+def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, StoredPicture]:
+    """Return the pictures by id, in the order asked for; unknown ids are left out."""
+    found: dict[int, StoredPicture] = {}
+    for piece in chunks(list(dict.fromkeys(ids))):
+        paths = _paths(connection, piece)
+        texts = _captions(connection, piece)
+        rows = {row.id: row for row in connection.execute(select(pictures).where(pictures.c.id.in_(piece)))}
+        for number in piece:
+            if number in rows:
+                found[number] = _picture(rows[number], paths[number], texts[number])
+    return found
+
+
+def _picture(row: Any, paths: list[bytes], texts: list[StoredCaption]) -> StoredPicture:
+    return StoredPicture(
+        row.id, row.digest, paths, row.width, row.height, row.format, row.bytes, row.taken_at, captions=texts
+    )
+
+
+def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[bytes]]:
+    paths: defaultdict[int, list[bytes]] = defaultdict(list)
+    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(ids)).order_by(files.c.path)
+    for picture_id, path in connection.execute(query):
+        paths[picture_id].append(path)
+    return paths
+
+
+def _captions(connection: Connection, ids: list[int]) -> defaultdict[int, list[StoredCaption]]:
+    texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
+    query = _in_order(
+        select(captions.c.picture_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
+    )
+    for picture_id, *values in connection.execute(query.where(captions.c.picture_id.in_(ids))):
+        texts[picture_id].append(StoredCaption(*values))
+    return texts
+
+
+def _in_order(query: Select[Any]) -> Select[Any]:
+    """The user's caption first ("user" sorts after "model"), then the model's, best first."""
+    return query.order_by(captions.c.picture_id, captions.c.source.desc(), captions.c.rank)
+
+
+def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]]]:
+    """Yield (picture id, captions) by rising id, for the pictures that have a file; streams."""
+    query = _in_order(select(captions.c.picture_id, captions.c.text).join(pictures).where(_HAS_FILE))
+    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    for picture_id, group in groupby(rows, key=itemgetter(0)):
+        yield picture_id, [text for _, text in group]
+
+
+def vectors(connection: Connection) -> tuple[np.ndarray, np.ndarray]:
+    """Return ids (n,) int64 rising and vectors (n, d) float16 of the most common model version."""
+    per_version = (
+        select(features.c.model_version, func.count(), func.max(func.length(features.c.vector)))
+        .join(pictures)
+        .where(_HAS_FILE)
+        .group_by(features.c.model_version)
+        .order_by(func.count().desc(), features.c.model_version)
+    )
+    most_common = connection.execute(per_version).first()
+    if most_common is None:
+        return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
+    version, count, width = most_common
+    return _read_vectors(connection, version, np.zeros(count, np.int64), np.zeros((count, width // 2), np.float16))
+
+
+def _read_vectors(
+    connection: Connection, version: str, ids: np.ndarray, matrix: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    query = select(features.c.picture_id, features.c.vector).join(pictures).where(_HAS_FILE)
+    query = query.where(features.c.model_version == version).order_by(features.c.picture_id)
+    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    start = 0
+    for piece in rows.partitions():
+        stop = start + len(piece)
+        try:
+            matrix[start:stop] = np.stack([np.frombuffer(blob, "<f2") for _, blob in piece])
+        except ValueError as error:
+            raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
+        ids[start:stop] = [picture_id for picture_id, _ in piece]
+        start = stop
+    return ids, matrix
+
+
+def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:
+    """Return (path, reason) of every skipped file by path."""
+    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
+    return [(path, reason) for path, reason in rows]
+
+
+def status(connection: Connection) -> Status:
+    """Return counts; pictures, captions and model versions are counted over pictures that have a file."""
+    kept = select(func.count(captions.c.id)).join(pictures).where(_HAS_FILE)
+    versions = select(features.c.model_version, func.count()).join(pictures).where(_HAS_FILE)
+    by_version = connection.execute(versions.group_by(features.c.model_version).order_by(features.c.model_version))
+    return Status(
+        pictures=_count(connection, select(func.count(distinct(files.c.picture_id)))),
+        files=_count(connection, select(func.count(files.c.path))),
+        captions=_count(connection, kept),
+        user_captions=_count(connection, kept.where(captions.c.source == "user")),
+        skipped=_count(connection, select(func.count(skipped.c.path))),
+        model_versions=dict(by_version.tuples()),
+        generation=generation(connection),
+    )
+
+
+def _count(connection: Connection, query: Select[Any]) -> int:
+    return int(connection.scalar(query) or 0)

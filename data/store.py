@@ -1,0 +1,174 @@
+"""The store: pictures by content hash, their files, captions and features, over any SQLAlchemy database."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from data import reads, writes
+from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
+from data.migrations import MIGRATIONS, migrate, schema_version
+from data.paths import to_bytes
+from data.records import (
+    Batch,
+    CaptionRow,
+    DescriptionRow,
+    FileRow,
+    KnownFile,
+    PictureRow,
+    SkipRow,
+    Status,
+    StoredCaption,
+    StoredPicture,
+)
+
+__all__ = [
+    "Batch",
+    "CaptionRow",
+    "DescriptionRow",
+    "FileRow",
+    "KnownFile",
+    "PictureRow",
+    "SkipRow",
+    "Status",
+    "Store",
+    "StoreDamaged",
+    "StoreError",
+    "StoreFull",
+    "StoreLocked",
+    "StoreTooNew",
+    "StoredCaption",
+    "StoredPicture",
+]
+
+
+class Store:
+    """One open store; safe to use from several threads and beside other processes.
+
+    Every call is one transaction. Every call may raise a StoreError (locked, full, damaged), one line, after
+    which nothing of that transaction was kept.
+    """
+
+    def __init__(self, database: Database) -> None:
+        """Use `Store.open`, which also checks the version and migrates."""
+        self._database = database
+
+    @classmethod
+    def open(cls, url: str) -> Store:
+        """Open the store at an SQLAlchemy URL, making or migrating its tables where needed.
+
+        Raises StoreTooNew when a newer program wrote it, or another StoreError.
+        """
+        database = Database(url)
+        try:
+            _bring_up_to_date(database)
+        except StoreError:
+            database.close()
+            raise
+        return cls(database)
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._database.close()
+
+    def generation(self) -> int:
+        """Return a number that rises with every writing transaction."""
+        with self._database.reading() as connection:
+            return reads.generation(connection)
+
+    def known_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, KnownFile]:
+        """Return the files at or below `roots` (all by default); a skipped file has the digest ""."""
+        below = None if roots is None else [to_bytes(root) for root in roots]
+        with self._database.reading() as connection:
+            return reads.known_files(connection, below)
+
+    def describe_needed(self, digests: Collection[str], model_version: str) -> set[str]:
+        """Return the digests that `model_version` has not described yet, unknown ones included."""
+        with self._database.reading() as connection:
+            return set(digests) - reads.described(connection, digests, model_version)
+
+    def write_batch(self, batch: Batch) -> None:
+        """Write the batch in one transaction.
+
+        A path that had another picture is moved to the new one. A description takes the place of the picture's
+        model captions and vector; a user's caption stays. Raises StoreError when a file or description speaks of
+        a digest that is neither stored nor among the batch's pictures.
+        """
+        with self._database.writing() as connection:
+            writes.write_batch(connection, batch)
+            writes.bump_generation(connection)
+
+    def prune(self) -> int:
+        """Drop the pictures that have neither a file nor a user's caption; return how many."""
+        with self._database.writing() as connection:
+            dropped = writes.prune(connection)
+            writes.bump_generation(connection)
+            return dropped
+
+    def remove(self, paths: Sequence[bytes]) -> int:
+        """Forget the files at or below `paths` and prune; return how many files were forgotten.
+
+        Nothing on disk is touched.
+        """
+        with self._database.writing() as connection:
+            forgotten = writes.forget_below(connection, paths)
+            writes.prune(connection)
+            writes.bump_generation(connection)
+            return forgotten
+
+    def set_user_caption(self, picture_id: int, text: str) -> None:
+        """Give the picture a caption by its owner, in the place of an earlier one.
+
+        Raises StoreError for an unknown picture or an empty text.
+        """
+        caption = " ".join(text.split())
+        if not caption:
+            raise StoreError("a caption needs at least one word")
+        with self._database.writing() as connection:
+            writes.set_user_caption(connection, picture_id, caption)
+            writes.bump_generation(connection)
+
+    def pictures(self, ids: Sequence[int]) -> dict[int, StoredPicture]:
+        """Return the pictures by id in the order asked for; unknown ids are left out."""
+        with self._database.reading() as connection:
+            return reads.stored_pictures(connection, ids)
+
+    def captions_by_picture(self) -> Iterator[tuple[int, list[str]]]:
+        """Yield (picture id, captions) by rising id, for pictures that have a file.
+
+        Rows stream from one read transaction, which ends with the iteration.
+        """
+        with self._database.reading() as connection:
+            yield from reads.captions_by_picture(connection)
+
+    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return ids (n,) int64 rising and vectors (n, d) float16, for pictures that have a file.
+
+        Only vectors of the most common model version are given: those of two models cannot be compared.
+        """
+        with self._database.reading() as connection:
+            return reads.vectors(connection)
+
+    def status(self) -> Status:
+        """Return counts over what can be found by a search, and the generation."""
+        with self._database.reading() as connection:
+            return reads.status(connection)
+
+    def skipped_files(self) -> list[tuple[bytes, str]]:
+        """Return (path, reason) of every file that could not be taken, by path."""
+        with self._database.reading() as connection:
+            return reads.skipped_files(connection)
+
+
+def _bring_up_to_date(database: Database) -> None:
+    with database.reading() as connection:
+        version = schema_version(connection)
+    if version > len(MIGRATIONS):
+        raise StoreTooNew(
+            f"{database.name} is of version {version}, this program knows up to {len(MIGRATIONS)}; update retroflex"
+        )
+    if version < len(MIGRATIONS):
+        with database.writing() as connection:
+            migrate(connection)

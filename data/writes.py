@@ -1,0 +1,147 @@
+"""What the store writes; each function works inside the caller's transaction."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable, Sequence
+from datetime import UTC, datetime
+
+import numpy as np
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
+
+from data.chunks import chunks
+from data.database import StoreError
+from data.migrations import GENERATION_KEY
+from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
+from data.tables import captions, features, files, meta, pictures, skipped
+
+
+def bump_generation(connection: Connection) -> None:
+    """Raise the generation, once in a writing transaction.
+
+    It follows the clock (microseconds), so that a store that was made anew, or put back from a backup, never
+    comes to a number that an older index of it carries.
+    """
+    row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
+    raised = max(int(connection.scalar(row) or 0) + 1, time.time_ns() // 1000)
+    connection.execute(update(meta).where(meta.c.key == GENERATION_KEY).values(value=str(raised)))
+
+
+def write_batch(connection: Connection, batch: Batch) -> None:
+    """Write the batch. Raises StoreError when it speaks of a digest that is neither stored nor in it."""
+    _forget(connection, batch.gone)
+    _add_pictures(connection, batch.pictures)
+    spoken_of = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
+    ids = _picture_ids(connection, spoken_of)
+    _put_skipped(connection, batch.skipped)
+    _put_files(connection, batch.files, ids)
+    _put_descriptions(connection, batch.descriptions, ids)
+
+
+def forget_below(connection: Connection, paths: Sequence[bytes]) -> int:
+    """Forget the files at or below `paths`; return how many there were, those skipped included."""
+    gone = 0
+    for path in paths:
+        for table in (files, skipped):
+            gone += connection.execute(delete(table).where(at_or_below(table, path))).rowcount
+    return gone
+
+
+def at_or_below(table: Table, path: bytes) -> ColumnElement[bool]:
+    """A condition on `table.path`; what lies below a folder sorts between "folder/" and "folder0"."""
+    folder = path.rstrip(b"/")
+    column = table.c.path
+    return or_(column == path, (column >= folder + b"/") & (column < folder + b"0"))
+
+
+def prune(connection: Connection) -> int:
+    """Drop the pictures that have neither a file nor a user's caption; return how many."""
+    has_file = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
+    has_user_caption = (
+        select(captions.c.id).where(captions.c.picture_id == pictures.c.id, captions.c.source == "user").exists()
+    )
+    return connection.execute(delete(pictures).where(~has_file, ~has_user_caption)).rowcount
+
+
+def set_user_caption(connection: Connection, picture_id: int, text: str) -> None:
+    """Put `text` in the place of the user's caption of the picture. Raises StoreError for an unknown id."""
+    if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
+        raise StoreError(f"no picture has the id {picture_id}")
+    old = (captions.c.picture_id == picture_id) & (captions.c.source == "user")
+    connection.execute(delete(captions).where(old))
+    connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
+
+
+def _forget(connection: Connection, paths: Collection[bytes]) -> None:
+    for piece in chunks(paths):
+        for table in (files, skipped):
+            connection.execute(delete(table).where(table.c.path.in_(piece)))
+
+
+def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> None:
+    stored = _stored_ids(connection, {row.digest for row in rows})
+    now = datetime.now(UTC).replace(tzinfo=None)
+    new = {row.digest: {**vars(row), "added_at": now} for row in rows if row.digest not in stored}
+    if new:
+        connection.execute(insert(pictures), list(new.values()))
+
+
+def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, int]:
+    ids = _stored_ids(connection, digests)
+    unknown = sorted(set(digests) - set(ids))
+    if unknown:
+        raise StoreError(f"a batch speaks of picture {unknown[0]} that is neither stored nor in the batch")
+    return ids
+
+
+def _stored_ids(connection: Connection, digests: Collection[str]) -> dict[str, int]:
+    ids: dict[str, int] = {}
+    for piece in chunks(digests):
+        rows = connection.execute(select(pictures.c.digest, pictures.c.id).where(pictures.c.digest.in_(piece)))
+        ids.update((digest, picture_id) for digest, picture_id in rows)
+    return ids
+
+
+def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, int]) -> None:
+    places = {
+        row.path: {
+            "path": row.path,
+            "picture_id": ids[row.digest],
+            "size": row.size,
+            "mtime_ns": row.mtime_ns,
+        }
+        for row in rows
+    }
+    _forget(connection, places)
+    if places:
+        connection.execute(insert(files), list(places.values()))
+
+
+def _put_skipped(connection: Connection, rows: Sequence[SkipRow]) -> None:
+    places = {row.path: vars(row) for row in rows}
+    _forget(connection, places)
+    if places:
+        connection.execute(insert(skipped), list(places.values()))
+
+
+def _put_descriptions(connection: Connection, rows: Iterable[DescriptionRow], ids: dict[str, int]) -> None:
+    latest = {ids[row.digest]: row for row in rows}
+    for piece in chunks(latest):
+        stale = captions.c.picture_id.in_(piece) & (captions.c.source == "model")
+        connection.execute(delete(captions).where(stale))
+        connection.execute(delete(features).where(features.c.picture_id.in_(piece)))
+    new_captions = [values for picture_id, row in latest.items() for values in _caption_values(picture_id, row)]
+    if latest:
+        connection.execute(insert(features), [_feature_values(picture_id, row) for picture_id, row in latest.items()])
+    if new_captions:
+        connection.execute(insert(captions), new_captions)
+
+
+def _caption_values(picture_id: int, row: DescriptionRow) -> list[dict[str, object]]:
+    shared = {"picture_id": picture_id, "source": "model", "model_version": row.model_version}
+    return [{**shared, "rank": rank, **vars(caption)} for rank, caption in enumerate(row.captions)]
+
+
+def _feature_values(picture_id: int, row: DescriptionRow) -> dict[str, object]:
+    vector = np.ascontiguousarray(row.vector, dtype="<f2").tobytes()
+    return {"picture_id": picture_id, "model_version": row.model_version, "vector": vector}
