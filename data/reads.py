@@ -156,7 +156,7 @@ def status(connection: Connection) -> Status:
         captions=_count(connection, kept),
         user_captions=_count(connection, kept.where(captions.c.source == "user")),
         skipped=_count(connection, select(func.count(skipped.c.path))),
-        model_versions=dict(by_version.tuples()),
+        model_versions={str(version): int(count) for version, count in by_version},
         generation=generation(connection),
     )
 
