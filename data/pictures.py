@@ -14,18 +14,33 @@ from pathlib import Path
 
 import numpy as np
 import pillow_heif
-from PIL import ExifTags, Image, ImageOps
+from PIL import ExifTags, Image
 
 from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, Limits
 
 pillow_heif.register_heif_opener()
+# Pillow warns of harmless oddities (broken EXIF and the like), which would tear up a progress bar.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-FORMATS = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF"}
+# The formats Pillow may try; it opens the MPO files of some cameras as JPEG.
+FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+_SIDEWAYS = {5, 6, 7, 8}
 
 
 class PictureError(RetroflexError):
@@ -66,9 +81,12 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     """
     try:
         _check_bytes(path.stat().st_size, limits)
-        return path.read_bytes()
+        with path.open("rb") as file:
+            content = file.read(limits.max_bytes + 1)
     except OSError as error:
         raise PictureUnreadable(f"cannot be read: {error.strerror or error}") from error
+    _check_bytes(len(content), limits)  # it may have changed since it was measured
+    return content
 
 
 def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None = None) -> Picture:
@@ -82,12 +100,11 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
     width, height = image.size
     if width * height > limits.max_pixels:
         raise PictureTooLarge(f"has {width}x{height} pixels, the cap is {limits.max_pixels:,}")
-    picture_format = image.format or "unknown"
-    exif_date = _taken_at(image)
-    upright = _load_upright(image, min_side)
-    if (upright.width > upright.height) != (width > height) and upright.width != upright.height:
+    _load(image, min_side)
+    orientation = _orientation(image)
+    if orientation in _SIDEWAYS:
         width, height = height, width
-    return Picture(upright, width, height, picture_format, exif_date)
+    return Picture(_upright(image, orientation), width, height, str(image.format), _taken_at(image))
 
 
 def square(image: Image.Image, side: int) -> np.ndarray:
@@ -104,22 +121,21 @@ def _check_bytes(size: int, limits: Limits) -> None:
 
 def _open(content: bytes) -> Image.Image:
     try:
-        image = Image.open(io.BytesIO(content))
+        return Image.open(io.BytesIO(content), formats=FORMATS)
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise PictureTooLarge("has too many pixels (a decompression bomb?)") from error
     except Exception as error:
         raise NotAPicture("is not a picture in a supported format") from error
-    if image.format not in FORMATS:
-        raise NotAPicture(f"is {image.format}, which is not a supported picture format")
-    return image
 
 
-def _load_upright(image: Image.Image, min_side: int | None) -> Image.Image:
+def _load(image: Image.Image, min_side: int | None) -> None:
+    """Decode the pixels; EXIF is looked at only afterwards, since some formats hold it behind them."""
     try:
         if min_side is not None:
             image.draft("RGB", _draft_size(image.size, min_side))
         image.load()
-        return _to_rgb(ImageOps.exif_transpose(image))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise PictureTooLarge("has too many pixels (a decompression bomb?)") from error
     except Exception as error:
         raise PictureDamaged(f"is damaged: {_one_line(error)}") from error
 
@@ -128,6 +144,25 @@ def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
     """Scale `size` so that the shorter side is `min_side`; JPEG's draft never goes below what is asked."""
     scale = min_side / min(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+
+def _orientation(image: Image.Image) -> int | None:
+    try:
+        return image.getexif().get(ExifTags.Base.Orientation)
+    except Exception:  # EXIF blocks are free-form and often broken; such a picture is taken as it lies.
+        return None
+
+
+def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+    """Return `image` in RGB, turned by the EXIF orientation.
+
+    Pillow's own exif_transpose also writes the EXIF block anew, and fails where that holds odd values.
+    """
+    try:
+        rgb = _to_rgb(image)
+    except Exception as error:
+        raise PictureDamaged(f"cannot be brought to RGB from {image.mode}: {_one_line(error)}") from error
+    return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
 def _to_rgb(image: Image.Image) -> Image.Image:
@@ -141,10 +176,18 @@ def _to_rgb(image: Image.Image) -> Image.Image:
 
 
 def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Pillow clips 16-bit grey at 255 on conversion; scale it by its range instead."""
-    values = np.asarray(image, dtype=np.float32)
-    top = 65535.0 if values.max(initial=0) > 255 else 255.0
-    return Image.fromarray((np.clip(values / top, 0, 1) * 255).astype(np.uint8)).convert("RGB")
+    """Scale grey of more than 8 bits by its range; Pillow would clip it at 255."""
+    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
+    shares = np.clip(values / _white(image.mode, float(values.max(initial=0))), 0, 1)
+    return Image.fromarray((shares * 255).round().astype(np.uint8)).convert("RGB")
+
+
+def _white(mode: str, brightest: float) -> float:
+    """The value of white: 65,535 in a 16-bit mode; in a 32-bit one the least usual white that holds `brightest`."""
+    if mode.startswith("I;16"):
+        return 65535.0
+    usual = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
+    return next((white for white in usual if brightest <= white), brightest)
 
 
 def _taken_at(image: Image.Image) -> datetime | None:
