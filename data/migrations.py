@@ -10,6 +10,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
+from data.database import StoreError
+
 VERSION_KEY = "schema_version"
 GENERATION_KEY = "generation"
 
@@ -95,12 +97,17 @@ def schema_version(connection: sa.Connection) -> int:
     if not sa.inspect(connection).has_table("meta"):
         return 0
     value = connection.scalar(sa.select(_META.c.value).where(_META.c.key == VERSION_KEY))
-    return int(value) if value is not None else 0
+    return int(value) if value is not None and value.isdecimal() else 0
 
 
 def migrate(connection: sa.Connection) -> None:
-    """Run the migrations that the store lacks, inside the caller's transaction."""
+    """Run the migrations that the store lacks, inside the caller's transaction.
+
+    Raises StoreError for a database that holds tables of something else.
+    """
     version = schema_version(connection)
+    if version == 0 and sa.inspect(connection).get_table_names():
+        raise StoreError("the database holds tables of another program; choose another place for the library")
     for number, migration in enumerate(MIGRATIONS[version:], start=version + 1):
         migration(connection)
         connection.execute(sa.delete(_META).where(_META.c.key == VERSION_KEY))

@@ -19,6 +19,11 @@ def from_bytes(path: bytes) -> Path:
     return Path(os.fsdecode(path))
 
 
+def absolute(path: Path) -> Path:
+    """Return `path` absolute, "~" and ".." worked out, links left as they are: the form kept in the store."""
+    return Path(os.path.abspath(path.expanduser()))
+
+
 def display(path: Path) -> str:
     r"""Return `path` as one line of valid UTF-8: control characters as \n or \x1b, stray bytes as \xff."""
     text = os.fsencode(path).decode("utf-8", errors="backslashreplace")

@@ -9,14 +9,13 @@ from operator import itemgetter
 from typing import Any
 
 import numpy as np
-from sqlalchemy import Connection, Select, Table, distinct, false, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, distinct, func, or_, select, true
 
-from data.chunks import chunks
 from data.database import StoreDamaged
 from data.migrations import GENERATION_KEY
 from data.records import KnownFile, Status, StoredCaption, StoredPicture
+from data.sql import at_or_below, chunks
 from data.tables import captions, features, files, meta, pictures, skipped
-from data.writes import at_or_below
 
 _ROWS_AT_ONCE = 5000
 _HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
@@ -31,19 +30,23 @@ def known_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[b
     """Return the files, those skipped included, at or below `roots`, or all."""
     taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
     left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns)
-    known = {
-        path: KnownFile(size, mtime_ns, digest)
-        for path, size, mtime_ns, digest in connection.execute(_below(taken, files, roots))
-    }
-    for path, size, mtime_ns in connection.execute(_below(left_out, skipped, roots)):
-        known[path] = KnownFile(size, mtime_ns, "")
+    known: dict[bytes, KnownFile] = {}
+    for below in _below(files, roots):
+        rows = connection.execute(taken.where(below))
+        known.update((row.path, KnownFile(row.size, row.mtime_ns, row.digest)) for row in rows)
+    for below in _below(skipped, roots):
+        rows = connection.execute(left_out.where(below))
+        known.update((row.path, KnownFile(row.size, row.mtime_ns, "")) for row in rows)
     return known
 
 
-def _below(query: Select[Any], table: Table, roots: Sequence[bytes] | None) -> Select[Any]:
+def _below(table: Table, roots: Sequence[bytes] | None) -> Iterator[ColumnElement[bool]]:
+    """Yield conditions that together hold for what lies at or below `roots`."""
     if roots is None:
-        return query
-    return query.where(or_(false(), *(at_or_below(table, root) for root in roots)))
+        yield true()
+        return
+    for piece in chunks(roots):
+        yield or_(*(at_or_below(table, root) for root in piece))
 
 
 def described(connection: Connection, digests: Collection[str], model_version: str) -> set[str]:
@@ -100,7 +103,7 @@ def _in_order(query: Select[Any]) -> Select[Any]:
 def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]]]:
     """Yield (picture id, captions) by rising id, for the pictures that have a file; streams."""
     query = _in_order(select(captions.c.picture_id, captions.c.text).join(pictures).where(_HAS_FILE))
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     for picture_id, group in groupby(rows, key=itemgetter(0)):
         yield picture_id, [text for _, text in group]
 
@@ -126,7 +129,7 @@ def _read_vectors(
 ) -> tuple[np.ndarray, np.ndarray]:
     query = select(features.c.picture_id, features.c.vector).join(pictures).where(_HAS_FILE)
     query = query.where(features.c.model_version == version).order_by(features.c.picture_id)
-    rows = connection.execution_options(yield_per=_ROWS_AT_ONCE).execute(query)
+    rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     start = 0
     for piece in rows.partitions():
         stop = start + len(piece)

@@ -5,13 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import stat
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from operator import attrgetter
 from pathlib import Path
 
 from data.errors import RetroflexError
-from data.paths import display, from_bytes, to_bytes
+from data.paths import absolute, display, from_bytes, to_bytes
 from data.pictures import SUFFIXES
 from data.records import KnownFile
 
@@ -66,16 +68,18 @@ def scan(roots: Sequence[Path], known: Mapping[bytes, KnownFile], exclude: Seque
     tops = [_checked_root(root) for root in roots]
     found = {to_bytes(file.path): file for top in tops for file in walk.files(top)}
     changed = [file for path, file in found.items() if not _is_same(file, known.get(path))]
-    gone = [path for path in known if path not in found and _is_gone(path, tops, walk.skipped)]
+    searched = set(tops)
+    unseen = {skip.path for skip in walk.skipped}
+    gone = [path for path in known if path not in found and _is_gone(path, searched, unseen)]
     return Scan(changed, len(found) - len(changed), gone, walk.skipped)
 
 
 def _checked_root(root: Path) -> Path:
-    top = Path(os.path.abspath(root.expanduser()))
+    top = absolute(root)
     if not top.exists():
         raise RetroflexError(f"no such file or folder: {display(top)}; check the name")
     if not (top.is_dir() or top.is_file()):
-        raise RetroflexError(f"neither a file nor a folder: {display(top)}")
+        raise RetroflexError(f"neither a file nor a folder: {display(top)}; give a folder of pictures")
     return top
 
 
@@ -83,61 +87,72 @@ def _is_same(file: FoundFile, known: KnownFile | None) -> bool:
     return known is not None and (file.size, file.mtime_ns) == (known.size, known.mtime_ns)
 
 
-def _is_gone(path: bytes, tops: Sequence[Path], skipped: Sequence[Skip]) -> bool:
-    """Only what lies under a root can be missed, and what cannot be looked at may still be there."""
-    file = from_bytes(path)
-    if not any(file.is_relative_to(top) for top in tops):
-        return False
-    return not os.path.exists(path) and not any(file.is_relative_to(skip.path) for skip in skipped)
+def _is_gone(path: bytes, searched: set[Path], unseen: set[Path]) -> bool:
+    """Only what lies below a root can be missed, and what could not be looked at may still be there."""
+    lineage = {from_bytes(path), *from_bytes(path).parents}
+    return bool(lineage & searched) and not lineage & unseen and not os.path.exists(path)
 
 
-@dataclass
 class _Walk:
-    exclude: tuple[str, ...]
-    skipped: list[Skip] = field(default_factory=list)
-    visited: set[tuple[int, int]] = field(default_factory=set)
+    """One walk over several roots, which enters each folder once, by whatever name it comes to it first."""
+
+    def __init__(self, exclude: tuple[str, ...]) -> None:
+        self.skipped: list[Skip] = []
+        self._exclude = exclude
+        self._visited: set[tuple[int, int]] = set()
 
     def files(self, top: Path) -> Iterator[FoundFile]:
+        """Yield the picture files at or below `top`; linked folders come last, so real paths win."""
         if top.is_file():
-            yield from self._file(top)
+            yield from self._look_at(top)
             return
-        linked: list[Path] = []
-        folders = [top]
+        folders, linked = [top], deque[Path]()
         while folders or linked:
-            folder = folders.pop() if folders else linked.pop(0)
-            for path in self._enter(folder):
-                if self._leaves_out(path, top):
-                    continue
-                if path.is_dir():
-                    (linked if path.is_symlink() else folders).append(path)
-                elif path.suffix.lower() in SUFFIXES:
-                    yield from self._file(path)
+            entries = self._enter(folders.pop() if folders else linked.popleft())
+            entries = [entry for entry in entries if not self._leaves_out(entry, top)]
+            inner = [entry for entry in entries if self._is_folder(entry)]
+            folders.extend(Path(entry) for entry in reversed(inner) if not entry.is_symlink())
+            linked.extend(Path(entry) for entry in inner if entry.is_symlink())
+            for entry in entries:
+                if os.path.splitext(entry.name)[1].lower() in SUFFIXES and not self._is_folder(entry):
+                    yield from self._look_at(Path(entry))
 
-    def _enter(self, folder: Path) -> list[Path]:
-        """Return the sorted entries of `folder`, none when it was visited before or cannot be read."""
+    def _enter(self, folder: Path) -> list[os.DirEntry[str]]:
+        """Return the sorted entries of `folder`, none when it was entered before or cannot be read."""
         try:
             facts = folder.stat()
-            if (facts.st_dev, facts.st_ino) in self.visited:
+            if (facts.st_dev, facts.st_ino) in self._visited:
                 return []
-            self.visited.add((facts.st_dev, facts.st_ino))
-            return sorted(folder.iterdir())
+            self._visited.add((facts.st_dev, facts.st_ino))
+            with os.scandir(folder) as entries:
+                return sorted(entries, key=attrgetter("name"))
         except OSError as error:
-            self.skipped.append(Skip(folder, f"cannot be read: {error.strerror or error}"))
+            self._skip(folder, error)
             return []
 
-    def _leaves_out(self, path: Path, top: Path) -> bool:
-        relative = path.relative_to(top).as_posix()
-        return path.name.startswith(".") or any(
-            fnmatchcase(path.name, pattern) or fnmatchcase(relative, pattern) for pattern in self.exclude
-        )
+    def _leaves_out(self, entry: os.DirEntry[str], top: Path) -> bool:
+        if entry.name.startswith("."):
+            return True
+        names = (entry.name, os.path.relpath(entry.path, top)) if self._exclude else ()
+        return any(fnmatchcase(name, pattern) for pattern in self._exclude for name in names)
 
-    def _file(self, path: Path) -> Iterator[FoundFile]:
+    @staticmethod
+    def _is_folder(entry: os.DirEntry[str]) -> bool:
+        try:
+            return entry.is_dir()
+        except OSError:  # a link that leads to itself; a look at it as a file names the reason
+            return False
+
+    def _look_at(self, path: Path) -> Iterator[FoundFile]:
         try:
             facts = path.stat()
         except OSError as error:
-            self.skipped.append(Skip(path, f"cannot be read: {error.strerror or error}"))
+            self._skip(path, error)
             return
         if stat.S_ISREG(facts.st_mode):
             yield FoundFile(path, facts.st_size, facts.st_mtime_ns)
         else:
             self.skipped.append(Skip(path, "is not a regular file"))
+
+    def _skip(self, path: Path, error: OSError) -> None:
+        self.skipped.append(Skip(path, f"cannot be read: {error.strerror or error}"))

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
+from sqlalchemy import Connection
 
 from data import reads, writes
 from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
 from data.migrations import MIGRATIONS, migrate, schema_version
-from data.paths import to_bytes
+from data.paths import absolute, to_bytes
 from data.records import (
     Batch,
     CaptionRow,
@@ -80,7 +82,7 @@ class Store:
 
     def known_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, KnownFile]:
         """Return the files at or below `roots` (all by default); a skipped file has the digest ""."""
-        below = None if roots is None else [to_bytes(root) for root in roots]
+        below = None if roots is None else [to_bytes(absolute(root)) for root in roots]
         with self._database.reading() as connection:
             return reads.known_files(connection, below)
 
@@ -96,26 +98,22 @@ class Store:
         model captions and vector; a user's caption stays. Raises StoreError when a file or description speaks of
         a digest that is neither stored nor among the batch's pictures.
         """
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             writes.write_batch(connection, batch)
-            writes.bump_generation(connection)
 
     def prune(self) -> int:
         """Drop the pictures that have neither a file nor a user's caption; return how many."""
-        with self._database.writing() as connection:
-            dropped = writes.prune(connection)
-            writes.bump_generation(connection)
-            return dropped
+        with self._writing() as connection:
+            return writes.prune(connection)
 
     def remove(self, paths: Sequence[bytes]) -> int:
         """Forget the files at or below `paths` and prune; return how many files were forgotten.
 
         Nothing on disk is touched.
         """
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             forgotten = writes.forget_below(connection, paths)
             writes.prune(connection)
-            writes.bump_generation(connection)
             return forgotten
 
     def set_user_caption(self, picture_id: int, text: str) -> None:
@@ -123,12 +121,11 @@ class Store:
 
         Raises StoreError for an unknown picture or an empty text.
         """
-        caption = " ".join(text.split())
+        caption = " ".join(text.encode(errors="replace").decode().split())  # a terminal may hand over stray bytes
         if not caption:
             raise StoreError("a caption needs at least one word")
-        with self._database.writing() as connection:
+        with self._writing() as connection:
             writes.set_user_caption(connection, picture_id, caption)
-            writes.bump_generation(connection)
 
     def pictures(self, ids: Sequence[int]) -> dict[int, StoredPicture]:
         """Return the pictures by id in the order asked for; unknown ids are left out."""
@@ -160,6 +157,12 @@ class Store:
         """Return (path, reason) of every file that could not be taken, by path."""
         with self._database.reading() as connection:
             return reads.skipped_files(connection)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Connection]:
+        with self._database.writing() as connection:
+            writes.bump_generation(connection)
+            yield connection
 
 
 def _bring_up_to_date(database: Database) -> None:

@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
-from data.chunks import chunks
 from data.database import StoreError
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
+from data.sql import at_or_below, chunks
 from data.tables import captions, features, files, meta, pictures, skipped
 
 
 def bump_generation(connection: Connection) -> None:
-    """Raise the generation, once in a writing transaction.
+    """Raise the generation, first thing in a writing transaction: its row is the lock between writers.
 
     It follows the clock (microseconds), so that a store that was made anew, or put back from a backup, never
     comes to a number that an older index of it carries.
@@ -45,13 +45,6 @@ def forget_below(connection: Connection, paths: Sequence[bytes]) -> int:
         for table in (files, skipped):
             gone += connection.execute(delete(table).where(at_or_below(table, path))).rowcount
     return gone
-
-
-def at_or_below(table: Table, path: bytes) -> ColumnElement[bool]:
-    """A condition on `table.path`; what lies below a folder sorts between "folder/" and "folder0"."""
-    folder = path.rstrip(b"/")
-    column = table.c.path
-    return or_(column == path, (column >= folder + b"/") & (column < folder + b"0"))
 
 
 def prune(connection: Connection) -> int:
