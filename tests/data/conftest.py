@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
+
+Encode = Callable[..., bytes]
+
+
+@pytest.fixture(scope="session")
+def encode() -> Encode:
+    """Encode an image (60x40 by default: red left, green right, dark lower half) in a format."""
+
+    def quarters() -> Image.Image:
+        pixels = np.zeros((40, 60, 3), np.uint8)
+        pixels[:, :30, 0] = 255
+        pixels[:20, 30:, 1] = 255
+        return Image.fromarray(pixels)
+
+    def write(picture_format: str, image: Image.Image | None = None, **options: Any) -> bytes:
+        content = io.BytesIO()
+        (image or quarters()).save(content, picture_format, **options)
+        return content.getvalue()
+
+    return write
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    return f"sqlite:///{tmp_path}/library/library.sqlite3"
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Store]:
+    opened = Store.open(url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def batch_of() -> Callable[..., Batch]:
+    """Make a batch of one described picture a path: the path's digest, captions of the model and a vector."""
+
+    def make(*paths: bytes, model: str = "m1", digest: str | None = None, size: int = 10) -> Batch:
+        digests = {path: digest or f"digest of {path!r}" for path in paths}
+        names = list(dict.fromkeys(digests.values()))
+        texts = [CaptionRow(f"best by {model}", -1.0), CaptionRow(f"second by {model}", -2.0)]
+        return Batch(
+            files=[FileRow(path, size, 1, digests[path]) for path in paths],
+            pictures=[PictureRow(name, 60, 40, "JPEG", size, None) for name in names],
+            descriptions=[DescriptionRow(name, model, texts, np.full(4, 0.5, np.float32)) for name in names],
+        )
+
+    return make
