@@ -1,6 +1,7 @@
 """Teach a VGG16 to agree with an ImageNet classifier on crops of unlabelled photographs.
 
-Loss: 4 KL(teacher || student) at temperature 2 (Hinton et al. 2015) + 20 MSE on the pooled vector. Stages
+Loss: 2 KL(teacher || student) (Hinton et al. 2015) + 8 MSE on the pooled vector, the two about equal in
+size. The temperature is 1: the teacher was trained with smoothed labels and is soft enough as it is. Stages
 learn small and grow: a later stage may double the width (see `student.widen`) or enlarge the crops. A run
 stopped at any instant goes on from its last checkpoint and sees the same batches in the same order.
 """
@@ -8,50 +9,28 @@ stopped at any instant goes on from its last checkpoint and sees the same batche
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 
 import keras
 import numpy as np
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from captioner.vgg16 import preprocess
-from training.crops import CropPlan, cut
+from training.crops import cut
+from training.lesson import Lesson, Stage
+from training.state import restore_state, save_state, save_tensors
 from training.student import build_student, get_weights, set_weights, widen
-from training.teacher import Answers
 
-TEMPERATURE = 2.0
-POOLED_WEIGHT = 20.0
+LOGITS_WEIGHT = 2.0
+POOLED_WEIGHT = 8.0
 CHECKPOINT_SECONDS = 120.0
 PREFETCH = 6
 TWIN_NOISE = 0.05
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One leg of the schedule: `width` of VGG16's channels, crops of `side` pixels, `steps` batches."""
-
-    width: float
-    side: int
-    steps: int
-    peak_rate: float
-    final_rate: float = 0.0
-
-
-@dataclass(frozen=True)
-class Lesson:
-    """What is learnt from: packed photographs, crops of them, and the teacher's answers to each crop."""
-
-    pixels: np.ndarray
-    plan: CropPlan
-    answers: Answers
-    held_out: int
-    """So many crops at the end of the plan are never trained on, but measure agreement."""
 
 
 def distil(
@@ -68,7 +47,7 @@ def distil(
         if weights and weights["block1_conv1/kernel"].shape[3] < int(64 * stage.width):
             weights = widen(weights, TWIN_NOISE, seed)
         weights = _run_stage(lesson, stage, number, weights, out, batch, seed)
-        _save(weights, finished)
+        save_tensors(weights, finished)
     return weights
 
 
@@ -79,7 +58,7 @@ def _run_stage(
     if start:
         set_weights(student, start)
     checkpoint = out / f"stage{number}.partial.safetensors"
-    done = _resume(student, checkpoint)
+    done = restore_state(student, checkpoint)
     saved = time.monotonic()
     bar = tqdm(total=stage.steps, initial=done, desc=f"stage {number}: {stage.side} px", unit="batch")
     losses: list[float] = []
@@ -88,8 +67,17 @@ def _run_stage(
         done += 1
         bar.update()
         if time.monotonic() - saved > CHECKPOINT_SECONDS or done == stage.steps:
-            _save({**get_weights(student), **_optimizer_state(student), "step": np.asarray(done)}, checkpoint)
-            _log(out, {**asdict(stage), "stage": number, "step": done, "loss": np.mean(losses), **agreement(student, lesson, stage.side)})
+            save_state(student, done, checkpoint)
+            _log(
+                out,
+                {
+                    **asdict(stage),
+                    "stage": number,
+                    "step": done,
+                    "loss": np.mean(losses),
+                    **agreement(student, lesson, stage.side),
+                },
+            )
             losses, saved = [], time.monotonic()
     bar.close()
     return get_weights(student)
@@ -113,10 +101,10 @@ def pooled_loss(teacher: keras.KerasTensor, student: keras.KerasTensor) -> keras
 
 
 def logits_loss(teacher: keras.KerasTensor, student: keras.KerasTensor) -> keras.KerasTensor:
-    """T^2 KL(teacher || student) at temperature T = 2, (batch,)."""
-    taught = keras.ops.log_softmax(teacher / TEMPERATURE)
-    learnt = keras.ops.log_softmax(student / TEMPERATURE)
-    return TEMPERATURE**2 * keras.ops.sum(keras.ops.exp(taught) * (taught - learnt), axis=-1)
+    """Weighted KL(teacher || student), (batch,)."""
+    taught = keras.ops.log_softmax(teacher)
+    learnt = keras.ops.log_softmax(student)
+    return LOGITS_WEIGHT * keras.ops.sum(keras.ops.exp(taught) * (taught - learnt), axis=-1)
 
 
 def agreement(student: keras.Model, lesson: Lesson, side: int) -> dict[str, float]:
@@ -142,7 +130,10 @@ def _batches(
         flips = np.random.default_rng((seed, number, step, 1)).random(batch) < 0.5
         pictures = [cut(lesson.pixels[lesson.plan.photograph[row]], lesson.plan.box[row], stage.side) for row in rows]
         flipped = [one[:, ::-1] if flip else one for one, flip in zip(pictures, flips, strict=True)]
-        return preprocess(np.stack(flipped)), [lesson.answers.pooled[rows].astype("f4"), lesson.answers.logits[rows].astype("f4")]
+        return preprocess(np.stack(flipped)), [
+            lesson.answers.pooled[rows].astype("f4"),
+            lesson.answers.logits[rows].astype("f4"),
+        ]
 
     with ThreadPoolExecutor(2) as pool:
         waiting = [pool.submit(make, step) for step in range(first, min(first + PREFETCH, stage.steps))]
@@ -153,26 +144,9 @@ def _batches(
             yield ready
 
 
-def _optimizer_state(student: keras.Model) -> dict[str, np.ndarray]:
-    return {f"optimizer/{index:03d}": np.asarray(one.numpy()) for index, one in enumerate(student.optimizer.variables)}
-
-
-def _resume(student: keras.Model, checkpoint: Path) -> int:
-    if not checkpoint.exists():
-        return 0
-    state = load_file(checkpoint)
-    set_weights(student, state)
-    for index, variable in enumerate(student.optimizer.variables):
-        variable.assign(state[f"optimizer/{index:03d}"])
-    return int(state["step"])
-
-
-def _save(tensors: dict[str, np.ndarray], path: Path) -> None:
-    temporary = path.with_suffix(".tmp")
-    save_file({name: np.ascontiguousarray(value) for name, value in tensors.items()}, temporary)
-    os.replace(temporary, path)
-
-
 def _log(out: Path, entry: dict[str, object]) -> None:
     with (out / "log.jsonl").open("a") as log:
-        log.write(json.dumps({key: float(value) if isinstance(value, np.floating) else value for key, value in entry.items()}) + "\n")
+        log.write(
+            json.dumps({key: float(value) if isinstance(value, np.floating) else value for key, value in entry.items()})
+            + "\n"
+        )

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from data.flickr8k import SPLIT_FILES, read_dataset
 from data.pictures import SUFFIXES, PictureError, decode
 
 SIDE = 160
@@ -30,7 +31,7 @@ class Photographs:
 def pack_photographs(sources: Iterable[tuple[Path, float]], folder: Path) -> Photographs:
     """Decode every picture under `sources` into `folder/photographs.npy`, or map it when it is already there.
 
-    A source is a folder or a tar file with its share: the chance that a drawn crop comes from it, relative
+    A source is a folder, a tar file or a data set in Flickr8k layout (its train pictures) with its share: the chance that a drawn crop comes from it, relative
     to the other sources. Pictures that cannot be decoded are left out.
     """
     pixels_path, shares_path = folder / "photographs.npy", folder / "photographs.json"
@@ -61,6 +62,9 @@ def _write_squares(sources: list[tuple[Path, float]], out: Path) -> list[int]:
 
 
 def _contents(source: Path) -> Iterator[bytes]:
+    if (source / SPLIT_FILES["train"]).exists():
+        yield from (picture.path.read_bytes() for picture in read_dataset(source, "train").pictures)
+        return
     if source.is_dir():
         yield from (path.read_bytes() for path in sorted(source.iterdir()) if path.suffix.lower() in SUFFIXES)
         return

@@ -110,7 +110,9 @@ def fold(weights: Mapping[str, np.ndarray]) -> Weights:
     for block, (convolutions, _) in enumerate(BLOCKS, 1):
         for conv in range(1, convolutions + 1):
             name = f"block{block}_conv{conv}"
-            norm = {key: weights[f"{_norm_of(name)}/{key}"] for key in ("gamma", "beta", "moving_mean", "moving_variance")}
+            norm = {
+                key: weights[f"{_norm_of(name)}/{key}"] for key in ("gamma", "beta", "moving_mean", "moving_variance")
+            }
             gain = norm["gamma"] / np.sqrt(norm["moving_variance"] + EPSILON)
             kernel = weights[f"{name}/kernel"] * gain
             folded[f"{name}/kernel"] = (kernel / SCALE if name == "block1_conv1" else kernel).astype(np.float32)

@@ -95,9 +95,7 @@ def _start_worker(teacher: Path, pixels_path: Path, plan: CropPlan) -> None:
 def _answer_chunk(chunk: int) -> tuple[int, np.ndarray, np.ndarray]:
     plan, pixels = _worker["plan"], _worker["pixels"]
     rows = range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(plan)))
-    answers = [
-        _worker["teacher"].answer(cut(pixels[plan.photograph[row]], plan.box[row], INPUT_SIDE)) for row in rows
-    ]
+    answers = [_worker["teacher"].answer(cut(pixels[plan.photograph[row]], plan.box[row], INPUT_SIDE)) for row in rows]
     return (
         chunk,
         np.stack([logits for logits, _ in answers]).astype(np.float16),

@@ -1,0 +1,136 @@
+"""A captioner at rest: one folder with weights, vocabulary, configuration, model card and checksums.
+
+config.json          sizes, input side, grid layer, beam settings, where it came from
+vocabulary.json      the decoder's words
+encoder.safetensors  VGG16 kernels (int8 with scales) and biases
+decoder.safetensors  the decoder, half precision
+README.md            the model card
+checksums.json       SHA-256 of every other file
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from captioner.decoder import DecoderConfig
+from captioner.encoder import EncoderConfig
+from captioner.errors import BundleError
+from captioner.quantise import quantise, restore
+from captioner.vocabulary import Vocabulary
+
+FORMAT = 1
+BUNDLED = Path(__file__).parent / "bundled"
+CARD = "README.md"
+FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors", CARD)
+
+
+@dataclass(frozen=True)
+class SearchConfig:
+    """Beam width and the power of the length by which hypotheses are ordered, both chosen on dev."""
+
+    beam: int = 5
+    length_power: float = 0.7
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A captioner in memory; `version` names it in the store, `made_by` says how it came to be."""
+
+    encoder: EncoderConfig
+    encoder_weights: Mapping[str, np.ndarray]
+    decoder: DecoderConfig
+    decoder_weights: Mapping[str, np.ndarray]
+    vocabulary: Vocabulary
+    search: SearchConfig
+    made_by: Mapping[str, Any]
+    version: str = ""
+
+
+def save_bundle(bundle: Bundle, folder: Path, card: str) -> None:
+    """Write `bundle` beside `folder` and move it into place, so that no half bundle is ever seen."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
+    config = {
+        "format": FORMAT,
+        "encoder": asdict(bundle.encoder),
+        "decoder": asdict(bundle.decoder),
+        "search": asdict(bundle.search),
+        "made_by": dict(bundle.made_by),
+    }
+    (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (beside / "vocabulary.json").write_text(json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0) + "\n")
+    save_file(quantise(bundle.encoder_weights), beside / "encoder.safetensors")
+    halves = {name: value.astype(np.float16) for name, value in bundle.decoder_weights.items()}
+    save_file(halves, beside / "decoder.safetensors")
+    (beside / CARD).write_text(card)
+    (beside / "checksums.json").write_text(json.dumps(_checksums(beside), indent=2) + "\n")
+    beside.chmod(0o755)
+    if folder.exists():
+        shutil.rmtree(folder)
+    beside.replace(folder)
+
+
+def load_bundle(folder: Path) -> Bundle:
+    """Read and verify a bundle. Raises BundleError, one line, where it is missing, damaged or does not fit."""
+    if not folder.is_dir():
+        raise BundleError(f"{folder}: no captioner bundle there; give a folder that `retroflex train` wrote")
+    version = _verify(folder)
+    try:
+        config = json.loads((folder / "config.json").read_text())
+        if config["format"] != FORMAT:
+            raise BundleError(f"{folder}: bundle format {config['format']} is not known, this version reads {FORMAT}")
+        bundle = Bundle(
+            encoder=EncoderConfig(**config["encoder"]),
+            encoder_weights=restore(load_file(folder / "encoder.safetensors")),
+            decoder=DecoderConfig(**config["decoder"]),
+            decoder_weights=restore(load_file(folder / "decoder.safetensors")),
+            vocabulary=Vocabulary(json.loads((folder / "vocabulary.json").read_text())),
+            search=SearchConfig(**config["search"]),
+            made_by=config["made_by"],
+            version=version,
+        )
+    except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
+    if len(bundle.vocabulary) != bundle.decoder.vocabulary:
+        raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {_MEND}")
+    return bundle
+
+
+def bundle_version(folder: Path) -> str:
+    """The name of a bundle's model, from its checksums alone: `vgg16-lstm-` and twelve hex digits."""
+    try:
+        recorded = (folder / "checksums.json").read_bytes()
+    except OSError as error:
+        raise BundleError(f"{folder}: no checksums.json, so this is no captioner bundle; {_MEND}") from error
+    return f"vgg16-lstm-{hashlib.sha256(recorded).hexdigest()[:12]}"
+
+
+_MEND = "restore it from where it came, or train it again"
+
+
+def _verify(folder: Path) -> str:
+    version = bundle_version(folder)
+    try:
+        recorded = json.loads((folder / "checksums.json").read_text())
+        found = _checksums(folder)
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
+    damaged = [name for name in FILES if recorded.get(name) != found[name]]
+    if damaged:
+        raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {_MEND}")
+    return version
+
+
+def _checksums(folder: Path) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}

@@ -1,0 +1,130 @@
+"""The VGG16 encoder: pictures become a grid of features and one vector, in one forward pass."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from captioner.errors import BundleError
+from captioner.vgg16 import BLOCKS, preprocess
+from data.errors import RetroflexError
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "mixed_bfloat16"]
+IMAGENET = "imagenet"
+
+
+@dataclass(frozen=True)
+class EncoderConfig:
+    """`side`: pictures are squeezed to side x side pixels; `layer`: the VGG16 layer whose output is the grid."""
+
+    side: int = 224
+    layer: str = "block5_pool"
+
+    @classmethod
+    def for_side(cls, side: int) -> EncoderConfig:
+        """The usual grid for an input size: VGG16's own end from 224 pixels up, below it the last convolution."""
+        return cls(side, "block5_pool" if side >= 224 else "block5_conv3")
+
+    @property
+    def cells(self) -> int:
+        """Cells of the grid: 49 for 224 pixels and block5_pool, or for 112 pixels and block5_conv3."""
+        return (self.side // (32 if self.layer == "block5_pool" else 16)) ** 2
+
+
+@dataclass(frozen=True)
+class Features:
+    """`grids` float32 (n, cells, 512) and `vectors` float32 (n, 512), each vector the grid's mean, L2-normalised."""
+
+    grids: np.ndarray
+    vectors: np.ndarray
+
+
+class Encoder:
+    """Keras' VGG16 without top."""
+
+    def __init__(self, config: EncoderConfig, weights: Mapping[str, np.ndarray], precision: Precision) -> None:
+        """`weights` are named as Keras names VGG16's (`block1_conv1/kernel`). Raises BundleError on a misfit."""
+        self.config = config
+        self.precision = precision
+        self._model = build_vgg16(config, precision)
+        assign(self._model, weights)
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """Encode uint8 RGB pictures (n, side, side, 3)."""
+        grids = np.asarray(self._model.predict_on_batch(preprocess(pictures)), np.float32)
+        grids = grids.reshape(len(grids), -1, grids.shape[-1])
+        vectors = grids.mean(axis=1)
+        return Features(grids, vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+
+
+def best_precision() -> Precision:
+    """`mixed_bfloat16` where the processor multiplies bfloat16 matrices in hardware, else `float32`."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
+
+
+def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
+    """Return VGG16 cut after `config.layer`, with untrained weights."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
+    finally:
+        keras.config.set_dtype_policy(before)
+    return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
+
+
+def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
+    for variable in model.weights:
+        name = "/".join(variable.path.split("/")[-2:])
+        if name not in weights or weights[name].shape != tuple(variable.shape):
+            found = weights[name].shape if name in weights else "nothing"
+            raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {found}")
+        variable.assign(weights[name])
+
+
+def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
+    """VGG16's convolution weights from `imagenet` (Keras downloads and caches them) or a Keras weights file.
+
+    A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top. Raises RetroflexError.
+    """
+    import keras
+
+    if source != IMAGENET and not Path(source).is_file():
+        raise RetroflexError(
+            f"encoder weights {source}: no such file (give 'bundled', 'imagenet' or a Keras VGG16 file)"
+        )
+    try:
+        if source.endswith(".keras"):
+            model = keras.saving.load_model(source, compile=False)
+        else:
+            model = keras.applications.VGG16(include_top=False, weights=IMAGENET if source == IMAGENET else None)
+            if source != IMAGENET:
+                model.load_weights(source, **({} if source.endswith(".weights.h5") else {"by_name": True}))
+    except Exception as error:
+        raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
+    return {
+        f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in _convolutions(model) for one in layer.weights
+    }
+
+
+def _convolutions(model: keras.Model) -> list[keras.layers.Layer]:
+    names = [f"block{block}_conv{conv}" for block, (count, _) in enumerate(BLOCKS, 1) for conv in range(1, count + 1)]
+    return [model.get_layer(name) for name in names]
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

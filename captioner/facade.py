@@ -1,0 +1,64 @@
+"""The captioner as the rest of the product uses it: pictures in, descriptions out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from captioner.beam import beam_search, sentence_logprob
+from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.decoder import Decoder
+from captioner.encoder import Encoder, Features, Precision, best_precision
+from captioner.types import Caption, Description
+from data.text import tokenize
+
+
+class Captioner:
+    """One encoder and one decoder in memory. Methods may be called from several threads."""
+
+    def __init__(self, bundle: Bundle, precision: Precision | None = None) -> None:
+        """`precision` defaults to what the processor does best."""
+        # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
+        threadpool_limits(1, user_api="blas")
+        self.model_version = bundle.version
+        self.input_side = bundle.encoder.side
+        self._search = bundle.search
+        self._vocabulary = bundle.vocabulary
+        self._decoder = Decoder(bundle.decoder, bundle.decoder_weights)
+        self._encoder = Encoder(bundle.encoder, bundle.encoder_weights, precision or best_precision())
+
+    @classmethod
+    def load(cls, bundle: Path | None = None, precision: Precision | None = None) -> Captioner:
+        """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
+        return cls(load_bundle(bundle or BUNDLED), precision)
+
+    def describe(self, pictures: np.ndarray, count: int | None = None) -> list[Description]:
+        """Describe uint8 RGB pictures (n, input_side, input_side, 3), `count` captions each (default: all found)."""
+        return self.caption(self.encode(pictures), count)
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """The first half of `describe`: one forward pass of the encoder."""
+        return self._encoder.encode(pictures)
+
+    def caption(self, features: Features, count: int | None = None) -> list[Description]:
+        """The second half of `describe`: distinct captions, best first, for encoded pictures."""
+        found = beam_search(self._decoder, features.grids, self._search.beam, self._search.length_power)
+        return [
+            Description(self._distinct(words, logprob)[:count], vector)
+            for words, logprob, vector in zip(found.words, found.logprob, features.vectors, strict=True)
+        ]
+
+    def score(self, sentence: str, picture: np.ndarray) -> float:
+        """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
+        grids = self._encoder.encode(picture[None]).grids
+        return float(sentence_logprob(self._decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
+
+    def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:
+        captions: dict[str, Caption] = {}
+        for sentence, score in zip(words, logprob, strict=True):
+            text = " ".join(self._vocabulary.decode(sentence))
+            if text and text not in captions:
+                captions[text] = Caption(text, float(score))
+        return list(captions.values())

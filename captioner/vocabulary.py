@@ -1,0 +1,55 @@
+"""Words and their numbers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+PAD, START, END, UNKNOWN = range(4)
+SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
+
+
+class Vocabulary:
+    """The words a decoder knows; numbers 0-3 are padding, start, end and the unknown word."""
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.words = tuple(words)
+        self._number = {word: number for number, word in enumerate(self.words, len(SPECIAL))}
+        if len(self._number) != len(self.words) or set(SPECIAL) & set(self.words):
+            raise ValueError("the words of a vocabulary must be distinct and none may be a mark such as <end>")
+
+    @classmethod
+    def from_captions(cls, captions: Iterable[Sequence[str]], min_count: int) -> Vocabulary:
+        """Keep the words that occur at least `min_count` times, most frequent first, ties by spelling."""
+        counts = Counter(word for caption in captions for word in caption)
+        kept = [word for word, count in counts.items() if count >= min_count]
+        return cls(sorted(kept, key=lambda word: (-counts[word], word)))
+
+    def __len__(self) -> int:
+        return len(SPECIAL) + len(self.words)
+
+    def encode(self, tokens: Sequence[str]) -> list[int]:
+        """Numbers of `tokens`, without marks; a word not known becomes UNKNOWN."""
+        return [self._number.get(token, UNKNOWN) for token in tokens]
+
+    def decode(self, numbers: Iterable[int]) -> list[str]:
+        """Words up to the first END; the other marks are left out."""
+        words = []
+        for number in numbers:
+            if number == END:
+                break
+            if number >= len(SPECIAL):
+                words.append(self.words[number - len(SPECIAL)])
+        return words
+
+    def teacher_forcing(self, captions: Sequence[Sequence[str]], steps: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return (inputs, targets), int32 (n, steps): START w1 w2 .. and w1 w2 .. END, padded; long ones are cut."""
+        inputs = np.full((len(captions), steps), PAD, np.int32)
+        targets = np.full((len(captions), steps), PAD, np.int32)
+        for row, caption in enumerate(captions):
+            numbers = self.encode(caption)[: steps - 1]
+            inputs[row, : len(numbers) + 1] = [START, *numbers]
+            targets[row, : len(numbers) + 1] = [*numbers, END]
+        return inputs, targets

@@ -1,0 +1,34 @@
+"""Plain arrays in a folder, one .npy file each: written without objects, read back memory-mapped."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from data.errors import RetroflexError
+
+
+class IndexDamaged(RetroflexError):
+    """A file of the search index is missing, cut short or altered."""
+
+
+def save_arrays(folder: Path, arrays: Mapping[str, np.ndarray]) -> None:
+    """Write each array to `folder`/NAME.npy. Raises OSError."""
+    for name, array in arrays.items():
+        np.save(folder / f"{name}.npy", np.ascontiguousarray(array), allow_pickle=False)
+
+
+def load_array(folder: Path, name: str, dimensions: int = 1) -> np.ndarray:
+    """Return `folder`/NAME.npy as a read-only, memory-mapped array. Raises IndexDamaged or FileNotFoundError."""
+    path = folder / f"{name}.npy"
+    try:
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise IndexDamaged(f"the search index file {path.name} cannot be read: {error}") from error
+    if array.ndim != dimensions:
+        raise IndexDamaged(f"the search index file {path.name} has {array.ndim} dimensions instead of {dimensions}")
+    return array

@@ -1,0 +1,109 @@
+"""Sentence BLEU of a query against a picture's captions, the numbers of NLTK's `sentence_bleu`.
+
+The captions are the references and the query is the hypothesis. Papineni, Roukos, Ward and Zhu (2002), "BLEU: a
+Method for Automatic Evaluation of Machine Translation"; the smoothing methods are numbered as in Chen and Cherry
+(2014), "A Systematic Comparison of Smoothing Techniques for Sentence-Level BLEU", with NLTK's constants.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+SMOOTHINGS = range(5)
+EPSILON = 0.1  # Method 1 puts this in place of a count of 0.
+METHOD_4_K = 5.0  # Chen and Cherry's K, which scales how fast method 4 falls with the sentence's length.
+
+
+@dataclass(frozen=True)
+class BleuVariant:
+    """Which BLEU: n-gram orders 1 to `max_order`, a weight for each, and the smoothing method's number (0 to 4).
+
+    Raises ValueError when the three do not fit together.
+    """
+
+    max_order: int
+    weights: tuple[float, ...]
+    smoothing: int
+
+    def __post_init__(self) -> None:
+        if self.max_order < 1 or len(self.weights) != self.max_order:
+            raise ValueError(f"BLEU of orders 1 to {self.max_order} has {len(self.weights)} weights: give one for each")
+        if not all(math.isfinite(weight) and weight >= 0 for weight in self.weights):
+            raise ValueError(f"BLEU weights {self.weights} must be numbers of 0 or more")
+        if self.smoothing not in SMOOTHINGS:
+            raise ValueError(f"BLEU smoothing method {self.smoothing} is not one of {list(SMOOTHINGS)}")
+
+
+DEFAULT_VARIANT = BleuVariant(max_order=2, weights=(0.5, 0.5), smoothing=2)
+
+
+def score(
+    query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = DEFAULT_VARIANT
+) -> float:
+    """Return the BLEU of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""
+    if not query or not captions:
+        return 0.0
+    matches = [[_clipped_matches(query, captions, order)] for order in range(1, variant.max_order + 1)]
+    closest = min((len(caption) for caption in captions), key=lambda length: (abs(length - len(query)), length))
+    return float(from_counts(np.array(matches), len(query), np.array([closest]), variant)[0])
+
+
+def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:
+    """Return the BLEU of one query for n pictures at once, float64 of shape (n,).
+
+    `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order found in the captions, clipped;
+    `length`: words in the query, at least 1; `closest`: (n,) length of each picture's caption closest to it.
+    """
+    log_score = np.minimum(0.0, 1.0 - closest / length)  # The brevity penalty.
+    halvings = np.cumsum(matches == 0, axis=0) if _halves(variant.smoothing, length) else None
+    for place, weight in enumerate(variant.weights):
+        log_precision = _log_precisions(place + 1, length, variant.smoothing)[matches[place]]
+        if halvings is not None:
+            log_precision -= math.log(2) * np.where(matches[place] == 0, halvings[place], 0)
+        log_score += weight * log_precision
+    return np.where(matches[0] > 0, np.exp(log_score), 0.0)
+
+
+def ngram_counts(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
+    """Return how often each n-gram of `order` words stands in `words`."""
+    return Counter(zip(*(words[start:] for start in range(order)), strict=False))
+
+
+def _clipped_matches(query: Sequence[str], captions: Iterable[Sequence[str]], order: int) -> int:
+    """Count the query's n-grams found in the captions, each at most as often as in the caption that has most of it."""
+    allowed: Counter[tuple[str, ...]] = Counter()
+    for caption in captions:
+        allowed |= ngram_counts(caption, order)
+    return (ngram_counts(query, order) & allowed).total()
+
+
+def _halves(smoothing: int, length: int) -> bool:
+    """Say whether each further order without a match counts half of the one before (methods 3 and 4)."""
+    return smoothing == 3 or (smoothing == 4 and length > 1)
+
+
+def _log_precisions(order: int, length: int, smoothing: int) -> np.ndarray:
+    """Return the log of the smoothed precision for 0, 1, ... matches of `order`, before any halving."""
+    total = max(1, length - order + 1)
+    added = 1 if smoothing == 2 and order > 1 else 0
+    precisions = (np.arange(total + 1) + added) / (total + added)
+    precisions[0] = precisions[0] if added else _precision_without_match(total, length, smoothing)
+    return np.log(precisions)
+
+
+def _precision_without_match(total: int, length: int, smoothing: int) -> float:
+    if smoothing == 0:
+        return sys.float_info.min
+    if smoothing == 1:
+        return EPSILON / total
+    if smoothing == 3:
+        return 1 / total
+    if smoothing == 4 and length > 1:
+        return math.log(length) / METHOD_4_K / total
+    return 1.0  # NLTK leaves such an order out of the product.

@@ -1,0 +1,62 @@
+"""The `retroflex` command: finds its subcommands by name and turns errors into one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.metadata import distribution
+
+import click
+
+from data.errors import RetroflexError
+
+GROUP = "retroflex.commands"
+EXIT_ERROR = 1
+EXIT_INTERRUPTED = 130
+
+
+class Commands(click.Group):
+    """Subcommands are entry points, imported only when called: a search must not wait for TensorFlow."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted(point.name for point in distribution("retroflex").entry_points.select(group=GROUP))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        found = distribution("retroflex").entry_points.select(group=GROUP, name=cmd_name)
+        return next(iter(found)).load() if found else None
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="retroflex")
+def cli() -> None:
+    """Find pictures by words or by another picture, in your own collection, on your own machine."""
+
+
+def main() -> None:
+    """Run the command line; the console script `retroflex`."""
+    # Before TensorFlow is imported anywhere: its start-up notes are no news to the people who use this.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    try:
+        cli.main(standalone_mode=False)
+    except RetroflexError as error:
+        _fail(str(error), EXIT_ERROR)
+    except ModuleNotFoundError as error:
+        _fail(
+            f"this command needs the package {error.name}; install Retroflex with its extras: pip install 'retroflex[train,distil]'",
+            EXIT_ERROR,
+        )
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        _fail("stopped; what was done is kept, run the same command to go on", EXIT_INTERRUPTED)
+    except BrokenPipeError:
+        # The reader of a pipe went away (as `head` does); that is its right.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(EXIT_ERROR)
+
+
+def _fail(message: str, code: int) -> None:
+    click.echo(f"retroflex: {' '.join(message.split())}", err=True)
+    sys.exit(code)

@@ -1,0 +1,185 @@
+"""Index pictures: reading and decoding run ahead of the encoder, captioning behind it, one writer.
+
+    files -> [threads: read, hash, decode] -> encoder -> [threads: beam search] -> store, one transaction a batch
+
+What a batch's transaction wrote is there after a kill at any instant; the next run goes on with the rest.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+
+from captioner.encoder import Features
+from captioner.types import Description
+from data.paths import from_bytes, to_bytes
+from data.pictures import Limits, PictureError, decode, read_bytes, square
+from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, SkipRow
+from data.scan import FoundFile, Skip, content_hash, scan
+from data.store import Store
+
+BATCH = 32
+AHEAD = 4
+THREADS = 2
+
+
+class Describer(Protocol):
+    """The two halves of a captioner, see `captioner.facade.Captioner`."""
+
+    model_version: str
+    input_side: int
+
+    def encode(self, pictures: np.ndarray) -> Features: ...
+
+    def caption(self, features: Features) -> list[Description]: ...
+
+
+@dataclass
+class Report:
+    """What an indexing run did: counts of files, and each file left out with its reason."""
+
+    captioned: int = 0
+    known_content: int = 0
+    unchanged: int = 0
+    gone: int = 0
+    skipped: list[Skip] = field(default_factory=list)
+
+
+@dataclass
+class _Chunk:
+    """Files on their way into the store; `digests` names the rows of `squares`."""
+
+    batch: Batch = field(default_factory=Batch)
+    digests: list[str] = field(default_factory=list)
+    squares: list[np.ndarray] = field(default_factory=list)
+
+
+def index(
+    store: Store,
+    describer: Describer,
+    roots: Sequence[Path],
+    limits: Limits,
+    exclude: Sequence[str] = (),
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Report:
+    """Bring the store up to date with the picture files under `roots`; `progress` gets (files done, files in all).
+
+    Only new and changed files, and pictures that another model version described, are read. Raises
+    RetroflexError where a root is missing or the store fails; a bad picture is skipped and reported.
+    """
+    known = store.known_files(roots)
+    found = scan(roots, known, exclude)
+    stale = _stale_files(store, describer.model_version, known, set(found.gone), found.changed)
+    report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
+    waiting = [*found.changed, *stale]
+    progress(0, len(waiting))
+    done = 0
+    for chunk in _described(store, describer, limits, waiting):
+        store.write_batch(chunk.batch)
+        done += len(chunk.batch.files) + len(chunk.batch.skipped)
+        _count(report, chunk)
+        progress(done, len(waiting))
+    if found.gone:
+        store.write_batch(Batch(gone=found.gone))
+    return report
+
+
+def _stale_files(
+    store: Store, version: str, known: dict, gone: set[bytes], changed: Sequence[FoundFile]
+) -> list[FoundFile]:
+    """One unchanged file of each picture that this model version has not described."""
+    leave = gone | {to_bytes(file.path) for file in changed}
+    by_digest = {one.digest: (path, one) for path, one in known.items() if one.digest and path not in leave}
+    needed = store.describe_needed(by_digest.keys(), version)
+    return [
+        FoundFile(from_bytes(path), one.size, one.mtime_ns)
+        for digest, (path, one) in by_digest.items()
+        if digest in needed
+    ]
+
+
+def _described(store: Store, describer: Describer, limits: Limits, files: Sequence[FoundFile]) -> Iterator[_Chunk]:
+    """Yield chunks ready to be written, in order; reading and captioning happen in threads around the encoder."""
+    groups = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
+    with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as captioners:
+        captioning: deque[Future[_Chunk]] = deque()
+        try:
+            for chunk in _read_ahead(readers, store, describer, limits, groups):
+                features = describer.encode(np.stack(chunk.squares)) if chunk.squares else None
+                captioning.append(captioners.submit(_caption, describer, chunk, features))
+                while captioning and (captioning[0].done() or len(captioning) > AHEAD):
+                    yield captioning.popleft().result()
+            while captioning:
+                yield captioning.popleft().result()
+        finally:
+            readers.shutdown(wait=False, cancel_futures=True)
+            captioners.shutdown(wait=False, cancel_futures=True)
+
+
+def _read_ahead(
+    pool: ThreadPoolExecutor, store: Store, describer: Describer, limits: Limits, groups: Sequence[Sequence[FoundFile]]
+) -> Iterator[_Chunk]:
+    reading: deque[Future[_Chunk]] = deque()
+    for group in groups:
+        reading.append(pool.submit(_read, store, describer, limits, group))
+        if len(reading) > AHEAD:
+            yield reading.popleft().result()
+    while reading:
+        yield reading.popleft().result()
+
+
+def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[FoundFile]) -> _Chunk:
+    """Read and hash a group of files, then decode the pictures that this model has not described yet."""
+    chunk = _Chunk()
+    contents: dict[str, tuple[FoundFile, bytes]] = {}
+    for file in group:
+        try:
+            content = read_bytes(file.path, limits)
+        except PictureError as error:
+            chunk.batch.skipped.append(_skip(file, error))
+            continue
+        digest = content_hash(content)
+        contents.setdefault(digest, (file, content))
+        chunk.batch.files.append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
+    for digest in sorted(store.describe_needed(contents.keys(), describer.model_version)):
+        _decode(chunk, digest, *contents[digest], limits=limits, side=describer.input_side)
+    return chunk
+
+
+def _decode(chunk: _Chunk, digest: str, file: FoundFile, content: bytes, limits: Limits, side: int) -> None:
+    try:
+        picture = decode(content, limits, min_side=side)
+    except PictureError as error:
+        bad = [row for row in chunk.batch.files if row.digest == digest]
+        chunk.batch.files[:] = [row for row in chunk.batch.files if row.digest != digest]
+        chunk.batch.skipped.extend(SkipRow(row.path, row.size, row.mtime_ns, str(error)) for row in bad)
+        return
+    chunk.batch.pictures.append(
+        PictureRow(digest, picture.width, picture.height, picture.format, len(content), picture.taken_at)
+    )
+    chunk.digests.append(digest)
+    chunk.squares.append(square(picture.image, side))
+
+
+def _skip(file: FoundFile, error: PictureError) -> SkipRow:
+    return SkipRow(to_bytes(file.path), file.size, file.mtime_ns, str(error))
+
+
+def _caption(describer: Describer, chunk: _Chunk, features: Features | None) -> _Chunk:
+    if features is not None:
+        for digest, one in zip(chunk.digests, describer.caption(features), strict=True):
+            captions = [CaptionRow(caption.text, caption.logprob) for caption in one.captions]
+            chunk.batch.descriptions.append(DescriptionRow(digest, describer.model_version, captions, one.vector))
+    return chunk
+
+
+def _count(report: Report, chunk: _Chunk) -> None:
+    report.captioned += len(chunk.batch.descriptions)
+    report.known_content += len(chunk.batch.files) - len(chunk.batch.descriptions)
+    report.skipped += [Skip(from_bytes(row.path), row.reason) for row in chunk.batch.skipped]

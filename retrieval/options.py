@@ -1,0 +1,43 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retrieval.results import SearchResult
+
+library_option = click.option(
+    "--library",
+    type=click.Path(path_type=Path),
+    help="Library folder [default: RETROFLEX_LIBRARY, or your data folder].",
+)
+bundle_option = click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Captioner bundle [default: the one shipped]."
+)
+limit_option = click.option("--limit", type=int, default=30, show_default=True, help="Hits to show.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_result(result: SearchResult, as_json: bool) -> None:
+    """Print hits for a program or for a person."""
+    if as_json:
+        print_json(result.to_json())
+        return
+    for caption in result.query.get("captions", []):
+        click.echo(f"query picture: {caption}")
+    if not result.hits:
+        click.echo("nothing found: no caption in the library shares a word with the query")
+    for hit in result.hits:
+        parts = "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items())
+        click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}  [{parts}]")
+    if result.total > len(result.hits):
+        click.echo(f"{len(result.hits)} of {result.total} hits; --limit shows more")

@@ -1,0 +1,91 @@
+"""Bundles come back as they were saved, and damage is one clear error."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.bundle import FILES, bundle_version, load_bundle, save_bundle
+from captioner.errors import BundleError
+from captioner.quantise import quantise, restore
+
+
+@pytest.fixture
+def copy(tiny_bundle: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(tiny_bundle, tmp_path / "copy"))
+
+
+def test_saves_and_loads_again(copy: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(copy)
+    save_bundle(bundle, tmp_path / "again", (copy / "README.md").read_text())
+    again = load_bundle(tmp_path / "again")
+    assert again.version == bundle.version == bundle_version(copy)
+    assert again.vocabulary.words == bundle.vocabulary.words
+    for name, value in bundle.encoder_weights.items():
+        np.testing.assert_allclose(again.encoder_weights[name], value, rtol=1e-6)
+
+
+def test_overwrites_an_older_bundle_whole(copy: Path) -> None:
+    (copy / "stray").write_text("left over")
+    save_bundle(load_bundle(copy), copy, "# card\n")
+    assert sorted(path.name for path in copy.iterdir()) == sorted([*FILES, "checksums.json"])
+
+
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_changed_file_is_named(copy: Path, name: str) -> None:
+    with (copy / name).open("r+b") as file:
+        file.seek(0, 2)
+        file.write(b" ")
+    with pytest.raises(BundleError, match=f"{name} does not match its checksum"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("name", [*FILES, "checksums.json"])
+def test_a_missing_file_is_one_line(copy: Path, name: str) -> None:
+    (copy / name).unlink()
+    with pytest.raises(BundleError) as caught:
+        load_bundle(copy)
+    assert name in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_no_folder(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="no captioner bundle there"):
+        load_bundle(tmp_path / "nowhere")
+
+
+def test_vocabulary_of_another_bundle(copy: Path) -> None:
+    words = json.loads((copy / "vocabulary.json").read_text())
+    (copy / "vocabulary.json").write_text(json.dumps(words[:-1]))
+    sign(copy)
+    with pytest.raises(BundleError, match="do not belong together"):
+        load_bundle(copy)
+
+
+def test_newer_format(copy: Path) -> None:
+    config = json.loads((copy / "config.json").read_text())
+    (copy / "config.json").write_text(json.dumps({**config, "format": 99}))
+    sign(copy)
+    with pytest.raises(BundleError, match="format 99 is not known"):
+        load_bundle(copy)
+
+
+def test_quantising_loses_at_most_half_a_step() -> None:
+    kernel = np.random.default_rng(0).normal(size=(3, 3, 4, 6)).astype(np.float32)
+    back = restore(quantise({"conv/kernel": kernel, "conv/bias": kernel[0, 0, 0]}))
+    step = np.abs(kernel).max(axis=(0, 1, 2)) / 127
+    assert (np.abs(back["conv/kernel"] - kernel) <= step / 2 + 1e-7).all()
+    np.testing.assert_array_equal(back["conv/bias"], kernel[0, 0, 0])
+
+
+def sign(folder: Path) -> None:
+    """Write checksums that match, as someone who edits a bundle by hand might."""
+    from captioner.bundle import _checksums
+
+    (folder / "checksums.json").write_text(json.dumps(_checksums(folder)))

@@ -1,0 +1,78 @@
+"""A tiny captioner and a few pictures that tests of every folder share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from captioner.bundle import Bundle, SearchConfig, save_bundle
+from captioner.decoder import DecoderConfig
+from captioner.encoder import EncoderConfig
+from captioner.vgg16 import BLOCKS
+from captioner.vocabulary import Vocabulary
+
+WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
+COLOURS = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 200), "grey": (120, 120, 120)}
+
+
+def random_decoder(config: DecoderConfig, seed: int = 0, spread: float = 0.6) -> dict[str, np.ndarray]:
+    """Weights with enough spread that captions differ between pictures."""
+    random = np.random.default_rng(seed)
+    return {name: random.normal(0, spread, shape).astype(np.float32) for name, shape in config.shapes().items()}
+
+
+def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
+    """He-initialised VGG16 kernels and small biases, named as Keras names them."""
+    random = np.random.default_rng(seed)
+    weights, before = {}, 3
+    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
+        for conv in range(1, convolutions + 1):
+            kernel = random.standard_normal((3, 3, before, channels), np.float32) * np.float32((2 / (9 * before)) ** 0.5)
+            weights[f"block{block}_conv{conv}/kernel"] = kernel
+            weights[f"block{block}_conv{conv}/bias"] = random.normal(0, 0.01, channels).astype(np.float32)
+            before = channels
+    return weights
+
+
+@pytest.fixture(scope="session")
+def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A bundle folder: VGG16 on 32-pixel pictures with random weights and a decoder of 16 units."""
+    folder = tmp_path_factory.mktemp("bundles") / "tiny"
+    vocabulary = Vocabulary(WORDS)
+    decoder = DecoderConfig(vocabulary=len(vocabulary), embedding=12, units=16, attention=8, max_words=6)
+    encoder = EncoderConfig(side=32, layer="block5_conv3")
+    search = SearchConfig(beam=3)
+    bundle = Bundle(encoder, random_vgg16(), decoder, random_decoder(decoder), vocabulary, search, {"test": True})
+    save_bundle(bundle, folder, "# A tiny captioner for tests\n")
+    return folder
+
+
+def draw_picture(path: Path, colour: str, size: tuple[int, int] = (120, 80), seed: int = 0) -> Path:
+    """Save a photograph-like drawing: a coloured background with shapes that depend on `seed`."""
+    random = np.random.default_rng(seed)
+    image = Image.new("RGB", size, COLOURS[colour])
+    draw = ImageDraw.Draw(image)
+    for _ in range(6):
+        x, y = random.integers(0, size[0]), random.integers(0, size[1])
+        fill = tuple(int(value) for value in random.integers(0, 255, 3))
+        draw.ellipse((x, y, x + random.integers(5, 50), y + random.integers(5, 50)), fill=fill)
+    image.save(path)
+    return path
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> Path:
+    """A folder with twelve different pictures in three formats, two of them in a sub-folder."""
+    folder = tmp_path / "photos"
+    (folder / "trip").mkdir(parents=True)
+    for number in range(12):
+        suffix = (".jpg", ".png", ".webp")[number % 3]
+        place = folder / "trip" if number > 9 else folder
+        draw_picture(place / f"photo{number}{suffix}", list(COLOURS)[number % 4], seed=number)
+    return folder

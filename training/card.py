@@ -1,0 +1,98 @@
+"""The model card of a bundle: what it was made from, how, how good it is and what it is no good for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TypedDict
+
+
+class Source(TypedDict):
+    """A collection that something was learnt from."""
+
+    name: str
+    used_for: str
+    terms: str
+    """Licence, or the terms under which the collection may be used."""
+
+
+class Example(TypedDict):
+    """A caption of a picture that the model was not trained on."""
+
+    picture: str
+    caption: str
+
+
+class Facts(TypedDict):
+    """Everything a card tells; each list may be empty and its section is then left out."""
+
+    name: str
+    model_version: str
+    summary: str
+    data: Sequence[Source]
+    splits: Mapping[str, int]
+    """Number of pictures by split."""
+    seeds: Mapping[str, int]
+    """Random seed by step: distil, train, evaluate."""
+    commands: Sequence[str]
+    """The command lines that made the bundle, in order, free of any machine's paths."""
+    figures: Mapping[str, Mapping[str, float]]
+    """Measured figures by protocol, as `training.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
+    examples: Sequence[Example]
+    limits: Sequence[str]
+
+
+def write_card(path: Path, facts: Facts) -> None:
+    """Write the card of `facts` to `path` as Markdown (UTF-8); the file appears whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(render_card(facts), encoding="utf-8")
+    os.replace(temporary, path)
+
+
+def render_card(facts: Facts) -> str:
+    """Return the card of `facts` as Markdown."""
+    sections = {
+        "Data and its terms": _table(
+            ("collection", "used for", "terms"), [(one["name"], one["used_for"], one["terms"]) for one in facts["data"]]
+        ),
+        "Splits": _table(("split", "pictures"), [(name, f"{size:,}") for name, size in facts["splits"].items()]),
+        "Seeds": _table(("step", "seed"), [(step, str(seed)) for step, seed in facts["seeds"].items()]),
+        "Commands": _code(facts["commands"]),
+        "Figures": _figures(facts["figures"]),
+        "Examples": _table(
+            ("picture", "caption"), [(example["picture"], example["caption"]) for example in facts["examples"]]
+        ),
+        "Limits": "\n".join(f"- {_line(limit)}" for limit in facts["limits"]),
+    }
+    head = f"# {_line(facts['name'])}\n\nModel version: `{_line(facts['model_version'])}`\n\n{facts['summary'].strip()}\n"
+    return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items() if body)
+
+
+def _figures(figures: Mapping[str, Mapping[str, float]]) -> str:
+    rows = [(protocol, name, _number(value)) for protocol, values in figures.items() for name, value in values.items()]
+    return _table(("protocol", "figure", "value"), rows)
+
+
+def _number(value: float) -> str:
+    """Two decimals, whole numbers bare."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+
+
+def _code(lines: Sequence[str]) -> str:
+    return "\n".join(["```", *(_line(line) for line in lines), "```"]) if lines else ""
+
+
+def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    if not rows:
+        return ""
+    lines = [header, ["---"] * len(header), *([_cell(cell) for cell in row] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    return _line(text).replace("|", "\\|")
+
+
+def _line(text: str) -> str:
+    return " ".join(text.split())

@@ -1,0 +1,43 @@
+"""`retroflex train`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from captioner.encoder import EncoderConfig
+from training.config import TrainConfig
+
+SHOWN_PROBLEMS = 5
+
+
+@click.command()
+@click.option(
+    "--dataset", type=click.Path(path_type=Path), required=True, help="Folder in the original Flickr8k layout."
+)
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Where features, logs and the bundle go.")
+@click.option(
+    "--encoder", default="bundled", show_default=True, help="bundled, imagenet, a bundle or a Keras VGG16 file."
+)
+@click.option(
+    "--side", type=click.IntRange(32, 448), help="Pixels of the encoder's input [default: the encoder's own]."
+)
+@click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
+@click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
+@click.option("--rate", type=float, default=TrainConfig.rate, show_default=True, help="Highest learning rate.")
+@click.option("--seed", type=int, default=TrainConfig.seed, show_default=True)
+def train(
+    dataset: Path, out: Path, encoder: str, side: int | None, epochs: int, batch: int, rate: float, seed: int
+) -> None:
+    """Train a captioner on a data set; the same command goes on with a run that was stopped."""
+    from training.pipeline import load_encoder_source, train_bundle
+
+    source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
+    config = TrainConfig(epochs=epochs, batch=batch, rate=rate, seed=seed)
+    bundle, problems = train_bundle(dataset, out, source, config)
+    for problem in problems[:SHOWN_PROBLEMS]:
+        click.echo(f"left out: {problem}", err=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        click.echo(f"... and {len(problems) - SHOWN_PROBLEMS} more left out", err=True)
+    click.echo(f"bundle: {bundle}")

@@ -1,0 +1,96 @@
+"""From a data set folder to a captioner bundle: features, decoder, curves, card."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from captioner.bundle import BUNDLED, Bundle, SearchConfig, bundle_version, load_bundle, save_bundle
+from captioner.encoder import Encoder, EncoderConfig, best_precision, load_vgg16_weights
+from data.flickr8k import Dataset, read_dataset
+from training.card import Facts, Source, render_card
+from training.config import TrainConfig
+from training.features import FeatureCache, cache_features
+from training.plots import plot_curves
+from training.train import Split, Trained, split_words, train_decoder
+
+BUNDLE = "bundle"
+
+
+@dataclass(frozen=True)
+class EncoderSource:
+    """A VGG16 with its configuration; `name` says where it came from."""
+
+    name: str
+    config: EncoderConfig
+    weights: dict[str, np.ndarray]
+
+
+def load_encoder_source(name: str, config: EncoderConfig | None = None) -> EncoderSource:
+    """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError."""
+    folder = BUNDLED if name == "bundled" else Path(name)
+    if name == "bundled" or folder.is_dir():
+        bundle = load_bundle(folder)
+        return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
+    return EncoderSource(Path(name).name, config or EncoderConfig(), load_vgg16_weights(name))
+
+
+def train_bundle(dataset: Path, out: Path, source: EncoderSource, config: TrainConfig) -> tuple[Path, list[str]]:
+    """Train a decoder for `source` on a folder in Flickr8k layout; return the bundle's folder and the problems met."""
+    train_set, dev_set = read_dataset(dataset, "train"), read_dataset(dataset, "dev")
+    encoder = Encoder(source.config, source.weights, best_precision())
+    key = _weights_key(source.weights)
+    train_cache = cache_features(encoder, key, train_set.pictures, out / "features" / "train", mirrored=True)
+    dev_cache = cache_features(encoder, key, dev_set.pictures, out / "features" / "dev", mirrored=False)
+    trained = train_decoder(_split(train_set, train_cache), _split(dev_set, dev_cache), out, config)
+    plot_curves(out / "log.csv", out / "curves.png")
+    problems = [*train_set.problems, *dev_set.problems, *train_cache.problems, *dev_cache.problems]
+    sizes = {"train": len(train_set.pictures), "dev": len(dev_set.pictures)}
+    _save(source, trained, config, sizes, out / BUNDLE)
+    return out / BUNDLE, problems
+
+
+def replace_search(folder: Path, search: SearchConfig, card: str) -> None:
+    """Rewrite a bundle with other beam settings."""
+    save_bundle(replace(load_bundle(folder), search=search), folder, card)
+
+
+def _split(dataset: Dataset, cache: FeatureCache) -> Split:
+    rows = np.flatnonzero(cache.usable)
+    pictures = [dataset.pictures[row] for row in rows]
+    grids = cache.grids if len(rows) == len(cache.grids) else cache.grids[rows]
+    return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures]))
+
+
+def _weights_key(weights: dict[str, np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(weights):
+        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
+    return digest.hexdigest()
+
+
+def _save(source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], folder: Path) -> None:
+    made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
+    bundle = Bundle(
+        source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
+    )
+    save_bundle(bundle, folder, render_card(_facts(source, trained, config, sizes)))
+
+
+def _facts(source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int]) -> Facts:
+    figures = {name: value for name, value in trained.scores.items() if name not in ("epoch", "loss", "seconds")}
+    return Facts(
+        name="Retroflex captioner",
+        model_version="see checksums.json",
+        summary=f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
+        data=[Source(name="the training folder", used_for="the decoder", terms="those of the folder's owner")],
+        splits=sizes,
+        seeds={"train": config.seed},
+        commands=["retroflex train --dataset DIR --out DIR"],
+        figures={"captions, dev": figures},
+        examples=[],
+        limits=["It knows what its training pictures show; other subjects are described in the words it has."],
+    )

@@ -1,0 +1,78 @@
+"""Training curves: the log's columns as lines over epochs, one panel for each kind of figure."""
+
+from __future__ import annotations
+
+import csv
+import math
+import os
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from data.errors import RetroflexError
+
+X_AXIS = "epoch"
+PANEL_INCHES = (5.0, 3.4)
+DOTS_PER_INCH = 120
+SUBSETS = ("train_", "val_", "dev_")
+
+Columns = dict[str, list[float]]
+
+
+class LogError(RetroflexError):
+    """The training log cannot be drawn; the message says why."""
+
+
+def plot_curves(log: Path, out: Path) -> None:
+    """Draw the CSV training log `log` (one row an epoch, a header, a column `epoch`) as the PNG `out`.
+
+    Columns that measure the same thing share a panel: `loss` with `val_loss`, `bleu1` with `bleu4`. Cells
+    that are empty or no numbers are gaps. Raises LogError when there is no such log or nothing in it.
+    """
+    columns = _read(log)
+    epochs = columns.pop(X_AXIS)
+    panels = _panels(columns)
+    width, height = PANEL_INCHES
+    figure = Figure(figsize=(width * len(panels), height), layout="constrained")
+    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    for axis, (name, members) in zip(axes, panels.items(), strict=True):
+        for column in members:
+            axis.plot(epochs, columns[column], marker=".", label=column)
+        axis.set(title=name, xlabel=X_AXIS)
+        axis.grid(alpha=0.3)
+        axis.legend()
+    temporary = out.with_name(f"{out.stem}.tmp.png")
+    figure.savefig(temporary, dpi=DOTS_PER_INCH)
+    os.replace(temporary, out)
+
+
+def _read(log: Path) -> Columns:
+    try:
+        with log.open(newline="", encoding="utf-8") as lines:
+            reader = csv.DictReader(lines)
+            rows = list(reader)
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise LogError(f"the training log {log} cannot be read: {error}") from error
+    names = [name for name in reader.fieldnames or () if name]
+    if not rows or X_AXIS not in names or len(names) < 2:
+        raise LogError(f"the training log {log} has no rows, no column '{X_AXIS}' or no other column: train first")
+    return {name: [_number(row[name]) for row in rows] for name in names}
+
+
+def _number(cell: str | None) -> float:
+    try:
+        return float(cell or "nan")
+    except ValueError:
+        return math.nan
+
+
+def _panels(columns: Columns) -> dict[str, list[str]]:
+    """Group columns by what they measure: their name without the subset before it and the number behind it."""
+    panels: dict[str, list[str]] = {}
+    for name, values in columns.items():
+        if not all(math.isnan(value) for value in values):
+            kind = next((name.removeprefix(one) for one in SUBSETS if name.startswith(one)), name)
+            panels.setdefault(kind.rstrip("0123456789") or kind, []).append(name)
+    if not panels:
+        raise LogError("the training log holds no numbers: train first")
+    return panels
