@@ -84,18 +84,22 @@ class Database:
 def _create(url: str) -> tuple[Engine, str]:
     try:
         parsed = make_url(url)
-        name = _name(parsed)
-        if parsed.get_backend_name() != "sqlite":
-            return create_engine(parsed), name
-    except (ArgumentError, ValueError) as error:
-        raise StoreError(f"the database address is malformed: {_one_line(error)}") from error
+    except (ArgumentError, ValueError) as error:  # whose text may hold a password
+        raise StoreError("the database address is malformed; one like sqlite:////folder/file is needed") from error
+    if parsed.get_backend_name() == "sqlite":
+        return _create_sqlite(parsed), _name(parsed)
+    try:
+        return create_engine(parsed), _name(parsed)
     except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"no driver for {name}: {_one_line(error)}; install the driver's package") from error
-    _make_folder(Path(parsed.database or ""))
-    engine = create_engine(parsed, connect_args={"timeout": BUSY_SECONDS})
+        raise StoreError(f"no driver for {_name(parsed)}: {_one_line(error)}; install its package") from error
+
+
+def _create_sqlite(url: URL) -> Engine:
+    _make_folder(Path(url.database or ""))
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
-    return engine, name
+    return engine
 
 
 def _name(url: URL) -> str:

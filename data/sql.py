@@ -25,4 +25,4 @@ def at_or_below(table: Table, path: bytes) -> ColumnElement[bool]:
     """A condition on `table.path`; what lies below a folder sorts between "folder/" and "folder0"."""
     folder = path.rstrip(b"/")
     column = table.c.path
-    return or_(column == path, (column >= folder + b"/") & (column < folder + b"0"))
+    return or_(column == folder, (column >= folder + b"/") & (column < folder + b"0"))

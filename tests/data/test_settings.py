@@ -77,7 +77,7 @@ def test_a_bad_value_is_one_clear_line(overrides: dict[str, Any], words: list[st
 
 def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RETROFLEX_MAX_PIXELS", "huge")
-    with pytest.raises(RetroflexError, match="RETROFLEX_MAX_PIXELS.*huge"):
+    with pytest.raises(RetroflexError, match=r"RETROFLEX_MAX_PIXELS.*huge"):
         load_settings()
 
 

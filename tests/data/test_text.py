@@ -21,7 +21,7 @@ from data.text import tokenize
         ("black-and-white snake_case", ["black", "and", "white", "snake", "case"]),
         ("3 dogs, No. 12", ["3", "dogs", "no", "12"]),
         ("École ŽENA 犬", ["école", "žena", "犬"]),
-        ("ﬁne ｄｏｇ", ["fine", "dog"]),
+        ("\ufb01ne \uff44og", ["fine", "dog"]),
         ("नमस्ते", ["नमस्ते"]),
         ("a\x00b\tc\ud800d", ["a", "b", "c", "d"]),
     ],

@@ -1,0 +1,189 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from data.errors import RetroflexError
+from data.paths import from_bytes, to_bytes
+from data.scan import KnownFile, Scan, content_hash, scan
+
+
+def put(path: Path, content: bytes = b"x") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def names(found: Scan, top: Path) -> list[str]:
+    return [file.path.relative_to(top).as_posix() for file in found.changed]
+
+
+def remember(found: Scan) -> dict[bytes, KnownFile]:
+    return {to_bytes(file.path): KnownFile(file.size, file.mtime_ns, "digest") for file in found.changed}
+
+
+def test_content_hash_is_sha256() -> None:
+    assert content_hash(b"") == "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+
+def test_finds_pictures_by_suffix_below_a_folder_in_order(tmp_path: Path) -> None:
+    for name in ("b.JPG", "a.png", "notes.txt", "jpg", "sub/deep/c.heic", "sub/a.webp", "more.d/x.gif"):
+        put(tmp_path / name, b"four")
+    found = scan([tmp_path], {})
+    assert names(found, tmp_path) == ["a.png", "b.JPG", "more.d/x.gif", "sub/a.webp", "sub/deep/c.heic"]
+    assert all(file.path.is_absolute() and file.size == 4 for file in found.changed)
+    assert found.changed[0].mtime_ns == (tmp_path / "a.png").stat().st_mtime_ns
+    assert (found.unchanged, found.gone, found.skipped) == (0, [], [])
+
+
+def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
+    assert scan([tmp_path], {}) == Scan([], 0, [], [])
+
+
+def test_tells_new_changed_unchanged_renamed_and_gone(tmp_path: Path) -> None:
+    for name in ("same.jpg", "grown.jpg", "touched.jpg", "old name.jpg", "gone.jpg"):
+        put(tmp_path / name)
+    known = remember(scan([tmp_path], {}))
+    put(tmp_path / "grown.jpg", b"more")
+    os.utime(tmp_path / "touched.jpg", ns=(1, 1))
+    (tmp_path / "old name.jpg").rename(tmp_path / "new name.jpg")
+    (tmp_path / "gone.jpg").unlink()
+    found = scan([tmp_path], known)
+    assert names(found, tmp_path) == ["grown.jpg", "new name.jpg", "touched.jpg"]
+    assert found.unchanged == 1
+    assert sorted(from_bytes(path).name for path in found.gone) == ["gone.jpg", "old name.jpg"]
+
+
+def test_only_files_below_the_roots_can_be_gone(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    known = {to_bytes(tmp_path / name): KnownFile(1, 1, "") for name in ("in/a.jpg", "inside.jpg", "out/a.jpg")}
+    assert scan([tmp_path / "in"], known).gone == [to_bytes(tmp_path / "in/a.jpg")]
+
+
+def test_a_vanished_folder_takes_its_files_along(tmp_path: Path) -> None:
+    put(tmp_path / "trip/day/a.jpg")
+    known = remember(scan([tmp_path], {}))
+    (tmp_path / "trip/day/a.jpg").unlink()
+    (tmp_path / "trip/day").rmdir()
+    assert scan([tmp_path], known).gone == list(known)
+
+
+def test_a_root_may_be_one_file_of_any_name(tmp_path: Path) -> None:
+    file = put(tmp_path / "scan0001")
+    put(tmp_path / "other.jpg")
+    assert [found.path for found in scan([file], {}).changed] == [file]
+
+
+def test_overlapping_roots_give_each_file_once(tmp_path: Path) -> None:
+    put(tmp_path / "sub/a.jpg")
+    found = scan([tmp_path / "sub", tmp_path, tmp_path / "sub/a.jpg"], {})
+    assert names(found, tmp_path) == ["sub/a.jpg"]
+
+
+def test_relative_roots_and_the_home_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    put(tmp_path / "pictures/a.jpg")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for root in ("pictures", "./x/../pictures", "~/pictures"):
+        assert [file.path for file in scan([Path(root)], {}).changed] == [tmp_path / "pictures/a.jpg"]
+
+
+def test_hidden_files_and_folders_are_left_out_unless_named_as_root(tmp_path: Path) -> None:
+    for name in (".cache/a.jpg", "._a.jpg", "a.jpg"):
+        put(tmp_path / name)
+    assert names(scan([tmp_path], {}), tmp_path) == ["a.jpg"]
+    assert names(scan([tmp_path / ".cache"], {}), tmp_path) == [".cache/a.jpg"]
+
+
+@pytest.mark.parametrize(
+    ("patterns", "left"),
+    [
+        (["*.png"], ["a.jpg", "sub/c.jpg", "sub/raw/d.jpg"]),
+        (["raw"], ["a.jpg", "b.png", "sub/c.jpg"]),
+        (["sub/raw/"], ["a.jpg", "b.png", "sub/c.jpg"]),
+        (["sub/*.jpg", "b.*"], ["a.jpg"]),
+        (["[ab].*"], ["sub/c.jpg", "sub/raw/d.jpg"]),
+    ],
+)
+def test_exclude_patterns(tmp_path: Path, patterns: list[str], left: list[str]) -> None:
+    for name in ("a.jpg", "b.png", "sub/c.jpg", "sub/raw/d.jpg"):
+        put(tmp_path / name)
+    assert names(scan([tmp_path], {}, patterns), tmp_path) == left
+
+
+def test_an_excluded_file_that_is_still_there_is_not_gone(tmp_path: Path) -> None:
+    put(tmp_path / "a.jpg")
+    known = remember(scan([tmp_path], {}))
+    assert scan([tmp_path], known, ["a.*"]) == Scan([], 0, [], [])
+
+
+def test_loops_of_links_end_and_real_paths_win(tmp_path: Path) -> None:
+    put(tmp_path / "real/a.jpg")
+    put(tmp_path / "outside/b.jpg")
+    top = tmp_path / "real"
+    os.symlink(top, top / "again")
+    os.symlink(tmp_path / "outside", top / "0 first by name")
+    os.symlink(top, tmp_path / "outside/back")
+    os.symlink("loop", top / "loop")
+    os.symlink(top / "a.jpg", top / "link.jpg")
+    found = scan([top], {})
+    assert names(found, top) == ["a.jpg", "link.jpg", "0 first by name/b.jpg"]
+    assert found.skipped == []
+
+
+def test_broken_and_circular_links_and_pipes_are_skipped(tmp_path: Path) -> None:
+    os.symlink("nowhere", tmp_path / "broken.jpg")
+    os.symlink("circle.jpg", tmp_path / "circle.jpg")
+    os.mkfifo(tmp_path / "pipe.jpg")
+    (tmp_path / "folder.jpg").mkdir()
+    skipped = {skip.path.name: skip.reason for skip in scan([tmp_path], {}).skipped}
+    assert sorted(skipped) == ["broken.jpg", "circle.jpg", "pipe.jpg"]
+    assert "No such file" in skipped["broken.jpg"]
+    assert skipped["pipe.jpg"] == "is not a regular file"
+
+
+def test_an_unreadable_folder_is_skipped_and_its_files_are_not_gone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The superuser may read anything, so the refusal is simulated."""
+    for name in ("open/a.jpg", "shut/b.jpg", "wide/c.jpg"):
+        put(tmp_path / name)
+    known = remember(scan([tmp_path], {}))
+    really = os.scandir
+
+    def refuse(path: Path) -> object:
+        if path.name == "shut":
+            raise PermissionError(13, "Permission denied", str(path))
+        return really(path)
+
+    monkeypatch.setattr("data.scan.os.scandir", refuse)
+    monkeypatch.setattr("data.scan.os.path.exists", lambda _: False)
+    found = scan([tmp_path], known)
+    assert found.unchanged == 2
+    assert found.gone == []
+    assert [(skip.path, skip.reason) for skip in found.skipped] == [
+        (tmp_path / "shut", "cannot be read: Permission denied")
+    ]
+
+
+def test_names_with_newline_and_stray_bytes(tmp_path: Path) -> None:
+    raw = to_bytes(tmp_path) + b"/new\nline\xff.jpg"
+    from_bytes(raw).write_bytes(b"x")
+    found = scan([tmp_path], {}, ["no*"])
+    assert [to_bytes(file.path) for file in found.changed] == [raw]
+    assert scan([tmp_path], remember(found)).unchanged == 1
+
+
+@pytest.mark.parametrize("name", ["missing", "miss\ning"])
+def test_a_root_that_is_missing_is_one_line(tmp_path: Path, name: str) -> None:
+    with pytest.raises(RetroflexError, match="no such file or folder") as caught:
+        scan([tmp_path, tmp_path / name], {})
+    assert "\n" not in str(caught.value)
+
+
+def test_a_root_that_is_neither_file_nor_folder(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(RetroflexError, match="neither a file nor a folder"):
+        scan([tmp_path / "pipe"], {})

@@ -1,0 +1,285 @@
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.paths import to_bytes
+from data.store import (
+    Batch,
+    CaptionRow,
+    DescriptionRow,
+    FileRow,
+    KnownFile,
+    PictureRow,
+    SkipRow,
+    Store,
+    StoredCaption,
+    StoredPicture,
+    StoreError,
+)
+
+MakeBatch = Callable[..., Batch]
+
+
+def texts(store: Store, picture_id: int) -> list[str]:
+    return [caption.text for caption in store.pictures([picture_id])[picture_id].captions]
+
+
+def test_a_new_store_is_empty(store: Store) -> None:
+    status = store.status()
+    assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
+    assert store.known_files() == {}
+    assert list(store.captions_by_picture()) == []
+    ids, matrix = store.vectors()
+    assert (ids.shape, ids.dtype, matrix.shape, matrix.dtype) == ((0,), np.int64, (0, 0), np.float16)
+
+
+def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -> None:
+    path = b"/pictures/new\nline \xff.jpg"
+    taken = datetime(2020, 1, 2, 3, 4, 5)
+    vector = np.array([0.6, -0.8], np.float32)
+    store.write_batch(
+        Batch(
+            files=[FileRow(path, 2**40, 2**62, "d1")],
+            pictures=[PictureRow("d1", 4000, 3000, "JPEG", 2**40, taken)],
+            descriptions=[DescriptionRow("d1", "m1", [CaptionRow("a dog", -1.5), CaptionRow("ein Hünd", -2)], vector)],
+            skipped=[SkipRow(b"/pictures/bad.png", 7, 8, "is empty (0 bytes)")],
+        )
+    )
+    generation = store.generation()
+    store.close()
+    again = Store.open(url)
+    captions = [StoredCaption("a dog", -1.5, "model", "m1"), StoredCaption("ein Hünd", -2.0, "model", "m1")]
+    assert again.pictures([1]) == {
+        1: StoredPicture(1, "d1", [path], 4000, 3000, "JPEG", 2**40, taken, captions),
+    }
+    assert again.known_files() == {path: KnownFile(2**40, 2**62, "d1"), b"/pictures/bad.png": KnownFile(7, 8, "")}
+    assert again.skipped_files() == [(b"/pictures/bad.png", "is empty (0 bytes)")]
+    assert again.generation() == generation == again.status().generation
+    ids, matrix = again.vectors()
+    assert (ids.tolist(), matrix.dtype) == ([1], np.float16)
+    assert np.allclose(matrix, vector, atol=1e-3)
+    again.close()
+
+
+def test_every_writing_call_raises_the_generation(store: Store, batch_of: MakeBatch) -> None:
+    seen = [store.generation()]
+    for write in (
+        lambda: store.write_batch(batch_of(b"/a.jpg")),
+        lambda: store.set_user_caption(1, "mine"),
+        store.prune,
+        lambda: store.remove([b"/a.jpg"]),
+        lambda: store.write_batch(Batch()),
+    ):
+        write()
+        seen.append(store.generation())
+    assert seen == sorted(set(seen))
+
+
+def test_a_store_made_anew_never_repeats_a_generation(tmp_path: Path) -> None:
+    generations = []
+    for name in ("a", "b"):
+        store = Store.open(f"sqlite:///{tmp_path}/{name}")
+        store.write_batch(Batch())
+        generations.append(store.generation())
+        store.close()
+    assert generations[0] < generations[1]
+
+
+def test_describe_needed_names_unknown_stale_and_bare_pictures(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/new.jpg", model="m2", digest="new"))
+    store.write_batch(batch_of(b"/old.jpg", model="m1", digest="old"))
+    store.write_batch(Batch(pictures=[PictureRow("bare", 1, 1, "PNG", 1, None)]))
+    asked = {"new", "old", "bare", "unknown"}
+    assert store.describe_needed(asked, "m2") == {"old", "bare", "unknown"}
+    assert store.describe_needed([], "m2") == set()
+    many = {f"unknown {number}" for number in range(2500)} | {"new"}
+    assert store.describe_needed(many, "m2") == many - {"new"}
+
+
+def test_a_new_model_replaces_its_captions_but_never_the_users(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", model="m1"))
+    store.set_user_caption(1, "  grandma's\n dog ")
+    store.write_batch(batch_of(b"/a.jpg", model="m2"))
+    assert texts(store, 1) == ["grandma's dog", "best by m2", "second by m2"]
+    assert store.pictures([1])[1].captions[0] == StoredCaption("grandma's dog", None, "user", None)
+    assert store.status().model_versions == {"m2": 1}
+    assert store.status().user_captions == 1
+    assert list(store.captions_by_picture()) == [(1, ["grandma's dog", "best by m2", "second by m2"])]
+
+
+def test_a_second_user_caption_takes_the_place_of_the_first(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.set_user_caption(1, "first")
+    store.set_user_caption(1, "stray byte \udcff")
+    assert texts(store, 1)[0] == "stray byte ?"
+    assert store.status().user_captions == 1
+
+
+@pytest.mark.parametrize(("picture_id", "text"), [(7, "mine"), (1, " \n ")])
+def test_a_user_caption_needs_a_picture_and_a_word(
+    store: Store, batch_of: MakeBatch, picture_id: int, text: str
+) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    with pytest.raises(StoreError):
+        store.set_user_caption(picture_id, text)
+    assert store.status().user_captions == 0
+
+
+def test_the_same_picture_in_two_files_is_stored_once(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/b.jpg", b"/a.jpg", digest="same"))
+    store.write_batch(batch_of(b"/c.jpg", digest="same"))
+    status = store.status()
+    assert (status.pictures, status.files, status.captions) == (1, 3, 2)
+    assert store.pictures([1])[1].paths == [b"/a.jpg", b"/b.jpg", b"/c.jpg"]
+
+
+def test_a_renamed_file_keeps_its_picture_and_captions(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/old.jpg", digest="same"))
+    store.set_user_caption(1, "mine")
+    store.write_batch(Batch(gone=[b"/old.jpg"], files=[FileRow(b"/new.jpg", 10, 2, "same")]))
+    assert store.prune() == 0
+    assert store.pictures([1])[1].paths == [b"/new.jpg"]
+    assert texts(store, 1)[0] == "mine"
+
+
+def test_a_path_with_other_content_moves_to_the_new_picture(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", digest="before"))
+    store.write_batch(batch_of(b"/a.jpg", digest="after", size=11))
+    assert store.known_files() == {b"/a.jpg": KnownFile(11, 1, "after")}
+    assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
+    assert store.pictures([1])[1].paths == []
+    assert store.prune() == 1
+    assert store.pictures([1, 2]).keys() == {2}
+
+
+def test_pictures_without_files_are_not_searched_but_keep_their_captions(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
+    store.write_batch(Batch(gone=[b"/a.jpg"]))
+    assert store.vectors()[0].tolist() == [2]
+    assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
+    assert store.status().pictures == 1
+    assert texts(store, 1) == ["best by m1", "second by m1"]
+
+
+def test_prune_spares_pictures_with_a_users_caption(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", b"/b.jpg", b"/c.jpg"))
+    store.set_user_caption(2, "mine")
+    store.write_batch(Batch(gone=[b"/a.jpg", b"/b.jpg"]))
+    assert store.prune() == 1
+    assert store.pictures([1, 2, 3]).keys() == {2, 3}
+    assert store.prune() == 0
+
+
+def test_ids_are_never_used_again(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.remove([b"/a.jpg"])
+    store.write_batch(batch_of(b"/b.jpg"))
+    assert store.pictures([1, 2]).keys() == {2}
+
+
+def test_a_file_turns_bad_and_good_again(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", digest="good"))
+    store.write_batch(Batch(skipped=[SkipRow(b"/a.jpg", 3, 4, "is damaged")]))
+    assert store.known_files() == {b"/a.jpg": KnownFile(3, 4, "")}
+    assert store.status().files == 0
+    store.write_batch(batch_of(b"/a.jpg", digest="good"))
+    assert store.known_files() == {b"/a.jpg": KnownFile(10, 1, "good")}
+    assert store.skipped_files() == []
+
+
+def test_remove_forgets_what_lies_at_or_below_the_paths_only(store: Store, batch_of: MakeBatch) -> None:
+    kept = [b"/trips.jpg", b"/trip", b"/trip0/a.jpg", b"/trip.d/a.jpg", b"/other/trip/a.jpg", b"/%rip/a.jpg"]
+    store.write_batch(batch_of(*kept, b"/trip/a.jpg", b"/trip/day/\xff.jpg", b"/one.jpg"))
+    store.write_batch(Batch(skipped=[SkipRow(b"/trip/bad.jpg", 1, 1, "is empty")]))
+    assert store.remove([b"/trip/", b"/one.jpg", b"/nowhere"]) == 5
+    assert sorted(store.known_files()) == sorted(path for path in kept if path != b"/trip")
+    assert store.status().pictures == 5
+    assert store.remove([b"/"]) == 5
+    assert store.status().pictures == 0
+
+
+def test_known_files_below_roots(
+    store: Store, batch_of: MakeBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    inside, outside = to_bytes(tmp_path / "in/a.jpg"), to_bytes(tmp_path / "inside.jpg")
+    store.write_batch(batch_of(inside, outside))
+    store.write_batch(Batch(skipped=[SkipRow(to_bytes(tmp_path / "in/bad.jpg"), 1, 1, "is empty")]))
+    assert store.known_files([Path("in")]).keys() == {inside, to_bytes(tmp_path / "in/bad.jpg")}
+    assert store.known_files([tmp_path / "inside.jpg"]).keys() == {outside}
+    assert store.known_files([]) == {}
+    many = [tmp_path / f"{number}.jpg" for number in range(2500)]
+    assert store.known_files([*many, tmp_path]).keys() == store.known_files().keys()
+
+
+def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(1200))))
+    asked = [1200, 3, 9999, 700, 3]
+    assert list(store.pictures(asked)) == [1200, 3, 700]
+    assert len(store.pictures(range(1, 1201))) == 1200
+    assert store.pictures([]) == {}
+
+
+def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(6000))))
+    assert [picture_id for picture_id, _ in store.captions_by_picture()] == list(range(1, 6001))
+    ids, matrix = store.vectors()
+    assert ids.tolist() == list(range(1, 6001))
+    assert (matrix == 0.5).all()
+
+
+def test_only_vectors_of_the_most_common_model_are_compared(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m1"))
+    store.write_batch(batch_of(b"/3.jpg", model="m2"))
+    assert store.vectors()[0].tolist() == [1, 2]
+    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m2"))
+    assert store.vectors()[0].tolist() == [1, 2, 3]
+
+
+def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg"))
+    walk = store.captions_by_picture()
+    next(walk)
+    store.write_batch(batch_of(b"/3.jpg"))
+    assert len(list(walk)) == 1
+
+
+@pytest.mark.parametrize("part", ["files", "descriptions"])
+def test_a_batch_that_speaks_of_an_unknown_picture_is_refused_whole(
+    store: Store, batch_of: MakeBatch, part: str
+) -> None:
+    whole = batch_of(b"/a.jpg", b"/b.jpg")
+    before = store.generation()
+    lacking = Batch(pictures=whole.pictures[:1], **{part: getattr(whole, part)})
+    with pytest.raises(StoreError, match="neither stored nor in the batch"):
+        store.write_batch(lacking)
+    assert store.generation() == before
+    assert store.describe_needed([row.digest for row in whole.pictures], "m1")
+    assert store.status().files == 0
+
+
+def test_threads_write_and_read_at_once(store: Store, batch_of: MakeBatch) -> None:
+    failures: list[Exception] = []
+
+    def work(worker: int) -> None:
+        try:
+            for number in range(10):
+                store.write_batch(batch_of(b"/%d/%d.jpg" % (worker, number)))
+                captions = list(store.captions_by_picture())
+                assert all(len(of_one) == 2 for _, of_one in captions)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert store.status().files == 40
