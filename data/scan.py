@@ -76,9 +76,9 @@ def scan(roots: Sequence[Path], known: Mapping[bytes, KnownFile], exclude: Seque
 
 def _checked_root(root: Path) -> Path:
     top = absolute(root)
-    if not top.exists():
-        raise RetroflexError(f"no such file or folder: {display(top)}; check the name")
-    if not (top.is_dir() or top.is_file()):
+    if not os.path.exists(top):
+        raise RetroflexError(f"no such file or folder: {display(top)}; check the name and its permissions")
+    if not (os.path.isdir(top) or os.path.isfile(top)):
         raise RetroflexError(f"neither a file nor a folder: {display(top)}; give a folder of pictures")
     return top
 

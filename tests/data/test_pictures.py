@@ -112,6 +112,7 @@ def test_an_orientation_that_does_not_exist_is_left_alone(encode: Encode, value:
     assert decode(encode("JPEG", exif=exif(value))).image.size == (60, 40)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
 def test_broken_exif_does_not_cost_the_picture(encode: Encode) -> None:
     content = bytearray(encode("JPEG", exif=exif(6, "2020:01:02 03:04:05")))
     start = content.index(b"Exif\0\0") + 6
