@@ -23,8 +23,8 @@ def beam_search(decoder: Decoder, grids: np.ndarray, width: int, length_power: f
     """Find the `width` likeliest sentences of each picture.
 
     grids: (n, cells, channels). A finished sentence stays in the beam and competes by its log-probability
-    with those still growing; the search ends when all are finished, and cuts at `max_words`. The result is
-    ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are never emitted.
+    with those still growing; a picture is done when all of its are finished, and cut at `max_words`. The
+    result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are never emitted.
     """
     pictures, steps = len(grids), decoder.config.max_words + 1
     views, state = decoder.look(grids)
@@ -33,16 +33,21 @@ def beam_search(decoder: Decoder, grids: np.ndarray, width: int, length_power: f
     # All hypotheses start equal; only the first may grow, or the beam would hold `width` copies of it.
     logprob = np.full((pictures, width), NEVER, np.float64)
     logprob[:, 0] = 0
-    last = np.full(pictures * width, START, np.int32)
+    growing = np.arange(pictures)
+    last = np.full((pictures, width), START, np.int32)
     for step in range(steps):
-        scores, state = decoder.step(views, state, last)
-        parent, word, logprob = _grow(scores, last, logprob, final=step == steps - 1)
-        words = np.take_along_axis(words, parent[:, :, None], axis=1)
-        words[:, :, step] = word
-        rows = (parent + np.arange(pictures)[:, None] * width).ravel()
-        state, last = State(state.hidden[rows], state.cell[rows]), word.ravel()
-        if np.isin(last, (END, PAD)).all():
+        scores, state = decoder.step(views, state, last.ravel())
+        parent, last, gained = _grow(scores, last.ravel(), logprob[growing], final=step == steps - 1)
+        words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)
+        words[growing, :, step], logprob[growing] = last, gained
+        going = ~np.isin(last, (END, PAD)).all(axis=1)
+        if not going.any():
             break
+        rows = (parent + np.arange(len(growing))[:, None] * width)[going].ravel()
+        state = State(state.hidden[rows], state.cell[rows])
+        if not going.all():
+            # Pictures that are done leave the batch, so that short captions do not wait for long ones.
+            views, growing, last = Views(*(part[going] for part in views)), growing[going], last[going]
     return _best_first(words, logprob, length_power)
 
 
@@ -88,7 +93,7 @@ def sentence_logprob(decoder: Decoder, grids: np.ndarray, words: list[int]) -> n
 
 
 def _follow(decoder: Decoder, views: Views, state: State, words: list[int]) -> np.ndarray:
-    total = np.zeros(len(views.values), np.float64)
+    total = np.zeros(len(views.cells), np.float64)
     for fed, expected in zip([START, *words], [*words, END], strict=True):
         scores, state = decoder.step(views, state, np.full(len(total), fed, np.int32))
         total += scores[:, expected]

@@ -26,7 +26,7 @@ class DecoderConfig:
     grid_channels: int = 512
     embedding: int = 300
     units: int = 512
-    attention: int = 256
+    attention: int = 384
     max_words: int = 18
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
@@ -35,30 +35,28 @@ class DecoderConfig:
         return {
             "grid_norm/gamma": (c,),
             "grid_norm/beta": (c,),
-            "visual/kernel": (c, u),
-            "visual/bias": (u,),
-            "key/kernel": (u, a),
-            "initial/kernel": (u, 2 * u),
+            "visual/kernel": (c, a),
+            "visual/bias": (a,),
+            "initial/kernel": (a, 2 * u),
             "initial/bias": (2 * u,),
-            "glance/kernel": (u, e),
+            "glance/kernel": (a, e),
             "embedding/embeddings": (self.vocabulary, e),
             "lstm/kernel": (e, 4 * u),
             "lstm/recurrent_kernel": (u, 4 * u),
             "lstm/bias": (4 * u,),
             "query/kernel": (u, a),
-            "sentinel/kernel": (u, u),
-            "sentinel/bias": (u,),
-            "output/kernel": (2 * u, e),
+            "sentinel/kernel": (u, a),
+            "sentinel/bias": (a,),
+            "output/kernel": (u + a, e),
             "output/bias": (e,),
             "word_bias/bias": (self.vocabulary,),
         }
 
 
 class Views(NamedTuple):
-    """What the decoder keeps of n pictures with k cells: values (n, k, units), keys (n, attention, k), drive (n, 4 units)."""
+    """What the decoder keeps of n pictures with k cells: cells (n, k, attention), drive of the gates (n, 4 units)."""
 
-    values: np.ndarray
-    keys: np.ndarray
+    cells: np.ndarray
     drive: np.ndarray
 
 
@@ -87,14 +85,12 @@ class Decoder:
     def look(self, grids: np.ndarray) -> tuple[Views, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
         w = self._w
-        visual = _relu(
-            _layer_norm(grids, w["grid_norm/gamma"], w["grid_norm/beta"]) @ w["visual/kernel"] + w["visual/bias"]
-        )
-        mean = visual.mean(axis=1)
+        normed = _layer_norm(grids, w["grid_norm/gamma"], w["grid_norm/beta"])
+        cells = _relu(normed @ w["visual/kernel"] + w["visual/bias"])
+        mean = cells.mean(axis=1)
         hidden, cell = np.split(np.tanh(mean @ w["initial/kernel"] + w["initial/bias"]), 2, axis=1)
         drive = (mean @ w["glance/kernel"]) @ w["lstm/kernel"]
-        keys = np.ascontiguousarray((visual @ w["key/kernel"]).swapaxes(1, 2))
-        return Views(visual, keys, drive), State(hidden, cell)
+        return Views(cells, drive), State(hidden, cell)
 
     def step(self, views: Views, state: State, words: np.ndarray) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
@@ -102,7 +98,7 @@ class Decoder:
         `words` is int (n * h,), the h hypotheses of a picture in a row; `state` has as many rows. Returns
         log-probabilities of the next word (n * h, vocabulary) and the new state.
         """
-        w, pictures = self._w, len(views.values)
+        w, pictures = self._w, len(views.cells)
         gates = state.hidden @ w["lstm/recurrent_kernel"]
         gates += self._word_gates[words]
         gates += np.repeat(views.drive, len(words) // pictures, axis=0)
@@ -113,15 +109,15 @@ class Decoder:
         return _log_softmax(output @ self._to_words + w["word_bias/bias"]), state
 
     def _attend(self, views: Views, hidden: np.ndarray) -> np.ndarray:
-        w, pictures = self._w, len(views.values)
-        scale = 1.0 / np.sqrt(self.config.attention)
+        """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
+        w, (pictures, _, size) = self._w, views.cells.shape
         sentinel = np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"])
-        query = hidden @ w["query/kernel"]
-        on_sentinel = np.sum(query * (sentinel @ w["key/kernel"]), axis=1, keepdims=True) * scale
-        on_cells = (query.reshape(pictures, -1, query.shape[1]) @ views.keys).reshape(len(hidden), -1) * scale
+        query = hidden @ w["query/kernel"] * size**-0.5
+        on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
+        on_cells = (query.reshape(pictures, -1, size) @ views.cells.swapaxes(1, 2)).reshape(len(hidden), -1)
         share = np.exp(_log_softmax(np.concatenate([on_cells, on_sentinel], axis=1)))
-        cells = share[:, :-1].reshape(pictures, -1, views.values.shape[1]) @ views.values
-        return cells.reshape(len(hidden), -1) + share[:, -1:] * sentinel
+        seen = share[:, :-1].reshape(pictures, -1, on_cells.shape[1]) @ views.cells
+        return seen.reshape(len(hidden), -1) + share[:, -1:] * sentinel
 
 
 def _relu(x: np.ndarray) -> np.ndarray:

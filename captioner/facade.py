@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -16,7 +18,11 @@ from data.text import tokenize
 
 
 class Captioner:
-    """One encoder and one decoder in memory. Methods may be called from several threads."""
+    """One encoder and one decoder in memory. Methods may be called from several threads.
+
+    The deep-learning framework is loaded when the first picture is encoded: a run that finds nothing new to
+    caption does without it.
+    """
 
     def __init__(self, bundle: Bundle, precision: Precision | None = None) -> None:
         """`precision` defaults to what the processor does best."""
@@ -27,7 +33,9 @@ class Captioner:
         self._search = bundle.search
         self._vocabulary = bundle.vocabulary
         self._decoder = Decoder(bundle.decoder, bundle.decoder_weights)
-        self._encoder = Encoder(bundle.encoder, bundle.encoder_weights, precision or best_precision())
+        self._bundle = bundle
+        self._precision = precision or best_precision()
+        self._loading = Lock()
 
     @classmethod
     def load(cls, bundle: Path | None = None, precision: Precision | None = None) -> Captioner:
@@ -40,7 +48,9 @@ class Captioner:
 
     def encode(self, pictures: np.ndarray) -> Features:
         """The first half of `describe`: one forward pass of the encoder."""
-        return self._encoder.encode(pictures)
+        with self._loading:
+            encoder = self._encoder
+        return encoder.encode(pictures)
 
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
         """The second half of `describe`: distinct captions, best first, for encoded pictures."""
@@ -52,8 +62,12 @@ class Captioner:
 
     def score(self, sentence: str, picture: np.ndarray) -> float:
         """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
-        grids = self._encoder.encode(picture[None]).grids
+        grids = self.encode(picture[None]).grids
         return float(sentence_logprob(self._decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return Encoder(self._bundle.encoder, self._bundle.encoder_weights, self._precision)
 
     def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:
         captions: dict[str, Caption] = {}

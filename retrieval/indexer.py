@@ -19,7 +19,7 @@ import numpy as np
 from captioner.encoder import Features
 from captioner.types import Description
 from data.paths import from_bytes, to_bytes
-from data.pictures import Limits, PictureError, decode, read_bytes, square
+from data.pictures import Limits, PictureError, PictureUnreadable, decode, read_bytes, square
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, SkipRow
 from data.scan import FoundFile, Skip, content_hash, scan
 from data.store import Store
@@ -168,7 +168,9 @@ def _decode(chunk: _Chunk, digest: str, file: FoundFile, content: bytes, limits:
 
 
 def _skip(file: FoundFile, error: PictureError) -> SkipRow:
-    return SkipRow(to_bytes(file.path), file.size, file.mtime_ns, str(error))
+    # Permission may be given later without a trace in the time of change, so such a file is tried each time.
+    mtime_ns = -1 if isinstance(error, PictureUnreadable) else file.mtime_ns
+    return SkipRow(to_bytes(file.path), file.size, mtime_ns, str(error))
 
 
 def _caption(describer: Describer, chunk: _Chunk, features: Features | None) -> _Chunk:

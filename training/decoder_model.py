@@ -24,14 +24,13 @@ class DecoderModel(keras.Model):
         super().__init__(name="decoder")
         self.config = config
         self.grid_norm = layers.LayerNormalization(epsilon=1e-3, name="grid_norm")
-        self.visual = layers.Dense(config.units, activation="relu", name="visual")
-        self.key = layers.Dense(config.attention, use_bias=False, name="key")
+        self.visual = layers.Dense(config.attention, activation="relu", name="visual")
         self.initial = layers.Dense(2 * config.units, activation="tanh", name="initial")
         self.glance = layers.Dense(config.embedding, use_bias=False, name="glance")
         self.embedding = layers.Embedding(config.vocabulary, config.embedding, name="embedding")
         self.lstm = layers.LSTM(config.units, return_sequences=True, name="lstm")
         self.query = layers.Dense(config.attention, use_bias=False, name="query")
-        self.sentinel = layers.Dense(config.units, activation="tanh", name="sentinel")
+        self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel")
         self.output_layer = layers.Dense(config.embedding, activation="tanh", name="output")
         self.word_bias = _Bias(name="word_bias")
         self.grid_dropout = layers.Dropout(0.2)
@@ -55,10 +54,9 @@ class DecoderModel(keras.Model):
         return ops.reshape(self.word_bias(logits), (-1, captions, steps, self.config.vocabulary))
 
     def _attend(self, visual: Any, hidden: Any) -> Any:
-        scale = self.config.attention**-0.5
-        sentinel, query = self.sentinel(hidden), self.query(hidden)
-        on_sentinel = ops.sum(query * self.key(sentinel), axis=-1, keepdims=True) * scale
-        on_cells = ops.matmul(query, ops.transpose(self.key(visual), (0, 2, 1))) * scale
+        sentinel, query = self.sentinel(hidden), self.query(hidden) * self.config.attention**-0.5
+        on_sentinel = ops.sum(query * sentinel, axis=-1, keepdims=True)
+        on_cells = ops.matmul(query, ops.transpose(visual, (0, 2, 1)))
         share = ops.softmax(ops.concatenate([on_cells, on_sentinel], axis=-1))
         return ops.matmul(share[..., :-1], visual) + share[..., -1:] * sentinel
 

@@ -86,7 +86,11 @@ def _run_stage(
 def _compiled(stage: Stage) -> keras.Model:
     student = build_student(stage.width, stage.side)
     rate = keras.optimizers.schedules.CosineDecay(
-        0.0, stage.steps, alpha=stage.final_rate / stage.peak_rate, warmup_target=stage.peak_rate, warmup_steps=300
+        0.0,
+        stage.steps,
+        alpha=stage.final_rate / stage.peak_rate,
+        warmup_target=stage.peak_rate,
+        warmup_steps=min(300, stage.steps // 10),
     )
     optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, clipnorm=5.0)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])

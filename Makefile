@@ -1,0 +1,52 @@
+# Every target sets up what it needs; .venv is made once and again only when the requirements change.
+PYTHON ?= $(shell command -v python3.11 || command -v python3.12 || command -v python3.13 || command -v python3)
+PORT ?= 8000
+PHOTOS ?=
+
+BIN := .venv/bin
+DEMO := .demo
+REQUIREMENTS := requirements.txt pyproject.toml
+ifeq ($(PHOTOS),)
+GALLERY := $(DEMO)/gallery
+LIBRARY := $(DEMO)/library
+else
+GALLERY := $(PHOTOS)
+LIBRARY := $(DEMO)/own-library
+endif
+
+.PHONY: setup demo test lint bench clean
+
+setup: .venv/.setup
+
+.venv/.setup: $(REQUIREMENTS)
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --editable .
+	touch $@
+
+.venv/.demo: .venv/.setup
+	$(BIN)/python -m pip install --quiet --editable '.[demo]'
+	touch $@
+
+.venv/.dev: .venv/.setup
+	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+demo: .venv/.demo
+	$(if $(PHOTOS),,$(BIN)/python -m data.samples $(GALLERY))
+	$(BIN)/retroflex index --library $(LIBRARY) "$(GALLERY)"
+	$(BIN)/retroflex serve --library $(LIBRARY) --port $(PORT)
+
+lint: .venv/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: lint
+	$(BIN)/python -m pytest
+
+bench: .venv/.dev
+	$(BIN)/python -m bench
+
+clean:
+	rm -rf .venv $(DEMO) build *.egg-info

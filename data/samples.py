@@ -1,0 +1,58 @@
+"""The sample gallery: photographs that ship inside well-known libraries, copied out so that they can be indexed.
+
+Run as `python -m data.samples FOLDER`; needs the packages of the `demo` extra.
+"""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A photograph inside a package, with what the package says of its origin."""
+
+    package: str
+    file: str
+    origin: str
+
+
+SAMPLES = (
+    Sample("skimage.data", "astronaut.png", "Eileen Collins, NASA, public domain"),
+    Sample("skimage.data", "brick.png", "brick wall, CC0Textures, CC0"),
+    Sample("skimage.data", "camera.png", "a man with a camera, Lav Varshney, CC0"),
+    Sample("skimage.data", "chelsea.png", "a cat named Chelsea, Stefan van der Walt, CC0"),
+    Sample("skimage.data", "clock_motion.png", "a moving clock, Stefan van der Walt, public domain"),
+    Sample("skimage.data", "coffee.png", "a cup of coffee, Rachel Michetti, CC0"),
+    Sample("skimage.data", "coins.png", "Greek coins from Pompeii, Brooklyn Museum, no known copyright restrictions"),
+    Sample("skimage.data", "grass.png", "grass, linolafett on DeviantArt, CC0"),
+    Sample("skimage.data", "gravel.png", "gravel, CC0Textures, CC0"),
+    Sample("skimage.data", "hubble_deep_field.jpg", "Hubble deep field, NASA, public domain"),
+    Sample("skimage.data", "moon.png", "the moon, NASA, public domain"),
+    Sample("skimage.data", "motorcycle_left.png", "a motorcycle, Middlebury 2014 stereo benchmark"),
+    Sample("skimage.data", "rocket.jpg", "a Falcon 9 launch, SpaceX, public domain"),
+    Sample("sklearn.datasets.images", "china.jpg", "a Chinese temple, danielbuechele on Flickr, CC BY 2.0"),
+    Sample("sklearn.datasets.images", "flower.jpg", "a dahlia, vultilion on Flickr, CC BY 2.0"),
+    Sample("matplotlib", "mpl-data/sample_data/grace_hopper.jpg", "Grace Hopper, US Navy, public domain"),
+)
+
+
+def copy_samples(folder: Path) -> int:
+    """Copy the gallery to `folder`, leaving what is already there; returns how many pictures it holds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for sample in SAMPLES:
+        target = folder / Path(sample.file).name
+        if not target.exists():
+            with as_file(files(sample.package).joinpath(sample.file)) as source:
+                shutil.copyfile(source, target)
+    note = "".join(f"{Path(one.file).name}: {one.origin} (from {one.package.split('.')[0]})\n" for one in SAMPLES)
+    (folder / "ORIGINS.txt").write_text(note)
+    return len(SAMPLES)
+
+
+if __name__ == "__main__":
+    print(f"{copy_samples(Path(sys.argv[1]))} sample photographs in {sys.argv[1]}")

@@ -1,0 +1,98 @@
+"""Decoder training on a tiny data set: it learns, resumes exactly, and ends with a bundle that loads."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.conftest import COLOURS, draw_picture
+
+from captioner.bundle import load_bundle
+from captioner.facade import Captioner
+from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
+from training import pipeline
+from training import train as module
+from training.config import TrainConfig
+from training.pipeline import load_encoder_source, train_bundle
+
+CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight train and four dev pictures in Flickr8k layout, one of each split broken or missing."""
+    folder = tmp_path_factory.mktemp("flickr")
+    (folder / PICTURE_FOLDER).mkdir()
+    lines, splits = [], {"train": 8, "dev": 4}
+    for split, count in splits.items():
+        names = []
+        for number in range(count):
+            colour = list(COLOURS)[number % 4]
+            name = draw_picture(folder / PICTURE_FOLDER / f"{split}{number}.jpg", colour, seed=number).name
+            lines += [f"{name}#{place}\tA {colour} picture with {number} dots ." for place in range(5)]
+            names.append(name)
+        (folder / f"Flickr_8k.{split}Images.txt").write_text("\n".join(names))
+    (folder / PICTURE_FOLDER / "train7.jpg").write_text("broken")
+    (folder / CAPTION_FILE).write_text("\n".join([*lines, "no caption line"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return train_bundle(dataset, out, load_encoder_source(str(tiny_bundle)), CONFIG)
+
+
+def test_ends_with_a_bundle_that_captions(trained: tuple[Path, list[str]]) -> None:
+    captioner = Captioner.load(trained[0])
+    picture = np.zeros((1, captioner.input_side, captioner.input_side, 3), np.uint8)
+    assert captioner.describe(picture)[0].captions
+    assert load_bundle(trained[0]).made_by["pictures"] == {"train": 8, "dev": 4}
+    assert "retroflex train" in (trained[0] / "README.md").read_text()
+
+
+def test_names_what_was_left_out(trained: tuple[Path, list[str]]) -> None:
+    assert any("train7.jpg" in problem for problem in trained[1])
+    assert any("no caption line" in problem for problem in trained[1])
+
+
+def test_writes_curves_and_logs(trained: tuple[Path, list[str]]) -> None:
+    run = trained[0].parent
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len((run / "log.csv").read_text().splitlines()) == 1 + CONFIG.epochs
+    assert list((run / "tensorboard").iterdir())
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_as_an_undisturbed_one(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path, trained: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = module._run_epoch, []
+
+    def stop_in_second_epoch(*arguments: object) -> float:
+        loss = real(*arguments)  # type: ignore[arg-type]
+        calls.append(loss)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return loss
+
+    monkeypatch.setattr(module, "_run_epoch", stop_in_second_epoch)
+    source = load_encoder_source(str(tiny_bundle))
+    with pytest.raises(KeyboardInterrupt):
+        train_bundle(dataset, tmp_path / "run", source, CONFIG)
+    monkeypatch.setattr(pipeline, "Encoder", FrozenEncoder)
+    resumed, _ = train_bundle(dataset, tmp_path / "run", source, CONFIG)
+    whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights
+    for name, value in whole.items():
+        np.testing.assert_allclose(again[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
+
+
+class FrozenEncoder:
+    """Fails when asked to encode: a resumed run must find its features on disk."""
+
+    def __init__(self, config: object, weights: object, precision: object) -> None:
+        self.config = config
+
+    def encode(self, pictures: np.ndarray) -> None:
+        raise AssertionError("features were encoded twice")
