@@ -42,6 +42,11 @@ class Captioner:
         """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
         return cls(load_bundle(bundle or BUNDLED), precision)
 
+    def warm_up(self) -> Captioner:
+        """Describe a blank picture, so that everything is loaded before the first real one; returns itself."""
+        self.describe(np.zeros((1, self.input_side, self.input_side, 3), np.uint8))
+        return self
+
     def describe(self, pictures: np.ndarray, count: int | None = None) -> list[Description]:
         """Describe uint8 RGB pictures (n, input_side, input_side, 3), `count` captions each (default: all found)."""
         return self.caption(self.encode(pictures), count)

@@ -1,0 +1,25 @@
+"""Run every measurement and print one table: `python -m bench`."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+from bench.encoding import bench_encoding
+from bench.searching import bench_searching
+
+
+def main() -> None:
+    """Print each figure on its own line, under the machine's description."""
+    print(f"machine: {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
+    for title, figures in (("searching", bench_searching()), ("encoding", bench_encoding())):
+        print(f"\n{title}")
+        for name, value in figures.items():
+            shown = f"{value:,.4g}" if isinstance(value, float) else value
+            print(f"  {name:32} {shown}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,29 @@
+"""Timing helpers."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Seconds a call: the fastest, the median and the slowest of several."""
+
+    best: float
+    median: float
+    worst: float
+
+
+def measure(call: Callable[[], object], seconds: float = 3.0, least: int = 3) -> Timing:
+    """Time `call` again and again for about `seconds`, after one call that does not count."""
+    call()
+    taken: list[float] = []
+    began = time.perf_counter()
+    while len(taken) < least or time.perf_counter() - began < seconds:
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return Timing(min(taken), statistics.median(taken), max(taken))

@@ -1,0 +1,136 @@
+"""The command line, end to end, in real processes with the tiny captioner."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.conftest import draw_picture
+
+RETROFLEX = Path(sys.executable).parent / "retroflex"
+
+
+@pytest.fixture
+def call(tmp_path: Path, tiny_bundle: Path):  # type: ignore[no-untyped-def]
+    environment = {**os.environ, "RETROFLEX_LIBRARY": str(tmp_path / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
+
+    def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+        command = [str(RETROFLEX), *map(str, arguments)]
+        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+
+    return run
+
+
+def one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
+    """The command failed and said why in one line, without a traceback."""
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1, result.stderr
+    for part in parts:
+        assert part in result.stderr
+
+
+def test_index_search_similar_status_remove(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    (photos / "notes.jpg").write_text("no picture")
+    errors = photos.parent / "errors.txt"
+    indexed = call("index", photos, "--errors", errors)
+    assert indexed.returncode == 0, indexed.stderr
+    assert "12 captioned" in indexed.stdout
+    assert "notes.jpg" in errors.read_text()
+    assert "not a picture" in errors.read_text()
+
+    status = json.loads(call("status", "--json").stdout)
+    assert (status["pictures"], status["files"], status["skipped"]) == (12, 12, 1)
+
+    like = json.loads(call("similar", photos / "photo3.jpg", "--json", "--limit", 5).stdout)
+    assert like["hits"][0]["path"] == str(photos / "photo3.jpg")
+    assert like["query"]["captions"]
+    assert len(like["hits"]) == 5
+
+    words = json.loads(call("search", like["query"]["captions"][0], "--json").stdout)
+    assert words["total"] >= 1
+    hit = words["hits"][0]
+    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores"}
+    assert {"bleu", "cosine"} <= set(hit["scores"])
+    assert hit["caption"] == hit["captions"][0]
+
+    removed = call("remove", photos / "trip")
+    assert "2 files forgotten" in removed.stdout
+    assert (photos / "trip" / "photo10.png").exists()
+    assert json.loads(call("status", "--json").stdout)["files"] == 10
+
+
+def test_caption_prints_one_document_and_takes_folders(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    result = call("caption", photos, "--json")
+    pictures = json.loads(result.stdout)["pictures"]
+    assert len(pictures) == 12
+    for one in pictures:
+        scores = [caption["logprob"] for caption in one["captions"]]
+        assert scores
+        assert all(score < 0 for score in scores)
+    assert result.stderr == ""
+
+
+def test_caption_goes_on_after_a_bad_picture(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    (photos / "bad.jpg").touch()
+    result = call("caption", photos / "bad.jpg", photos / "photo0.jpg", "--json")
+    assert result.returncode == 1
+    assert "bad.jpg is empty" in result.stderr
+    assert [one["path"] for one in json.loads(result.stdout)["pictures"]] == [str(photos / "photo0.jpg")]
+
+
+def test_bad_input_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    one_line(call("search", "dog"), "retroflex index")
+    one_line(call("index", tmp_path / "nowhere"), "no such file or folder")
+    assert call("index", photos).returncode == 0
+    one_line(call("search", " "), "query")
+    one_line(call("search", "word " * 10_000), "words")
+    one_line(call("search", "dog", "--limit", "0"), "limit")
+    one_line(call("similar", tmp_path / "none.jpg"), "none.jpg")
+    unknown = call("search", "xylophone")
+    assert (unknown.returncode, "nothing found" in unknown.stdout) == (0, True)
+
+
+def test_an_empty_folder_and_a_second_run(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "empty").mkdir()
+    assert "no pictures found" in call("index", tmp_path / "empty").stdout
+    assert "12 captioned" in call("index", photos).stdout
+    assert "12 unchanged" in call("index", photos).stdout
+
+
+def test_a_damaged_bundle_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    (tmp_path / "bundle").mkdir()
+    one_line(call("index", photos, "--bundle", tmp_path / "bundle"), "checksums.json")
+    one_line(call("index", photos, "--bundle", tmp_path / "none"), "no captioner bundle")
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_in_one_line_and_the_next_run_goes_on(tmp_path: Path, tiny_bundle: Path) -> None:
+    folder = tmp_path / "many"
+    folder.mkdir()
+    for number in range(400):
+        draw_picture(folder / f"{number}.jpg", "green", seed=number)
+    environment = {**os.environ, "RETROFLEX_LIBRARY": str(tmp_path / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
+    command = [str(RETROFLEX), "index", str(folder)]
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    seen = ""
+    while "pic/s" not in seen.replace("?pic/s", "") and process.poll() is None:
+        seen += process.stderr.read(1)
+    time.sleep(0.2)
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert "Traceback" not in rest
+    again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
+    counts = json.loads(again.stdout)
+    assert counts["captioned"] + counts["unchanged"] == 400
+    assert counts["unchanged"] > 0
+    if process.returncode:
+        assert process.returncode == 130
+        assert "run the same command to go on" in rest
