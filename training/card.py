@@ -65,7 +65,9 @@ def render_card(facts: Facts) -> str:
         ),
         "Limits": "\n".join(f"- {_line(limit)}" for limit in facts["limits"]),
     }
-    head = f"# {_line(facts['name'])}\n\nModel version: `{_line(facts['model_version'])}`\n\n{facts['summary'].strip()}\n"
+    head = (
+        f"# {_line(facts['name'])}\n\nModel version: `{_line(facts['model_version'])}`\n\n{facts['summary'].strip()}\n"
+    )
     return head + "".join(f"\n## {title}\n\n{body}\n" for title, body in sections.items() if body)
 
 

@@ -8,18 +8,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from data.errors import RetroflexError
-from training.fetch import FetchError, fetch
+from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER, SPLIT_FILES
+from data.paths import display
+from training.fetch import fetch
 from training.unpack import unpack
 
 BASE_URL = "https://github.com/jbrownlee/Datasets/releases/download/Flickr8k/"
 ARCHIVES = ("Flickr8k_Dataset.zip", "Flickr8k_text.zip")
-PICTURES = "Flicker8k_Dataset"
-TOKENS = "Flickr8k.token.txt"
-SPLITS = ("train", "dev", "test")
 
 
 class DownloadError(RetroflexError):
-    """The data set could not be fetched or is not whole; the message says what to do."""
+    """The data set could not be unpacked or is not whole; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -43,16 +42,18 @@ def download_flickr8k(
 
     What is already there is kept: a whole copy is only counted, an archive that lies in `to` is not fetched
     again, a partial one is resumed. The archives are deleted once everything has been checked. `say` is
-    given one line a step. Raises DownloadError, whose message tells how to go on by hand.
+    given one line a step. Raises FetchError when the network fails, DownloadError for anything else.
     """
     if count(to) == expected:
-        say(f"{to} is whole already")
+        say(f"{display(to)} is whole already")
         return expected
     try:
         to.mkdir(parents=True, exist_ok=True)
         _bring(to, say, base_url)
     except OSError as error:
-        raise DownloadError(f"cannot write to {to}: {error.strerror or error}; free space or choose --to") from error
+        raise DownloadError(
+            f"cannot write to {display(to)}: {error.strerror or error}; free space or choose --to"
+        ) from error
     _check(to, count(to), expected)
     for name in ARCHIVES:
         (to / name).unlink(missing_ok=True)
@@ -64,16 +65,9 @@ def _bring(to: Path, say: Callable[[str], None], base_url: str) -> None:
         archive = to / name
         if not archive.exists():
             say(f"fetching {base_url}{name}")
-            _fetch(name, to, base_url)
+            fetch(base_url + name, archive)
         say(f"unpacking {name}")
         _unpack(archive, to)
-
-
-def _fetch(name: str, to: Path, base_url: str) -> None:
-    try:
-        fetch(base_url + name, to / name)
-    except FetchError as error:
-        raise DownloadError(f"{error}\n{_by_hand(to, base_url)}") from error
 
 
 def _unpack(archive: Path, to: Path) -> None:
@@ -81,24 +75,26 @@ def _unpack(archive: Path, to: Path) -> None:
         unpack(archive, to)
     except zipfile.BadZipFile as error:
         archive.unlink()
-        raise DownloadError(f"{archive} is a damaged archive ({error}); it was removed, run again") from error
+        raise DownloadError(f"{display(archive)} is a damaged archive ({error}); it was removed, run again") from error
 
 
-def _by_hand(to: Path, base_url: str) -> str:
+def by_hand(to: Path, base_url: str = BASE_URL) -> str:
+    """Return the few lines that tell a person without network what to fetch where and where to put it."""
     urls = "\n".join(f"  {base_url}{name}" for name in ARCHIVES)
     return (
         f"To do it by hand, fetch on a machine with network:\n{urls}\n"
-        f"put both files, still packed, into {to.absolute()} and run this command again: it unpacks and checks them.\n"
+        f"put both files, still packed, into {display(to.absolute())}\n"
+        "and run this command again: it unpacks and checks them.\n"
         "Running again with a network resumes what was fetched so far."
     )
 
 
 def count(folder: Path) -> Counts:
     """Count what `folder` holds of the original layout; what is missing counts 0."""
-    pictures = folder / PICTURES
+    pictures = folder / PICTURE_FOLDER
     found = sum(1 for path in pictures.iterdir() if path.suffix == ".jpg") if pictures.is_dir() else 0
-    splits = (_lines(folder / f"Flickr_8k.{split}Images.txt") for split in SPLITS)
-    return Counts(found, _lines(folder / TOKENS), *splits)
+    splits = {split: _lines(folder / name) for split, name in SPLIT_FILES.items()}
+    return Counts(pictures=found, captions=_lines(folder / CAPTION_FILE), **splits)
 
 
 def _lines(path: Path) -> int:
@@ -112,4 +108,4 @@ def _check(to: Path, found: Counts, expected: Counts) -> None:
     have, want = asdict(found), asdict(expected)
     wrong = [f"{have[name]:,} {name} instead of {want[name]:,}" for name in want if have[name] != want[name]]
     if wrong:
-        raise DownloadError(f"{to} is not whole: it holds {', '.join(wrong)}; empty the folder and run again")
+        raise DownloadError(f"{display(to)} is not whole: it holds {', '.join(wrong)}; empty the folder and run again")

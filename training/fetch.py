@@ -12,13 +12,15 @@ from typing import BinaryIO
 
 from tqdm import tqdm
 
+from data.errors import RetroflexError
+
 TIMEOUT_SECONDS = 30.0
 ATTEMPTS = 4
 PAUSE_SECONDS = 1.0
 BLOCK = 1 << 18
 
 
-class FetchError(Exception):
+class FetchError(RetroflexError):
     """The file could not be fetched; the message says why in one line."""
 
 

@@ -7,12 +7,14 @@ import math
 import os
 from pathlib import Path
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from data.errors import RetroflexError
 
 X_AXIS = "epoch"
 PANEL_INCHES = (5.0, 3.4)
+PANELS_A_ROW = 3
 DOTS_PER_INCH = 120
 SUBSETS = ("train_", "val_", "dev_")
 
@@ -32,9 +34,7 @@ def plot_curves(log: Path, out: Path) -> None:
     columns = _read(log)
     epochs = columns.pop(X_AXIS)
     panels = _panels(columns)
-    width, height = PANEL_INCHES
-    figure = Figure(figsize=(width * len(panels), height), layout="constrained")
-    axes = figure.subplots(1, len(panels), squeeze=False)[0]
+    figure, axes = _grid(len(panels))
     for axis, (name, members) in zip(axes, panels.items(), strict=True):
         for column in members:
             axis.plot(epochs, columns[column], marker=".", label=column)
@@ -46,14 +46,20 @@ def plot_curves(log: Path, out: Path) -> None:
     os.replace(temporary, out)
 
 
+def _grid(count: int) -> tuple[Figure, list[Axes]]:
+    columns = min(count, PANELS_A_ROW)
+    rows = -(-count // columns)
+    figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows), layout="constrained")
+    return figure, [figure.add_subplot(rows, columns, place) for place in range(1, count + 1)]
+
+
 def _read(log: Path) -> Columns:
     try:
         with log.open(newline="", encoding="utf-8") as lines:
             reader = csv.DictReader(lines)
-            rows = list(reader)
+            names, rows = [name for name in reader.fieldnames or () if name], list(reader)
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LogError(f"the training log {log} cannot be read: {error}") from error
-    names = [name for name in reader.fieldnames or () if name]
     if not rows or X_AXIS not in names or len(names) < 2:
         raise LogError(f"the training log {log} has no rows, no column '{X_AXIS}' or no other column: train first")
     return {name: [_number(row[name]) for row in rows] for name in names}
