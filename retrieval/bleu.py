@@ -43,9 +43,7 @@ class BleuVariant:
 DEFAULT_VARIANT = BleuVariant(max_order=2, weights=(0.5, 0.5), smoothing=2)
 
 
-def score(
-    query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = DEFAULT_VARIANT
-) -> float:
+def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = DEFAULT_VARIANT) -> float:
     """Return the BLEU of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""
     if not query or not captions:
         return 0.0

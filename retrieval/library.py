@@ -1,0 +1,69 @@
+"""A library on disk: the store, and a searcher that follows its changes."""
+
+from __future__ import annotations
+
+import shutil
+from threading import Lock
+
+from captioner.types import Description
+from data.errors import RetroflexError
+from data.paths import display
+from data.settings import Settings
+from data.store import Store, StoredPicture
+from retrieval.index import current_index
+from retrieval.results import SearchResult
+from retrieval.search import DEFAULT_LIMIT, Searcher
+
+DATABASE_FILE = "library.sqlite3"  # Where `Settings.url` puts the store.
+
+
+class Library:
+    """One open library; may be used by several threads at once."""
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        """Use `Library.open`."""
+        self.settings = settings
+        self.store = store
+        self._searcher: Searcher | None = None
+        self._reloading = Lock()
+
+    @classmethod
+    def open(cls, settings: Settings, create: bool = False) -> Library:
+        """Open the library that the settings name, or with `create` make it where there is none.
+
+        Raises RetroflexError when there is no library, or a StoreError.
+        """
+        if settings.database_url is None and not (settings.library / DATABASE_FILE).exists():
+            if not create:
+                raise RetroflexError(
+                    f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
+                )
+            # An index left by a library that was deleted could pass for one of the new library's.
+            shutil.rmtree(settings.index_dir, ignore_errors=True)
+        return cls(settings, Store.open(settings.url))
+
+    def searcher(self) -> Searcher:
+        """Return the searcher of the store's present state; the index is read or built anew when it has changed.
+
+        Raises StoreError.
+        """
+        with self._reloading:
+            if self._searcher is None or self._searcher.index.generation != self.store.generation():
+                self._searcher = Searcher(self.store, current_index(self.store, self.settings.index_dir))
+            return self._searcher
+
+    def words(self, text: str, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
+        """Return a page of hits for typed words, see `Searcher.words`."""
+        return self.searcher().words(text, limit, offset)
+
+    def description(self, description: Description, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
+        """Return a page of hits for a described picture, see `Searcher.description`."""
+        return self.searcher().description(description, limit, offset)
+
+    def picture(self, picture_id: int) -> StoredPicture | None:
+        """Return one picture, None when there is none with this id. Raises StoreError."""
+        return self.store.pictures([picture_id]).get(picture_id)
+
+    def close(self) -> None:
+        """Close the store."""
+        self.store.close()

@@ -1,0 +1,121 @@
+"""BLEU of a query against every picture of a gallery, out of n-gram postings.
+
+Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.arrays import IndexDamaged, load_array, save_arrays
+from retrieval.bleu import DEFAULT_VARIANT, BleuVariant, from_counts
+from retrieval.ngrams import OrderPostings, orders, read_captions
+from retrieval.words import WordTable
+
+PARTS = ("keys", "starts", "rows", "counts")
+
+
+class BleuPostings:
+    """The captions of n pictures, ready to be scored at once; pictures are numbered by row from 0."""
+
+    def __init__(
+        self,
+        table: WordTable,
+        ngrams: Sequence[OrderPostings],
+        lengths: np.ndarray,
+        length_starts: np.ndarray,
+        length_set: np.ndarray,
+    ) -> None:
+        """Use `build` or `load`. `length_set` (n,): each picture's set of caption lengths, in `lengths` from
+        `length_starts` (sets,) on; pictures share few such sets."""
+        self._table = table
+        self._ngrams = ngrams
+        self._lengths = lengths
+        self._length_starts = length_starts
+        self._length_set = length_set
+
+    @classmethod
+    def build(cls, gallery: Iterable[Sequence[str]], max_order: int = DEFAULT_VARIANT.max_order) -> BleuPostings:
+        """Index the caption texts of each picture, which may have none, for n-grams up to `max_order`."""
+        captions = read_captions(gallery)
+        sizes = [len(lengths) for lengths in captions.length_sets]
+        length_starts = np.cumsum([0, *sizes])[:-1]
+        lengths = np.array([length for lengths in captions.length_sets for length in lengths], np.int64)
+        ngrams = list(orders(captions, max_order))
+        return cls(captions.table, ngrams, lengths, length_starts, captions.length_set)
+
+    @property
+    def max_order(self) -> int:
+        """The longest n-gram that can be scored."""
+        return len(self._ngrams)
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self._length_set)
+
+    def scores(self, query: Sequence[str], variant: BleuVariant = DEFAULT_VARIANT) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows int32 (m,), rising, and their BLEU float64 (m,); pictures without any query word are left out.
+
+        Raises ValueError when `variant` has higher orders than were indexed.
+        """
+        if variant.max_order > self.max_order:
+            raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
+        matches = self._matches(query, variant.max_order)
+        rows = np.flatnonzero(matches[0])
+        if not len(rows):
+            return rows.astype(np.int32), np.zeros(0)
+        closest = self._closest_lengths(len(query))[self._length_set[rows]]
+        return rows.astype(np.int32), from_counts(matches[:, rows], len(query), closest, variant)
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays to `folder`. Raises OSError."""
+        save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})
+        save_arrays(folder, {"lengths": self._lengths, "length_starts": self._length_starts})
+        save_arrays(folder, {"length_set": self._length_set})
+        for order, postings in enumerate(self._ngrams, 1):
+            save_arrays(folder, {f"{part}_{order}": getattr(postings, part) for part in PARTS})
+
+    @classmethod
+    def load(cls, folder: Path, max_order: int) -> BleuPostings:
+        """Map the arrays in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
+        table = WordTable(load_array(folder, "letters"), load_array(folder, "words"))
+        ngrams = [
+            OrderPostings(*(load_array(folder, f"{part}_{order}") for part in PARTS))
+            for order in range(1, max_order + 1)
+        ]
+        if any(len(one.rows) != len(one.counts) or len(one.starts) != len(one.keys) + 1 for one in ngrams):
+            raise IndexDamaged("the arrays of the search index do not fit together")
+        lengths, starts = load_array(folder, "lengths"), load_array(folder, "length_starts")
+        return cls(table, ngrams, lengths, starts, load_array(folder, "length_set"))
+
+    def _matches(self, query: Sequence[str], max_order: int) -> np.ndarray:
+        """Return the clipped matches of each order in each picture, int64 (max_order, n)."""
+        matches = np.zeros((max_order, len(self)), np.int64)
+        words = self._table.ids(query)
+        ids = words
+        for order, postings in enumerate(self._ngrams[:max_order], 1):
+            if order > 1:
+                before, last = ids[:-1], words[order - 1 :]
+                ids = postings.find(np.where((before < 0) | (last < 0), -1, before * len(self._table) + last))
+            if not (ids >= 0).any():
+                break
+            matches[order - 1] = self._count(postings, ids[ids >= 0])
+        return matches
+
+    def _count(self, postings: OrderPostings, ids: np.ndarray) -> np.ndarray:
+        distinct, repeats = np.unique(ids, return_counts=True)
+        spans = [slice(postings.starts[one], postings.starts[one + 1]) for one in distinct]
+        rows = np.concatenate([postings.rows[span] for span in spans])
+        if repeats.max() == 1:  # Every count is clipped to 1 then.
+            return np.bincount(rows, minlength=len(self))
+        clipped = [np.minimum(postings.counts[span], most) for span, most in zip(spans, repeats, strict=True)]
+        return np.bincount(rows, weights=np.concatenate(clipped), minlength=len(self)).astype(np.int64)
+
+    def _closest_lengths(self, length: int) -> np.ndarray:
+        """Return, for each set of lengths, the one closest to `length`; the shorter of two that are equally close."""
+        above_all = int(self._lengths.max(initial=0)) + 1
+        ranked = np.abs(self._lengths - length) * above_all + self._lengths
+        return np.minimum.reduceat(ranked, self._length_starts) % above_all
