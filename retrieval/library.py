@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from threading import Lock
 
 from captioner.types import Description
@@ -33,13 +32,10 @@ class Library:
 
         Raises RetroflexError when there is no library, or a StoreError.
         """
-        if settings.database_url is None and not (settings.library / DATABASE_FILE).exists():
-            if not create:
-                raise RetroflexError(
-                    f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
-                )
-            # An index left by a library that was deleted could pass for one of the new library's.
-            shutil.rmtree(settings.index_dir, ignore_errors=True)
+        if settings.database_url is None and not (settings.library / DATABASE_FILE).exists() and not create:
+            raise RetroflexError(
+                f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
+            )
         return cls(settings, Store.open(settings.url))
 
     def searcher(self) -> Searcher:

@@ -8,7 +8,7 @@ import numpy as np
 
 from retrieval.arrays import load_array, save_arrays
 
-ROWS_AT_ONCE = 8192  # Half precision is widened in pieces this long, which stay in the processor's cache.
+ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
 DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
 
 
