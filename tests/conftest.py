@@ -33,8 +33,8 @@ def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
     weights, before = {}, 3
     for block, (convolutions, channels) in enumerate(BLOCKS, 1):
         for conv in range(1, convolutions + 1):
-            kernel = random.standard_normal((3, 3, before, channels), np.float32) * np.float32((2 / (9 * before)) ** 0.5)
-            weights[f"block{block}_conv{conv}/kernel"] = kernel
+            kernel = random.standard_normal((3, 3, before, channels), np.float32)
+            weights[f"block{block}_conv{conv}/kernel"] = kernel * np.float32((2 / (9 * before)) ** 0.5)
             weights[f"block{block}_conv{conv}/bias"] = random.normal(0, 0.01, channels).astype(np.float32)
             before = channels
     return weights

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.conftest import draw_picture
 
 RETROFLEX = Path(sys.executable).parent / "retroflex"

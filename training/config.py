@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from captioner.bundle import SearchConfig
 
@@ -17,4 +17,4 @@ class TrainConfig:
     smoothing: float = 0.1
     min_count: int = 4
     seed: int = 0
-    search: SearchConfig = SearchConfig()
+    search: SearchConfig = field(default_factory=SearchConfig)

@@ -31,8 +31,9 @@ class Photographs:
 def pack_photographs(sources: Iterable[tuple[Path, float]], folder: Path) -> Photographs:
     """Decode every picture under `sources` into `folder/photographs.npy`, or map it when it is already there.
 
-    A source is a folder, a tar file or a data set in Flickr8k layout (its train pictures) with its share: the chance that a drawn crop comes from it, relative
-    to the other sources. Pictures that cannot be decoded are left out.
+    A source is a folder, a tar file or a data set in Flickr8k layout (its train pictures) with its share: the
+    chance that a drawn crop comes from it, relative to the other sources. Pictures that cannot be decoded are
+    left out.
     """
     pixels_path, shares_path = folder / "photographs.npy", folder / "photographs.json"
     sources = [(path, share) for path, share in sources]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.conftest import random_decoder
 
 from captioner.beam import beam_search, sentence_logprob
 from captioner.decoder import Decoder, DecoderConfig, State
 from captioner.vocabulary import END, PAD, START, UNKNOWN
+from tests.conftest import random_decoder
 
 CONFIG = DecoderConfig(vocabulary=17, grid_channels=6, embedding=5, units=8, attention=4, max_words=7)
 

@@ -35,8 +35,6 @@ def test_overwrites_an_older_bundle_whole(copy: Path) -> None:
     assert sorted(path.name for path in copy.iterdir()) == sorted([*FILES, "checksums.json"])
 
 
-
-
 @pytest.mark.parametrize("name", FILES)
 def test_a_changed_file_is_named(copy: Path, name: str) -> None:
     with (copy / name).open("r+b") as file:

@@ -7,12 +7,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
-from tests.conftest import random_vgg16
 
 from captioner.encoder import Encoder, EncoderConfig, load_vgg16_weights
 from captioner.errors import BundleError
 from captioner.vgg16 import preprocess
 from data.errors import RetroflexError
+from tests.conftest import random_vgg16
 
 CONFIG = EncoderConfig(side=32, layer="block5_conv3")
 

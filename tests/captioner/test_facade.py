@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import WORDS
 
 from captioner.facade import Captioner
+from tests.conftest import WORDS
 
 
 @pytest.fixture(scope="module")

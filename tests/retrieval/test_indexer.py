@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import draw_picture
 
 from captioner.encoder import Features
 from captioner.types import Caption, Description
@@ -21,6 +20,7 @@ from data.pictures import DEFAULT_LIMITS
 from data.store import Store
 from retrieval import indexer
 from retrieval.indexer import Report, index
+from tests.conftest import draw_picture
 
 
 class FakeCaptioner:
@@ -59,8 +59,10 @@ def contents(store: Store) -> list[tuple[object, ...]]:
     ids, vectors = store.vectors()
     by_id = dict(zip(ids.tolist(), vectors, strict=True))
     pictures = store.pictures(ids.tolist()).values()
-    rows = [(one.digest, sorted(one.paths), [c.text for c in one.captions], by_id[one.id].tobytes()) for one in pictures]
-    return sorted(rows)
+    return sorted(
+        (one.digest, sorted(one.paths), [caption.text for caption in one.captions], by_id[one.id].tobytes())
+        for one in pictures
+    )
 
 
 def test_indexes_a_folder_once(store: Store, photos: Path) -> None:
@@ -134,9 +136,7 @@ def test_an_empty_folder_is_no_error(store: Store, tmp_path: Path) -> None:
     assert run(store, tmp_path / "nothing") == Report()
 
 
-def test_progress_and_interrupt_keep_what_was_done(
-    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer, "BATCH", 2)
     seen: list[tuple[int, int]] = []
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.conftest import COLOURS, draw_picture
 
 from captioner.bundle import load_bundle
 from captioner.facade import Captioner
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
+from tests.conftest import COLOURS, draw_picture
 from training import pipeline
 from training import train as module
 from training.config import TrainConfig
