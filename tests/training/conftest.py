@@ -1,0 +1,56 @@
+"""A tiny data set of plain colours and a captioner that knows colours."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.types import Caption, Description
+
+COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "white": (250, 250, 250)}
+
+
+class ColourCaptioner:
+    """Says of a plain picture which colour it has, in three captions; the vector tells colours apart."""
+
+    model_version = "colours-1"
+    input_side = 32
+
+    def __init__(self) -> None:
+        self.batches: list[int] = []
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        assert pictures.dtype == np.uint8
+        assert pictures.shape[1:] == (32, 32, 3)
+        self.batches.append(len(pictures))
+        return [self._describe(picture) for picture in pictures]
+
+    def _describe(self, picture: np.ndarray) -> Description:
+        distance = [np.abs(picture.mean((0, 1)) - colour).sum() for colour in COLOURS.values()]
+        place = int(np.argmin(distance))
+        texts = [pattern.format(list(COLOURS)[place]) for pattern in ("a plain {} wall", "{} paper", "the {} sky")]
+        captions = [Caption(text, -1.0 - rank) for rank, text in enumerate(texts)]
+        return Description(captions, np.eye(len(COLOURS), dtype=np.float32)[place])
+
+
+@pytest.fixture
+def colour_captioner() -> ColourCaptioner:
+    return ColourCaptioner()
+
+
+@pytest.fixture
+def colour_dataset(tmp_path: Path) -> Path:
+    """A folder in Flickr8k layout: dev and test hold one picture of each colour with two human captions."""
+    folder = tmp_path / "dataset"
+    (folder / "Flicker8k_Dataset").mkdir(parents=True)
+    lines = []
+    for name, colour in COLOURS.items():
+        Image.new("RGB", (64, 48), colour).save(folder / "Flicker8k_Dataset" / f"{name}.jpg")
+        lines += [f"{name}.jpg#0\tA plain {name} wall .", f"{name}.jpg#1\tSomebody painted this {name} ."]
+    (folder / "Flickr8k.token.txt").write_text("\n".join(lines) + "\n")
+    for split in ("dev", "test"):
+        (folder / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{name}.jpg\n" for name in COLOURS))
+    return folder

@@ -1,0 +1,76 @@
+"""`retroflex evaluate`: JSON for programs, a table for people, one line for what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+import training.commands_evaluate
+from data.errors import RetroflexError
+from tests.training.conftest import ColourCaptioner
+from training.commands_evaluate import evaluate
+
+
+@pytest.fixture(autouse=True)
+def _colours(monkeypatch: pytest.MonkeyPatch, colour_captioner: ColourCaptioner) -> None:
+    monkeypatch.setattr(training.commands_evaluate, "_load_captioner", lambda bundle: colour_captioner)
+
+
+def run(*arguments: str) -> Result:
+    return CliRunner().invoke(evaluate, list(arguments))
+
+
+def test_captions_as_json(colour_dataset: Path) -> None:
+    result = run("captions", "--dataset", str(colour_dataset), "--json")
+    document = json.loads(result.stdout)
+    assert result.exit_code == 0
+    assert document["command"] == "retroflex evaluate captions --dataset DIR --split dev"
+    assert document["split"] == "dev"
+    assert document["scores"]["bleu1"] == pytest.approx(100, abs=1e-4)
+
+
+def test_search_as_json(colour_dataset: Path) -> None:
+    result = run("search", "--dataset", str(colour_dataset), "--split", "test", "--seed", "3", "--json")
+    document = json.loads(result.stdout)
+    assert document["command"] == "retroflex evaluate search --dataset DIR --split test --seed 3"
+    assert document["rankings"]["fused"]["r1"] == 100
+    assert str(colour_dataset) not in result.stdout
+
+
+def test_a_quick_look_says_that_it_is_one(colour_dataset: Path) -> None:
+    document = json.loads(run("search", "--dataset", str(colour_dataset), "--limit-pictures", "2", "--json").stdout)
+    assert document["pictures"] == 2
+    assert document["queries"] == 4
+    assert document["command"].endswith("--limit-pictures 2")
+
+
+def test_a_table_for_people(colour_dataset: Path) -> None:
+    captions = run("captions", "--dataset", str(colour_dataset)).stdout.splitlines()
+    search = run("search", "--dataset", str(colour_dataset)).stdout.splitlines()
+    assert any(line.split() == ["bleu4", "100.00"] for line in captions)
+    assert any(line.split() == ["model", "version", "colours-1"] for line in captions)
+    assert any(line.split() == ["fused", "r1", "100.00"] for line in search)
+    assert any(line.split() == ["bleu", "median", "1.00"] for line in search)
+
+
+def test_problems_go_to_standard_error(colour_dataset: Path) -> None:
+    with (colour_dataset / "Flickr_8k.devImages.txt").open("a") as names:
+        names.writelines(f"missing{number}.jpg\n" for number in range(7))
+    result = run("captions", "--dataset", str(colour_dataset))
+    assert result.stderr.count("left out: missing") == 5
+    assert "and 2 more left out" in result.stderr
+    assert "missing" not in result.stdout
+
+
+def test_a_missing_split_is_one_error(colour_dataset: Path) -> None:
+    result = run("captions", "--dataset", str(colour_dataset), "--split", "train")
+    assert isinstance(result.exception, RetroflexError)
+    assert "Flickr_8k.trainImages.txt" in str(result.exception)
+
+
+@pytest.mark.parametrize("arguments", [("captions",), ("search", "--dataset", "x", "--split", "all")])
+def test_wrong_use_is_refused(arguments: tuple[str, ...]) -> None:
+    assert run(*arguments).exit_code == 2

@@ -1,0 +1,104 @@
+"""`retroflex evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from data.flickr8k import SPLIT_FILES, Dataset, read_dataset
+from data.settings import load_settings
+from retrieval.options import bundle_option, json_option, print_json
+
+if TYPE_CHECKING:
+    from training.gallery import Describer
+
+SHOWN_PROBLEMS = 5
+
+
+@click.group()
+def evaluate() -> None:
+    """Judge a captioner on a data set in Flickr8k layout."""
+
+
+def _common_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = (
+        click.option(
+            "--dataset", type=click.Path(path_type=Path), required=True, help="Folder in the original Flickr8k layout."
+        ),
+        click.option("--split", type=click.Choice(list(SPLIT_FILES)), default="dev", show_default=True),
+        bundle_option,
+        click.option("--limit-pictures", type=click.IntRange(1), help="Take the first so many, for a quick look."),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@evaluate.command()
+@_common_options
+def captions(dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool) -> None:
+    """Score generated captions against the human ones: BLEU-1 to BLEU-4 and CIDEr."""
+    from training.evaluate import evaluate_captions
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_captions(_load_captioner(bundle), pictures)
+    _report(result, {"": result["scores"]}, limit_pictures, as_json)
+
+
+@evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
+def search(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Find each picture by its human captions among pictures known by generated captions only."""
+    from training.evaluate import evaluate_search
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_search(_load_captioner(bundle), pictures, seed)
+    _report(result, result["rankings"], limit_pictures, as_json)
+
+
+def _read(folder: Path, split: str, limit_pictures: int | None) -> Dataset:
+    dataset = read_dataset(folder, split)
+    return replace(dataset, pictures=dataset.pictures[:limit_pictures])
+
+
+def _load_captioner(bundle: Path | None) -> Describer:
+    from captioner.facade import Captioner
+
+    return Captioner.load(load_settings(bundle=bundle).bundle)
+
+
+def _report(
+    result: dict[str, Any], tables: dict[str, dict[str, float]], limit_pictures: int | None, as_json: bool
+) -> None:
+    document = {"command": _command(result, limit_pictures), **result}
+    if as_json:
+        print_json(document)
+        return
+    for problem in result["problems"][:SHOWN_PROBLEMS]:
+        click.echo(f"left out: {problem}", err=True)
+    if len(result["problems"]) > SHOWN_PROBLEMS:
+        click.echo(f"... and {len(result['problems']) - SHOWN_PROBLEMS} more left out", err=True)
+    for name, value in document.items():
+        if isinstance(value, str | int | float):
+            click.echo(f"{name.replace('_', ' '):22}{value}")
+    for title, figures in tables.items():
+        for name, value in figures.items():
+            click.echo(f"{f'{title} {name}'.strip():22}{value:.2f}")
+
+
+def _command(result: dict[str, Any], limit_pictures: int | None) -> str:
+    """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
+    parts = ["retroflex evaluate", result["task"], "--dataset DIR --split", result["split"]]
+    if result["seed"] is not None:
+        parts += ["--seed", str(result["seed"])]
+    if limit_pictures is not None:
+        parts += ["--limit-pictures", str(limit_pictures)]
+    return " ".join(parts)

@@ -1,0 +1,110 @@
+"""The two judgements of a captioner: are its captions good, and are pictures found by them?"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from data.errors import RetroflexError
+from data.flickr8k import Dataset
+from retrieval.bleu import DEFAULT_VARIANT
+from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
+from training.gallery import BATCH, Described, Describer, describe_pictures, searchable
+from training.metrics import caption_scores
+from training.protocol import ranks_of_queries, summarise
+
+
+class EvaluationError(RetroflexError):
+    """There is nothing to evaluate; the message says why."""
+
+
+def evaluate_captions(captioner: Describer, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
+    """Judge the best generated caption of each picture by its human captions.
+
+    Returns the facts of the run and `scores`, see `training.metrics.caption_scores`. Nothing is drawn at
+    random. Raises EvaluationError when no picture can be read.
+    """
+    started = time.monotonic()
+    described = _describe(captioner, dataset, batch)
+    references = {picture.name: picture.captions for picture in described.pictures}
+    hypotheses = {
+        picture.name: description.captions[0].text if description.captions else ""
+        for picture, description in zip(described.pictures, described.descriptions, strict=True)
+    }
+    return {
+        "task": "captions",
+        **_facts(captioner, dataset, described),
+        "seed": None,
+        "references": sum(len(captions) for captions in references.values()),
+        "scores": caption_scores(references, hypotheses),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def evaluate_search(captioner: Describer, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+    """Search the split's pictures, known by generated captions only, with every human caption.
+
+    Returns the facts of the run, `rankings` with `r1`, `r5`, `r10` (percent) and `median` rank for BLEU alone
+    and for the fused score that the product ranks by, and `ms_per_query`. `seed` decides ties. Raises
+    EvaluationError when no picture can be read.
+    """
+    started = time.monotonic()
+    described = _describe(captioner, dataset, batch)
+    with searchable(described, captioner.model_version) as (searcher, rows):
+        scorer = _Scorer(searcher)
+        queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
+        ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
+    return {
+        "task": "search",
+        **_facts(captioner, dataset, described),
+        "seed": seed,
+        "queries": len(queries),
+        "bleu_variant": asdict(DEFAULT_VARIANT),
+        "fusion_weights": asdict(WORD_WEIGHTS),
+        "rankings": {name: summarise(values) for name, values in ranks.items()},
+        "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+class _Scorer:
+    """Asks the product's searcher and spreads its hits over the gallery; a picture that is no hit scores 0."""
+
+    def __init__(self, searcher: Searcher) -> None:
+        self._searcher = searcher
+        self.seconds = 0.0
+
+    def __call__(self, query: str) -> dict[str, np.ndarray]:
+        scores = {name: np.zeros(len(self._searcher.index)) for name in ("bleu", "fused")}
+        started = time.perf_counter()
+        try:
+            found = self._searcher.rank_words(query)
+        except QueryError:  # A human caption without a word finds nothing.
+            return scores
+        finally:
+            self.seconds += time.perf_counter() - started
+        rows = np.searchsorted(self._searcher.index.ids, found.ids)
+        scores["bleu"][rows], scores["fused"][rows] = found.bleu, found.scores
+        return scores
+
+
+def _describe(captioner: Describer, dataset: Dataset, batch: int) -> Described:
+    described = describe_pictures(captioner, dataset.pictures, batch)
+    if not described.pictures:
+        reason = f" (the first: {described.problems[0]})" if described.problems else ""
+        raise EvaluationError(f"no picture of the {dataset.split} split can be read{reason}")
+    return described
+
+
+def _facts(captioner: Describer, dataset: Dataset, described: Described) -> dict[str, Any]:
+    return {
+        "split": dataset.split,
+        "model_version": captioner.model_version,
+        "pictures": len(described.pictures),
+        "captions_per_picture": round(described.captions_per_picture, 2),
+        "problems": [*dataset.problems, *described.problems],
+    }

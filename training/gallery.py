@@ -1,0 +1,115 @@
+"""A data set's pictures as the product sees them: described by the captioner, then made searchable."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from tempfile import TemporaryDirectory
+from typing import Protocol
+from urllib.parse import quote
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.types import Description
+from data.flickr8k import CaptionedPicture
+from data.paths import to_bytes
+from data.pictures import PictureError, decode, read_bytes, square
+from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
+from data.scan import content_hash
+from data.store import Store
+from retrieval.index import build_index
+from retrieval.search import Searcher
+
+BATCH = 32
+
+
+class Describer(Protocol):
+    """The part of `captioner.facade.Captioner` that evaluation needs."""
+
+    @property
+    def model_version(self) -> str: ...
+
+    @property
+    def input_side(self) -> int: ...
+
+    def describe(self, pictures: np.ndarray) -> list[Description]: ...
+
+
+@dataclass(frozen=True)
+class Described:
+    """The usable pictures with what the captioner says of each, and one line for each picture left out."""
+
+    pictures: list[CaptionedPicture]
+    descriptions: list[Description]
+    problems: list[str]
+
+    @property
+    def captions_per_picture(self) -> float:
+        """Mean number of generated captions, 0 without pictures."""
+        return sum(len(one.captions) for one in self.descriptions) / max(1, len(self.descriptions))
+
+
+def describe_pictures(captioner: Describer, pictures: Sequence[CaptionedPicture], batch: int = BATCH) -> Described:
+    """Describe `pictures`, `batch` at a time; those that cannot be decoded are left out and named."""
+    described = Described([], [], [])
+    with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
+        for start in range(0, len(pictures), batch):
+            group = pictures[start : start + batch]
+            _describe_group(captioner, group, described)
+            bar.update(len(group))
+    return described
+
+
+def _describe_group(captioner: Describer, group: Sequence[CaptionedPicture], described: Described) -> None:
+    squares = []
+    for picture in group:
+        try:
+            image = decode(read_bytes(picture.path), min_side=captioner.input_side).image
+        except PictureError as error:
+            described.problems.append(f"{picture.name} {error}")
+            continue
+        squares.append(square(image, captioner.input_side))
+        described.pictures.append(picture)
+    if squares:
+        described.descriptions.extend(captioner.describe(np.stack(squares)))
+
+
+@contextmanager
+def searchable(described: Described, model_version: str) -> Iterator[tuple[Searcher, dict[str, int]]]:
+    """Put the pictures into a library of their own for as long as the context lasts.
+
+    Gives its searcher and the row of each picture's name in the searcher's index. Human captions stay outside.
+    """
+    with TemporaryDirectory(prefix="retroflex-") as folder:
+        store = Store.open(f"sqlite:///{quote(folder)}/gallery.sqlite3")
+        try:
+            store.write_batch(_batch(described, model_version))
+            searcher = Searcher(store, build_index(store))
+            yield searcher, _rows(store, searcher, described)
+        finally:
+            store.close()
+
+
+def _batch(described: Described, model_version: str) -> Batch:
+    batch = Batch()
+    for picture, description in zip(described.pictures, described.descriptions, strict=True):
+        digest = _digest(picture)
+        captions = [CaptionRow(one.text, one.logprob) for one in description.captions]
+        batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
+        batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
+        batch.descriptions.append(DescriptionRow(digest, model_version, captions, description.vector))
+    return batch
+
+
+def _digest(picture: CaptionedPicture) -> str:
+    """By name, not content: a data set that holds a picture twice counts it twice."""
+    return content_hash(picture.name.encode())
+
+
+def _rows(store: Store, searcher: Searcher, described: Described) -> dict[str, int]:
+    names = {_digest(picture): picture.name for picture in described.pictures}
+    ids = [int(one) for one in searcher.index.ids]
+    stored = store.pictures(ids)
+    return {names[stored[one].digest]: row for row, one in enumerate(ids)}
