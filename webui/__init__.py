@@ -1,0 +1,1 @@
+"""People and programs reach the library over HTTP: the page, the API, health."""

@@ -1,0 +1,74 @@
+"""Search answers as the API gives them and the page shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import url_for
+
+from data.paths import display, from_bytes
+from data.store import StoredPicture
+from retrieval.results import SearchResult
+from webui.describer import Described
+from webui.services import services
+from webui.window import Window
+
+Document = dict[str, Any]
+
+
+def by_words(text: str, window: Window) -> Document:
+    """Search by words. Raises QueryError or StoreError."""
+    return _with_links(services().library.words(text, limit=window.limit, offset=window.offset))
+
+
+def by_picture(described: Described, window: Window) -> Document:
+    """Search by a described picture. Raises StoreError."""
+    return _with_links(services().library.description(described.description, limit=window.limit, offset=window.offset))
+
+
+def picture_document(picture: StoredPicture) -> Document:
+    """Return all that is known of one picture."""
+    return {
+        "id": picture.id,
+        "paths": [display(from_bytes(path)) for path in picture.paths],
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format,
+        "bytes": picture.bytes,
+        "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
+        "captions": [
+            {"text": caption.text, "source": caption.source, "logprob": caption.logprob}
+            | {"model_version": caption.model_version}
+            for caption in picture.captions
+        ],
+        "links": links(picture),
+    }
+
+
+def as_hit(picture: StoredPicture) -> Document:
+    """Return a picture in the shape of a hit, without scores."""
+    captions = [caption.text for caption in picture.captions]
+    path = display(from_bytes(picture.paths[0])) if picture.paths else ""
+    return {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions} | {
+        "links": links(picture)
+    }
+
+
+def links(picture: StoredPicture) -> dict[str, str]:
+    """Return the addresses of the picture's file and thumbnail.
+
+    They carry the content's hash, so that a browser may keep them for good and still never shows an old picture
+    when another library uses the same id.
+    """
+    version = picture.digest[:16]
+    return {
+        "file": url_for("api.file", picture_id=picture.id, v=version),
+        "thumbnail": url_for("api.thumbnail", picture_id=picture.id, v=version),
+    }
+
+
+def _with_links(result: SearchResult) -> Document:
+    answer = result.to_json()
+    pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
+    hits = [hit | {"links": links(pictures[hit["id"]])} for hit in answer["hits"] if hit["id"] in pictures]
+    return answer | {"hits": hits}

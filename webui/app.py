@@ -1,0 +1,39 @@
+"""The application factory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flask import Flask
+
+from retrieval.library import Library
+from webui import problems, security
+from webui.api import api
+from webui.describer import Describer, Describes
+from webui.health import health
+from webui.pages import pages
+from webui.services import EXTENSION, Services
+from webui.thumbnails import Thumbnails
+from webui.uploads import ENVELOPE
+
+
+def create_app(library: Library, captioner_loader: Callable[[], Describes], local_only: bool = True) -> Flask:
+    """Return the WSGI application over an open library.
+
+    The captioner is loaded once, in the background; search by words works from the start. With `local_only`
+    requests that do not name this machine as their host are refused.
+    """
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.url_map.merge_slashes = False  # one address for each thing; the others are 404
+    describer = Describer(captioner_loader, library.settings.limits)
+    thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
+    app.extensions[EXTENSION] = Services(library, describer, thumbnails)
+    problems.register(app)
+    security.protect(app, local_only)
+    for blueprint in (pages, api, health):
+        app.register_blueprint(blueprint)
+    describer.start()
+    return app

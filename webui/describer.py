@@ -1,0 +1,135 @@
+"""The one captioner of the server: loaded beside the first requests, used by one request at a time."""
+
+from __future__ import annotations
+
+import base64
+import io
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Protocol
+
+import numpy as np
+from PIL import Image
+
+from captioner.types import Description
+from data import pictures
+from data.errors import RetroflexError
+from data.limits import Limits
+from data.scan import content_hash
+from webui.problems import Problem
+
+PLACES = 4
+"""Pictures that may be in work or wait at the same time; the others are told to come again."""
+
+REMEMBERED = 64
+"""Described pictures kept in memory, so that the next page of hits does not run the model again."""
+
+PREVIEW_SIDE = 192
+
+_log = logging.getLogger(__name__)
+
+
+class Describes(Protocol):
+    """What the server needs of a captioner; `captioner.facade.Captioner` is one."""
+
+    @property
+    def model_version(self) -> str: ...
+
+    @property
+    def input_side(self) -> int: ...
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        """Describe uint8 RGB pictures (n, input_side, input_side, 3)."""
+
+
+@dataclass(frozen=True)
+class Described:
+    """A query picture's description, and a small WebP of it as a data: address."""
+
+    description: Description
+    preview: str
+
+
+class Describer:
+    """Turns uploaded bytes into a description with one model in memory and a bounded queue before it."""
+
+    def __init__(self, loader: Callable[[], Describes], limits: Limits) -> None:
+        """`loader` runs in a thread of its own once `start` is called."""
+        self._loader = loader
+        self._limits = limits
+        self._captioner: Describes | None = None
+        self._failure: str | None = None
+        self._places = threading.BoundedSemaphore(PLACES)
+        self._model_lock = threading.Lock()
+        self._memory_lock = threading.Lock()
+        self._memory: OrderedDict[str, Described] = OrderedDict()
+
+    def start(self) -> None:
+        """Begin to load the captioner; returns at once."""
+        threading.Thread(target=self._load, name="captioner-loader", daemon=True).start()
+
+    def captioner(self) -> Describes:
+        """Return the loaded captioner. Raises Problem 503 while it loads or when it could not be loaded."""
+        if self._captioner is not None:
+            return self._captioner
+        if self._failure is not None:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"search by picture is off: {self._failure}")
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is still loading; search by words works, try again shortly"
+        )
+
+    def describe(self, content: bytes) -> Described:
+        """Describe a picture file's bytes. Raises PictureError, or Problem 503 when not loaded or busy."""
+        captioner = self.captioner()
+        key = content_hash(content)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        if not self._places.acquire(blocking=False):
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is busy with other pictures; try again")
+        try:
+            described = self._describe(captioner, content)
+        finally:
+            self._places.release()
+        self._remember(key, described)
+        return described
+
+    def _load(self) -> None:
+        try:
+            self._captioner = self._loader()
+        except RetroflexError as error:
+            self._failure = str(error)
+        except Exception:  # Text search must go on whatever a deep-learning library raises.
+            self._failure = "the captioner could not be loaded; the server's log says why"
+            _log.exception("the captioner could not be loaded")
+
+    def _describe(self, captioner: Describes, content: bytes) -> Described:
+        image = pictures.decode(content, self._limits, min_side=captioner.input_side).image
+        batch = pictures.square(image, captioner.input_side)[None]
+        with self._model_lock:
+            description = captioner.describe(batch)[0]
+        return Described(description, _preview(image))
+
+    def _recall(self, key: str) -> Described | None:
+        with self._memory_lock:
+            if key in self._memory:
+                self._memory.move_to_end(key)
+            return self._memory.get(key)
+
+    def _remember(self, key: str, described: Described) -> None:
+        with self._memory_lock:
+            self._memory[key] = described
+            while len(self._memory) > REMEMBERED:
+                self._memory.popitem(last=False)
+
+
+def _preview(image: Image.Image) -> str:
+    small = image.copy()
+    small.thumbnail((2 * PREVIEW_SIDE, PREVIEW_SIDE))
+    buffer = io.BytesIO()
+    small.save(buffer, "WEBP", quality=80)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")

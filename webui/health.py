@@ -1,0 +1,23 @@
+"""Health: is the process alive, and can it answer every kind of search."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from webui.services import services
+
+health = Blueprint("health", __name__)
+
+
+@health.get("/healthz")
+def healthz() -> Response:
+    """200 as soon as the server answers at all."""
+    return jsonify({"status": "ok"})
+
+
+@health.get("/readyz")
+def readyz() -> Response:
+    """200 once the captioner is loaded and the store can be read; 503 with the reason before."""
+    version = services().describer.captioner().model_version
+    services().library.store.generation()
+    return jsonify({"status": "ready", "model_version": version})

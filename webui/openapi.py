@@ -1,0 +1,167 @@
+"""The description of the API. Kept by hand; a test holds it against the routes and their answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from webui.uploads import FIELD
+from webui.window import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+
+Schema = dict[str, Any]
+Parameters = tuple[Schema, ...]
+
+_TEXT: Schema = {"type": "string"}
+_NUMBER: Schema = {"type": "number"}
+_COUNT: Schema = {"type": "integer", "minimum": 0}
+_BINARY: Schema = {"type": "string", "format": "binary"}
+_LIMIT: Schema = {"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}
+_OFFSET: Schema = {"type": "integer", "minimum": 0, "maximum": MAX_OFFSET, "default": 0}
+
+
+def _list_of(schema: Schema) -> Schema:
+    return {"type": "array", "items": schema}
+
+
+def _object(properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
+    required = [name for name in properties if name not in optional]
+    return {"type": "object", "required": required, "properties": properties}
+
+
+def _named(name: str) -> Schema:
+    return {"$ref": f"#/components/schemas/{name}"}
+
+
+def _or_null(kind: str, **more: Any) -> Schema:
+    return {"type": [kind, "null"], **more}
+
+
+SCHEMAS: dict[str, Schema] = {
+    "Problem": _object({"type": _TEXT, "title": _TEXT, "status": {"type": "integer"}, "detail": _TEXT}),
+    "Links": _object({"file": _TEXT, "thumbnail": _TEXT}),
+    "Hit": _object(
+        {
+            "id": _COUNT,
+            "path": _TEXT,
+            "caption": _TEXT,
+            "captions": _list_of(_TEXT),
+            "score": _NUMBER,
+            "scores": {"type": "object", "required": ["bleu", "cosine"], "additionalProperties": _NUMBER},
+            "links": _named("Links"),
+        }
+    ),
+    "SearchResult": _object(
+        {
+            "query": _object({"text": _TEXT, "captions": _list_of(_TEXT)}, optional=("text",)),
+            "total": _COUNT,
+            "hits": _list_of(_named("Hit")),
+        }
+    ),
+    "Caption": _object(
+        {
+            "text": _TEXT,
+            "source": {"enum": ["model", "user"]},
+            "logprob": _or_null("number"),
+            "model_version": _or_null("string"),
+        }
+    ),
+    "Picture": _object(
+        {
+            "id": _COUNT,
+            "paths": _list_of(_TEXT),
+            "width": _COUNT,
+            "height": _COUNT,
+            "format": _TEXT,
+            "bytes": _COUNT,
+            "taken_at": _or_null("string", format="date-time"),
+            "captions": _list_of(_named("Caption")),
+            "links": _named("Links"),
+        }
+    ),
+    "Health": _object({"status": _TEXT}),
+    "Readiness": _object({"status": _TEXT, "model_version": _TEXT}),
+}
+
+_REASONS = {
+    "400": "A field is missing or wrong, or the query is empty or too long",
+    "403": "The request names another host, or another web site sent it",
+    "404": "There is no such picture",
+    "410": "The picture's file was moved, changed or deleted since it was indexed",
+    "413": "The upload has too many bytes or pixels",
+    "415": "The upload is no form, or its file is no picture",
+    "422": "The uploaded picture is damaged",
+    "503": "Not ready, busy, or the library cannot be used now; try again after Retry-After",
+}
+
+
+def _query(name: str, schema: Schema, about: str, required: bool = False) -> Schema:
+    return {"name": name, "in": "query", "required": required, "description": about, "schema": schema}
+
+
+def _get(
+    name: str, about: str, media: str, schema: Schema, reasons: str, parameters: tuple[Schema, ...] = ()
+) -> Schema:
+    operation: Schema = {
+        "operationId": name,
+        "summary": about,
+        "responses": {"200": {"description": "Found", "content": {media: {"schema": schema}}}} | _problems(reasons),
+    }
+    return operation | ({"parameters": list(parameters)} if parameters else {})
+
+
+def _problems(reasons: str) -> Schema:
+    content = {"application/problem+json": {"schema": _named("Problem")}}
+    return {code: {"description": _REASONS[code], "content": content} for code in ["403", *reasons.split()]}
+
+
+_JSON = "application/json"
+_WINDOW = (_query("limit", _LIMIT, "How many hits"), _query("offset", _OFFSET, "How many hits to leave out first"))
+_ID: Schema = {"name": "picture_id", "in": "path", "required": True, "schema": _COUNT}
+_VERSION = _query("v", _TEXT, "Start of the content hash; with it a browser may keep the answer for good")
+_UPLOAD: Schema = {
+    "type": "object",
+    "required": [FIELD],
+    "properties": {FIELD: _BINARY, "limit": _LIMIT, "offset": _OFFSET},
+}
+
+_BY_WORDS = _get(
+    "searchByWords",
+    "Pictures whose captions are nearest to the words",
+    _JSON,
+    _named("SearchResult"),
+    "400 503",
+    (_query("q", _TEXT, "The words, at most 1,000", required=True), *_WINDOW),
+)
+_BY_PICTURE = _get(
+    "searchByPicture", "Pictures nearest to the uploaded one", _JSON, _named("SearchResult"), "400 413 415 422 503"
+) | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD}}}}
+_FILE = _get("pictureFile", "The picture's file as it is on disk", "image/*", _BINARY, "404 410 503", (_VERSION,))
+_THUMBNAIL = _get(
+    "pictureThumbnail",
+    "The picture as WebP, its shorter side at most 320 pixels",
+    "image/webp",
+    _BINARY,
+    "404 410 413 415 422 503",
+    (_VERSION,),
+)
+
+DOCUMENT: Schema = {
+    "openapi": "3.1.0",
+    "info": {
+        "title": "Retroflex",
+        "version": "1",
+        "description": "Find pictures by words or by another picture. Every error is an RFC 9457 problem document.",
+    },
+    "paths": {
+        "/api/v1/search": {"get": _BY_WORDS, "post": _BY_PICTURE},
+        "/api/v1/pictures/{picture_id}": {
+            "parameters": [_ID],
+            "get": _get("picture", "All that is known of one picture", _JSON, _named("Picture"), "404 503"),
+        },
+        "/api/v1/pictures/{picture_id}/file": {"parameters": [_ID], "get": _FILE},
+        "/api/v1/pictures/{picture_id}/thumbnail": {"parameters": [_ID], "get": _THUMBNAIL},
+        "/api/v1/openapi.json": {"get": _get("openapi", "This document", _JSON, {"type": "object"}, "")},
+        "/healthz": {"get": _get("healthz", "Whether the server answers", _JSON, _named("Health"), "")},
+        "/readyz": {"get": _get("readyz", "Whether every kind of search works", _JSON, _named("Readiness"), "503")},
+    },
+    "components": {"schemas": SCHEMAS},
+}

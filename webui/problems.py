@@ -1,0 +1,99 @@
+"""Errors as answers: application/problem+json (RFC 9457) for programs, the page with a message for people."""
+
+from __future__ import annotations
+
+import json
+import logging
+from http import HTTPStatus
+
+from flask import Flask, Response, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from data.errors import RetroflexError
+from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
+from data.store import StoreError
+from retrieval.search import QueryError
+
+RETRY_AFTER = 2
+"""Seconds after which a caller that was told 503 may try again."""
+
+_STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
+    (QueryError, HTTPStatus.BAD_REQUEST),
+    (PictureTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
+    (PictureDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
+    (NotAPicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
+)
+
+_DETAIL_OF = {
+    400: "the request could not be understood; check its fields",
+    404: "there is nothing at this address",
+    405: "this address does not take that method",
+    413: "the upload is larger than the server takes",
+}
+
+_log = logging.getLogger(__name__)
+
+
+class Problem(RetroflexError):
+    """An error that carries its HTTP status; the message is one line for a person."""
+
+    def __init__(self, status: HTTPStatus, detail: str) -> None:
+        super().__init__(detail)
+        self.status = status
+
+
+def document(status: int, detail: str) -> dict[str, object]:
+    """Return the problem document: type, title, status, detail."""
+    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+
+
+def register(app: Flask) -> None:
+    """Make every error of `app` an answer of the right kind."""
+    app.register_error_handler(RetroflexError, _on_known)
+    app.register_error_handler(HTTPException, _on_http)
+    app.register_error_handler(Exception, _on_fault)
+
+
+def _on_known(error: RetroflexError) -> Response:
+    detail = f"the file {error}" if isinstance(error, PictureError) else str(error)
+    return _answer(_status_of(error), detail)
+
+
+def _on_http(error: HTTPException) -> Response:
+    response = error.get_response()
+    if response.status_code < 400:
+        return Response(response.data, response.status_code, response.headers)
+    detail = _DETAIL_OF.get(response.status_code, error.description or "the request failed")
+    answer = _answer(response.status_code, detail)
+    if "Allow" in response.headers:
+        answer.headers["Allow"] = response.headers["Allow"]
+    return answer
+
+
+def _on_fault(error: Exception) -> Response:
+    _log.error("%s %s failed", request.method, request.path, exc_info=error)
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the server made a mistake; its log says more")
+
+
+def _status_of(error: RetroflexError) -> HTTPStatus:
+    if isinstance(error, Problem):
+        return error.status
+    for kind, status in _STATUS_OF:
+        if isinstance(error, kind):
+            return status
+    return HTTPStatus.SERVICE_UNAVAILABLE
+
+
+def _answer(status: int, detail: str) -> Response:
+    if _for_a_person():
+        answer = Response(render_template("message.html", message=detail, words=request.args.get("q", "")), status)
+    else:
+        answer = Response(json.dumps(document(status, detail)), status, mimetype="application/problem+json")
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    return answer
+
+
+def _for_a_person() -> bool:
+    return not request.path.startswith(("/api/", "/healthz", "/readyz", "/static/"))

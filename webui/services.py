@@ -1,0 +1,28 @@
+"""What every request handler of one application shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from retrieval.library import Library
+from webui.describer import Describer
+from webui.thumbnails import Thumbnails
+
+EXTENSION = "retroflex"
+
+
+@dataclass(frozen=True)
+class Services:
+    """The open library, the captioner behind its queue, and the thumbnails."""
+
+    library: Library
+    describer: Describer
+    thumbnails: Thumbnails
+
+
+def services() -> Services:
+    """Return the services of the application that handles the present request."""
+    return cast(Services, current_app.extensions[EXTENSION])

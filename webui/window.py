@@ -1,0 +1,37 @@
+"""Which part of the hits a request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from webui.problems import Problem
+
+DEFAULT_LIMIT = 30
+MAX_LIMIT = 1000
+MAX_OFFSET = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """`limit` hits (1 to 1,000) from the one numbered `offset` (0 or more)."""
+
+    limit: int
+    offset: int
+
+
+def read_window(fields: Mapping[str, str]) -> Window:
+    """Read `limit` and `offset` from a query string or form. Raises Problem 400."""
+    limit = _whole_number(fields, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    return Window(limit, _whole_number(fields, "offset", 0, 0, MAX_OFFSET))
+
+
+def _whole_number(fields: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+    text = fields.get(name, "").strip()
+    if not text:
+        return default
+    # The length is checked first because int() refuses, or takes long over, thousands of digits.
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a whole number from {low:,} to {high:,}")
+    return int(text)
