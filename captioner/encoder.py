@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from captioner.errors import BundleError
+from captioner.quiet import load_keras
 from captioner.vgg16 import BLOCKS, preprocess
 from data.errors import RetroflexError
 
@@ -75,6 +76,7 @@ def best_precision() -> Precision:
 
 def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
     """Return VGG16 cut after `config.layer`, with untrained weights."""
+    load_keras()
     import keras
 
     before = keras.config.dtype_policy()
@@ -101,6 +103,7 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
 
     A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top. Raises RetroflexError.
     """
+    load_keras()
     import keras
 
     if source != IMAGENET and not Path(source).is_file():

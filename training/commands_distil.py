@@ -10,6 +10,7 @@ import click
 import numpy as np
 
 from captioner.encoder import EncoderConfig, assign, best_precision, build_vgg16
+from captioner.quiet import load_keras
 from data.errors import RetroflexError
 from training.crops import plan_crops
 from training.lesson import Lesson, Stage
@@ -38,6 +39,7 @@ def distil(
     seed: int,
 ) -> None:
     """Teach a VGG16 to agree with TEACHER on photographs; the same command goes on with a stopped run."""
+    load_keras()
     import keras
 
     from training.distil import distil as run_distil

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from captioner.encoder import EncoderConfig
+from captioner.quiet import load_keras
 from training.config import TrainConfig
 
 SHOWN_PROBLEMS = 5
@@ -31,6 +32,7 @@ def train(
     dataset: Path, out: Path, encoder: str, side: int | None, epochs: int, batch: int, rate: float, seed: int
 ) -> None:
     """Train a captioner on a data set; the same command goes on with a run that was stopped."""
+    load_keras()
     from training.pipeline import load_encoder_source, train_bundle
 
     source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)

@@ -1,0 +1,38 @@
+"""Load Keras without the notes that TensorFlow's C++ side prints before any log level is heard."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def load_keras() -> None:
+    """Import Keras and run one operation, so that all start-up notes come now, and drop them."""
+    if "keras" in sys.modules:
+        return
+    with _standard_error_kept_back():
+        import keras
+
+        keras.ops.sum(keras.ops.ones((2, 2)))
+
+
+@contextmanager
+def _standard_error_kept_back() -> Iterator[None]:
+    """Divert file descriptor 2, which C++ writes to; what was written is shown only when the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
