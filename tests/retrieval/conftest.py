@@ -1,0 +1,59 @@
+"""A small library with known captions and vectors, and a quick way to fill a store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from data.scan import content_hash
+from data.settings import load_settings
+from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
+from retrieval.library import Library
+
+DIMENSIONS = 4
+GALLERY = {
+    "beach": (["a dog runs on the beach", "a brown dog on sand"], [1.0, 0.1, 0.0, 0.0]),
+    "park": (["a dog in the park", "two dogs play on grass"], [0.9, 0.3, 0.0, 0.1]),
+    "boat": (["a red boat on the water", "a boat at sea"], [0.0, 1.0, 0.2, 0.0]),
+    "street": (["a man crosses the street", "people in a city"], [0.0, 0.0, 1.0, 0.3]),
+    "twin": (["a man crosses the street", "people in a city"], [0.0, 0.0, 1.0, 0.3]),
+}
+"""Name of the picture -> its captions and its vector; the ids are 1, 2, ... in this order."""
+
+Add = Callable[[Store, str, Sequence[str], Sequence[float]], None]
+
+
+def add_picture(store: Store, name: str, captions: Sequence[str], vector: Sequence[float]) -> None:
+    """Write one picture to the store under the path /photos/NAME.jpg."""
+    digest = content_hash(name.encode())
+    rows = [CaptionRow(text, -1.0 - rank) for rank, text in enumerate(captions)]
+    unit = np.array(vector, np.float32) / np.linalg.norm(vector)
+    store.write_batch(
+        Batch(
+            files=[FileRow(f"/photos/{name}.jpg".encode(), 1, 1, digest)],
+            pictures=[PictureRow(digest, 50, 40, "JPEG", 1, None)],
+            descriptions=[DescriptionRow(digest, "model-1", rows, unit)],
+        )
+    )
+
+
+@pytest.fixture
+def add() -> Add:
+    return add_picture
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Iterator[Library]:
+    opened = Library.open(load_settings(library=tmp_path / "library"), create=True)
+    for name, (captions, vector) in GALLERY.items():
+        add_picture(opened.store, name, captions, vector)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def store(library: Library) -> Store:
+    return library.store
