@@ -40,7 +40,7 @@ class BleuVariant:
             raise ValueError(f"BLEU smoothing method {self.smoothing} is not one of {list(SMOOTHINGS)}")
 
 
-DEFAULT_VARIANT = BleuVariant(max_order=2, weights=(0.5, 0.5), smoothing=2)
+DEFAULT_VARIANT = BleuVariant(max_order=2, weights=(0.7, 0.3), smoothing=1)
 
 
 def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = DEFAULT_VARIANT) -> float:
