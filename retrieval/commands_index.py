@@ -114,8 +114,8 @@ def _caption_batch(
 
 
 def _tell_captions(captioned: Sequence[tuple[Path, list[Caption]]], skipped: Sequence[Skip], as_json: bool) -> None:
-    for one in skipped:
-        click.echo(f"retroflex: {display(one.path)} {one.reason}", err=True)
+    for bad in skipped:
+        click.echo(f"retroflex: {display(bad.path)} {bad.reason}", err=True)
     if as_json:
         pictures = [
             {"path": display(path), "captions": [{"text": one.text, "logprob": one.logprob} for one in captions]}

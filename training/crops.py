@@ -37,5 +37,6 @@ def plan_crops(weights: np.ndarray, side: int, count: int, seed: int) -> CropPla
 
 def cut(pixels: np.ndarray, box: np.ndarray, side: int) -> np.ndarray:
     """Return the crop `box` of one photograph resized to uint8 (side, side, 3)."""
+    left, top, right, bottom = (float(edge) for edge in box)
     image = Image.fromarray(pixels)
-    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=tuple(float(edge) for edge in box)))
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, right, bottom)))

@@ -43,12 +43,13 @@ def cache_features(
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic")
     for start, squares in _squares(pictures, encoder.config.side, progress["done"]):
-        good = [index for index, one in enumerate(squares) if isinstance(one, np.ndarray)]
-        progress["problems"] += [f"{pictures[start + i].name}: {one}" for i, one in enumerate(squares) if i not in good]
-        progress["bad"] += [start + index for index in range(len(squares)) if index not in good]
+        good = {start + index: one for index, one in enumerate(squares) if isinstance(one, np.ndarray)}
+        bad = [start + index for index in range(len(squares)) if start + index not in good]
+        progress["problems"] += [f"{pictures[row].name}: {squares[row - start]}" for row in bad]
+        progress["bad"] += bad
         if good:
-            batch = np.stack([squares[index] for index in good])
-            rows = start + np.asarray(good)
+            batch = np.stack(list(good.values()))
+            rows = np.asarray(list(good))
             grids[rows, 0] = encoder.encode(batch).grids
             if mirrored:
                 grids[rows, 1] = encoder.encode(batch[:, :, ::-1]).grids

@@ -14,6 +14,7 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from data.errors import RetroflexError
 from data.flickr8k import SPLIT_FILES, read_dataset
 from data.pictures import SUFFIXES, PictureError, decode
 
@@ -55,6 +56,8 @@ def _write_squares(sources: list[tuple[Path, float]], out: Path) -> list[int]:
             before = len(squares)
             decoded = pool.map(_square, _contents(path))
             squares += [one for one in tqdm(decoded, desc=f"decoding {path.name}", unit="pic") if one is not None]
+            if len(squares) == before:
+                raise RetroflexError(f"no readable photograph in {path}; leave it out or give another source")
             counts.append(len(squares) - before)
     temporary = out.with_suffix(".tmp.npy")
     np.save(temporary, np.stack(squares))

@@ -115,7 +115,7 @@ def _batches(
     for start in range(0, len(order), config.batch):
         rows = np.resize(order[start : start + config.batch], config.batch)
         views = random.integers(train.grids.shape[1], size=len(rows))
-        chosen = [_five(train.captions[row], random) for row in rows]
+        chosen = [_five(train.captions[int(row)], random) for row in rows]
         fed, expected = vocabulary.teacher_forcing([caption for picture in chosen for caption in picture], steps)
         shape = (len(rows), CAPTIONS, steps)
         yield (train.grids[rows, views].astype(np.float32), fed.reshape(shape)), expected.reshape(shape)

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.errors import RetroflexError
 from training.photographs import SIDE, pack_photographs
 
 RED, GREEN, BLUE = (200, 0, 0), (0, 200, 0), (0, 0, 200)
@@ -95,3 +96,10 @@ def test_other_sources_are_packed_anew(folder: Path, tar: Path, tmp_path: Path) 
     pack_photographs([(folder, 1.0)], tmp_path / "out")
     assert len(pack_photographs([(folder, 1.0), (tar, 1.0)], tmp_path / "out").pixels) == 3
     assert len(pack_photographs([(tar, 1.0)], tmp_path / "out").pixels) == 1
+
+
+def test_a_source_without_pictures_is_one_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(RetroflexError, match="no readable photograph in"):
+        pack_photographs([(empty, 1.0)], tmp_path / "packed")
