@@ -14,7 +14,7 @@ from data.settings import load_settings
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("LIBRARY", "DATABASE_URL", "BUNDLE", "ENCODER", "MAX_BYTES", "MAX_PIXELS", "MAX_UPLOAD_BYTES"):
+    for name in ("LIBRARY", "DATABASE_URL", "BUNDLE", "MAX_BYTES", "MAX_PIXELS", "MAX_UPLOAD_BYTES"):
         monkeypatch.delenv(f"RETROFLEX_{name}", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
 
@@ -25,7 +25,6 @@ def test_defaults_lie_in_the_data_folder_of_the_user() -> None:
     assert settings.index_dir == settings.library / "index"
     assert settings.thumbnail_dir == settings.library / "thumbnails"
     assert settings.url == f"sqlite:///{settings.library}/library.sqlite3"
-    assert settings.encoder == "bundled"
     assert settings.bundle is None
     assert settings.limits == Limits()
     assert settings.max_upload_bytes == 20 * 2**20
@@ -34,12 +33,10 @@ def test_defaults_lie_in_the_data_folder_of_the_user() -> None:
 def test_environment_beats_defaults_and_overrides_beat_both(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("RETROFLEX_LIBRARY", str(tmp_path / "env"))
     monkeypatch.setenv("RETROFLEX_MAX_BYTES", "1000")
-    monkeypatch.setenv("RETROFLEX_ENCODER", "")
     assert load_settings(library=None).library == tmp_path / "env"
     settings = load_settings(library=tmp_path / "told")
     assert settings.library == tmp_path / "told"
     assert settings.limits.max_bytes == 1000
-    assert settings.encoder == "bundled"
 
 
 def test_a_home_folder_and_a_relative_library_become_absolute(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
