@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 from selenium import webdriver
+from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.remote.webdriver import WebDriver
 from selenium.webdriver.support.ui import WebDriverWait
 
 from retrieval.library import Library
@@ -28,6 +28,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--force-prefers-reduced-motion",
     "--window-size=1280,900",
 )
 
@@ -189,7 +190,8 @@ def test_the_viewer_by_keyboard_alone(browser: WebDriver) -> None:
     wait(browser, lambda driver: find(driver, "#viewer .path").text != first)
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     wait(browser, lambda driver: not driver.find_elements(By.CSS_SELECTOR, "#viewer[open]"))
-    assert browser.execute_script("return document.activeElement === document.querySelectorAll('.hit a')[1]")
+    back = "return document.activeElement === document.querySelectorAll('.hit a')[1]"
+    wait(browser, lambda driver: driver.execute_script(back))
 
 
 def test_a_hit_leads_to_pictures_like_it(browser: WebDriver) -> None:
@@ -203,14 +205,12 @@ def test_a_hit_leads_to_pictures_like_it(browser: WebDriver) -> None:
     assert find(browser, "#viewer .path").text == path
 
 
-def test_a_picture_whose_file_is_gone_says_so(browser: WebDriver, library: Library, photo_folder: Path) -> None:
+def test_a_picture_whose_file_is_gone_says_so(chromium: WebDriver, address: str, photo_folder: Path) -> None:
     for path in photo_folder.iterdir():
         path.unlink()
-    shutil.rmtree(library.settings.thumbnail_dir)
-    browser.execute_cdp_cmd("Network.clearBrowserCache", {})
-    search(browser, "red boat")
-    heading(browser, "red boat")
-    assert "gone" in find(browser, ".hit .missing").text
+    chromium.execute_cdp_cmd("Network.clearBrowserCache", {})
+    chromium.get(f"{address}?q=red+boat")
+    assert "gone" in find(chromium, ".hit .missing").text
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])

@@ -1,0 +1,39 @@
+"""What the API's tests share: sending a picture, and checks of an answer's shape."""
+
+from __future__ import annotations
+
+import io
+from typing import Any
+
+from flask.testing import FlaskClient
+from jsonschema import Draft202012Validator
+from werkzeug.test import TestResponse
+
+from webui.openapi import DOCUMENT
+
+SEARCH = "/api/v1/search"
+MULTIPART = "multipart/form-data"
+
+
+def post(client: FlaskClient, content: bytes, **fields: str) -> TestResponse:
+    """Search by a picture, under a file name that must not matter."""
+    data = {"image": (io.BytesIO(content), "../../etc/x.jpg"), **fields}
+    return client.post(SEARCH, data=data, content_type=MULTIPART)
+
+
+def problem(response: TestResponse, status: int) -> str:
+    """Check that the response is a problem document of this status, and return its detail."""
+    assert response.status_code == status, response.text
+    assert response.mimetype == "application/problem+json"
+    document = response.get_json(force=True)
+    assert set(document) == {"type", "title", "status", "detail"}
+    assert document["status"] == status
+    assert document["detail"]
+    assert "\n" not in document["detail"]
+    return str(document["detail"])
+
+
+def valid(name: str, answer: Any) -> None:
+    """Check an answer against the schema of this name in the API's own description."""
+    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
+    Draft202012Validator(schema).validate(answer)
