@@ -14,7 +14,7 @@ import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -32,7 +32,8 @@ from captioner.vocabulary import Vocabulary
 FORMAT = 1
 BUNDLED = Path(__file__).parent / "bundled"
 CARD = "README.md"
-FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors", CARD)
+MODEL_FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors")
+FILES = (*MODEL_FILES, CARD)
 
 
 @dataclass(frozen=True)
@@ -57,8 +58,11 @@ class Bundle:
     version: str = ""
 
 
-def save_bundle(bundle: Bundle, folder: Path, card: str) -> None:
-    """Write `bundle` beside `folder` and move it into place, so that no half bundle is ever seen."""
+def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
+    """Write `bundle` beside `folder` and move it into place, so that no half bundle is ever seen.
+
+    `card` makes the model card's text from the model's version.
+    """
     folder.parent.mkdir(parents=True, exist_ok=True)
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     config = {
@@ -73,8 +77,8 @@ def save_bundle(bundle: Bundle, folder: Path, card: str) -> None:
     save_file(quantise(bundle.encoder_weights), beside / "encoder.safetensors")
     halves = {name: value.astype(np.float16) for name, value in bundle.decoder_weights.items()}
     save_file(halves, beside / "decoder.safetensors")
-    (beside / CARD).write_text(card)
-    (beside / "checksums.json").write_text(json.dumps(_checksums(beside), indent=2) + "\n")
+    (beside / CARD).write_text(card(_version(_checksums(beside, MODEL_FILES))))
+    (beside / "checksums.json").write_text(json.dumps(_checksums(beside, FILES), indent=2) + "\n")
     beside.chmod(0o755)
     if folder.exists():
         shutil.rmtree(folder)
@@ -108,29 +112,42 @@ def load_bundle(folder: Path) -> Bundle:
 
 
 def bundle_version(folder: Path) -> str:
-    """The name of a bundle's model, from its checksums alone: `vgg16-lstm-` and twelve hex digits."""
-    try:
-        recorded = (folder / "checksums.json").read_bytes()
-    except OSError as error:
-        raise BundleError(f"{folder}: no checksums.json, so this is no captioner bundle; {_MEND}") from error
-    return f"vgg16-lstm-{hashlib.sha256(recorded).hexdigest()[:12]}"
+    """The name of a bundle's model, from its checksums alone: `vgg16-lstm-` and twelve hex digits.
+
+    The card is left out: a word changed in it does not make another model.
+    """
+    return _version(_recorded(folder))
 
 
 _MEND = "restore it from where it came, or train it again"
 
 
 def _verify(folder: Path) -> str:
-    version = bundle_version(folder)
+    recorded = _recorded(folder)
     try:
-        recorded = json.loads((folder / "checksums.json").read_text())
-        found = _checksums(folder)
-    except (OSError, ValueError) as error:
+        found = _checksums(folder, FILES)
+    except OSError as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
     damaged = [name for name in FILES if recorded.get(name) != found[name]]
     if damaged:
         raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {_MEND}")
-    return version
+    return _version(recorded)
 
 
-def _checksums(folder: Path) -> dict[str, str]:
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+def _recorded(folder: Path) -> dict[str, str]:
+    try:
+        recorded = json.loads((folder / "checksums.json").read_text())
+        return {str(name): str(checksum) for name, checksum in recorded.items()}
+    except OSError as error:
+        raise BundleError(f"{folder}: no checksums.json, so this is no captioner bundle; {_MEND}") from error
+    except (ValueError, AttributeError) as error:
+        raise BundleError(f"{folder}: checksums.json is damaged; {_MEND}") from error
+
+
+def _version(checksums: Mapping[str, str]) -> str:
+    together = "".join(f"{name} {checksums.get(name)}\n" for name in MODEL_FILES)
+    return f"vgg16-lstm-{hashlib.sha256(together.encode()).hexdigest()[:12]}"
+
+
+def _checksums(folder: Path, names: Sequence[str]) -> dict[str, str]:
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

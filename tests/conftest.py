@@ -49,7 +49,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     encoder = EncoderConfig(side=32, layer="block5_conv3")
     search = SearchConfig(beam=3)
     bundle = Bundle(encoder, random_vgg16(), decoder, random_decoder(decoder), vocabulary, search, {"test": True})
-    save_bundle(bundle, folder, "# A tiny captioner for tests\n")
+    save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TypedDict
 
 
@@ -24,30 +22,28 @@ class Example(TypedDict):
     caption: str
 
 
-class Facts(TypedDict):
-    """Everything a card tells; each list may be empty and its section is then left out."""
+class Story(TypedDict):
+    """What a person knows of a model; each list may be empty and its section is then left out."""
 
-    name: str
-    model_version: str
-    summary: str
     data: Sequence[Source]
-    splits: Mapping[str, int]
-    """Number of pictures by split."""
-    seeds: Mapping[str, int]
-    """Random seed by step: distil, train, evaluate."""
     commands: Sequence[str]
     """The command lines that made the bundle, in order, free of any machine's paths."""
-    figures: Mapping[str, Mapping[str, float]]
-    """Measured figures by protocol, as `training.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
     examples: Sequence[Example]
     limits: Sequence[str]
 
 
-def write_card(path: Path, facts: Facts) -> None:
-    """Write the card of `facts` to `path` as Markdown (UTF-8); the file appears whole or not at all."""
-    temporary = path.with_name(path.name + ".tmp")
-    temporary.write_text(render_card(facts), encoding="utf-8")
-    os.replace(temporary, path)
+class Facts(Story):
+    """Everything a card tells."""
+
+    name: str
+    model_version: str
+    summary: str
+    splits: Mapping[str, int]
+    """Number of pictures by split."""
+    seeds: Mapping[str, int]
+    """Random seed by step: distil, train, evaluate."""
+    figures: Mapping[str, Mapping[str, float]]
+    """Measured figures by protocol, as `training.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
 
 
 def render_card(facts: Facts) -> str:

@@ -27,17 +27,28 @@ SHOWN_PROBLEMS = 5
 @click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
 @click.option("--rate", type=float, default=TrainConfig.rate, show_default=True, help="Highest learning rate.")
+@click.option(
+    "--story", type=click.Path(path_type=Path), help="JSON for the model card: data, commands, examples, limits."
+)
 @click.option("--seed", type=int, default=TrainConfig.seed, show_default=True)
 def train(
-    dataset: Path, out: Path, encoder: str, side: int | None, epochs: int, batch: int, rate: float, seed: int
+    dataset: Path,
+    out: Path,
+    encoder: str,
+    side: int | None,
+    epochs: int,
+    batch: int,
+    rate: float,
+    story: Path | None,
+    seed: int,
 ) -> None:
     """Train a captioner on a data set; the same command goes on with a run that was stopped."""
     load_keras()
-    from training.pipeline import load_encoder_source, train_bundle
+    from training.pipeline import load_encoder_source, read_story, train_bundle
 
     source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
     config = TrainConfig(epochs=epochs, batch=batch, rate=rate, seed=seed)
-    bundle, problems = train_bundle(dataset, out, source, config)
+    bundle, problems = train_bundle(dataset, out, source, config, read_story(story))
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(f"left out: {problem}", err=True)
     if len(problems) > SHOWN_PROBLEMS:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict, dataclass, replace
+import json
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
-from captioner.bundle import BUNDLED, Bundle, SearchConfig, bundle_version, load_bundle, save_bundle
+from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
 from captioner.encoder import Encoder, EncoderConfig, best_precision, load_vgg16_weights
+from data.errors import RetroflexError
 from data.flickr8k import Dataset, read_dataset
-from training.card import Facts, Source, render_card
+from training.card import Facts, Story, render_card
 from training.config import TrainConfig
 from training.features import FeatureCache, cache_features
 from training.plots import plot_curves
@@ -38,8 +40,32 @@ def load_encoder_source(name: str, config: EncoderConfig | None = None) -> Encod
     return EncoderSource(Path(name).name, config or EncoderConfig(), load_vgg16_weights(name))
 
 
-def train_bundle(dataset: Path, out: Path, source: EncoderSource, config: TrainConfig) -> tuple[Path, list[str]]:
-    """Train a decoder for `source` on a folder in Flickr8k layout; return the bundle's folder and the problems met."""
+OWN_STORY: Story = {
+    "data": [{"name": "the training folder", "used_for": "the decoder", "terms": "those of the folder's owner"}],
+    "commands": ["retroflex train --dataset DIR --out DIR"],
+    "examples": [],
+    "limits": ["It knows what its training pictures show; other subjects are described in the words it has."],
+}
+
+
+def read_story(path: Path | None) -> Story:
+    """Read the part of a model card that no training can know, from a JSON file. Raises RetroflexError."""
+    if path is None:
+        return OWN_STORY
+    try:
+        told = json.loads(path.read_text())
+        return {name: told[name] for name in OWN_STORY}  # type: ignore[return-value]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RetroflexError(f"{path}: a card's story is JSON with {', '.join(OWN_STORY)} ({error})") from error
+
+
+def train_bundle(
+    dataset: Path, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
+) -> tuple[Path, list[str]]:
+    """Train a decoder for `source` on a folder in Flickr8k layout; return the bundle's folder and the problems met.
+
+    `story` is what the model card tells beside the figures.
+    """
     train_set, dev_set = read_dataset(dataset, "train"), read_dataset(dataset, "dev")
     encoder = Encoder(source.config, source.weights, best_precision())
     key = _weights_key(source.weights)
@@ -49,13 +75,8 @@ def train_bundle(dataset: Path, out: Path, source: EncoderSource, config: TrainC
     plot_curves(out / "log.csv", out / "curves.png")
     problems = [*train_set.problems, *dev_set.problems, *train_cache.problems, *dev_cache.problems]
     sizes = {"train": len(train_set.pictures), "dev": len(dev_set.pictures)}
-    _save(source, trained, config, sizes, out / BUNDLE)
+    _save(source, trained, config, sizes, story, out / BUNDLE)
     return out / BUNDLE, problems
-
-
-def replace_search(folder: Path, search: SearchConfig, card: str) -> None:
-    """Rewrite a bundle with other beam settings."""
-    save_bundle(replace(load_bundle(folder), search=search), folder, card)
 
 
 def _split(dataset: Dataset, cache: FeatureCache) -> Split:
@@ -72,25 +93,21 @@ def _weights_key(weights: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def _save(source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], folder: Path) -> None:
+def _save(
+    source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], story: Story, folder: Path
+) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
     bundle = Bundle(
         source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
     )
-    save_bundle(bundle, folder, render_card(_facts(source, trained, config, sizes)))
-
-
-def _facts(source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int]) -> Facts:
     figures = {name: value for name, value in trained.scores.items() if name not in ("epoch", "loss", "seconds")}
-    return Facts(
-        name="Retroflex captioner",
-        model_version="see checksums.json",
-        summary=f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
-        data=[Source(name="the training folder", used_for="the decoder", terms="those of the folder's owner")],
-        splits=sizes,
-        seeds={"train": config.seed},
-        commands=["retroflex train --dataset DIR --out DIR"],
-        figures={"captions, dev": figures},
-        examples=[],
-        limits=["It knows what its training pictures show; other subjects are described in the words it has."],
-    )
+    facts: Facts = {
+        "name": "Retroflex captioner",
+        "model_version": "",
+        "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
+        "splits": sizes,
+        "seeds": {"train": config.seed},
+        "figures": {"captions, dev": figures},
+        **story,
+    }
+    save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))

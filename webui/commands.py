@@ -31,4 +31,4 @@ def serve(library: Path | None, bundle: Path | None, host: str, port: int, allow
         )
     settings = load_settings(library=library, bundle=bundle)
     with closing(Library.open(settings)) as opened:
-        server.serve(opened, lambda: Captioner.load(settings.bundle), host, port)
+        server.serve(opened, lambda: Captioner.load(settings.bundle).warm_up(), host, port)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-from training.card import Facts, render_card, write_card
+from training.card import Facts, render_card
 
 
 @pytest.fixture
@@ -47,10 +45,3 @@ def test_empty_sections_are_left_out(facts: Facts) -> None:
     facts["examples"], facts["commands"], facts["limits"] = [], [], []
     headings = [line for line in render_card(facts).splitlines() if line.startswith("## ")]
     assert headings == ["## Data and its terms", "## Splits", "## Seeds", "## Figures"]
-
-
-def test_the_file_is_replaced_whole(facts: Facts, tmp_path: Path) -> None:
-    (tmp_path / "CARD.md").write_text("old")
-    write_card(tmp_path / "CARD.md", facts)
-    assert (tmp_path / "CARD.md").read_text(encoding="utf-8") == render_card(facts)
-    assert [path.name for path in tmp_path.iterdir()] == ["CARD.md"]
