@@ -52,6 +52,8 @@ def main() -> None:
         # The reader of a pipe went away (as `head` does); that is its right.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
+    except OSError as error:
+        _fail(f"{error.filename or 'the operating system'}: {error.strerror or error}", EXIT_ERROR)
 
 
 def _fail(message: str, code: int) -> None:

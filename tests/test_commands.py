@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
 import signal
 import subprocess
 import sys
-import time
+import termios
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,11 @@ def test_bad_input_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # t
     assert (unknown.returncode, "nothing found" in unknown.stdout) == (0, True)
 
 
+def test_a_file_that_cannot_be_written_is_one_line(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    (photos / "bad.jpg").touch()
+    one_line(call("index", photos, "--errors", photos / "no" / "such" / "errors.txt"), "No such file")
+
+
 def test_an_empty_folder_and_a_second_run(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     (tmp_path / "empty").mkdir()
     assert "no pictures found" in call("index", tmp_path / "empty").stdout
@@ -115,23 +121,33 @@ def test_a_damaged_bundle_is_one_line(call, photos: Path, tmp_path: Path) -> Non
 def test_ctrl_c_stops_in_one_line_and_the_next_run_goes_on(tmp_path: Path, tiny_bundle: Path) -> None:
     folder = tmp_path / "many"
     folder.mkdir()
-    for number in range(400):
-        draw_picture(folder / f"{number}.jpg", "green", seed=number)
+    for number in range(1500):
+        draw_picture(folder / f"{number}.jpg", "green", size=(64, 48), seed=number)
     environment = {**os.environ, "RETROFLEX_LIBRARY": str(tmp_path / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
     command = [str(RETROFLEX), "index", str(folder)]
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    seen = ""
-    while "pic/s" not in seen.replace("?pic/s", "") and process.poll() is None:
-        seen += process.stderr.read(1)
-    time.sleep(0.2)
+    # Progress is shown on terminals only, so the command gets one.
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 100))
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs)
+    os.close(theirs)
+    shown = read_until(ours, b"pic/s")
     process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
-    assert "Traceback" not in rest
+    shown += read_until(ours, None)
+    assert process.wait(timeout=60) == 130
+    assert b"Traceback" not in shown
+    assert b"run the same command to go on" in shown
     again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
     counts = json.loads(again.stdout)
-    assert counts["captioned"] + counts["unchanged"] == 400
+    assert counts["captioned"] + counts["unchanged"] == 1500
     assert counts["unchanged"] > 0
-    if process.returncode:
-        assert process.returncode == 130
-        assert "run the same command to go on" in rest
+
+
+def read_until(terminal: int, wanted: bytes | None) -> bytes:
+    """What a terminal shows until `wanted` has appeared, or to its end."""
+    shown = b""
+    while wanted is None or wanted not in shown.replace(b"?pic/s", b""):
+        try:
+            shown += os.read(terminal, 1024)
+        except OSError:  # Linux says so when the other side has closed.
+            break
+    return shown
