@@ -11,6 +11,7 @@ import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
 from captioner.encoder import Encoder, EncoderConfig, best_precision, load_vgg16_weights
+from captioner.quantise import quantise, restore
 from data.errors import RetroflexError
 from data.flickr8k import Dataset, read_dataset
 from training.card import Facts, Story, render_card
@@ -32,12 +33,15 @@ class EncoderSource:
 
 
 def load_encoder_source(name: str, config: EncoderConfig | None = None) -> EncoderSource:
-    """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError."""
+    """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError.
+
+    The weights are rounded as a bundle stores them, so that the decoder learns from what it will be given.
+    """
     folder = BUNDLED if name == "bundled" else Path(name)
     if name == "bundled" or folder.is_dir():
         bundle = load_bundle(folder)
         return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or EncoderConfig(), load_vgg16_weights(name))
+    return EncoderSource(Path(name).name, config or EncoderConfig(), restore(quantise(load_vgg16_weights(name))))
 
 
 OWN_STORY: Story = {
