@@ -64,6 +64,20 @@ def search(
     _report(result, result["rankings"], limit_pictures, as_json)
 
 
+@evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
+def variants(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Compare BLEU variants as rankers, for whole sentences and for three-word queries."""
+    from training.variants import evaluate_variants
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_variants(_load_captioner(bundle), pictures, seed)
+    _report(result, result["rankings"], limit_pictures, as_json)
+
+
 def _read(folder: Path, split: str, limit_pictures: int | None) -> Dataset:
     dataset = read_dataset(folder, split)
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])

@@ -12,8 +12,8 @@ class TrainConfig:
     """How the decoder is trained; `batch` counts pictures, each with up to five captions."""
 
     epochs: int = 20
-    batch: int = 64
-    rate: float = 1e-3
+    batch: int = 32
+    rate: float = 1.5e-3
     smoothing: float = 0.1
     min_count: int = 4
     seed: int = 0

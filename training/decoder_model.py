@@ -10,7 +10,12 @@ import numpy as np
 from keras import layers, ops
 
 from captioner.decoder import DecoderConfig
+from captioner.encoder import Precision
 from captioner.vocabulary import PAD
+
+GRID_DROPOUT = 0.2
+WORD_DROPOUT = 0.2
+OUTPUT_DROPOUT = 0.5
 
 
 class DecoderModel(keras.Model):
@@ -20,7 +25,7 @@ class DecoderModel(keras.Model):
     `DecoderConfig.shapes`.
     """
 
-    def __init__(self, config: DecoderConfig, dropout: float = 0.5, word_dropout: float = 0.2) -> None:
+    def __init__(self, config: DecoderConfig) -> None:
         super().__init__(name="decoder")
         self.config = config
         self.grid_norm = layers.LayerNormalization(epsilon=1e-3, name="grid_norm")
@@ -33,9 +38,9 @@ class DecoderModel(keras.Model):
         self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel")
         self.output_layer = layers.Dense(config.embedding, activation="tanh", name="output")
         self.word_bias = _Bias(name="word_bias")
-        self.grid_dropout = layers.Dropout(0.2)
-        self.word_dropout = layers.Dropout(word_dropout)
-        self.dropout = layers.Dropout(dropout)
+        self.grid_dropout = layers.Dropout(GRID_DROPOUT)
+        self.word_dropout = layers.Dropout(WORD_DROPOUT)
+        self.dropout = layers.Dropout(OUTPUT_DROPOUT)
 
     def call(self, inputs: tuple[Any, Any], training: bool | None = None) -> Any:
         grids, words = inputs
@@ -89,10 +94,15 @@ class CaptionLoss(keras.losses.Loss):
         return loss * mask / ops.maximum(ops.sum(mask), 1.0)
 
 
-def build_decoder_model(config: DecoderConfig, cells: int, **options: float) -> DecoderModel:
-    """Return a built model; sizes come from `config`, the grid has `cells` cells."""
-    model = DecoderModel(config, **options)
-    model((np.zeros((1, cells, config.grid_channels), "f4"), np.zeros((1, 1, 2), "i4")))
+def build_decoder_model(config: DecoderConfig, cells: int, precision: Precision = "float32") -> DecoderModel:
+    """Return a built model; sizes come from `config`, the grid has `cells` cells. Weights are float32 in any case."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = DecoderModel(config)
+        model((np.zeros((1, cells, config.grid_channels), "f4"), np.zeros((1, 1, 2), "i4")))
+    finally:
+        keras.config.set_dtype_policy(before)
     return model
 
 

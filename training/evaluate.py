@@ -29,7 +29,7 @@ def evaluate_captions(captioner: Describer, dataset: Dataset, batch: int = BATCH
     random. Raises EvaluationError when no picture can be read.
     """
     started = time.monotonic()
-    described = _describe(captioner, dataset, batch)
+    described = describe_split(captioner, dataset, batch)
     references = {picture.name: picture.captions for picture in described.pictures}
     hypotheses = {
         picture.name: description.captions[0].text if description.captions else ""
@@ -37,7 +37,7 @@ def evaluate_captions(captioner: Describer, dataset: Dataset, batch: int = BATCH
     }
     return {
         "task": "captions",
-        **_facts(captioner, dataset, described),
+        **run_facts(captioner, dataset, described),
         "seed": None,
         "references": sum(len(captions) for captions in references.values()),
         "scores": caption_scores(references, hypotheses),
@@ -53,14 +53,14 @@ def evaluate_search(captioner: Describer, dataset: Dataset, seed: int, batch: in
     EvaluationError when no picture can be read.
     """
     started = time.monotonic()
-    described = _describe(captioner, dataset, batch)
+    described = describe_split(captioner, dataset, batch)
     with searchable(described, captioner.model_version) as (searcher, rows):
         scorer = _Scorer(searcher)
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
     return {
         "task": "search",
-        **_facts(captioner, dataset, described),
+        **run_facts(captioner, dataset, described),
         "seed": seed,
         "queries": len(queries),
         "bleu_variant": asdict(DEFAULT_VARIANT),
@@ -92,7 +92,8 @@ class _Scorer:
         return scores
 
 
-def _describe(captioner: Describer, dataset: Dataset, batch: int) -> Described:
+def describe_split(captioner: Describer, dataset: Dataset, batch: int) -> Described:
+    """Describe the split's pictures. Raises EvaluationError when none can be read."""
     described = describe_pictures(captioner, dataset.pictures, batch)
     if not described.pictures:
         reason = f" (the first: {described.problems[0]})" if described.problems else ""
@@ -100,7 +101,8 @@ def _describe(captioner: Describer, dataset: Dataset, batch: int) -> Described:
     return described
 
 
-def _facts(captioner: Describer, dataset: Dataset, described: Described) -> dict[str, Any]:
+def run_facts(captioner: Describer, dataset: Dataset, described: Described) -> dict[str, Any]:
+    """What every result tells of its run: split, model, counts, and what was left out."""
     return {
         "split": dataset.split,
         "model_version": captioner.model_version,

@@ -16,6 +16,7 @@ from tqdm import tqdm
 from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder, DecoderConfig
+from captioner.encoder import best_precision
 from captioner.vocabulary import Vocabulary
 from data.text import tokenize
 from training.config import TrainConfig
@@ -86,7 +87,7 @@ def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: 
 
 def _compiled(sizes: DecoderConfig, train: Split, config: TrainConfig) -> DecoderModel:
     keras.utils.set_random_seed(config.seed)
-    model = build_decoder_model(sizes, cells=train.grids.shape[2])
+    model = build_decoder_model(sizes, cells=train.grids.shape[2], precision=best_precision())
     steps = config.epochs * (-(-len(train.names) // config.batch))
     rate = keras.optimizers.schedules.CosineDecay(
         0.0, steps, alpha=0.02, warmup_target=config.rate, warmup_steps=min(200, steps // 10)
