@@ -3,7 +3,7 @@
 config.json          sizes, input side, grid layer, beam settings, where it came from
 vocabulary.json      the decoder's words
 encoder.safetensors  VGG16 kernels (int8 with scales) and biases
-decoder.safetensors  the decoder, half precision
+decoder.safetensors  the decoder, its matrices int8 with scales too
 README.md            the model card
 checksums.json       SHA-256 of every other file
 """
@@ -75,11 +75,12 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (beside / "vocabulary.json").write_text(json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0) + "\n")
     save_file(quantise(bundle.encoder_weights), beside / "encoder.safetensors")
-    halves = {name: value.astype(np.float16) for name, value in bundle.decoder_weights.items()}
-    save_file(halves, beside / "decoder.safetensors")
+    save_file(quantise(bundle.decoder_weights), beside / "decoder.safetensors")
     (beside / CARD).write_text(card(_version(_checksums(beside, MODEL_FILES))))
     (beside / "checksums.json").write_text(json.dumps(_checksums(beside, FILES), indent=2) + "\n")
     beside.chmod(0o755)
+    for path in beside.iterdir():
+        path.chmod(0o644)
     if folder.exists():
         shutil.rmtree(folder)
     beside.replace(folder)

@@ -1,4 +1,4 @@
-"""Convolution kernels as int8 with one scale an output channel: a quarter of float32, half of float16."""
+"""Kernels and matrices as int8 with one scale an output channel: a quarter of float32, half of float16."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def quantise(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Undo `quantise`; tensors that were stored in half precision come back as float32. Raises KeyError."""
+    """Undo `quantise`: every tensor comes back as float32. Raises KeyError."""
     return {
         name: value.astype(np.float32) * packed[name + SCALE] if value.dtype == np.int8 else value.astype(np.float32)
         for name, value in packed.items()

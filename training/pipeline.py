@@ -104,14 +104,13 @@ def _save(
     bundle = Bundle(
         source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
     )
-    figures = {name: value for name, value in trained.scores.items() if name not in ("epoch", "loss", "seconds")}
     facts: Facts = {
         "name": "Retroflex captioner",
         "model_version": "",
         "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
         "splits": sizes,
         "seeds": {"train": config.seed},
-        "figures": {"captions, dev": figures},
+        "figures": {"captions, dev": trained.scores},
         **story,
     }
     save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))

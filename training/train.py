@@ -17,6 +17,7 @@ from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder, DecoderConfig
 from captioner.encoder import best_precision
+from captioner.quantise import quantise, restore
 from captioner.vocabulary import Vocabulary
 from data.text import tokenize
 from training.config import TrainConfig
@@ -67,7 +68,8 @@ def train_decoder(train: Split, dev: Split, out: Path, config: TrainConfig) -> T
             save_tensors(get_weights(model), out / "best.safetensors")
         log.add({"epoch": epoch + 1, "loss": loss, **scores, "seconds": time.monotonic() - started})
         save_state(model, epoch + 1, out / "state.safetensors")
-    return Trained(sizes, load_file(out / "best.safetensors"), vocabulary, log.best_row())
+    best = restore(quantise(load_file(out / "best.safetensors")))  # as a bundle stores it
+    return Trained(sizes, best, vocabulary, score_split(Decoder(sizes, best), vocabulary, dev, config.search))
 
 
 def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> dict[str, float]:
@@ -142,10 +144,6 @@ class EpochLog:
     def best(self) -> float:
         """The highest dev CIDEr so far, or minus infinity."""
         return max((row["cider"] for row in self._rows), default=-np.inf)
-
-    def best_row(self) -> dict[str, float]:
-        """The row of the epoch with the highest dev CIDEr."""
-        return max(self._rows, key=lambda row: row["cider"])
 
     def add(self, row: dict[str, float]) -> None:
         """Append an epoch's figures to the file and to TensorBoard."""
