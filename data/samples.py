@@ -23,14 +23,11 @@ class Sample:
 
 SAMPLES = (
     Sample("skimage.data", "astronaut.png", "Eileen Collins, NASA, public domain"),
-    Sample("skimage.data", "brick.png", "brick wall, CC0Textures, CC0"),
     Sample("skimage.data", "camera.png", "a man with a camera, Lav Varshney, CC0"),
     Sample("skimage.data", "chelsea.png", "a cat named Chelsea, Stefan van der Walt, CC0"),
-    Sample("skimage.data", "clock_motion.png", "a moving clock, Stefan van der Walt, public domain"),
     Sample("skimage.data", "coffee.png", "a cup of coffee, Rachel Michetti, CC0"),
     Sample("skimage.data", "coins.png", "Greek coins from Pompeii, Brooklyn Museum, no known copyright restrictions"),
     Sample("skimage.data", "grass.png", "grass, linolafett on DeviantArt, CC0"),
-    Sample("skimage.data", "gravel.png", "gravel, CC0Textures, CC0"),
     Sample("skimage.data", "hubble_deep_field.jpg", "Hubble deep field, NASA, public domain"),
     Sample("skimage.data", "moon.png", "the moon, NASA, public domain"),
     Sample("skimage.data", "motorcycle_left.png", "a motorcycle, Middlebury 2014 stereo benchmark"),
