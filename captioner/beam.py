@@ -63,21 +63,27 @@ def _grow(
     scores[finished] = NEVER
     scores[finished, PAD] = 0
     # A continuation outside a hypothesis' own best `width` cannot be among the picture's best `width`.
-    words = _top(scores, width)
-    gains = np.take_along_axis(scores, words, axis=1).astype(np.float64)
+    words, gains = _top(scores, width)
     totals = (logprob[:, :, None] + gains.reshape(pictures, width, -1)).reshape(pictures, -1)
     chosen = np.argsort(-totals, axis=1, kind="stable")[:, :width]
     word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1)
     return chosen // words.shape[1], word.astype(np.int32), np.take_along_axis(totals, chosen, axis=1)
 
 
-def _top(scores: np.ndarray, count: int) -> np.ndarray:
-    """Column numbers of the `count` largest of each row, largest first, ties by lowest column."""
-    if count >= scores.shape[1]:
-        return np.argsort(-scores, axis=1, kind="stable")
-    some = np.sort(np.argpartition(scores, -count, axis=1)[:, -count:], axis=1)
-    order = np.argsort(-np.take_along_axis(scores, some, axis=1), axis=1, kind="stable")
-    return np.take_along_axis(some, order, axis=1)
+def _top(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """Columns and values of the `count` largest of each row, largest first, ties by lowest column; spoils `scores`.
+
+    A few passes of argmax are quicker than a partition of the whole row.
+    """
+    count = min(count, scores.shape[1])
+    columns = np.empty((len(scores), count), np.int64)
+    values = np.empty((len(scores), count), np.float64)
+    rows = np.arange(len(scores))
+    for place in range(count):
+        columns[:, place] = scores.argmax(axis=1)
+        values[:, place] = scores[rows, columns[:, place]]
+        scores[rows, columns[:, place]] = NEVER
+    return columns, values
 
 
 def _best_first(words: np.ndarray, logprob: np.ndarray, length_power: float) -> Hypotheses:

@@ -71,22 +71,29 @@ class Decoder:
     """Runs the decoder step by step over many hypotheses at once."""
 
     def __init__(self, config: DecoderConfig, weights: Mapping[str, np.ndarray]) -> None:
+        """`weights` are named as in `DecoderConfig.shapes`. Raises ValueError on a misfit."""
         for name, shape in config.shapes().items():
             if name not in weights or weights[name].shape != shape:
                 found = weights[name].shape if name in weights else "nothing"
                 raise ValueError(f"decoder weight {name} should have shape {shape}, found {found}")
         self.config = config
-        self._w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
-        embeddings = self._w["embedding/embeddings"]
+        w = self._w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
         # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
-        self._word_gates = embeddings @ self._w["lstm/kernel"] + self._w["lstm/bias"]
-        self._to_words = np.ascontiguousarray(embeddings.T)
+        self._word_gates = w["embedding/embeddings"] @ w["lstm/kernel"] + w["lstm/bias"]
+        on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
+        query = w["query/kernel"] * config.attention**-0.5
+        # What depends on the new hidden state alone is one product: sentinel, query, and its part of the output.
+        self._from_hidden = np.concatenate([w["sentinel/kernel"], query, on_hidden], axis=1)
+        self._from_attended = np.ascontiguousarray(on_attended)
+        self._to_words = np.ascontiguousarray(w["embedding/embeddings"].T)
 
     def look(self, grids: np.ndarray) -> tuple[Views, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
-        w = self._w
-        normed = _layer_norm(grids, w["grid_norm/gamma"], w["grid_norm/beta"])
-        cells = _relu(normed @ w["visual/kernel"] + w["visual/bias"])
+        w, (pictures, _, channels) = self._w, grids.shape
+        normed = _layer_norm(grids.reshape(-1, channels), w["grid_norm/gamma"], w["grid_norm/beta"])
+        cells = np.maximum(normed @ w["visual/kernel"] + w["visual/bias"], 0).reshape(
+            pictures, -1, self.config.attention
+        )
         mean = cells.mean(axis=1)
         hidden, cell = np.split(np.tanh(mean @ w["initial/kernel"] + w["initial/bias"]), 2, axis=1)
         drive = (mean @ w["glance/kernel"]) @ w["lstm/kernel"]
@@ -98,30 +105,25 @@ class Decoder:
         `words` is int (n * h,), the h hypotheses of a picture in a row; `state` has as many rows. Returns
         log-probabilities of the next word (n * h, vocabulary) and the new state.
         """
-        w, pictures = self._w, len(views.cells)
-        gates = state.hidden @ w["lstm/recurrent_kernel"]
-        gates += self._word_gates[words]
-        gates += np.repeat(views.drive, len(words) // pictures, axis=0)
+        w, hypotheses = self._w, len(words) // len(views.cells)
+        gates = state.hidden @ w["lstm/recurrent_kernel"] + self._word_gates[words]
+        gates += np.repeat(views.drive, hypotheses, axis=0)
         state = _lstm(gates, state.cell)
-        attended = self._attend(views, state.hidden)
-        kernel, units = w["output/kernel"], self.config.units
-        output = np.tanh(state.hidden @ kernel[:units] + attended @ kernel[units:] + w["output/bias"])
+        sizes = [self.config.attention, 2 * self.config.attention]
+        sentinel, query, output = np.split(state.hidden @ self._from_hidden, sizes, axis=1)
+        attended = _attend(views, np.tanh(sentinel + w["sentinel/bias"]), query)
+        output = np.tanh(output + attended @ self._from_attended + w["output/bias"])
         return _log_softmax(output @ self._to_words + w["word_bias/bias"]), state
 
-    def _attend(self, views: Views, hidden: np.ndarray) -> np.ndarray:
-        """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
-        w, (pictures, _, size) = self._w, views.cells.shape
-        sentinel = np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"])
-        query = hidden @ w["query/kernel"] * size**-0.5
-        on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
-        on_cells = (query.reshape(pictures, -1, size) @ views.cells.swapaxes(1, 2)).reshape(len(hidden), -1)
-        share = np.exp(_log_softmax(np.concatenate([on_cells, on_sentinel], axis=1)))
-        seen = share[:, :-1].reshape(pictures, -1, on_cells.shape[1]) @ views.cells
-        return seen.reshape(len(hidden), -1) + share[:, -1:] * sentinel
 
-
-def _relu(x: np.ndarray) -> np.ndarray:
-    return np.maximum(x, 0, out=x)
+def _attend(views: Views, sentinel: np.ndarray, query: np.ndarray) -> np.ndarray:
+    """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
+    pictures, _, size = views.cells.shape
+    on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
+    on_cells = (query.reshape(pictures, -1, size) @ views.cells.swapaxes(1, 2)).reshape(len(query), -1)
+    share = np.exp(_log_softmax(np.concatenate([on_cells, on_sentinel], axis=1)))
+    seen = share[:, :-1].reshape(pictures, -1, on_cells.shape[1]) @ views.cells
+    return seen.reshape(len(query), -1) + share[:, -1:] * sentinel
 
 
 def _layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
@@ -143,5 +145,7 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:
-    x = x - x.max(axis=-1, keepdims=True)
-    return x - np.log(np.exp(x).sum(axis=-1, keepdims=True))
+    """Along the last axis, in place."""
+    x -= x.max(axis=-1, keepdims=True)
+    x -= np.log(np.exp(x).sum(axis=-1, keepdims=True))
+    return x

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -51,6 +52,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     bundle = Bundle(encoder, random_vgg16(), decoder, random_decoder(decoder), vocabulary, search, {"test": True})
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
+
+
+def hear_ctrl_c() -> None:
+    """For `preexec_fn`: a job in the background, as CI may run, starts deaf to SIGINT and so would its children."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def draw_picture(path: Path, colour: str, size: tuple[int, int] = (120, 80), seed: int = 0) -> Path:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_picture
+from tests.conftest import draw_picture, hear_ctrl_c
 
 RETROFLEX = Path(sys.executable).parent / "retroflex"
 
@@ -128,7 +128,9 @@ def test_ctrl_c_stops_in_one_line_and_the_next_run_goes_on(tmp_path: Path, tiny_
     # Progress is shown on terminals only, so the command gets one.
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 100))
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs)
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, preexec_fn=hear_ctrl_c
+    )
     os.close(theirs)
     shown = read_until(ours, b"pic/s")
     process.send_signal(signal.SIGINT)

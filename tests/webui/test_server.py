@@ -18,6 +18,7 @@ from flask import Flask
 
 from data.errors import RetroflexError
 from retrieval.library import Library
+from tests.conftest import hear_ctrl_c
 from webui.commands import serve
 from webui.server import ServeError, listen
 
@@ -77,12 +78,15 @@ def test_an_address_of_another_machine_is_one_clear_line(app: Flask, host: str) 
 def test_it_prints_its_address_and_stops_cleanly(library: Library, number: int) -> None:
     command = [sys.executable, "-c", RUN, str(library.settings.library)]
     root = Path(__file__).parents[2]
-    with subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        assert line.startswith("Retroflex is at http://127.0.0.1:")
-        process.send_signal(number)
-        _, errors = process.communicate(timeout=20)
+    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=root, preexec_fn=hear_ctrl_c, **pipes) as process:
+        try:
+            line = process.stdout.readline()
+            process.send_signal(number)
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()
+    assert line.startswith("Retroflex is at http://127.0.0.1:")
     assert process.returncode == 0
     assert errors.count("Traceback") == errors.count("no captioner here")
 
