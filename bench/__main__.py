@@ -9,16 +9,18 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench.encoding import bench_encoding
 from bench.searching import bench_searching
+from captioner.quiet import load_keras
 
 
 def main() -> None:
     """Print each figure on its own line, under the machine's description."""
+    load_keras()
     print(f"machine: {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     for title, figures in (("searching", bench_searching()), ("encoding", bench_encoding())):
         print(f"\n{title}")
         for name, value in figures.items():
             shown = f"{value:,.4g}" if isinstance(value, float) else value
-            print(f"  {name:32} {shown}")
+            print(f"  {name:38} {shown}")
 
 
 if __name__ == "__main__":
