@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from data.errors import RetroflexError
 from training.crops import CropPlan, cut
 
 INPUT_SIDE = 224
@@ -28,15 +29,19 @@ class Teacher:
     """Runs one TFLite classifier and reads its logits and its pooled vector."""
 
     def __init__(self, path: Path) -> None:
+        """Raises RetroflexError when the file is no such classifier."""
         from ai_edge_litert.interpreter import Interpreter
 
-        self._interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
-        self._interpreter.allocate_tensors()
-        self._input = self._interpreter.get_input_details()[0]["index"]
-        details = self._interpreter.get_tensor_details()
-        # The softmax repeats the logits' shape; its scale of 1/256 tells it apart.
-        self._logits = _last(details, LOGITS, lambda scale: scale > 1 / 200)
-        self._pooled = _last(details, POOLED, lambda scale: scale > 0)
+        try:
+            self._interpreter = Interpreter(str(path), num_threads=1, experimental_preserve_all_tensors=True)
+            self._interpreter.allocate_tensors()
+            self._input = self._interpreter.get_input_details()[0]["index"]
+            details = self._interpreter.get_tensor_details()
+            # The softmax repeats the logits' shape; its scale of 1/256 tells it apart.
+            self._logits = _last(details, LOGITS, lambda scale: scale > 1 / 200)
+            self._pooled = _last(details, POOLED, lambda scale: scale > 0)
+        except (ValueError, RuntimeError, IndexError) as error:
+            raise RetroflexError(f"teacher {path} is no TFLite ImageNet classifier of the MobileNetV2 kind") from error
 
     def answer(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return (logits, pooled), float32 of shapes (1001,) and (1280,), for a uint8 (224, 224, 3) RGB picture."""
@@ -63,7 +68,11 @@ class Answers:
 
 
 def answer_crops(teacher: Path, pixels_path: Path, plan: CropPlan, folder: Path, processes: int = 2) -> Answers:
-    """Ask the teacher about every crop of `plan`, chunk by chunk; a stopped run goes on where it was."""
+    """Ask the teacher about every crop of `plan`, chunk by chunk; a stopped run goes on where it was.
+
+    Raises RetroflexError when `teacher` is no usable classifier.
+    """
+    Teacher(teacher)  # Here, because a pool whose workers cannot start would start them for ever.
     folder.mkdir(parents=True, exist_ok=True)
     logits = _open(folder / "logits.npy", (len(plan), LOGITS))
     pooled = _open(folder / "pooled.npy", (len(plan), POOLED))
