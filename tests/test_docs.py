@@ -1,0 +1,40 @@
+"""The commands that the documentation shows exist, with the options it shows."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import click
+import pytest
+
+from captioner.bundle import BUNDLED, bundle_version
+from retrieval.cli import cli
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), BUNDLED / "README.md"]
+SHOWN = [(page, line) for page in PAGES for line in re.findall(r"retroflex [a-z][^`#\n]*", page.read_text())]
+
+
+@pytest.mark.parametrize(("page", "line"), SHOWN, ids=[f"{page.name}: {line.strip()}"[:60] for page, line in SHOWN])
+def test_a_shown_command_exists(page: Path, line: str) -> None:
+    words = line.split()[1:]
+    command: click.Command = cli
+    context = click.Context(cli)
+    while isinstance(command, click.Group):
+        found = command.get_command(context, words.pop(0))
+        assert found is not None, f"{page.name} shows {line}"
+        command = found
+    known = {option for one in command.params for option in one.opts}
+    assert {word for word in words if word.startswith("--")} <= known, f"{page.name} shows {line}"
+
+
+def test_links_lead_somewhere() -> None:
+    for page in PAGES:
+        for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
+            assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+def test_figures_are_those_of_the_shipped_bundle() -> None:
+    for page in (ROOT / "README.md", ROOT / "docs" / "ranking.md", BUNDLED / "README.md"):
+        assert bundle_version(BUNDLED) in page.read_text(), f"{page.name} speaks of another bundle"
