@@ -17,6 +17,7 @@ from tqdm import tqdm
 from data.errors import RetroflexError
 from data.flickr8k import SPLIT_FILES, read_dataset
 from data.pictures import SUFFIXES, PictureError, decode
+from training.state import save_text
 
 SIDE = 160
 
@@ -42,7 +43,7 @@ def pack_photographs(sources: Iterable[tuple[Path, float]], folder: Path) -> Pho
     if not shares_path.exists() or json.loads(shares_path.read_text())["sources"] != description:
         folder.mkdir(parents=True, exist_ok=True)
         counts = _write_squares(sources, pixels_path)
-        shares_path.write_text(json.dumps({"sources": description, "counts": counts}))
+        save_text(json.dumps({"sources": description, "counts": counts}), shares_path)
     counts = json.loads(shares_path.read_text())["counts"]
     weights = np.concatenate([np.full(count, share / count) for (_, share), count in zip(sources, counts, strict=True)])
     return Photographs(np.load(pixels_path, mmap_mode="r"), weights / weights.sum())

@@ -20,6 +20,13 @@ def save_tensors(tensors: Mapping[str, np.ndarray], path: Path) -> None:
     os.replace(temporary, path)
 
 
+def save_text(text: str, path: Path) -> None:
+    """Write UTF-8 text; the file appears whole or not at all."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
+
+
 def save_state(model: keras.Model, done: int, path: Path) -> None:
     """Keep every variable of `model` (dropout's random state too) and of its optimizer, and the count `done`."""
     tensors = {name: np.asarray(variable.numpy()) for name, variable in _variables(model).items()}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -23,7 +24,7 @@ from data.text import tokenize
 from training.config import TrainConfig
 from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights
 from training.metrics import caption_scores
-from training.state import restore_state, save_state, save_tensors
+from training.state import restore_state, save_state, save_tensors, save_text
 
 EVALUATION_BATCH = 50
 CAPTIONS = 5
@@ -148,10 +149,11 @@ class EpochLog:
     def add(self, row: dict[str, float]) -> None:
         """Append an epoch's figures to the file and to TensorBoard."""
         self._rows.append(row)
-        with self._path.open("w", newline="") as file:
-            writer = csv.DictWriter(file, fieldnames=list(row))
-            writer.writeheader()
-            writer.writerows(self._rows)
+        lines = io.StringIO()
+        writer = csv.DictWriter(lines, fieldnames=list(row))
+        writer.writeheader()
+        writer.writerows(self._rows)
+        save_text(lines.getvalue(), self._path)
         self._write_events(row)
 
     def _read(self) -> list[dict[str, float]]:
