@@ -11,7 +11,7 @@ import numpy as np
 
 from captioner.errors import BundleError
 from captioner.quiet import load_keras
-from captioner.vgg16 import BLOCKS, preprocess
+from captioner.vgg16 import CONVOLUTIONS, preprocess
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
@@ -119,14 +119,8 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
                 model.load_weights(source, **({} if source.endswith(".weights.h5") else {"by_name": True}))
     except Exception as error:
         raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
-    return {
-        f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in _convolutions(model) for one in layer.weights
-    }
-
-
-def _convolutions(model: keras.Model) -> list[keras.layers.Layer]:
-    names = [f"block{block}_conv{conv}" for block, (count, _) in enumerate(BLOCKS, 1) for conv in range(1, count + 1)]
-    return [model.get_layer(name) for name in names]
+    layers = [model.get_layer(name) for name in CONVOLUTIONS]
+    return {f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in layers for one in layer.weights}
 
 
 def _first_line(error: Exception) -> str:

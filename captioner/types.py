@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 
@@ -21,3 +22,16 @@ class Description:
 
     captions: list[Caption]
     vector: np.ndarray
+
+
+class Describes(Protocol):
+    """Whatever describes pictures; `captioner.facade.Captioner` does, and so may a stand-in."""
+
+    @property
+    def model_version(self) -> str: ...
+
+    @property
+    def input_side(self) -> int: ...
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        """Describe uint8 RGB pictures (n, input_side, input_side, 3)."""

@@ -7,6 +7,11 @@ import numpy as np
 BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
 """(convolutions, channels) of each block."""
 
+CONVOLUTIONS = tuple(
+    f"block{block}_conv{conv}" for block, (count, _) in enumerate(BLOCKS, 1) for conv in range(1, count + 1)
+)
+"""The names of the thirteen convolutions, as Keras spells them."""
+
 CHANNEL_MEANS = (103.939, 116.779, 123.68)
 """Blue, green, red: what `keras.applications.vgg16.preprocess_input` subtracts."""
 

@@ -107,6 +107,11 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
     return Picture(_upright(image, orientation), width, height, str(image.format), _taken_at(image))
 
 
+def read_square(path: Path, side: int, limits: Limits = DEFAULT_LIMITS) -> np.ndarray:
+    """Return the picture file at `path` as an encoder takes it, uint8 (side, side, 3). Raises a PictureError."""
+    return square(decode(read_bytes(path, limits), limits, min_side=side).image, side)
+
+
 def square(image: Image.Image, side: int) -> np.ndarray:
     """Return `image` squeezed to a `side` x `side` square, uint8 of shape (side, side, 3)."""
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0))

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from captioner.facade import Captioner
 from captioner.types import Caption
 from data.paths import display
-from data.pictures import PictureError, decode, read_bytes, square
+from data.pictures import PictureError, read_square
 from data.scan import Skip, scan
 from data.settings import Settings, load_settings
 from retrieval.indexer import BATCH, Report
@@ -43,7 +43,7 @@ def index(
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings, create=True)
     captioner = Captioner.load(settings.bundle)
-    with tqdm(desc="indexing", unit="pic", disable=None if not as_json else True) as bar:
+    with tqdm(desc="indexing", unit="pic", disable=True if as_json else None) as bar:
         report = run_index(opened.store, captioner, folders, settings.limits, exclude, lambda *at: _show(bar, *at))
     opened.searcher()
     if errors is not None:
@@ -88,7 +88,7 @@ def caption(pictures: tuple[Path, ...], bundle: Path | None, as_json: bool) -> N
     paths = [path for path in pictures if not path.is_dir()] + [file.path for file in found.changed]
     captioner = Captioner.load(settings.bundle)
     captioned, skipped = [], list(found.skipped)
-    with tqdm(total=len(paths), desc="captioning", unit="pic", disable=None if not as_json else True) as bar:
+    with tqdm(total=len(paths), desc="captioning", unit="pic", disable=True if as_json else None) as bar:
         for start in range(0, len(paths), BATCH):
             captioned += _caption_batch(captioner, paths[start : start + BATCH], settings, skipped)
             bar.update(len(paths[start : start + BATCH]))
@@ -103,8 +103,7 @@ def _caption_batch(
     squares: dict[Path, np.ndarray] = {}
     for path in paths:
         try:
-            picture = decode(read_bytes(path, settings.limits), settings.limits, min_side=captioner.input_side)
-            squares[path] = square(picture.image, captioner.input_side)
+            squares[path] = read_square(path, captioner.input_side, settings.limits)
         except PictureError as error:
             skipped.append(Skip(path, str(error)))
     if not squares:

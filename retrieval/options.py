@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from retrieval.results import SearchResult
+from retrieval.search import DEFAULT_LIMIT
 
 library_option = click.option(
     "--library",
@@ -18,7 +19,7 @@ library_option = click.option(
 bundle_option = click.option(
     "--bundle", type=click.Path(path_type=Path), help="Captioner bundle [default: the one shipped]."
 )
-limit_option = click.option("--limit", type=int, default=30, show_default=True, help="Hits to show.")
+limit_option = click.option("--limit", type=int, default=DEFAULT_LIMIT, show_default=True, help="Hits to show.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
 
 

@@ -14,7 +14,7 @@ from data.settings import load_settings
 from retrieval.options import bundle_option, json_option, print_json
 
 if TYPE_CHECKING:
-    from training.gallery import Describer
+    from captioner.types import Describes
 
 SHOWN_PROBLEMS = 5
 
@@ -83,7 +83,7 @@ def _read(folder: Path, split: str, limit_pictures: int | None) -> Dataset:
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])
 
 
-def _load_captioner(bundle: Path | None) -> Describer:
+def _load_captioner(bundle: Path | None) -> Describes:
     from captioner.facade import Captioner
 
     return Captioner.load(load_settings(bundle=bundle).bundle)

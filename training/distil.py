@@ -68,16 +68,8 @@ def _run_stage(
         bar.update()
         if time.monotonic() - saved > CHECKPOINT_SECONDS or done == stage.steps:
             save_state(student, done, checkpoint)
-            _log(
-                out,
-                {
-                    **asdict(stage),
-                    "stage": number,
-                    "step": done,
-                    "loss": np.mean(losses),
-                    **agreement(student, lesson, stage.side),
-                },
-            )
+            progress = {"stage": number, "step": done, "loss": float(np.mean(losses))}
+            _log(out, {**asdict(stage), **progress, **agreement(student, lesson, stage.side)})
             losses, saved = [], time.monotonic()
     bar.close()
     return get_weights(student)
@@ -150,7 +142,4 @@ def _batches(
 
 def _log(out: Path, entry: dict[str, object]) -> None:
     with (out / "log.jsonl").open("a") as log:
-        log.write(
-            json.dumps({key: float(value) if isinstance(value, np.floating) else value for key, value in entry.items()})
-            + "\n"
-        )
+        log.write(json.dumps(entry) + "\n")

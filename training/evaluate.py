@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from captioner.types import Describes
 from data.errors import RetroflexError
 from data.flickr8k import Dataset
 from retrieval.bleu import DEFAULT_VARIANT
 from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
-from training.gallery import BATCH, Described, Describer, describe_pictures, searchable
+from training.gallery import BATCH, Described, describe_pictures, searchable
 from training.metrics import caption_scores
 from training.protocol import ranks_of_queries, summarise
 
@@ -22,7 +23,7 @@ class EvaluationError(RetroflexError):
     """There is nothing to evaluate; the message says why."""
 
 
-def evaluate_captions(captioner: Describer, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_captions(captioner: Describes, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
     """Judge the best generated caption of each picture by its human captions.
 
     Returns the facts of the run and `scores`, see `training.metrics.caption_scores`. Nothing is drawn at
@@ -45,7 +46,7 @@ def evaluate_captions(captioner: Describer, dataset: Dataset, batch: int = BATCH
     }
 
 
-def evaluate_search(captioner: Describer, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_search(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
     Returns the facts of the run, `rankings` with `r1`, `r5`, `r10` (percent) and `median` rank for BLEU alone
@@ -92,7 +93,7 @@ class _Scorer:
         return scores
 
 
-def describe_split(captioner: Describer, dataset: Dataset, batch: int) -> Described:
+def describe_split(captioner: Describes, dataset: Dataset, batch: int) -> Described:
     """Describe the split's pictures. Raises EvaluationError when none can be read."""
     described = describe_pictures(captioner, dataset.pictures, batch)
     if not described.pictures:
@@ -101,7 +102,7 @@ def describe_split(captioner: Describer, dataset: Dataset, batch: int) -> Descri
     return described
 
 
-def run_facts(captioner: Describer, dataset: Dataset, described: Described) -> dict[str, Any]:
+def run_facts(captioner: Describes, dataset: Dataset, described: Described) -> dict[str, Any]:
     """What every result tells of its run: split, model, counts, and what was left out."""
     return {
         "split": dataset.split,

@@ -14,7 +14,8 @@ from tqdm import tqdm
 
 from captioner.encoder import Encoder
 from data.flickr8k import CaptionedPicture
-from data.pictures import PictureError, decode, read_bytes, square
+from data.pictures import PictureError, read_square
+from training.state import save_text
 
 BATCH = 32
 
@@ -54,7 +55,7 @@ def cache_features(
             if mirrored:
                 grids[rows, 1] = encoder.encode(batch[:, :, ::-1]).grids
         progress["done"] = start + len(squares)
-        (folder / "progress.json").write_text(json.dumps(progress))
+        save_text(json.dumps(progress), folder / "progress.json")
         bar.update(len(squares))
     bar.close()
     usable = ~np.isin(np.arange(len(pictures)), progress["bad"])
@@ -80,7 +81,7 @@ def _squares(
 ) -> Iterator[tuple[int, list[np.ndarray | PictureError]]]:
     def load(picture: CaptionedPicture) -> np.ndarray | PictureError:
         try:
-            return square(decode(read_bytes(picture.path), min_side=side).image, side)
+            return read_square(picture.path, side)
         except PictureError as error:
             return error
 

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from tempfile import TemporaryDirectory
-from typing import Protocol
 from urllib.parse import quote
 
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Description
+from captioner.types import Describes, Description
 from data.flickr8k import CaptionedPicture
 from data.paths import to_bytes
-from data.pictures import PictureError, decode, read_bytes, square
+from data.pictures import PictureError, read_square
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from data.scan import content_hash
 from data.store import Store
@@ -23,18 +22,6 @@ from retrieval.index import build_index
 from retrieval.search import Searcher
 
 BATCH = 32
-
-
-class Describer(Protocol):
-    """The part of `captioner.facade.Captioner` that evaluation needs."""
-
-    @property
-    def model_version(self) -> str: ...
-
-    @property
-    def input_side(self) -> int: ...
-
-    def describe(self, pictures: np.ndarray) -> list[Description]: ...
 
 
 @dataclass(frozen=True)
@@ -51,7 +38,7 @@ class Described:
         return sum(len(one.captions) for one in self.descriptions) / max(1, len(self.descriptions))
 
 
-def describe_pictures(captioner: Describer, pictures: Sequence[CaptionedPicture], batch: int = BATCH) -> Described:
+def describe_pictures(captioner: Describes, pictures: Sequence[CaptionedPicture], batch: int = BATCH) -> Described:
     """Describe `pictures`, `batch` at a time; those that cannot be decoded are left out and named."""
     described = Described([], [], [])
     with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
@@ -62,15 +49,14 @@ def describe_pictures(captioner: Describer, pictures: Sequence[CaptionedPicture]
     return described
 
 
-def _describe_group(captioner: Describer, group: Sequence[CaptionedPicture], described: Described) -> None:
+def _describe_group(captioner: Describes, group: Sequence[CaptionedPicture], described: Described) -> None:
     squares = []
     for picture in group:
         try:
-            image = decode(read_bytes(picture.path), min_side=captioner.input_side).image
+            squares.append(read_square(picture.path, captioner.input_side))
         except PictureError as error:
             described.problems.append(f"{picture.name} {error}")
             continue
-        squares.append(square(image, captioner.input_side))
         described.pictures.append(picture)
     if squares:
         described.descriptions.extend(captioner.describe(np.stack(squares)))

@@ -1,6 +1,6 @@
 """The encoder as it is trained: VGG16 with batch normalisation and the teacher's heads.
 
-The student reads what the plain VGG16 reads (`captioner.encoder.preprocess`), divided by 127.5 so that
+The student reads what the plain VGG16 reads (`captioner.vgg16.preprocess`), divided by 127.5 so that
 its first layer trains well. `fold` turns it into the kernels and biases of the plain VGG16.
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from captioner.vgg16 import BLOCKS, CHANNEL_MEANS
+from captioner.vgg16 import BLOCKS, CHANNEL_MEANS, CONVOLUTIONS
 from training.batchnorm import FusedBatchNormalization
 from training.teacher import LOGITS, POOLED
 
@@ -21,7 +21,7 @@ EPSILON = 1e-3
 Weights = dict[str, np.ndarray]
 
 
-def build_student(width: float, side: int | None = None) -> keras.Model:
+def build_student(width: float, side: int) -> keras.Model:
     """Return a VGG16 of `width` times the usual channels; pictures (n, side, side, 3) to (pooled, logits).
 
     The pooled vector is the average of the last convolution's grid, so the grid cells that the decoder
@@ -107,14 +107,10 @@ def fold(weights: Mapping[str, np.ndarray]) -> Weights:
     kernel' = kernel * gamma / sqrt(variance + epsilon); bias' = beta - mean * gamma / sqrt(variance + epsilon).
     """
     folded: Weights = {}
-    for block, (convolutions, _) in enumerate(BLOCKS, 1):
-        for conv in range(1, convolutions + 1):
-            name = f"block{block}_conv{conv}"
-            norm = {
-                key: weights[f"{_norm_of(name)}/{key}"] for key in ("gamma", "beta", "moving_mean", "moving_variance")
-            }
-            gain = norm["gamma"] / np.sqrt(norm["moving_variance"] + EPSILON)
-            kernel = weights[f"{name}/kernel"] * gain
-            folded[f"{name}/kernel"] = (kernel / SCALE if name == "block1_conv1" else kernel).astype(np.float32)
-            folded[f"{name}/bias"] = (norm["beta"] - norm["moving_mean"] * gain).astype(np.float32)
+    for name in CONVOLUTIONS:
+        norm = {key: weights[f"{_norm_of(name)}/{key}"] for key in ("gamma", "beta", "moving_mean", "moving_variance")}
+        gain = norm["gamma"] / np.sqrt(norm["moving_variance"] + EPSILON)
+        kernel = weights[f"{name}/kernel"] * gain
+        folded[f"{name}/kernel"] = (kernel / SCALE if name == "block1_conv1" else kernel).astype(np.float32)
+        folded[f"{name}/bias"] = (norm["beta"] - norm["moving_mean"] * gain).astype(np.float32)
     return folded

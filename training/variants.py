@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
+from captioner.types import Describes
 from data.flickr8k import Dataset
 from data.text import tokenize
 from retrieval.bleu import BleuVariant
 from retrieval.postings import BleuPostings
 from training.evaluate import describe_split, run_facts
-from training.gallery import BATCH, Describer
+from training.gallery import BATCH
 from training.protocol import ranks_of_queries, summarise
 
 SHORT = 3
@@ -34,7 +35,7 @@ VARIANTS = {
 }
 
 
-def evaluate_variants(captioner: Describer, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
     """Rank the split's pictures by each variant, for every human caption and for its three rarest words.
 
     Returns the facts of the run and `rankings`, recall and median by "<variant>, sentences" or ", three words".

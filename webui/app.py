@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from flask import Flask
 
+from captioner.types import Describes
 from retrieval.library import Library
 from webui import problems, security
 from webui.api import api
-from webui.describer import Describer, Describes
+from webui.describer import Describer
 from webui.health import health
 from webui.pages import pages
 from webui.services import EXTENSION, Services

@@ -10,12 +10,10 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Protocol
 
-import numpy as np
 from PIL import Image
 
-from captioner.types import Description
+from captioner.types import Describes, Description
 from data import pictures
 from data.errors import RetroflexError
 from data.limits import Limits
@@ -31,19 +29,6 @@ REMEMBERED = 64
 PREVIEW_SIDE = 192
 
 _log = logging.getLogger(__name__)
-
-
-class Describes(Protocol):
-    """What the server needs of a captioner; `captioner.facade.Captioner` is one."""
-
-    @property
-    def model_version(self) -> str: ...
-
-    @property
-    def input_side(self) -> int: ...
-
-    def describe(self, pictures: np.ndarray) -> list[Description]:
-        """Describe uint8 RGB pictures (n, input_side, input_side, 3)."""
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from retrieval.search import DEFAULT_LIMIT, MAX_LIMIT
 from webui.uploads import FIELD
-from webui.window import DEFAULT_LIMIT, MAX_LIMIT, MAX_OFFSET
+from webui.window import MAX_OFFSET
 
 Schema = dict[str, Any]
 Parameters = tuple[Schema, ...]

@@ -13,10 +13,10 @@ from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
 from waitress.task import ErrorTask
 
+from captioner.types import Describes
 from data.errors import RetroflexError
 from retrieval.library import Library
 from webui.app import create_app
-from webui.describer import Describes
 from webui.problems import document
 from webui.security import is_loopback
 from webui.uploads import ENVELOPE

@@ -6,10 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from retrieval.search import DEFAULT_LIMIT, MAX_LIMIT
 from webui.problems import Problem
 
-DEFAULT_LIMIT = 30
-MAX_LIMIT = 1000
 MAX_OFFSET = 2**31 - 1
 
 
