@@ -8,40 +8,22 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
+from data.captioned import SPLITS, CaptionedPicture, Dataset
 from data.errors import RetroflexError
 from data.paths import display
 
 PICTURE_FOLDER = "Flicker8k_Dataset"
 CAPTION_FILE = "Flickr8k.token.txt"
-SPLIT_FILES = {split: f"Flickr_8k.{split}Images.txt" for split in ("train", "dev", "test")}
+SPLIT_FILES = {split: f"Flickr_8k.{split}Images.txt" for split in SPLITS}
 
 
-@dataclass(frozen=True)
-class CaptionedPicture:
-    """A picture of the data set with its human captions in their numbered order."""
-
-    name: str
-    path: Path
-    captions: list[str]
-
-
-@dataclass(frozen=True)
-class Dataset:
-    """The usable pictures of a split (of all splits where it is None) and one line for each thing left out."""
-
-    split: str | None
-    pictures: list[CaptionedPicture]
-    problems: list[str]
-
-
-def read_dataset(folder: Path, split: str | None) -> Dataset:
+def read_flickr8k(folder: Path, split: str | None) -> Dataset:
     """Read the `split` ("train", "dev" or "test"), or with None every captioned picture.
 
-    Malformed lines and missing pictures are skipped and named in `problems`. Raises RetroflexError when the
-    folder, a file or the split is missing, or when nothing usable is left.
+    Malformed lines and missing pictures are skipped and named in `problems`. Raises RetroflexError when a part of
+    the layout is missing, or when nothing usable is left.
     """
     _check_layout(folder, split)
     problems: list[str] = []
@@ -55,10 +37,6 @@ def read_dataset(folder: Path, split: str | None) -> Dataset:
 
 
 def _check_layout(folder: Path, split: str | None) -> None:
-    if not folder.is_dir():
-        raise RetroflexError(f"no such data set folder: {display(folder)}")
-    if split is not None and split not in SPLIT_FILES:
-        raise RetroflexError(f"no split is called {split!r}; choose one of {', '.join(SPLIT_FILES)}")
     needed = [PICTURE_FOLDER, CAPTION_FILE] + ([SPLIT_FILES[split]] if split is not None else [])
     missing = [name for name in needed if not (folder / name).exists()]
     if missing:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from data.flickr8k import SPLIT_FILES, Dataset, read_dataset
+from data.captioned import SPLITS, Dataset
+from data.dataset import read_dataset
 from data.settings import load_settings
 from retrieval.options import bundle_option, json_option, print_json
 
@@ -21,15 +22,18 @@ SHOWN_PROBLEMS = 5
 
 @click.group()
 def evaluate() -> None:
-    """Judge a captioner on a data set in Flickr8k layout."""
+    """Judge a captioner on pictures with human captions."""
 
 
 def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option(
-            "--dataset", type=click.Path(path_type=Path), required=True, help="Folder in the original Flickr8k layout."
+            "--dataset",
+            type=click.Path(path_type=Path),
+            required=True,
+            help="Folder in Flickr8k layout, or a CSV or TSV file with the columns picture and caption.",
         ),
-        click.option("--split", type=click.Choice(list(SPLIT_FILES)), default="dev", show_default=True),
+        click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True),
         bundle_option,
         click.option("--limit-pictures", type=click.IntRange(1), help="Take the first so many, for a quick look."),
         json_option,
@@ -78,8 +82,8 @@ def variants(
     _report(result, result["rankings"], limit_pictures, as_json)
 
 
-def _read(folder: Path, split: str, limit_pictures: int | None) -> Dataset:
-    dataset = read_dataset(folder, split)
+def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
+    dataset = read_dataset(path, split)
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])
 
 

@@ -15,7 +15,10 @@ SHOWN_PROBLEMS = 5
 
 @click.command()
 @click.option(
-    "--dataset", type=click.Path(path_type=Path), required=True, help="Folder in the original Flickr8k layout."
+    "--dataset",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Folder in Flickr8k layout, or a CSV or TSV file with the columns picture and caption.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where features, logs and the bundle go.")
 @click.option(

@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.types import Describes
+from data.captioned import Dataset
 from data.errors import RetroflexError
-from data.flickr8k import Dataset
 from retrieval.bleu import DEFAULT_VARIANT
 from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable

@@ -13,7 +13,7 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.encoder import Encoder
-from data.flickr8k import CaptionedPicture
+from data.captioned import CaptionedPicture
 from data.pictures import PictureError, read_square
 from training.state import save_text
 

@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.types import Describes, Description
-from data.flickr8k import CaptionedPicture
+from data.captioned import CaptionedPicture
 from data.paths import to_bytes
 from data.pictures import PictureError, read_square
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow

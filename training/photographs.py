@@ -14,8 +14,9 @@ import numpy as np
 from PIL import Image, ImageOps
 from tqdm import tqdm
 
+from data.dataset import read_dataset
 from data.errors import RetroflexError
-from data.flickr8k import SPLIT_FILES, read_dataset
+from data.flickr8k import SPLIT_FILES
 from data.pictures import SUFFIXES, PictureError, decode
 from training.state import save_text
 

@@ -12,8 +12,9 @@ import numpy as np
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
 from captioner.encoder import Encoder, EncoderConfig, best_precision, load_vgg16_weights
 from captioner.quantise import quantise, restore
+from data.captioned import Dataset
+from data.dataset import read_dataset
 from data.errors import RetroflexError
-from data.flickr8k import Dataset, read_dataset
 from training.card import Facts, Story, render_card
 from training.config import TrainConfig
 from training.features import FeatureCache, cache_features
@@ -66,7 +67,7 @@ def read_story(path: Path | None) -> Story:
 def train_bundle(
     dataset: Path, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
 ) -> tuple[Path, list[str]]:
-    """Train a decoder for `source` on a folder in Flickr8k layout; return the bundle's folder and the problems met.
+    """Train a decoder for `source` on a data set; return the bundle's folder and the problems met.
 
     `story` is what the model card tells beside the figures.
     """

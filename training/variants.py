@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from captioner.types import Describes
-from data.flickr8k import Dataset
+from data.captioned import Dataset
 from data.text import tokenize
 from retrieval.bleu import BleuVariant
 from retrieval.postings import BleuPostings

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 
 import training.commands_download
+from data.dataset import read_dataset
 from data.errors import RetroflexError
-from data.flickr8k import read_dataset
 from tests.training.fileserver import FileServer
 from training.commands_download import download
 from training.download import ARCHIVES, FLICKR8K, Counts, DownloadError, by_hand, count, download_flickr8k

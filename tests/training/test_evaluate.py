@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from captioner.types import Caption, Description
-from data.flickr8k import read_dataset
+from data.dataset import read_dataset
 from tests.training.conftest import ColourCaptioner
 from training.evaluate import EvaluationError, evaluate_captions, evaluate_search
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from data.flickr8k import read_dataset
+from data.dataset import read_dataset
 from tests.training.conftest import ColourCaptioner
 from training.gallery import describe_pictures, searchable
 

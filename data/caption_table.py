@@ -1,0 +1,154 @@
+"""Read a data set from a table with a row a caption: columns `picture`, `caption` and, if wished, `split`."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from data.captioned import SPLITS, CaptionedPicture, Dataset
+from data.errors import RetroflexError
+from data.paths import absolute, display
+from data.tabular import read_table
+
+COLUMNS = {"picture": ("picture", "image", "filename"), "caption": ("caption",), "split": ("split",)}
+PICTURE_FOLDERS = ("", "Images", "images")
+SPLIT_NAMES = {**{split: split for split in SPLITS}, "val": "dev", "validation": "dev"}
+DEV_BELOW, TEST_BELOW = 0.1, 0.2
+
+
+@dataclass(frozen=True)
+class _Row:
+    place: str
+    picture: str
+    caption: str
+    split: str | None
+
+
+@dataclass
+class _Entry:
+    """What the rows say of one picture; `captions` keeps their order."""
+
+    split: str | None
+    captions: dict[str, None] = field(default_factory=dict)
+
+
+def read_caption_table(path: Path, split: str | None) -> Dataset:
+    """Read the `split` of the table, or with None every captioned picture, in the order of first mention.
+
+    Relative pictures are looked for beside the table, then in `Images/` or `images/` there. Without a column
+    `split` a hash of the name decides. Malformed rows and missing pictures are skipped and named in `problems`.
+    Raises RetroflexError when the table or a column is missing, or when nothing usable is left.
+    """
+    problems: list[str] = []
+    root = absolute(path.parent)
+    entries = _gather(_rows(path, problems), root, problems)
+    names = {found: _name(found, root) for found in entries}
+    hashed = _split_by_hash(list(names.values()))
+    splits = {found: entry.split or hashed[names[found]] for found, entry in entries.items()}
+    pictures = [
+        CaptionedPicture(names[found], found, list(entry.captions))
+        for found, entry in entries.items()
+        if split in (None, splits[found])
+    ]
+    if not pictures:
+        raise RetroflexError(_nothing_usable(path, split, Counter(splits.values()), problems))
+    return Dataset(split, pictures, problems)
+
+
+def _nothing_usable(path: Path, split: str | None, counts: Counter[str], problems: list[str]) -> str:
+    there = ", ".join(f"{counts[one]} {one}" for one in SPLITS)
+    advice = f"; add pictures, or say {split} in a column split" if split else ""
+    first = f" (first problem: {problems[0]})" if problems else ""
+    return f"no usable picture for {split or 'any split'} in {display(path)}, which has {there}{advice}{first}"
+
+
+def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
+    """Yield the rows that name a picture, a caption and, where there is the column, a split."""
+    header, rows = read_table(path, problems)
+    columns = _find_columns(path, header)
+    for line, fields in rows:
+        place = f"{display(Path(path.name))} line {line}"
+        values = {column: fields[index] for column, index in columns.items()}
+        empty = [column for column, value in values.items() if not value]
+        split = SPLIT_NAMES.get(values["split"].lower()) if "split" in values else None
+        if empty:
+            problems.append(f"{place}: has no {' and no '.join(empty)}")
+        elif "split" in values and split is None:
+            problems.append(f"{place}: its split {values['split'][:60]!r} is none of {', '.join(SPLIT_NAMES)}")
+        else:
+            yield _Row(place, os.path.normpath(values["picture"]), " ".join(values["caption"].split()), split)
+
+
+def _find_columns(path: Path, header: list[str]) -> dict[str, int]:
+    """Return the index of each column that is there. Raises RetroflexError when one is missing or there twice."""
+    found = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
+    columns: dict[str, int] = {}
+    for column, names in COLUMNS.items():
+        places = [index for index, name in enumerate(header) if name.lower() in names]
+        if len(places) > 1:
+            raise RetroflexError(f"{found}; keep one for the {column}, not {len(places)}")
+        if places:
+            columns[column] = places[0]
+        elif column != "split":
+            raise RetroflexError(f"{found}; its first line must name the column {' or '.join(names)}")
+    return columns
+
+
+def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path, _Entry]:
+    """Put the captions of a picture together, also where rows spell its path in different ways."""
+    entries: dict[Path, _Entry] = {}
+    missing: set[str] = set()
+    for row in rows:
+        if row.picture in missing:
+            continue
+        found = _find(root, row.picture)
+        if isinstance(found, str):
+            problems.append(f"{row.place}: {display(Path(row.picture))} {found}")
+            missing.add(row.picture)
+            continue
+        entry = entries.setdefault(found, _Entry(row.split))
+        if row.split != entry.split:
+            problems.append(f"{row.place}: puts the picture in {row.split}, an earlier row in {entry.split}")
+        elif row.caption in entry.captions:
+            problems.append(f"{row.place}: the picture was given this caption before")
+        else:
+            entry.captions[row.caption] = None
+    return entries
+
+
+def _find(root: Path, picture: str) -> Path | str:
+    """Return the file of a normalised path, or what is wrong with it. An absolute path stands for itself."""
+    if picture.split(os.sep)[0] == os.pardir:
+        return "leads out of the table's folder; write such a path in full"
+    for folder in PICTURE_FOLDERS:
+        path = root / folder / picture
+        if os.path.isfile(path):  # Path.is_file raises for a name that is too long
+            return path
+    return "is no file" if os.path.isabs(picture) else "is neither beside the table nor in its Images or images folder"
+
+
+def _name(path: Path, root: Path) -> str:
+    """A name that stays when the whole data set is moved, where the picture lies in it."""
+    return display(path.relative_to(root) if path.is_relative_to(root) else path)
+
+
+def _split_by_hash(names: list[str]) -> dict[str, str]:
+    """Return the split of each name: 10 % dev, 10 % test, the rest train, whatever other names there are.
+
+    Only the lowest and the highest hash depend on the others: they see to it that two pictures have dev and train.
+    """
+    hashes = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in names}
+    low, high = min(hashes.values(), default=0.0), max(hashes.values(), default=0.0)
+
+    def choose(place: float) -> str:
+        if place == high:
+            return "train"
+        if place < DEV_BELOW or place == low:
+            return "dev"
+        return "test" if place < TEST_BELOW else "train"
+
+    return {name: choose(place) for name, place in hashes.items()}

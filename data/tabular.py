@@ -1,0 +1,82 @@
+"""Read the rows of a CSV or TSV file that anybody may have made by hand."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+
+from data.errors import RetroflexError
+from data.paths import display
+
+SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": ","}  # Kaggle's Flickr8k has commas in captions.txt
+
+Row = tuple[int, list[str]]
+"""The line (from 1) on which a row begins, and its fields without the white space around them."""
+
+
+def read_table(path: Path, problems: list[str]) -> tuple[list[str], list[Row]]:
+    """Return the header's fields and the rows with as many fields; blank rows are no rows.
+
+    Rows that are not UTF-8, badly quoted or of another length are skipped and named in `problems`. Raises
+    RetroflexError when the file cannot be read, is empty, or its header is no good.
+    """
+    unread: list[str] = []
+    rows = _well_formed(_parsed(_lines(path), SUFFIXES[path.suffix.lower()], unread), unread)
+    _, header = next(rows, (0, []))
+    if unread:
+        raise RetroflexError(f"the header of {display(path)} cannot be read: {unread[0]}")
+    if not header:
+        raise RetroflexError(f"{display(path)} is empty; its first line must name the columns")
+    fitting = list(_fitting(rows, len(header), unread))
+    problems += [f"{display(Path(path.name))} {problem}" for problem in unread]
+    return header, fitting
+
+
+def _lines(path: Path) -> list[str]:
+    """Lines with their ends, as csv wants them; str.splitlines would cut at form feeds too."""
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise RetroflexError(f"{display(path)} cannot be read: {error.strerror}") from error
+    # Bytes that are not UTF-8 are kept as surrogates, so that only the row that holds them is lost.
+    text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", errors="surrogateescape")
+    return list(io.StringIO(text, newline=""))
+
+
+def _parsed(lines: list[str], delimiter: str, problems: list[str]) -> Iterator[Row]:
+    """Parse row by row; after a bad one go on with the next line, as an open quote swallows what follows it."""
+    start = 0
+    while start < len(lines):
+        rest = (lines[number] for number in range(start, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter, skipinitialspace=True, strict=True)
+        begin = start
+        try:
+            for fields in reader:
+                yield begin + 1, [field.strip() for field in fields]
+                begin = start + reader.line_num
+            return
+        except csv.Error:
+            problems.append(f'line {begin + 1}: has a quote that is not closed; write one inside a quoted field as ""')
+            start = begin + 1
+
+
+def _well_formed(rows: Iterator[Row], problems: list[str]) -> Iterator[Row]:
+    for line, fields in rows:
+        if any("\udc80" <= character <= "\udcff" for field in fields for character in field):
+            problems.append(f"line {line}: is not UTF-8; save the file as UTF-8")
+        elif any(fields):
+            yield line, fields
+
+
+def _fitting(rows: Iterator[Row], columns: int, problems: list[str]) -> Iterator[Row]:
+    """Spreadsheets put empty fields at the end of a row; any other length means a field was cut or is missing."""
+    for line, fields in rows:
+        if len(fields) < columns or any(fields[columns:]):
+            problems.append(
+                f"line {line}: has {len(fields)} fields where the header has {columns}; "
+                "a field that holds the separator needs quotes"
+            )
+        else:
+            yield line, fields[:columns]
