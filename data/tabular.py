@@ -75,7 +75,7 @@ def _fitting(rows: Iterator[Row], columns: int, problems: list[str]) -> Iterator
     for line, fields in rows:
         if len(fields) < columns or any(fields[columns:]):
             problems.append(
-                f"line {line}: has {len(fields)} fields where the header has {columns}; "
+                f"line {line}: the header has {columns} fields, this row {len(fields)}; "
                 "a field that holds the separator needs quotes"
             )
         else:

@@ -78,7 +78,8 @@ def train_bundle(
     dev_cache = cache_features(encoder, key, dev_set.pictures, out / "features" / "dev", mirrored=False)
     trained = train_decoder(_split(train_set, train_cache), _split(dev_set, dev_cache), out, config)
     plot_curves(out / "log.csv", out / "curves.png")
-    problems = [*train_set.problems, *dev_set.problems, *train_cache.problems, *dev_cache.problems]
+    said = [*train_set.problems, *dev_set.problems, *train_cache.problems, *dev_cache.problems]
+    problems = list(dict.fromkeys(said))  # A bad line of the captions is met in both splits.
     sizes = {"train": len(train_set.pictures), "dev": len(dev_set.pictures)}
     _save(source, trained, config, sizes, story, out / BUNDLE)
     return out / BUNDLE, problems

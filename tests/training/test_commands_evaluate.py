@@ -10,7 +10,7 @@ from click.testing import CliRunner, Result
 
 import training.commands_evaluate
 from data.errors import RetroflexError
-from tests.training.conftest import ColourCaptioner
+from tests.training.conftest import COLOURS, ColourCaptioner
 from training.commands_evaluate import evaluate
 
 
@@ -38,6 +38,15 @@ def test_search_as_json(colour_dataset: Path) -> None:
     assert document["command"] == "retroflex evaluate search --dataset DIR --split test --seed 3"
     assert document["rankings"]["fused"]["r1"] == 100
     assert str(colour_dataset) not in result.stdout
+
+
+def test_a_table_of_captions_is_a_data_set(colour_dataset: Path) -> None:
+    table = colour_dataset / "captions.csv"
+    rows = [f"Flicker8k_Dataset/{name}.jpg,A plain {name} wall .,val\n" for name in COLOURS]
+    table.write_text("image,caption,split\n" + "".join(rows) + "lost.jpg,A lost one .,val\n")
+    for task in ("captions", "search"):
+        document = json.loads(run(task, "--dataset", str(table), "--json").stdout)
+        assert (document["split"], document["pictures"], len(document["problems"])) == ("dev", 4, 1)
 
 
 def test_a_quick_look_says_that_it_is_one(colour_dataset: Path) -> None:
