@@ -4,38 +4,60 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import click
-import numpy as np
 
 from captioner.encoder import EncoderConfig, assign, best_precision, build_vgg16
 from captioner.quiet import load_keras
 from data.errors import RetroflexError
+from training.answers import answer_crops
 from training.crops import plan_crops
-from training.lesson import Lesson, Stage
+from training.lesson import AnsweredCrops, KeptLesson, Lesson, LiveLesson, Stage
 from training.photographs import SIDE, Photographs, pack_photographs
-from training.teacher import Answers, answer_crops
 
 HELD_OUT = 1024
+BATCH = 64
+MIXUP = "mixup"
 DEFAULT_STAGES = ("0.5:80:3000:0.0015:0.0006", "0.5:112:4000:0.0008:0.0003", "1:112:800:0.0003:0.000001")
 
 
 @click.command()
 @click.option("--photos", multiple=True, required=True, help="PATH:SHARE of a folder, tar file or Flickr8k data set.")
-@click.option("--teacher", type=click.Path(path_type=Path, exists=True), required=True, help="TFLite classifier.")
+@click.option(
+    "--teacher",
+    "teachers",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    multiple=True,
+    required=True,
+    help="MobileNetV2 as .tflite or .safetensors; of several, probabilities are averaged.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Where caches, checkpoints and weights go.")
-@click.option("--start", type=click.Path(path_type=Path, exists=True), help="Head start: .npz of a narrower student.")
-@click.option("--crops", type=click.IntRange(2 * HELD_OUT), default=190_464, show_default=True, help="Crops to plan.")
-@click.option("--stage", "stages", multiple=True, default=DEFAULT_STAGES, help="WIDTH:SIDE:STEPS:RATE:LAST_RATE.")
-@click.option("--seed", type=int, default=1, show_default=True)
+@click.option(
+    "--start",
+    multiple=True,
+    help="bundled, a Keras VGG16 file, or a student (.safetensors, .npz); a later one gives what is lacking.",
+)
+@click.option("--live", is_flag=True, help="Fresh crops at every step, answered as they come: for a GPU.")
+@click.option(
+    "--crops", type=click.IntRange(2 * HELD_OUT), default=190_464, show_default=True, help="To plan without --live."
+)
+@click.option(
+    "--stage", "stages", multiple=True, default=DEFAULT_STAGES, help="WIDTH:SIDE:STEPS:RATE:LAST_RATE[:mixup]."
+)
+@click.option("--temperature", type=click.FloatRange(0.1, 20), default=1.0, show_default=True, help="Of the KL loss.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
 def distil(
     photos: tuple[str, ...],
-    teacher: Path,
+    teachers: tuple[Path, ...],
     out: Path,
-    start: Path | None,
+    start: tuple[str, ...],
+    live: bool,
     crops: int,
     stages: tuple[str, ...],
+    temperature: float,
     seed: int,
 ) -> None:
     """Teach a VGG16 to agree with TEACHER on photographs; the same command goes on with a stopped run."""
@@ -43,16 +65,14 @@ def distil(
     import keras
 
     from training.distil import distil as run_distil
-    from training.student import fold, from_rgb_unit
+    from training.surgery import fold
 
-    schedule = [_stage(text) for text in stages]
-    if schedule[-1].width != 1:
-        raise RetroflexError("the last --stage must have width 1, or its encoder is no VGG16")
+    schedule = _schedule(stages, live)
+    sources = [_source(text) for text in photos]
     keras.mixed_precision.set_global_policy(best_precision())
-    packed = pack_photographs([_source(text) for text in photos], out)
-    lesson = _lesson(packed, teacher, out, crops, seed)
-    head_start = from_rgb_unit(dict(np.load(start, allow_pickle=False))) if start else {}
-    weights = run_distil(lesson, schedule, head_start, out)
+    packed = pack_photographs(sources, out)
+    lesson = _live_lesson(packed, teachers, out, seed) if live else _kept_lesson(packed, teachers, out, crops, seed)
+    weights = run_distil(lesson, schedule, start, out, seed, temperature)
     target = out / "vgg16.weights.h5"
     plain = build_vgg16(EncoderConfig(layer="block5_pool"), "float32")
     assign(plain, fold(weights))
@@ -60,12 +80,23 @@ def distil(
     click.echo(f"encoder: {target}")
 
 
-def _lesson(packed: Photographs, teacher: Path, out: Path, crops: int, seed: int) -> Lesson:
+def _kept_lesson(packed: Photographs, teachers: Sequence[Path], out: Path, crops: int, seed: int) -> Lesson:
+    return KeptLesson(_answered(packed, teachers, out, crops, seed), HELD_OUT, BATCH, seed)
+
+
+def _live_lesson(packed: Photographs, teachers: Sequence[Path], out: Path, seed: int) -> Lesson:
+    from training.teacher_model import KerasTeachers
+
+    exam = _answered(packed, teachers, out, HELD_OUT, seed)
+    return LiveLesson(exam, packed.weights, KerasTeachers(teachers), BATCH, seed)
+
+
+def _answered(packed: Photographs, teachers: Sequence[Path], out: Path, crops: int, seed: int) -> AnsweredCrops:
     plan = plan_crops(packed.weights, SIDE, crops, seed)
-    key = json.dumps([hashlib.sha256(teacher.read_bytes()).hexdigest(), crops, seed, len(packed.pixels)])
+    digests = [hashlib.sha256(teacher.read_bytes()).hexdigest() for teacher in teachers]
+    key = json.dumps([digests, crops, seed, len(packed.pixels)])
     folder = out / f"answers-{hashlib.sha256(key.encode()).hexdigest()[:12]}"
-    answers = answer_crops(teacher, out / "photographs.npy", plan, folder)
-    return Lesson(packed.pixels, plan, Answers(np.asarray(answers.logits), np.asarray(answers.pooled)), HELD_OUT)
+    return AnsweredCrops(packed.pixels, plan, answer_crops(teachers, out / "photographs.npy", plan, folder))
 
 
 def _source(text: str) -> tuple[Path, float]:
@@ -79,11 +110,26 @@ def _source(text: str) -> tuple[Path, float]:
     return source, weight
 
 
+def _schedule(texts: Sequence[str], live: bool) -> list[Stage]:
+    """Read every stage. Raises RetroflexError where they do not follow from one another."""
+    stages = [_stage(text) for text in texts]
+    for before, after in pairwise(stages):
+        if after.width not in (before.width, 2 * before.width):
+            raise RetroflexError(f"--stage: width {after.width:g} after {before.width:g}; a width stays or doubles")
+    if stages[-1].width != 1:
+        raise RetroflexError("the last --stage must have width 1, or its encoder is no VGG16")
+    if any(stage.mixup for stage in stages) and not live:
+        raise RetroflexError(f"--stage ...:{MIXUP} needs --live: kept answers are to single crops")
+    return stages
+
+
 def _stage(text: str) -> Stage:
     try:
-        width, side, steps, rate, last = text.split(":")
-        return Stage(float(width), int(side), int(steps), float(rate), float(last))
+        width, side, steps, rate, last, *more = text.split(":")
+        if more not in ([], [MIXUP]):
+            raise ValueError
+        return Stage(float(width), int(side), int(steps), float(rate), float(last), mixup=bool(more))
     except ValueError as error:
         raise RetroflexError(
-            f"--stage {text}: give WIDTH:SIDE:STEPS:RATE:LAST_RATE, such as 1:112:800:3e-4:1e-6"
+            f"--stage {text}: give WIDTH:SIDE:STEPS:RATE:LAST_RATE[:{MIXUP}], such as 1:112:800:3e-4:1e-6"
         ) from error

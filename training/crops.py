@@ -22,7 +22,7 @@ class CropPlan:
         return len(self.photograph)
 
 
-def plan_crops(weights: np.ndarray, side: int, count: int, seed: int) -> CropPlan:
+def plan_crops(weights: np.ndarray, side: int, count: int, seed: int | tuple[int, ...]) -> CropPlan:
     """Draw `count` crops of 35-100 % area: `weights` gives each photograph's chance, `side` its pixels."""
     random = np.random.default_rng(seed)
     photograph = random.choice(len(weights), size=count, p=weights)

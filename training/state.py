@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import keras
 import numpy as np
 from safetensors.numpy import load_file, save_file
+
+if TYPE_CHECKING:
+    import keras
 
 COUNTER = "done"
 

@@ -1,35 +1,58 @@
-"""A quantised ImageNet classifier whose answers the encoder learns to give.
-
-The teacher is a training aid only: a TFLite MobileNetV2 with 224 x 224 uint8 input. Its answers to a
-fixed crop plan are computed once, in several processes, and kept on disk.
-"""
+"""Quantised ImageNet classifiers whose answers the encoder learns to give; a training aid only."""
 
 from __future__ import annotations
 
-import multiprocessing
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
-from tqdm import tqdm
 
-from data.errors import RetroflexError
-from training.crops import CropPlan, cut
+from training.tflite import not_a_teacher
 
 INPUT_SIDE = 224
 LOGITS = 1001
 POOLED = 1280
-CHUNK = 1024
+CELLS = 49
+"""Of the last map, 7 x 7."""
 
-_worker: dict[str, Any] = {}
+
+class Teachers(Protocol):
+    """One or several classifiers that answer as one.
+
+    Their probabilities are averaged: the logits are the log of the mean probability. The map, and so the pooled
+    vector that is its mean, is the first teacher's alone, for each has a feature space of its own.
+    """
+
+    def answer(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return (logits, maps), float32 (n, 1001) and (n, 49, 1280), for RGB pictures (n, 224, 224, 3)."""
 
 
-class Teacher:
-    """Runs one TFLite classifier and reads its logits and its pooled vector."""
+class LiteTeachers:
+    """The TFLite interpreter: quick on a processor core, one uint8 picture at a time."""
 
+    def __init__(self, paths: Sequence[Path]) -> None:
+        """Raises RetroflexError when a file is no such classifier."""
+        self._teachers = [_LiteTeacher(path) for path in paths]
+
+    def answer(self, pictures: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """As `Teachers.answer`; pictures are uint8."""
+        answers = [[teacher.answer(picture) for teacher in self._teachers] for picture in pictures]
+        logits = np.stack([mean_log_probability(np.stack([one for one, _ in several])) for several in answers])
+        return logits, np.stack([several[0][1] for several in answers])
+
+
+def mean_log_probability(logits: np.ndarray) -> np.ndarray:
+    """Return the log of the mean probability (classes,) of several teachers' logits (teachers, classes)."""
+    peak = logits.max(axis=-1, keepdims=True)
+    shares = np.exp(logits - peak)
+    probability = (shares / shares.sum(axis=-1, keepdims=True)).mean(axis=0)
+    result: np.ndarray = np.log(np.maximum(probability, np.finfo(np.float32).tiny))
+    return result
+
+
+class _LiteTeacher:
     def __init__(self, path: Path) -> None:
-        """Raises RetroflexError when the file is no such classifier."""
         from ai_edge_litert.interpreter import Interpreter
 
         try:
@@ -38,75 +61,22 @@ class Teacher:
             self._input = self._interpreter.get_input_details()[0]["index"]
             details = self._interpreter.get_tensor_details()
             # The softmax repeats the logits' shape; its scale of 1/256 tells it apart.
-            self._logits = _last(details, LOGITS, lambda scale: scale > 1 / 200)
-            self._pooled = _last(details, POOLED, lambda scale: scale > 0)
+            self._logits = _last(details, LOGITS, smallest_scale=1 / 200)
+            self._map = _last(details, CELLS * POOLED, smallest_scale=0)
         except (ValueError, RuntimeError, IndexError) as error:
-            raise RetroflexError(f"teacher {path} is no TFLite ImageNet classifier of the MobileNetV2 kind") from error
+            raise not_a_teacher(path) from error
 
-    def answer(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return (logits, pooled), float32 of shapes (1001,) and (1280,), for a uint8 (224, 224, 3) RGB picture."""
-        self._interpreter.set_tensor(self._input, image[None])
+    def answer(self, picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        self._interpreter.set_tensor(self._input, picture[None])
         self._interpreter.invoke()
-        return self._read(self._logits), self._read(self._pooled)
+        return self._read(self._logits), self._read(self._map).reshape(CELLS, POOLED)
 
     def _read(self, detail: dict[str, Any]) -> np.ndarray:
         scale, zero = detail["quantization"]
-        return (self._interpreter.get_tensor(detail["index"]).reshape(-1).astype(np.float32) - zero) * scale
+        values: np.ndarray = self._interpreter.get_tensor(detail["index"]).reshape(-1).astype(np.float32)
+        return (values - np.float32(zero)) * np.float32(scale)
 
 
-def _last(details: list[dict[str, Any]], size: int, accept: Any) -> dict[str, Any]:
+def _last(details: list[dict[str, Any]], size: int, smallest_scale: float) -> dict[str, Any]:
     fits = [one for one in details if np.prod(one["shape"]) == size and one["dtype"] in (np.uint8, np.int8)]
-    return [one for one in fits if accept(one["quantization"][0])][-1]
-
-
-@dataclass(frozen=True)
-class Answers:
-    """The teacher's answers to a crop plan, float16: `logits` (count, 1001) and `pooled` (count, 1280)."""
-
-    logits: np.ndarray
-    pooled: np.ndarray
-
-
-def answer_crops(teacher: Path, pixels_path: Path, plan: CropPlan, folder: Path, processes: int = 2) -> Answers:
-    """Ask the teacher about every crop of `plan`, chunk by chunk; a stopped run goes on where it was.
-
-    Raises RetroflexError when `teacher` is no usable classifier.
-    """
-    Teacher(teacher)  # Here, because a pool whose workers cannot start would start them for ever.
-    folder.mkdir(parents=True, exist_ok=True)
-    logits = _open(folder / "logits.npy", (len(plan), LOGITS))
-    pooled = _open(folder / "pooled.npy", (len(plan), POOLED))
-    done = _open(folder / "done.npy", (-(-len(plan) // CHUNK),))
-    waiting = [int(chunk) for chunk in np.flatnonzero(done == 0)]
-    context = multiprocessing.get_context("spawn")
-    if waiting:
-        with context.Pool(processes, _start_worker, (teacher, pixels_path, plan)) as pool:
-            chunks = pool.imap_unordered(_answer_chunk, waiting)
-            for chunk, chunk_logits, chunk_pooled in tqdm(chunks, desc="teacher", total=len(waiting), unit="chunk"):
-                rows = slice(chunk * CHUNK, chunk * CHUNK + len(chunk_logits))
-                logits[rows], pooled[rows] = chunk_logits, chunk_pooled
-                done[chunk] = 1
-    return Answers(logits, pooled)
-
-
-def _open(path: Path, shape: tuple[int, ...]) -> np.ndarray:
-    if path.exists():
-        existing: np.ndarray = np.lib.format.open_memmap(path, mode="r+")
-        if existing.shape == shape:
-            return existing
-    return np.lib.format.open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
-
-
-def _start_worker(teacher: Path, pixels_path: Path, plan: CropPlan) -> None:
-    _worker.update(teacher=Teacher(teacher), pixels=np.load(pixels_path, mmap_mode="r"), plan=plan)
-
-
-def _answer_chunk(chunk: int) -> tuple[int, np.ndarray, np.ndarray]:
-    plan, pixels = _worker["plan"], _worker["pixels"]
-    rows = range(chunk * CHUNK, min((chunk + 1) * CHUNK, len(plan)))
-    answers = [_worker["teacher"].answer(cut(pixels[plan.photograph[row]], plan.box[row], INPUT_SIDE)) for row in rows]
-    return (
-        chunk,
-        np.stack([logits for logits, _ in answers]).astype(np.float16),
-        np.stack([pooled for _, pooled in answers]).astype(np.float16),
-    )
+    return [one for one in fits if one["quantization"][0] > smallest_scale][-1]
