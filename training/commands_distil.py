@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 from collections.abc import Sequence
 from itertools import pairwise
@@ -68,6 +69,7 @@ def distil(
     from training.surgery import fold
 
     schedule = _schedule(stages, live)
+    _check_runtime(teachers)
     sources = [_source(text) for text in photos]
     keras.mixed_precision.set_global_policy(best_precision())
     packed = pack_photographs(sources, out)
@@ -78,6 +80,14 @@ def distil(
     assign(plain, fold(weights))
     plain.save_weights(target)
     click.echo(f"encoder: {target}")
+
+
+def _check_runtime(teachers: Sequence[Path]) -> None:
+    if any(one.suffix == ".tflite" for one in teachers) and importlib.util.find_spec("ai_edge_litert") is None:
+        raise RetroflexError(
+            "--teacher: .tflite files need ai-edge-litert (pip install '.[distil]'); "
+            "a .safetensors that training.tflite made elsewhere does not"
+        )
 
 
 def _kept_lesson(packed: Photographs, teachers: Sequence[Path], out: Path, crops: int, seed: int) -> Lesson:

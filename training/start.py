@@ -48,8 +48,9 @@ def _load(source: str) -> Weights:
     try:
         if suffix == ".npz":
             with np.load(source, allow_pickle=False) as arrays:
-                return from_rgb_unit({name: arrays[name].astype(np.float32) for name in arrays.files})
-        weights = load_file(source) if suffix == ".safetensors" else load_vgg16_weights(source)
+                weights = from_rgb_unit({name: arrays[name].astype(np.float32) for name in arrays.files})
+        else:
+            weights = load_file(source) if suffix == ".safetensors" else load_vgg16_weights(source)
         missing = [name for name in CONVOLUTIONS if f"{name}/kernel" not in weights]
     except (OSError, SafetensorError, zipfile.BadZipFile, KeyError, ValueError) as error:
         raise RetroflexError(f"--start {source}: not the weights of a VGG16 or of a student") from error

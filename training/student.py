@@ -61,7 +61,7 @@ class _Projection(keras.layers.Layer):
 
     def call(self, cells: Any) -> Any:
         offset = self._basis.mean @ self._basis.components
-        return keras.ops.matmul(cells, self._basis.components) - offset
+        return keras.ops.subtract(keras.ops.matmul(cells, self._basis.components), offset)
 
 
 def get_weights(student: keras.Model) -> Weights:

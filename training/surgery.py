@@ -120,7 +120,7 @@ def unfold(plain: Mapping[str, np.ndarray], pictures: np.ndarray) -> Weights:
             x = keras.ops.max_pool(x, 2, 2)
         x = keras.ops.conv(x, kernel, padding="same")
         mean, variance = (np.array(keras.ops.convert_to_numpy(one)) for one in keras.ops.moments(x, (0, 1, 2)))
-        x = keras.ops.relu(x + bias)
+        x = keras.ops.relu(keras.ops.add(x, bias))
         kernel = kernel * SCALE if name == FIRST else kernel
         size = np.sqrt(2 / np.maximum((kernel**2).sum(axis=(0, 1, 2)), 1e-12))
         norm, spread = norm_of(name), variance * size**2
