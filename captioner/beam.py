@@ -13,37 +13,44 @@ NEVER = -np.inf
 
 
 class Hypotheses(NamedTuple):
-    """Per picture `width` sentences, best first: words int (n, width, steps) ending in END, logprob (n, width)."""
+    """Per picture h sentences, best first: words int (n, h, steps) ending in END, logprob (n, h)."""
 
     words: np.ndarray
     logprob: np.ndarray
 
 
-def beam_search(decoder: Decoder, grids: np.ndarray, width: int, length_power: float) -> Hypotheses:
-    """Find the `width` likeliest sentences of each picture.
+def beam_search(
+    decoder: Decoder, grids: np.ndarray, width: int, length_power: float, groups: int = 1, diversity: float = 0.0
+) -> Hypotheses:
+    """Find the `width` likeliest sentences of each picture, in each of `groups` beams that avoid each other.
 
-    grids: (n, cells, channels). A finished sentence stays in the beam and competes by its log-probability
+    grids: (n, cells, channels). A finished sentence stays in its beam and competes by its log-probability
     with those still growing; a picture is done when all of its are finished, and cut at `max_words`. The
     result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are never emitted.
+
+    Later beams pay `diversity` for every hypothesis of an earlier beam that goes on with the same word at the
+    same step (diverse beam search, Vijayakumar et al. 2018, with Hamming distance); the first is a plain beam
+    search, and log-probabilities are free of the penalty.
     """
-    pictures, steps = len(grids), decoder.config.max_words + 1
+    pictures, steps, height = len(grids), decoder.config.max_words + 1, width * groups
     views, state = decoder.look(grids)
-    state = State(*(np.repeat(part, width, axis=0) for part in state))
-    words = np.full((pictures, width, steps), PAD, np.int32)
-    # All hypotheses start equal; only the first may grow, or the beam would hold `width` copies of it.
-    logprob = np.full((pictures, width), NEVER, np.float64)
-    logprob[:, 0] = 0
+    state = State(*(np.repeat(part, height, axis=0) for part in state))
+    words = np.full((pictures, height, steps), PAD, np.int32)
+    # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
+    logprob = np.full((pictures, height), NEVER, np.float64)
+    logprob[:, ::width] = 0
     growing = np.arange(pictures)
-    last = np.full((pictures, width), START, np.int32)
+    last = np.full((pictures, height), START, np.int32)
     for step in range(steps):
         scores, state = decoder.step(views, state, last.ravel())
-        parent, last, gained = _grow(scores, last.ravel(), logprob[growing], final=step == steps - 1)
+        _forbid(scores, last.ravel(), final=step == steps - 1)
+        parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
         words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)
         words[growing, :, step], logprob[growing] = last, gained
         going = ~np.isin(last, (END, PAD)).all(axis=1)
         if not going.any():
             break
-        rows = (parent + np.arange(len(growing))[:, None] * width)[going].ravel()
+        rows = (parent + np.arange(len(growing))[:, None] * height)[going].ravel()
         state = State(state.hidden[rows], state.cell[rows])
         if not going.all():
             # Pictures that are done leave the batch, so that short captions do not wait for long ones.
@@ -51,23 +58,53 @@ def beam_search(decoder: Decoder, grids: np.ndarray, width: int, length_power: f
     return _best_first(words, logprob, length_power)
 
 
-def _grow(
-    scores: np.ndarray, last: np.ndarray, logprob: np.ndarray, final: bool
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Choose the best continuations: parent, word and log-probability, each (n, width); ties by lowest index."""
-    pictures, width = logprob.shape
+def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
+    """Rule out, in `scores` (rows, vocabulary), the marks, and everything but padding after the end."""
     scores[:, (PAD, START, UNKNOWN)] = NEVER
     if final:
         scores[:, END + 1 :] = NEVER
     finished = np.isin(last, (END, PAD))
     scores[finished] = NEVER
     scores[finished, PAD] = 0
+
+
+def _grow_all(
+    scores: np.ndarray, logprob: np.ndarray, width: int, diversity: float
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """`_grow` for one beam after the other, each kept away from what the earlier ones chose."""
+    pictures, height = logprob.shape
+    by_beam = scores.reshape(pictures, height, -1)
+    taken = np.zeros((pictures, by_beam.shape[2]), scores.dtype)
+    grown = []
+    for first in range(0, height, width):
+        beam = slice(first, first + width)
+        penalty = diversity * taken if first else None
+        parent, word, gained = _grow(by_beam[:, beam], logprob[:, beam], penalty)
+        np.add.at(taken, (np.arange(pictures)[:, None], word), word != PAD)
+        grown.append((parent + first, word, gained))
+    parents, words, gains = (np.concatenate(parts, axis=1) for parts in zip(*grown, strict=True))
+    return parents, words, gains
+
+
+def _grow(
+    scores: np.ndarray, logprob: np.ndarray, penalty: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Choose the best continuations: parent, word and log-probability, each (n, width); ties by lowest index.
+
+    `scores` (n, width, vocabulary) are log-probabilities of the next word; `penalty` (n, vocabulary) only takes
+    part in the choice.
+    """
+    pictures, width, vocabulary = scores.shape
+    judged = (scores if penalty is None else scores - penalty[:, None]).reshape(-1, vocabulary)
     # A continuation outside a hypothesis' own best `width` cannot be among the picture's best `width`.
-    words, gains = _top(scores, width)
+    words, gains = _top(judged, width)
     totals = (logprob[:, :, None] + gains.reshape(pictures, width, -1)).reshape(pictures, -1)
     chosen = np.argsort(-totals, axis=1, kind="stable")[:, :width]
-    word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1)
-    return chosen // words.shape[1], word.astype(np.int32), np.take_along_axis(totals, chosen, axis=1)
+    word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1).astype(np.int32)
+    gained = np.take_along_axis(totals, chosen, axis=1)
+    if penalty is not None:
+        gained = gained + np.take_along_axis(penalty, word, axis=1)
+    return chosen // words.shape[1], word, gained
 
 
 def _top(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -38,10 +38,12 @@ FILES = (*MODEL_FILES, CARD)
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """Beam width and the power of the length by which hypotheses are ordered, both chosen on dev."""
+    """How captions are searched for, chosen on dev: see `captioner.beam.beam_search`."""
 
-    beam: int = 5
+    beam: int = 3
     length_power: float = 0.7
+    groups: int = 1
+    diversity: float = 0.0
 
 
 @dataclass(frozen=True)

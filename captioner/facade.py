@@ -59,7 +59,8 @@ class Captioner:
 
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
         """The second half of `describe`: distinct captions, best first, for encoded pictures."""
-        found = beam_search(self._decoder, features.grids, self._search.beam, self._search.length_power)
+        how = self._search
+        found = beam_search(self._decoder, features.grids, how.beam, how.length_power, how.groups, how.diversity)
         return [
             Description(self._distinct(words, logprob)[:count], vector)
             for words, logprob, vector in zip(found.words, found.logprob, features.vectors, strict=True)

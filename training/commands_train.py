@@ -29,6 +29,31 @@ SHOWN_PROBLEMS = 5
 )
 @click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
+@click.option("--fine-tune", type=click.IntRange(0), default=0, show_default=True, help="Epochs of encoder training.")
+@click.option("--self-critical", type=click.IntRange(0), default=0, show_default=True, help="Epochs that reward CIDEr.")
+@click.option(
+    "--modesty",
+    type=click.FloatRange(0),
+    default=TrainConfig.modesty,
+    show_default=True,
+    help="How much --self-critical takes off what fits other pictures too.",
+)
+@click.option(
+    "--average",
+    type=click.FloatRange(0, 0.9999),
+    default=TrainConfig.average,
+    help="Momentum of averaged weights; 0: none.",
+)
+@click.option(
+    "--own-words", type=click.FloatRange(0, 1), default=TrainConfig.own_words, help="Scheduled sampling's last share."
+)
+@click.option(
+    "--smoothing",
+    type=click.FloatRange(0, 0.5),
+    default=TrainConfig.smoothing,
+    show_default=True,
+    help="Label smoothing.",
+)
 @click.option("--rate", type=float, default=TrainConfig.rate, show_default=True, help="Highest learning rate.")
 @click.option(
     "--story", type=click.Path(path_type=Path), help="JSON for the model card: data, commands, examples, limits."
@@ -41,6 +66,12 @@ def train(
     side: int | None,
     epochs: int,
     batch: int,
+    fine_tune: int,
+    self_critical: int,
+    modesty: float,
+    average: float,
+    own_words: float,
+    smoothing: float,
     rate: float,
     story: Path | None,
     seed: int,
@@ -50,7 +81,18 @@ def train(
     from training.pipeline import load_encoder_source, read_story, train_bundle
 
     source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
-    config = TrainConfig(epochs=epochs, batch=batch, rate=rate, seed=seed)
+    config = TrainConfig(
+        epochs=epochs,
+        batch=batch,
+        rate=rate,
+        smoothing=smoothing,
+        seed=seed,
+        average=average,
+        own_words=own_words,
+        tune_epochs=fine_tune,
+        critic_epochs=self_critical,
+        modesty=modesty,
+    )
     bundle, problems = train_bundle(dataset, out, source, config, read_story(story))
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(f"left out: {problem}", err=True)

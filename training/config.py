@@ -9,12 +9,25 @@ from captioner.bundle import SearchConfig
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the decoder is trained; `batch` counts pictures, each with up to five captions."""
+    """How the decoder is trained; `batch` counts pictures, each with up to five captions.
 
-    epochs: int = 20
+    `average` is the momentum of the moving average of weights (0: none), `own_words` the chance, reached at the
+    last epoch, that a word fed is the model's own guess (scheduled sampling), `tune_epochs` how
+    many epochs the encoder is trained with the decoder, `critic_epochs` how many epochs of self-critical training
+    follow, with `modesty` (see `training.selfcritical`).
+    """
+
+    epochs: int = 13
     batch: int = 32
     rate: float = 1.5e-3
     smoothing: float = 0.1
     min_count: int = 4
     seed: int = 0
+    average: float = 0.0
+    own_words: float = 0.0
+    tune_epochs: int = 0
+    tune_rate: float = 5e-5
+    critic_epochs: int = 0
+    critic_rate: float = 1e-4
+    modesty: float = 0.0
     search: SearchConfig = field(default_factory=SearchConfig)

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
-from captioner.encoder import Encoder, EncoderConfig, best_precision, load_vgg16_weights
+from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
 from captioner.quantise import quantise, restore
-from data.captioned import Dataset
+from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
 from training.card import Facts, Story, render_card
 from training.config import TrainConfig
+from training.examples import Split, split_words
 from training.features import FeatureCache, cache_features
+from training.finetune import Tuned, fine_tune
 from training.plots import plot_curves
-from training.train import Split, Trained, split_words, train_decoder
+from training.train import Trained, train_decoder
 
 BUNDLE = "bundle"
 
@@ -67,29 +70,68 @@ def read_story(path: Path | None) -> Story:
 def train_bundle(
     dataset: Path, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
 ) -> tuple[Path, list[str]]:
-    """Train a decoder for `source` on a data set; return the bundle's folder and the problems met.
+    """Train a captioner on a data set; return the bundle's folder and the problems met.
 
-    `story` is what the model card tells beside the figures.
+    The decoder learns for `source`; with `config.tune_epochs` the encoder is then fine-tuned with it and, where
+    dev improves, the decoder goes on with the new encoder. Self-critical training comes last. `story` is what
+    the model card tells beside the figures.
     """
-    train_set, dev_set = read_dataset(dataset, "train"), read_dataset(dataset, "dev")
+    sets = {split: read_dataset(dataset, split) for split in ("train", "dev")}
+    problems = [problem for one in sets.values() for problem in one.problems]
+    last = replace(config, tune_epochs=0)
+    encoded = _encode(source, sets, out / "features")
+    trained = train_decoder(
+        encoded.train, encoded.dev, out, replace(last, critic_epochs=0) if config.tune_epochs else last
+    )
+    tuned = _tune(source, encoded, trained, out, config) if config.tune_epochs else None
+    if tuned:
+        source = replace(source, name=f"{source.name}, fine-tuned", weights=restore(quantise(tuned.encoder_weights)))
+        encoded = _encode(source, sets, out / "features")
+    if config.tune_epochs:
+        again = replace(last, epochs=config.epochs // 2, rate=config.rate / 2)
+        weights = tuned.decoder_weights if tuned else trained.weights
+        trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
+    plot_curves(out / "log.csv", out / "curves.png")
+    sizes = {split: len(one.pictures) for split, one in sets.items()}
+    _save(source, trained, config, sizes, story, out / BUNDLE)
+    # A bad line of the captions is met in both splits.
+    return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
+
+
+@dataclass(frozen=True)
+class _Encoded:
+    """Train and dev as grids, with the pictures they are of, and what could not be read."""
+
+    train: Split
+    dev: Split
+    pictures: tuple[list[CaptionedPicture], list[CaptionedPicture]]
+    problems: list[str]
+
+
+def _encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path) -> _Encoded:
     encoder = Encoder(source.config, source.weights, best_precision())
     key = _weights_key(source.weights)
-    train_cache = cache_features(encoder, key, train_set.pictures, out / "features" / "train", mirrored=True)
-    dev_cache = cache_features(encoder, key, dev_set.pictures, out / "features" / "dev", mirrored=False)
-    trained = train_decoder(_split(train_set, train_cache), _split(dev_set, dev_cache), out, config)
-    plot_curves(out / "log.csv", out / "curves.png")
-    said = [*train_set.problems, *dev_set.problems, *train_cache.problems, *dev_cache.problems]
-    problems = list(dict.fromkeys(said))  # A bad line of the captions is met in both splits.
-    sizes = {"train": len(train_set.pictures), "dev": len(dev_set.pictures)}
-    _save(source, trained, config, sizes, story, out / BUNDLE)
-    return out / BUNDLE, problems
+    caches = {
+        name: cache_features(encoder, key, dataset.pictures, folder / name, mirrored=name == "train")
+        for name, dataset in sets.items()
+    }
+    train, train_pictures = _split(sets["train"], caches["train"])
+    dev, dev_pictures = _split(sets["dev"], caches["dev"])
+    problems = [problem for cache in caches.values() for problem in cache.problems]
+    return _Encoded(train, dev, (train_pictures, dev_pictures), problems)
 
 
-def _split(dataset: Dataset, cache: FeatureCache) -> Split:
+def _split(dataset: Dataset, cache: FeatureCache) -> tuple[Split, list[CaptionedPicture]]:
     rows = np.flatnonzero(cache.usable)
     pictures = [dataset.pictures[row] for row in rows]
     grids = cache.grids if len(rows) == len(cache.grids) else cache.grids[rows]
-    return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures]))
+    return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures])), pictures
+
+
+def _tune(source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig) -> Tuned | None:
+    model = build_vgg16(source.config, best_precision())
+    assign(model, source.weights)
+    return fine_tune(model, trained, encoded.pictures, (encoded.train, encoded.dev), out / "tuned", config)
 
 
 def _weights_key(weights: dict[str, np.ndarray]) -> str:

@@ -1,11 +1,12 @@
-"""Train the decoder on cached features, by teacher forcing, and keep the epoch with the best dev CIDEr."""
+"""Train the decoder on cached features, and keep the epoch with the best dev CIDEr.
+
+First by teacher forcing, then, where asked for, by self-critical training.
+"""
 
 from __future__ import annotations
 
-import csv
-import io
+import math
 import time
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,23 +21,19 @@ from captioner.decoder import Decoder, DecoderConfig
 from captioner.encoder import best_precision
 from captioner.quantise import quantise, restore
 from captioner.vocabulary import Vocabulary
-from data.text import tokenize
 from training.config import TrainConfig
-from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights
+from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights, set_weights
+from training.epochlog import EpochLog
+from training.examples import Batch, Split, batch_rows, draw_captions, draw_grids, make_batch
+from training.guesses import mix_in_guesses
 from training.metrics import caption_scores
-from training.state import restore_state, save_state, save_tensors, save_text
+from training.reward import CiderReward
+from training.selfcritical import draw_samples, judge
+from training.state import restore_state, save_state, save_tensors
 
 EVALUATION_BATCH = 50
-CAPTIONS = 5
-
-
-@dataclass(frozen=True)
-class Split:
-    """Pictures with their grids, float16 (n, views, cells, channels), and their captions' words."""
-
-    names: Sequence[str]
-    grids: np.ndarray
-    captions: Sequence[Sequence[Sequence[str]]]
+WARM_UP = 200
+FLOOR = 0.02
 
 
 @dataclass(frozen=True)
@@ -49,28 +46,121 @@ class Trained:
     scores: dict[str, float]
 
 
-def train_decoder(train: Split, dev: Split, out: Path, config: TrainConfig) -> Trained:
-    """Train for `config.epochs`; a run stopped at any instant repeats its unfinished epoch exactly.
+def train_decoder(
+    train: Split, dev: Split, out: Path, config: TrainConfig, start: dict[str, np.ndarray] | None = None
+) -> Trained:
+    """Train for the epochs of `config`; a run stopped at any instant repeats its unfinished epoch exactly.
 
-    Writes `log.csv`, TensorBoard events, `state.safetensors` (the last epoch) and `best.safetensors` to `out`.
+    `start` are weights to go on from. Writes `log.csv`, TensorBoard events, `state.safetensors` (the last
+    epoch) and `best.safetensors` to `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
     vocabulary = Vocabulary.from_captions((one for picture in train.captions for one in picture), config.min_count)
-    sizes = DecoderConfig(vocabulary=len(vocabulary), grid_channels=train.grids.shape[-1])
-    model = _compiled(sizes, train, config)
-    done = restore_state(model, out / "state.safetensors")
+    lesson = Lesson(train, vocabulary, config)
+    if start:
+        set_weights(lesson.model, start)
+    done = restore_state(lesson.model, out / "state.safetensors")
     log = EpochLog(out, done)
-    for epoch in range(done, config.epochs):
+    for epoch in range(done, config.epochs + config.critic_epochs):
         started = time.monotonic()
-        loss = _run_epoch(model, train, vocabulary, config, epoch)
-        decoder = Decoder(sizes, get_weights(model))
-        scores = score_split(decoder, vocabulary, dev, config.search)
+        learnt = lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
+        taught = time.monotonic() - started
+        weights = lesson.weights()
+        scores = score_split(Decoder(lesson.sizes, weights), vocabulary, dev, config.search)
         if scores["cider"] > log.best:
-            save_tensors(get_weights(model), out / "best.safetensors")
-        log.add({"epoch": epoch + 1, "loss": loss, **scores, "seconds": time.monotonic() - started})
-        save_state(model, epoch + 1, out / "state.safetensors")
+            save_tensors(weights, out / "best.safetensors")
+        log.add({"epoch": epoch + 1, **learnt, **scores, "seconds": taught})
+        save_state(lesson.model, epoch + 1, out / "state.safetensors")
     best = restore(quantise(load_file(out / "best.safetensors")))  # as a bundle stores it
-    return Trained(sizes, best, vocabulary, score_split(Decoder(sizes, best), vocabulary, dev, config.search))
+    scores = score_split(Decoder(lesson.sizes, best), vocabulary, dev, config.search)
+    return Trained(lesson.sizes, best, vocabulary, scores)
+
+
+class Lesson:
+    """A decoder model, what it learns from, and the two ways of an epoch."""
+
+    def __init__(self, train: Split, vocabulary: Vocabulary, config: TrainConfig) -> None:
+        keras.utils.set_random_seed(config.seed)
+        self.sizes = DecoderConfig(vocabulary=len(vocabulary), grid_channels=train.grids.shape[-1])
+        self.model = build_decoder_model(self.sizes, cells=train.grids.shape[2], precision=best_precision())
+        self._optimizer = _optimizer(self.model, config)
+        self._train, self._vocabulary, self._config = train, vocabulary, config
+        self._steps = -(-len(train.names) // config.batch)
+        self._reward = CiderReward(train.captions) if config.critic_epochs else None
+
+    def teach(self, epoch: int) -> dict[str, float]:
+        """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
+        self._compile(CaptionLoss(self._config.smoothing))
+        losses = []
+        for step, (rows, random) in enumerate(self._rows(epoch, "teaching")):
+            self._optimizer.learning_rate = self._rate(epoch * self._steps + step)
+            grids = draw_grids(self._train, rows, random)
+            batch = self._batch(grids, draw_captions(self._train, rows, random))
+            if self._config.own_words:
+                batch = mix_in_guesses(self.model, batch, self._config.own_words * epoch / self._config.epochs, random)
+            losses.append(self._learn(batch))
+        return {"loss": float(np.mean(losses)), "reward": math.nan}
+
+    def criticise(self, epoch: int) -> dict[str, float]:
+        """One epoch of self-critical training on sampled captions; returns their mean CIDEr."""
+        assert self._reward is not None
+        self._compile(CaptionLoss(0.0))
+        self._optimizer.learning_rate = self._config.critic_rate
+        earned = []
+        for rows, random in self._rows(epoch, "self-critical"):
+            grids = draw_grids(self._train, rows, random)
+            made = draw_samples(Decoder(self.sizes, get_weights(self.model)), self._vocabulary, grids, random)
+            worth, mean = judge(self._reward, rows, made, self._config.modesty)
+            self._learn(self._batch(grids, made, worth))
+            earned.append(mean)
+        return {"loss": math.nan, "reward": float(np.mean(earned))}
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """The weights to caption with: the moving average where one is kept."""
+        if not self._config.average:
+            return get_weights(self.model)
+        latest = [variable.numpy() for variable in self.model.trainable_variables]
+        self._optimizer.finalize_variable_values(self.model.trainable_variables)
+        averaged = get_weights(self.model)
+        for variable, value in zip(self.model.trainable_variables, latest, strict=True):
+            variable.assign(value)
+        return averaged
+
+    def _rows(self, epoch: int, what: str) -> tqdm:
+        rows = batch_rows(len(self._train.names), self._config, epoch)
+        total = self._config.epochs + self._config.critic_epochs
+        return tqdm(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {what}", unit="batch")
+
+    def _batch(self, grids: np.ndarray, captions: list, worth: np.ndarray | None = None) -> Batch:
+        return make_batch(grids, captions, self._vocabulary, self.sizes.max_words + 1, worth)
+
+    def _learn(self, batch: Batch) -> float:
+        return float(np.asarray(self.model.train_on_batch(batch.inputs, batch.expected, sample_weight=batch.weights)))
+
+    def _compile(self, loss: keras.losses.Loss) -> None:
+        self.model.compile(self._optimizer, loss=loss, jit_compile=False)
+
+    def _rate(self, step: int) -> float:
+        """Linear warm-up, then a cosine down to FLOOR of the highest rate."""
+        total = self._config.epochs * self._steps
+        warm = min(WARM_UP, total // 10)
+        if step < warm:
+            return self._config.rate * (step + 1) / warm
+        fall = 0.5 * (1 + math.cos(math.pi * (step - warm) / max(total - warm, 1)))
+        return self._config.rate * (FLOOR + (1 - FLOOR) * fall)
+
+
+def _optimizer(model: DecoderModel, config: TrainConfig) -> keras.optimizers.Optimizer:
+    optimizer = keras.optimizers.AdamW(
+        config.rate,
+        weight_decay=0.01,
+        clipnorm=5.0,
+        use_ema=bool(config.average),
+        ema_momentum=config.average or 0.99,
+    )
+    model.compile(optimizer, loss=CaptionLoss(config.smoothing), jit_compile=False)
+    optimizer.build(model.trainable_variables)
+    return optimizer
 
 
 def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> dict[str, float]:
@@ -86,90 +176,3 @@ def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: 
         for name, captions in zip(split.names, split.captions, strict=True)
     }
     return caption_scores(references, made)
-
-
-def _compiled(sizes: DecoderConfig, train: Split, config: TrainConfig) -> DecoderModel:
-    keras.utils.set_random_seed(config.seed)
-    model = build_decoder_model(sizes, cells=train.grids.shape[2], precision=best_precision())
-    steps = config.epochs * (-(-len(train.names) // config.batch))
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.02, warmup_target=config.rate, warmup_steps=min(200, steps // 10)
-    )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, clipnorm=5.0)
-    model.compile(optimizer, loss=CaptionLoss(config.smoothing), jit_compile=False)
-    optimizer.build(model.trainable_variables)
-    return model
-
-
-def _run_epoch(model: DecoderModel, train: Split, vocabulary: Vocabulary, config: TrainConfig, epoch: int) -> float:
-    batches = -(-len(train.names) // config.batch)
-    losses = []
-    examples = _batches(train, vocabulary, model.config.max_words + 1, config, epoch)
-    for inputs, targets in tqdm(examples, total=batches, desc=f"epoch {epoch + 1}/{config.epochs}", unit="batch"):
-        losses.append(float(np.asarray(model.train_on_batch(inputs, targets))))
-    return float(np.mean(losses))
-
-
-def _batches(
-    train: Split, vocabulary: Vocabulary, steps: int, config: TrainConfig, epoch: int
-) -> Iterator[tuple[tuple[np.ndarray, np.ndarray], np.ndarray]]:
-    """Every picture once, in an order that (seed, epoch) fixes; the last batch is filled up from the first pictures."""
-    random = np.random.default_rng((config.seed, epoch))
-    order = random.permutation(len(train.names))
-    for start in range(0, len(order), config.batch):
-        rows = np.resize(order[start : start + config.batch], config.batch)
-        views = random.integers(train.grids.shape[1], size=len(rows))
-        chosen = [_five(train.captions[int(row)], random) for row in rows]
-        fed, expected = vocabulary.teacher_forcing([caption for picture in chosen for caption in picture], steps)
-        shape = (len(rows), CAPTIONS, steps)
-        yield (train.grids[rows, views].astype(np.float32), fed.reshape(shape)), expected.reshape(shape)
-
-
-def _five(captions: Sequence[Sequence[str]], random: np.random.Generator) -> list[Sequence[str]]:
-    """Five captions of a picture, drawn without repetition as far as there are five."""
-    if len(captions) == CAPTIONS:
-        return list(captions)
-    repeated = list(captions) * -(-CAPTIONS // len(captions))
-    return [repeated[index] for index in random.permutation(len(repeated))[:CAPTIONS]]
-
-
-class EpochLog:
-    """`log.csv` and TensorBoard events, one row an epoch; rows after `done` epochs are dropped on resume."""
-
-    def __init__(self, out: Path, done: int) -> None:
-        self._path = out / "log.csv"
-        self._events = out / "tensorboard"
-        self._rows = self._read()[:done]
-
-    @property
-    def best(self) -> float:
-        """The highest dev CIDEr so far, or minus infinity."""
-        return max((row["cider"] for row in self._rows), default=-np.inf)
-
-    def add(self, row: dict[str, float]) -> None:
-        """Append an epoch's figures to the file and to TensorBoard."""
-        self._rows.append(row)
-        lines = io.StringIO()
-        writer = csv.DictWriter(lines, fieldnames=list(row))
-        writer.writeheader()
-        writer.writerows(self._rows)
-        save_text(lines.getvalue(), self._path)
-        self._write_events(row)
-
-    def _read(self) -> list[dict[str, float]]:
-        if not self._path.exists():
-            return []
-        with self._path.open(newline="") as file:
-            return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
-
-    def _write_events(self, row: dict[str, float]) -> None:
-        import tensorflow as tf
-
-        with tf.summary.create_file_writer(str(self._events)).as_default():
-            for name, value in row.items():
-                tf.summary.scalar(name, value, step=int(row["epoch"]))
-
-
-def split_words(captions: Sequence[Sequence[str]]) -> list[list[list[str]]]:
-    """Cut every caption of every picture into words."""
-    return [[tokenize(caption) for caption in picture] for picture in captions]

@@ -50,6 +50,37 @@ def test_equals_plain_beam_search(decoder: Decoder, width: int, length_power: fl
         np.testing.assert_allclose(found.logprob[picture], [logprob for _, logprob in expected], atol=1e-4)
 
 
+def plain_diverse_search(decoder: Decoder, grid: np.ndarray, width: int, groups: int, diversity: float) -> set:
+    """One picture, beam after beam at every step, in Python."""
+    views, state = decoder.look(grid[None])
+    beams: list[list[tuple[list[int], float, State]]] = [[([], 0.0, state)] for _ in range(groups)]
+    for step in range(CONFIG.max_words + 1):
+        chosen: list[int] = []
+        for number, beam in enumerate(beams):
+            grown = []
+            for words, logprob, state in beam:
+                if words and words[-1] == END:
+                    grown.append((words, logprob, state, logprob))
+                    continue
+                scores, after = decoder.step(views, state, np.asarray([words[-1] if words else START]))
+                for word in [END] if step == CONFIG.max_words else [END, *range(UNKNOWN + 1, CONFIG.vocabulary)]:
+                    total = logprob + float(scores[0, word])
+                    grown.append(([*words, word], total, after, total - diversity * chosen.count(word)))
+            beams[number] = [one[:3] for one in sorted(grown, key=lambda one: -one[3])[:width]]
+            chosen += [words[step] for words, _, _ in beams[number] if len(words) > step]
+    return {(tuple(words), round(logprob, 3)) for beam in beams for words, logprob, _ in beam}
+
+
+@pytest.mark.parametrize("groups", [2, 4])
+def test_equals_plain_diverse_beam_search(decoder: Decoder, groups: int) -> None:
+    grids = np.random.default_rng(5).normal(size=(5, 4, 6)).astype(np.float32)
+    found = beam_search(decoder, grids, 2, 0.7, groups, diversity=0.6)
+    for picture, grid in enumerate(grids):
+        sentences = [tuple(int(word) for word in words if word != PAD) for words in found.words[picture]]
+        logprobs = [round(float(one), 3) for one in found.logprob[picture]]
+        assert set(zip(sentences, logprobs, strict=True)) == plain_diverse_search(decoder, grid, 2, groups, 0.6)
+
+
 def test_emits_no_marks_and_always_ends(decoder: Decoder) -> None:
     grids = np.random.default_rng(2).normal(size=(20, 4, 6)).astype(np.float32)
     for words in beam_search(decoder, grids, 4, 0.7).words.reshape(-1, CONFIG.max_words + 1):

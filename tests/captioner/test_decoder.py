@@ -21,7 +21,8 @@ def test_every_step_equals_keras() -> None:
     random = np.random.default_rng(0)
     grids = random.normal(size=(3, 4, 6)).astype(np.float32)
     words = random.integers(4, 17, (3, 2, 6)).astype(np.int32)
-    expected = np.asarray(ops.log_softmax(model((grids, words)))).reshape(6, 6, 17)
+    every = np.arange(words.size, dtype=np.int32)
+    expected = np.asarray(ops.log_softmax(model((grids, words, every)))).reshape(6, 6, 17)
 
     decoder = Decoder(CONFIG, get_weights(model))
     views, state = decoder.look(grids)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -68,16 +70,16 @@ def test_writes_curves_and_logs(trained: tuple[Path, list[str]]) -> None:
 def test_a_stopped_run_ends_as_an_undisturbed_one(
     dataset: Path, tiny_bundle: Path, tmp_path: Path, trained: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, calls = module._run_epoch, []
+    real, calls = module.Lesson.teach, []
 
-    def stop_in_second_epoch(*arguments: object) -> float:
-        loss = real(*arguments)  # type: ignore[arg-type]
-        calls.append(loss)
+    def stop_in_second_epoch(lesson: module.Lesson, epoch: int) -> dict[str, float]:
+        learnt = real(lesson, epoch)
+        calls.append(learnt)
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return loss
+        return learnt
 
-    monkeypatch.setattr(module, "_run_epoch", stop_in_second_epoch)
+    monkeypatch.setattr(module.Lesson, "teach", stop_in_second_epoch)
     source = load_encoder_source(str(tiny_bundle))
     with pytest.raises(KeyboardInterrupt):
         train_bundle(dataset, tmp_path / "run", source, CONFIG)
@@ -86,6 +88,25 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights
     for name, value in whole.items():
         np.testing.assert_allclose(again[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.slow
+def test_fine_tuning_averaging_own_words_and_critic_go_together(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, epochs=2, average=0.9, own_words=0.5, tune_epochs=2, critic_epochs=2, modesty=0.3)
+    config = replace(config, tune_rate=1e-3)
+    source = load_encoder_source(str(tiny_bundle))
+    folder, _ = train_bundle(dataset, tmp_path / "run", source, config)
+    assert Captioner.load(folder).warm_up()
+    rows = (tmp_path / "run" / "again" / "log.csv").read_text().splitlines()
+    assert len(rows) == 1 + 1 + 2
+    tuned = (tmp_path / "run" / "tuned" / "log.csv").read_text().splitlines()
+    assert len(tuned) == 1 + 2
+    best = max(float(row["cider"]) for row in csv.DictReader(tuned))
+    before = max(float(row["cider"]) for row in csv.DictReader((tmp_path / "run" / "log.csv").read_text().splitlines()))
+    kept = load_bundle(folder).made_by["encoder"].endswith("fine-tuned")
+    assert kept == (best > before)
 
 
 class FrozenEncoder:
