@@ -9,12 +9,12 @@ from captioner.bundle import SearchConfig
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How the decoder is trained; `batch` counts pictures, each with up to five captions.
+    """How a captioner is trained; `batch` counts pictures, each with up to five captions.
 
-    `average` is the momentum of the moving average of weights (0: none), `own_words` the chance, reached at the
-    last epoch, that a word fed is the model's own guess (scheduled sampling), `tune_epochs` how
-    many epochs the encoder is trained with the decoder, `critic_epochs` how many epochs of self-critical training
-    follow, with `modesty` (see `training.selfcritical`).
+    `average` is the momentum of the moving average of weights (0: none); `own_words` the chance, reached at the
+    last epoch, that a word fed is the model's own guess (scheduled sampling). `tune_epochs` says how many epochs
+    the encoder is trained with the decoder, `narrow_epochs` how many before that at half its width, and
+    `critic_epochs` how many epochs of self-critical training follow, with `modesty` (`training.selfcritical`).
     """
 
     epochs: int = 13
@@ -25,6 +25,7 @@ class TrainConfig:
     seed: int = 0
     average: float = 0.0
     own_words: float = 0.0
+    narrow_epochs: int = 0
     tune_epochs: int = 0
     tune_rate: float = 5e-5
     critic_epochs: int = 0

@@ -39,6 +39,8 @@ LIGHT = (0.75, 1.25)
 PATIENCE = 3
 AHEAD = 3
 ENCODED = 32
+CAPTIONS_SEEN = 3
+"""Of a picture's five captions, drawn anew each epoch: here the pictures are dear, and seldom seen twice alike."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,9 @@ def fine_tune(
     splits: Sequence[Split],
     out: Path,
     config: TrainConfig,
+    epochs: int,
 ) -> Tuned | None:
-    """Train `encoder` and the decoder of `trained` together for `config.tune_epochs`; None where dev never improves.
+    """Train `encoder` and the decoder of `trained` together for `epochs`; None where dev never improves.
 
     `pictures` are those of the two `splits`, train and dev, in their order; of the grids only the shape is used.
     A stopped run repeats its unfinished epoch.
@@ -85,8 +88,8 @@ def fine_tune(
     log = EpochLog(out, done)
     best = max(log.best, trained.scores["cider"])
     squares, dev_squares = _read_all(pictures[0], int(side * MARGIN)), _read_all(pictures[1], side)
-    for epoch in range(done, config.tune_epochs):
-        loss = _run_epoch(model, squares, train, trained, config, epoch)
+    for epoch in range(done, epochs):
+        loss = _run_epoch(model, squares, train, trained, config, epoch, epochs)
         weights = get_weights(model.decoder)
         seen = replace(dev, grids=_encode(encoder, dev_squares))
         scores = score_split(Decoder(trained.config, weights), trained.vocabulary, seen, config.search)
@@ -112,17 +115,21 @@ def _compiled(encoder: keras.Model, trained: Trained, cells: int, config: TrainC
 
 
 def _run_epoch(
-    model: EndToEnd, squares: np.ndarray, train: Split, trained: Trained, config: TrainConfig, epoch: int
+    model: EndToEnd, squares: np.ndarray, train: Split, trained: Trained, config: TrainConfig, epoch: int, epochs: int
 ) -> float:
     total = -(-len(squares) // config.batch)
     losses = []
     batches = _batches(model.encoder.input_shape[1], squares, train, trained, config, epoch)
     for step, batch in enumerate(tqdm(batches, total=total, desc=f"fine-tuning {epoch + 1}", unit="batch")):
-        share = (epoch * total + step) / (config.tune_epochs * total)
-        model.optimizer.learning_rate = config.tune_rate * min(1, 20 * share + 0.01) * math.cos(share * math.pi / 2)
+        model.optimizer.learning_rate = config.tune_rate * _slope((epoch * total + step) / (epochs * total))
         loss = model.train_on_batch(batch.inputs, batch.expected, sample_weight=batch.weights)
         losses.append(float(np.asarray(loss)))
     return float(np.mean(losses))
+
+
+def _slope(share: float) -> float:
+    """The learning rate after `share` of the training: a twentieth of it to warm up, then a cosine down to zero."""
+    return min(1.0, 20 * share + 0.01) * 0.5 * (1 + math.cos(share * math.pi))
 
 
 def _batches(
@@ -132,7 +139,7 @@ def _batches(
 
     def make(rows: np.ndarray, random: np.random.Generator) -> Batch:
         seen = np.stack([alter(squares[row], side, random) for row in rows])
-        captions = draw_captions(train, rows, random)
+        captions = [_some(one, random) for one in draw_captions(train, rows, random)]
         return make_batch(preprocess(seen), captions, trained.vocabulary, trained.config.max_words + 1)
 
     with ThreadPoolExecutor(2) as pool:
@@ -156,6 +163,10 @@ def alter(picture: np.ndarray, side: int, random: np.random.Generator) -> np.nda
         cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     light = random.uniform(*LIGHT) * random.uniform(0.9, 1.1, 3)
     return np.clip(np.asarray(cut) * light, 0, 255).astype(np.uint8)
+
+
+def _some(captions: Sequence[Sequence[str]], random: np.random.Generator) -> list[Sequence[str]]:
+    return [captions[place] for place in random.permutation(len(captions))[:CAPTIONS_SEEN]]
 
 
 def _read_all(pictures: Sequence[CaptionedPicture], side: int) -> np.ndarray:

@@ -20,11 +20,14 @@ from training.card import Facts, Story, render_card
 from training.config import TrainConfig
 from training.examples import Split, split_words
 from training.features import FeatureCache, cache_features
-from training.finetune import Tuned, fine_tune
+from training.finetune import fine_tune
+from training.narrow import build_narrow
 from training.plots import plot_curves
+from training.surgery import collapse, widen
 from training.train import Trained, train_decoder
 
 BUNDLE = "bundle"
+TUNED = ", fine-tuned"
 
 
 @dataclass(frozen=True)
@@ -72,24 +75,19 @@ def train_bundle(
 ) -> tuple[Path, list[str]]:
     """Train a captioner on a data set; return the bundle's folder and the problems met.
 
-    The decoder learns for `source`; with `config.tune_epochs` the encoder is then fine-tuned with it and, where
-    dev improves, the decoder goes on with the new encoder. Self-critical training comes last. `story` is what
+    The decoder learns for `source`; where fine-tuning is asked for, the encoder is then trained with it and the
+    decoder goes on with the new encoder. Self-critical training comes last. `story` is what
     the model card tells beside the figures.
     """
     sets = {split: read_dataset(dataset, split) for split in ("train", "dev")}
     problems = [problem for one in sets.values() for problem in one.problems]
-    last = replace(config, tune_epochs=0)
+    tuning = bool(config.narrow_epochs or config.tune_epochs)
     encoded = _encode(source, sets, out / "features")
-    trained = train_decoder(
-        encoded.train, encoded.dev, out, replace(last, critic_epochs=0) if config.tune_epochs else last
-    )
-    tuned = _tune(source, encoded, trained, out, config) if config.tune_epochs else None
-    if tuned:
-        source = replace(source, name=f"{source.name}, fine-tuned", weights=restore(quantise(tuned.encoder_weights)))
+    trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0) if tuning else config)
+    if tuning:
+        source, weights = _tune(source, encoded, trained, out, config)
         encoded = _encode(source, sets, out / "features")
-    if config.tune_epochs:
-        again = replace(last, epochs=config.epochs // 2, rate=config.rate / 2)
-        weights = tuned.decoder_weights if tuned else trained.weights
+        again = replace(config, epochs=config.epochs // 2, rate=config.rate / 2)
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
@@ -128,10 +126,24 @@ def _split(dataset: Dataset, cache: FeatureCache) -> tuple[Split, list[Captioned
     return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures])), pictures
 
 
-def _tune(source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig) -> Tuned | None:
-    model = build_vgg16(source.config, best_precision())
-    assign(model, source.weights)
-    return fine_tune(model, trained, encoded.pictures, (encoded.train, encoded.dev), out / "tuned", config)
+def _tune(
+    source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig
+) -> tuple[EncoderSource, dict[str, np.ndarray]]:
+    """Fine-tune at half width, then at full; gives the encoder and the decoder's weights, the old where dev lost."""
+    for name, epochs in (("narrow", config.narrow_epochs), ("tuned", config.tune_epochs)):
+        if not epochs:
+            continue
+        narrow = name == "narrow"
+        model = (build_narrow if narrow else build_vgg16)(source.config, best_precision())
+        assign(model, collapse(source.weights) if narrow else source.weights)
+        splits = (encoded.train, encoded.dev)
+        tuned = fine_tune(model, trained, encoded.pictures, splits, out / name, config, epochs)
+        if tuned:
+            weights = widen(tuned.encoder_weights, config.seed) if narrow else tuned.encoder_weights
+            title = f"{source.name.removesuffix(TUNED)}{TUNED}"
+            source = replace(source, name=title, weights=restore(quantise(weights)))
+            trained = replace(trained, weights=tuned.decoder_weights, scores=tuned.scores)
+    return source, trained.weights
 
 
 def _weights_key(weights: dict[str, np.ndarray]) -> str:
