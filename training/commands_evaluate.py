@@ -25,6 +25,18 @@ def evaluate() -> None:
     """Judge a captioner on pictures with human captions."""
 
 
+def _search_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How captions are searched for, in place of what the bundle says."""
+    options = (
+        click.option("--beam", type=click.IntRange(1, 50), help="Beam width."),
+        click.option("--groups", type=click.IntRange(1, 50), help="Beams that avoid each other's words."),
+        click.option("--diversity", type=click.FloatRange(0), help="What a word costs that an earlier beam took."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
 def _common_options(command: Callable[..., None]) -> Callable[..., None]:
     options = (
         click.option(
@@ -45,27 +57,40 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
 
 @evaluate.command()
 @_common_options
-def captions(dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool) -> None:
+@_search_options
+def captions(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, **how: float | None
+) -> None:
     """Score generated captions against the human ones: BLEU-1 to BLEU-4 and CIDEr."""
     from training.evaluate import evaluate_captions
 
     pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_captions(_load_captioner(bundle), pictures)
-    _report(result, {"": result["scores"]}, limit_pictures, as_json)
+    result = evaluate_captions(_load_captioner(bundle, how), pictures)
+    _report(result, {"": result["scores"]}, {**how, "limit_pictures": limit_pictures}, as_json)
 
 
 @evaluate.command()
 @_common_options
+@_search_options
+@click.option("--captions", "count", type=click.IntRange(1), help="Keep so many captions a picture [default: all].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
 def search(
-    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    count: int | None,
+    seed: int,
+    **how: float | None,
 ) -> None:
     """Find each picture by its human captions among pictures known by generated captions only."""
     from training.evaluate import evaluate_search
 
     pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_search(_load_captioner(bundle), pictures, seed)
-    _report(result, result["rankings"], limit_pictures, as_json)
+    result = evaluate_search(_load_captioner(bundle, how), pictures, seed, count)
+    options = {**how, "captions": count, "limit_pictures": limit_pictures}
+    _report(result, result["rankings"], options, as_json)
 
 
 @evaluate.command()
@@ -78,8 +103,8 @@ def variants(
     from training.variants import evaluate_variants
 
     pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_variants(_load_captioner(bundle), pictures, seed)
-    _report(result, result["rankings"], limit_pictures, as_json)
+    result = evaluate_variants(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, result["rankings"], {"limit_pictures": limit_pictures}, as_json)
 
 
 def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
@@ -87,16 +112,19 @@ def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])
 
 
-def _load_captioner(bundle: Path | None) -> Describes:
+def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Describes:
+    from captioner.bundle import BUNDLED, load_bundle
     from captioner.facade import Captioner
 
-    return Captioner.load(load_settings(bundle=bundle).bundle)
+    bundle = load_bundle(load_settings(bundle=folder).bundle or BUNDLED)
+    changed = {name: value for name, value in how.items() if value is not None}
+    return Captioner(replace(bundle, search=replace(bundle.search, **changed)))
 
 
 def _report(
-    result: dict[str, Any], tables: dict[str, dict[str, float]], limit_pictures: int | None, as_json: bool
+    result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, float | None], as_json: bool
 ) -> None:
-    document = {"command": _command(result, limit_pictures), **result}
+    document = {"command": _command(result, options), **result}
     if as_json:
         print_json(document)
         return
@@ -112,11 +140,9 @@ def _report(
             click.echo(f"{f'{title} {name}'.strip():22}{value:.2f}")
 
 
-def _command(result: dict[str, Any], limit_pictures: int | None) -> str:
+def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
     """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
     parts = ["retroflex evaluate", result["task"], "--dataset DIR --split", result["split"]]
-    if result["seed"] is not None:
-        parts += ["--seed", str(result["seed"])]
-    if limit_pictures is not None:
-        parts += ["--limit-pictures", str(limit_pictures)]
+    given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
+    parts += [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
     return " ".join(parts)

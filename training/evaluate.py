@@ -46,15 +46,17 @@ def evaluate_captions(captioner: Describes, dataset: Dataset, batch: int = BATCH
     }
 
 
-def evaluate_search(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_search(
+    captioner: Describes, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
     Returns the facts of the run, `rankings` with `r1`, `r5`, `r10` (percent) and `median` rank for BLEU alone
-    and for the fused score that the product ranks by, and `ms_per_query`. `seed` decides ties. Raises
-    EvaluationError when no picture can be read.
+    and for the fused score that the product ranks by, and `ms_per_query`. `seed` decides ties; of a picture's
+    captions the best `captions` are kept. Raises EvaluationError when no picture can be read.
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch)
+    described = describe_split(captioner, dataset, batch).with_captions(captions)
     with searchable(described, captioner.model_version) as (searcher, rows):
         scorer = _Scorer(searcher)
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
@@ -36,6 +36,10 @@ class Described:
     def captions_per_picture(self) -> float:
         """Mean number of generated captions, 0 without pictures."""
         return sum(len(one.captions) for one in self.descriptions) / max(1, len(self.descriptions))
+
+    def with_captions(self, count: int | None) -> Described:
+        """The same with at most `count` captions a picture, all where it is None."""
+        return replace(self, descriptions=[replace(one, captions=one.captions[:count]) for one in self.descriptions])
 
 
 def describe_pictures(captioner: Describes, pictures: Sequence[CaptionedPicture], batch: int = BATCH) -> Described:

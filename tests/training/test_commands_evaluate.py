@@ -16,7 +16,7 @@ from training.commands_evaluate import evaluate
 
 @pytest.fixture(autouse=True)
 def _colours(monkeypatch: pytest.MonkeyPatch, colour_captioner: ColourCaptioner) -> None:
-    monkeypatch.setattr(training.commands_evaluate, "_load_captioner", lambda bundle: colour_captioner)
+    monkeypatch.setattr(training.commands_evaluate, "_load_captioner", lambda bundle, how: colour_captioner)
 
 
 def run(*arguments: str) -> Result:
@@ -38,6 +38,12 @@ def test_search_as_json(colour_dataset: Path) -> None:
     assert document["command"] == "retroflex evaluate search --dataset DIR --split test --seed 3"
     assert document["rankings"]["fused"]["r1"] == 100
     assert str(colour_dataset) not in result.stdout
+
+
+def test_fewer_captions_a_picture(colour_dataset: Path) -> None:
+    document = json.loads(run("search", "--dataset", str(colour_dataset), "--captions", "1", "--json").stdout)
+    assert document["captions_per_picture"] == 1
+    assert document["command"].endswith("--seed 0 --captions 1")
 
 
 def test_a_table_of_captions_is_a_data_set(colour_dataset: Path) -> None:
