@@ -30,6 +30,13 @@ SHOWN_PROBLEMS = 5
 @click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
 @click.option("--fine-tune", type=click.IntRange(0), default=0, show_default=True, help="Epochs of encoder training.")
+@click.option(
+    "--fine-tune-narrow",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Epochs of it at half width before, a quarter of the work, for an encoder whose channels are twins.",
+)
 @click.option("--self-critical", type=click.IntRange(0), default=0, show_default=True, help="Epochs that reward CIDEr.")
 @click.option(
     "--modesty",
@@ -42,10 +49,15 @@ SHOWN_PROBLEMS = 5
     "--average",
     type=click.FloatRange(0, 0.9999),
     default=TrainConfig.average,
-    help="Momentum of averaged weights; 0: none.",
+    show_default=True,
+    help="Momentum of a moving average of the decoder's weights; 0: none.",
 )
 @click.option(
-    "--own-words", type=click.FloatRange(0, 1), default=TrainConfig.own_words, help="Scheduled sampling's last share."
+    "--own-words",
+    type=click.FloatRange(0, 1),
+    default=TrainConfig.own_words,
+    show_default=True,
+    help="Scheduled sampling: share of the model's own words at the end.",
 )
 @click.option(
     "--smoothing",

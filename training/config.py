@@ -27,7 +27,7 @@ class TrainConfig:
     own_words: float = 0.0
     narrow_epochs: int = 0
     tune_epochs: int = 0
-    tune_rate: float = 5e-5
+    tune_rate: float = 1e-4
     critic_epochs: int = 0
     critic_rate: float = 1e-4
     modesty: float = 0.0

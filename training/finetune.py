@@ -33,7 +33,7 @@ from training.train import Trained, score_split
 
 MARGIN = 1.15
 """Pictures are kept so much larger than the encoder's input, that crops lose little sharpness."""
-AREA = (0.5, 1.0)
+AREA = (0.6, 1.0)
 ASPECT = (3 / 4, 4 / 3)
 LIGHT = (0.75, 1.25)
 PATIENCE = 3
