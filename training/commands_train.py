@@ -66,6 +66,13 @@ SHOWN_PROBLEMS = 5
     show_default=True,
     help="Label smoothing.",
 )
+@click.option(
+    "--dropout",
+    type=click.FloatRange(0, 1.9),
+    default=TrainConfig.dropout,
+    show_default=True,
+    help="Times the usual dropout; more for fewer pictures.",
+)
 @click.option("--rate", type=float, default=TrainConfig.rate, show_default=True, help="Highest learning rate.")
 @click.option(
     "--story", type=click.Path(path_type=Path), help="JSON for the model card: data, commands, examples, limits."
@@ -85,6 +92,7 @@ def train(
     average: float,
     own_words: float,
     smoothing: float,
+    dropout: float,
     rate: float,
     story: Path | None,
     seed: int,
@@ -99,6 +107,7 @@ def train(
         batch=batch,
         rate=rate,
         smoothing=smoothing,
+        dropout=dropout,
         seed=seed,
         average=average,
         own_words=own_words,

@@ -11,16 +11,18 @@ from captioner.bundle import SearchConfig
 class TrainConfig:
     """How a captioner is trained; `batch` counts pictures, each with up to five captions.
 
-    `average` is the momentum of the moving average of weights (0: none); `own_words` the chance, reached at the
-    last epoch, that a word fed is the model's own guess (scheduled sampling). `tune_epochs` says how many epochs
-    the encoder is trained with the decoder, `narrow_epochs` how many before that at half its width, and
-    `critic_epochs` how many epochs of self-critical training follow, with `modesty` (`training.selfcritical`).
+    `dropout` multiplies the usual dropout; `average` is the momentum of the moving average of weights (0: none);
+    `own_words` the chance, reached at the last epoch, that a word fed is the model's own guess (scheduled
+    sampling). `tune_epochs` says how many epochs the encoder is trained with the decoder, `narrow_epochs` how many
+    before that at half its width, and `critic_epochs` how many epochs of self-critical training follow, with
+    `modesty` (`training.selfcritical`).
     """
 
     epochs: int = 13
     batch: int = 32
     rate: float = 1.5e-3
     smoothing: float = 0.1
+    dropout: float = 1.0
     min_count: int = 4
     seed: int = 0
     average: float = 0.0

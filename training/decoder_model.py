@@ -25,7 +25,8 @@ class DecoderModel(keras.Model):
     those of `DecoderConfig.shapes`.
     """
 
-    def __init__(self, config: DecoderConfig) -> None:
+    def __init__(self, config: DecoderConfig, dropout: float = 1.0) -> None:
+        """`dropout` multiplies the usual dropout."""
         super().__init__(name="decoder")
         self.config = config
         self.grid_norm = layers.LayerNormalization(epsilon=1e-3, name="grid_norm")
@@ -38,9 +39,9 @@ class DecoderModel(keras.Model):
         self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel")
         self.output_layer = layers.Dense(config.embedding, activation="tanh", name="output")
         self.word_bias = _Bias(name="word_bias")
-        self.grid_dropout = layers.Dropout(GRID_DROPOUT)
-        self.word_dropout = layers.Dropout(WORD_DROPOUT)
-        self.dropout = layers.Dropout(OUTPUT_DROPOUT)
+        self.grid_dropout = layers.Dropout(GRID_DROPOUT * dropout)
+        self.word_dropout = layers.Dropout(WORD_DROPOUT * dropout)
+        self.dropout = layers.Dropout(OUTPUT_DROPOUT * dropout)
 
     def call(self, inputs: tuple[Any, Any, Any], training: bool | None = None) -> Any:
         grids, words, places = inputs
@@ -131,12 +132,14 @@ class CaptionLoss(keras.losses.Loss):
         return ops.categorical_crossentropy(share, logits, from_logits=True)
 
 
-def build_decoder_model(config: DecoderConfig, cells: int, precision: Precision = "float32") -> DecoderModel:
+def build_decoder_model(
+    config: DecoderConfig, cells: int, precision: Precision = "float32", dropout: float = 1.0
+) -> DecoderModel:
     """Return a built model; sizes come from `config`, the grid has `cells` cells. Weights are float32 in any case."""
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        model = DecoderModel(config)
+        model = DecoderModel(config, dropout)
         model((np.zeros((1, cells, config.grid_channels), "f4"), np.zeros((1, 1, 2), "i4"), np.zeros(1, "i4")))
     finally:
         keras.config.set_dtype_policy(before)

@@ -105,7 +105,7 @@ def fine_tune(
 
 def _compiled(encoder: keras.Model, trained: Trained, cells: int, config: TrainConfig) -> EndToEnd:
     keras.utils.set_random_seed(config.seed)
-    decoder = build_decoder_model(trained.config, cells, best_precision())
+    decoder = build_decoder_model(trained.config, cells, best_precision(), config.dropout)
     set_weights(decoder, trained.weights)
     model = EndToEnd(encoder, decoder)
     optimizer = keras.optimizers.AdamW(config.tune_rate, weight_decay=0.01, clipnorm=5.0)

@@ -79,7 +79,7 @@ def train_bundle(
     decoder goes on with the new encoder. Self-critical training comes last. `story` is what
     the model card tells beside the figures.
     """
-    sets = {split: read_dataset(dataset, split) for split in ("train", "dev")}
+    sets = _read(dataset)
     problems = [problem for one in sets.values() for problem in one.problems]
     tuning = bool(config.narrow_epochs or config.tune_epochs)
     encoded = _encode(source, sets, out / "features")
@@ -94,6 +94,16 @@ def train_bundle(
     _save(source, trained, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
+
+
+def encode_splits(source: EncoderSource, dataset: Path, folder: Path) -> tuple[Split, Split]:
+    """Train and dev of a data set as `source` sees them; the grids are kept in `folder`."""
+    encoded = _encode(source, _read(dataset), folder)
+    return encoded.train, encoded.dev
+
+
+def _read(dataset: Path) -> dict[str, Dataset]:
+    return {split: read_dataset(dataset, split) for split in ("train", "dev")}
 
 
 @dataclass(frozen=True)
