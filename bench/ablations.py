@@ -43,7 +43,11 @@ def rows(epochs: int) -> list[Row]:
         Row("moving average of weights", "--average 0.998", replace(base, average=0.998)),
         Row("scheduled sampling", "--own-words 0.25", replace(base, own_words=0.25)),
         Row("one self-critical epoch more", "--self-critical 1", replace(base, critic_epochs=1)),
-        Row("the same, modest", "--self-critical 1 --modesty 2", replace(base, critic_epochs=1, modesty=2.0)),
+        Row(
+            "the same, with distinction",
+            "--self-critical 1 --distinction 2",
+            replace(base, critic_epochs=1, distinction=2.0),
+        ),
     ]
 
 

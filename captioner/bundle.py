@@ -2,7 +2,7 @@
 
 config.json          sizes, input side, grid layer, beam settings, where it came from
 vocabulary.json      the decoder's words
-encoder.safetensors  VGG16 kernels (int8 with scales) and biases
+encoder.safetensors  VGG16 kernels (int8 with scales) and biases; one of each where channels are exact twins
 decoder.safetensors  the decoder, its matrices int8 with scales too
 README.md            the model card
 checksums.json       SHA-256 of every other file
@@ -27,6 +27,8 @@ from captioner.decoder import DecoderConfig
 from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
+from captioner.twins import FIRST, double, halve
+from captioner.vgg16 import BLOCKS
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1
@@ -76,7 +78,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     }
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (beside / "vocabulary.json").write_text(json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0) + "\n")
-    save_file(quantise(bundle.encoder_weights), beside / "encoder.safetensors")
+    save_file(quantise(halve(bundle.encoder_weights) or bundle.encoder_weights), beside / "encoder.safetensors")
     save_file(quantise(bundle.decoder_weights), beside / "decoder.safetensors")
     (beside / CARD).write_text(card(_version(_checksums(beside, MODEL_FILES))))
     (beside / "checksums.json").write_text(json.dumps(_checksums(beside, FILES), indent=2) + "\n")
@@ -99,7 +101,7 @@ def load_bundle(folder: Path) -> Bundle:
             raise BundleError(f"{folder}: bundle format {config['format']} is not known, this version reads {FORMAT}")
         bundle = Bundle(
             encoder=EncoderConfig(**config["encoder"]),
-            encoder_weights=restore(load_file(folder / "encoder.safetensors")),
+            encoder_weights=_whole(restore(load_file(folder / "encoder.safetensors"))),
             decoder=DecoderConfig(**config["decoder"]),
             decoder_weights=restore(load_file(folder / "decoder.safetensors")),
             vocabulary=Vocabulary(json.loads((folder / "vocabulary.json").read_text())),
@@ -120,6 +122,12 @@ def bundle_version(folder: Path) -> str:
     The card is left out: a word changed in it does not make another model.
     """
     return _version(_recorded(folder))
+
+
+def _whole(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """An encoder of twin channels is kept at half its width."""
+    first = weights[f"{FIRST}/bias"]
+    return double(weights) if len(first) == BLOCKS[0][1] // 2 else weights
 
 
 _MEND = "restore it from where it came, or train it again"

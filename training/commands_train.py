@@ -39,11 +39,11 @@ SHOWN_PROBLEMS = 5
 )
 @click.option("--self-critical", type=click.IntRange(0), default=0, show_default=True, help="Epochs that reward CIDEr.")
 @click.option(
-    "--modesty",
+    "--distinction",
     type=click.FloatRange(0),
-    default=TrainConfig.modesty,
+    default=TrainConfig.distinction,
     show_default=True,
-    help="How much --self-critical takes off what fits other pictures too.",
+    help="How much --self-critical takes off what fits look-alikes too.",
 )
 @click.option(
     "--average",
@@ -88,7 +88,7 @@ def train(
     fine_tune: int,
     fine_tune_narrow: int,
     self_critical: int,
-    modesty: float,
+    distinction: float,
     average: float,
     own_words: float,
     smoothing: float,
@@ -114,7 +114,7 @@ def train(
         narrow_epochs=fine_tune_narrow,
         tune_epochs=fine_tune,
         critic_epochs=self_critical,
-        modesty=modesty,
+        distinction=distinction,
     )
     bundle, problems = train_bundle(dataset, out, source, config, read_story(story))
     for problem in problems[:SHOWN_PROBLEMS]:

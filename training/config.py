@@ -15,7 +15,7 @@ class TrainConfig:
     `own_words` the chance, reached at the last epoch, that a word fed is the model's own guess (scheduled
     sampling). `tune_epochs` says how many epochs the encoder is trained with the decoder, `narrow_epochs` how many
     before that at half its width, and `critic_epochs` how many epochs of self-critical training follow, with
-    `modesty` (`training.selfcritical`).
+    `distinction` (`training.selfcritical`).
     """
 
     epochs: int = 13
@@ -29,8 +29,8 @@ class TrainConfig:
     own_words: float = 0.0
     narrow_epochs: int = 0
     tune_epochs: int = 0
-    tune_rate: float = 1e-4
+    tune_rate: float = 3e-5
     critic_epochs: int = 0
     critic_rate: float = 1e-4
-    modesty: float = 0.0
+    distinction: float = 0.0
     search: SearchConfig = field(default_factory=SearchConfig)

@@ -29,11 +29,6 @@ class EpochLog:
         """The figures of the epoch with the highest dev CIDEr."""
         return max(self._rows, key=lambda row: row["cider"])
 
-    @property
-    def since_best(self) -> int:
-        """Epochs since the one with the highest dev CIDEr."""
-        return len(self._rows) - 1 - self._rows.index(self.best_row)
-
     def add(self, row: dict[str, float]) -> None:
         """Append an epoch's figures to the file and to TensorBoard."""
         self._rows.append(row)

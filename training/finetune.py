@@ -1,7 +1,7 @@
 """Fine-tune the encoder end to end with its decoder on captioned pictures, and keep it only where dev improves.
 
 Every epoch sees each picture once, cropped, mirrored and relit at random. The epoch with the best dev CIDEr is
-kept; after `PATIENCE` epochs without a better one the training stops.
+kept. The learning rate falls to the end, so the last epochs are the good ones and none is skipped.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ MARGIN = 1.15
 AREA = (0.6, 1.0)
 ASPECT = (3 / 4, 4 / 3)
 LIGHT = (0.75, 1.25)
-PATIENCE = 3
 AHEAD = 3
 ENCODED = 32
 CAPTIONS_SEEN = 3
@@ -98,8 +97,6 @@ def fine_tune(
             save_tensors({**_encoder_weights(encoder), **weights}, out / "best.safetensors")
         log.add({"epoch": epoch + 1, "loss": loss, **scores})
         save_state(model, epoch + 1, out / "state.safetensors")
-        if log.since_best >= PATIENCE:
-            break
     return _best(out, trained, log)
 
 

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import keras
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
 from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
 from captioner.quantise import quantise, restore
+from captioner.twins import double, halve
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
@@ -143,17 +145,24 @@ def _tune(
     for name, epochs in (("narrow", config.narrow_epochs), ("tuned", config.tune_epochs)):
         if not epochs:
             continue
-        narrow = name == "narrow"
-        model = (build_narrow if narrow else build_vgg16)(source.config, best_precision())
-        assign(model, collapse(source.weights) if narrow else source.weights)
+        model, start = _tunable(source, name == "narrow", config.seed)
+        assign(model, start)
         splits = (encoded.train, encoded.dev)
         tuned = fine_tune(model, trained, encoded.pictures, splits, out / name, config, epochs)
         if tuned:
-            weights = widen(tuned.encoder_weights, config.seed) if narrow else tuned.encoder_weights
+            weights = restore(quantise(tuned.encoder_weights))
             title = f"{source.name.removesuffix(TUNED)}{TUNED}"
-            source = replace(source, name=title, weights=restore(quantise(weights)))
+            source = replace(source, name=title, weights=double(weights) if name == "narrow" else weights)
             trained = replace(trained, weights=tuned.decoder_weights, scores=tuned.scores)
     return source, trained.weights
+
+
+def _tunable(source: EncoderSource, narrow: bool, seed: int) -> tuple[keras.Model, dict[str, np.ndarray]]:
+    """The model to fine-tune and its weights; exact twins are parted, or full width would be wasted on them."""
+    if narrow:
+        return build_narrow(source.config, best_precision()), collapse(source.weights)
+    halved = halve(source.weights)
+    return build_vgg16(source.config, best_precision()), widen(halved, seed) if halved else source.weights
 
 
 def _weights_key(weights: dict[str, np.ndarray]) -> str:

@@ -28,7 +28,7 @@ from training.examples import Batch, Split, batch_rows, draw_captions, draw_grid
 from training.guesses import mix_in_guesses
 from training.metrics import caption_scores
 from training.reward import CiderReward
-from training.selfcritical import draw_samples, judge
+from training.selfcritical import draw_samples, judge, look_alikes
 from training.state import restore_state, save_state, save_tensors
 
 EVALUATION_BATCH = 50
@@ -86,7 +86,9 @@ class Lesson:
         self._optimizer = _optimizer(self.model, config)
         self._train, self._vocabulary, self._config = train, vocabulary, config
         self._steps = -(-len(train.names) // config.batch)
-        self._reward = CiderReward(train.captions) if config.critic_epochs else None
+        if config.critic_epochs:
+            self._reward = CiderReward(train.captions)
+            self._rivals = look_alikes(train.grids[:, 0])
 
     def teach(self, epoch: int) -> dict[str, float]:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
@@ -103,14 +105,13 @@ class Lesson:
 
     def criticise(self, epoch: int) -> dict[str, float]:
         """One epoch of self-critical training on sampled captions; returns their mean CIDEr."""
-        assert self._reward is not None
         self._compile(CaptionLoss(0.0))
         self._optimizer.learning_rate = self._config.critic_rate
         earned = []
         for rows, random in self._rows(epoch, "self-critical"):
             grids = draw_grids(self._train, rows, random)
             made = draw_samples(Decoder(self.sizes, get_weights(self.model)), self._vocabulary, grids, random)
-            worth, mean = judge(self._reward, rows, made, self._config.modesty)
+            worth, mean = judge(self._reward, rows, made, self._rivals[rows], self._config.distinction)
             self._learn(self._batch(grids, made, worth))
             earned.append(mean)
         return {"loss": math.nan, "reward": float(np.mean(earned))}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import pytest
 from captioner.bundle import FILES, bundle_version, load_bundle, save_bundle
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
+from captioner.twins import double
 
 
 @pytest.fixture
@@ -28,6 +30,22 @@ def test_saves_and_loads_again(copy: Path, tmp_path: Path) -> None:
     assert again.vocabulary.words == bundle.vocabulary.words
     for name, value in bundle.encoder_weights.items():
         np.testing.assert_allclose(again.encoder_weights[name], value, rtol=1e-6)
+
+
+def test_an_encoder_of_twins_is_kept_at_half_width(copy: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(copy)
+    halves = {name: value[..., : value.shape[-1] // 2] for name, value in bundle.encoder_weights.items()}
+    narrow = {
+        name: value[:, :, : value.shape[2] // 2] if value.ndim == 4 and value.shape[2] > 3 else value
+        for name, value in halves.items()
+    }
+    twins = double(restore(quantise(narrow)))
+    save_bundle(replace(bundle, encoder_weights=twins), tmp_path / "twins", lambda _: "card")
+    again = load_bundle(tmp_path / "twins").encoder_weights
+    for name, value in twins.items():
+        np.testing.assert_allclose(again[name], value, rtol=1e-6)
+    size = {folder: (folder / "encoder.safetensors").stat().st_size for folder in (copy, tmp_path / "twins")}
+    assert size[tmp_path / "twins"] < 0.3 * size[copy]
 
 
 def test_overwrites_an_older_bundle_whole(copy: Path) -> None:
