@@ -10,9 +10,12 @@ from itertools import pairwise
 from pathlib import Path
 
 import click
+import numpy as np
 
 from captioner.encoder import EncoderConfig, Precision, assign, best_precision, build_vgg16
 from captioner.quiet import load_keras
+from captioner.twins import FIRST, double
+from captioner.vgg16 import BLOCKS
 from data.errors import RetroflexError
 from training.answers import answer_crops
 from training.crops import plan_crops
@@ -22,6 +25,7 @@ from training.photographs import SIDE, Photographs, pack_photographs
 HELD_OUT = 1024
 BATCH = 64
 MIXUP = "mixup"
+WIDTHS = (1, 0.5, 0.25)
 DEFAULT_STAGES = ("0.5:80:3000:0.0015:0.0006", "0.5:112:4000:0.0008:0.0003", "1:112:800:0.0003:0.000001")
 
 
@@ -77,9 +81,16 @@ def distil(
     weights = run_distil(lesson, schedule, start, out, seed, temperature)
     target = out / "vgg16.weights.h5"
     plain = build_vgg16(EncoderConfig(layer="block5_pool"), "float32")
-    assign(plain, fold(weights))
+    assign(plain, _full(fold(weights)))
     plain.save_weights(target)
     click.echo(f"encoder: {target}")
+
+
+def _full(plain: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Double a narrower VGG16 until it is a VGG16; its channels are exact twins then, and a bundle keeps it narrow."""
+    while len(plain[f"{FIRST}/bias"]) < BLOCKS[0][1]:
+        plain = double(plain)
+    return plain
 
 
 def _precision() -> Precision:
@@ -136,8 +147,9 @@ def _schedule(texts: Sequence[str], live: bool) -> list[Stage]:
     for before, after in pairwise(stages):
         if after.width not in (before.width, 2 * before.width):
             raise RetroflexError(f"--stage: width {after.width:g} after {before.width:g}; a width stays or doubles")
-    if stages[-1].width != 1:
-        raise RetroflexError("the last --stage must have width 1, or its encoder is no VGG16")
+    if stages[-1].width not in WIDTHS:
+        widths = ", ".join(f"{width:g}" for width in WIDTHS)
+        raise RetroflexError(f"the last --stage must have a width of {widths}, or its encoder cannot become a VGG16")
     if any(stage.mixup for stage in stages) and not live:
         raise RetroflexError(f"--stage ...:{MIXUP} needs --live: kept answers are to single crops")
     return stages

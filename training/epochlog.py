@@ -20,6 +20,11 @@ class EpochLog:
         self._rows = self._read()[:done]
 
     @property
+    def empty(self) -> bool:
+        """Whether no epoch is logged yet."""
+        return not self._rows
+
+    @property
     def best(self) -> float:
         """The highest dev CIDEr so far, or minus infinity."""
         return max((row["cider"] for row in self._rows), default=-np.inf)

@@ -60,12 +60,13 @@ def train_decoder(
     if start:
         set_weights(lesson.model, start)
     done = restore_state(lesson.model, out / "state.safetensors")
-    log = EpochLog(out, done)
-    for epoch in range(done, config.epochs + config.critic_epochs):
+    # What the training starts from is row 0, so that it is kept where no epoch is better.
+    log = EpochLog(out, done + 1 if start else done)
+    for epoch in range(done - bool(start and log.empty), config.epochs + config.critic_epochs):
         started = time.monotonic()
-        learnt = lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
+        learnt = lesson.learn(epoch)
         taught = time.monotonic() - started
-        weights = lesson.weights()
+        weights = lesson.weights() if start is None or epoch >= 0 else start
         scores = score_split(Decoder(lesson.sizes, weights), vocabulary, dev, config.search)
         if scores["cider"] > log.best:
             save_tensors(weights, out / "best.safetensors")
@@ -89,6 +90,12 @@ class Lesson:
         if config.critic_epochs:
             self._reward = CiderReward(train.captions)
             self._rivals = look_alikes(train.grids[:, 0])
+
+    def learn(self, epoch: int) -> dict[str, float]:
+        """One epoch of whichever kind is its turn; epoch -1 is what the training starts from."""
+        if epoch < 0:
+            return {"loss": math.nan, "reward": math.nan}
+        return self.teach(epoch) if epoch < self._config.epochs else self.criticise(epoch)
 
     def teach(self, epoch: int) -> dict[str, float]:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""

@@ -16,7 +16,7 @@ from training.commands_distil import distil
     [
         (["--stage", "1:112:10"], "give WIDTH:SIDE:STEPS:RATE:LAST_RATE"),
         (["--stage", "1:112:10:1e-3:0:blur"], "give WIDTH:SIDE:STEPS:RATE:LAST_RATE"),
-        (["--stage", "0.5:112:10:1e-3:0"], "must have width 1"),
+        (["--stage", "0.3:112:10:1e-3:0"], "must have a width of 1, 0.5, 0.25"),
         (["--stage", "0.25:80:10:1e-3:0", "--stage", "1:80:10:1e-3:0"], "stays or doubles"),
         (["--stage", "1:112:10:1e-3:0:mixup"], "needs --live"),
         (["--photos", "pictures"], "give PATH:SHARE"),
