@@ -39,14 +39,15 @@ def rows(epochs: int) -> list[Row]:
     return [
         Row("plain", "", base),
         Row("no label smoothing", "--smoothing 0", replace(base, smoothing=0.0)),
+        Row("twice the dropout", "--dropout 2", replace(base, dropout=2.0)),
         Row("half the dropout", "--dropout 0.5", replace(base, dropout=0.5)),
         Row("moving average of weights", "--average 0.998", replace(base, average=0.998)),
         Row("scheduled sampling", "--own-words 0.25", replace(base, own_words=0.25)),
         Row("one self-critical epoch more", "--self-critical 1", replace(base, critic_epochs=1)),
         Row(
             "the same, with distinction",
-            "--self-critical 1 --distinction 2",
-            replace(base, critic_epochs=1, distinction=2.0),
+            "--self-critical 1 --distinction 1",
+            replace(base, critic_epochs=1, distinction=1.0),
         ),
     ]
 

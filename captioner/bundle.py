@@ -43,7 +43,7 @@ class SearchConfig:
     """How captions are searched for, chosen on dev: see `captioner.beam.beam_search`."""
 
     beam: int = 3
-    length_power: float = 0.7
+    length_power: float = 0.5
     groups: int = 1
     diversity: float = 0.0
 

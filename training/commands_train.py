@@ -27,6 +27,9 @@ SHOWN_PROBLEMS = 5
 @click.option(
     "--side", type=click.IntRange(32, 448), help="Pixels of the encoder's input [default: the encoder's own]."
 )
+@click.option(
+    "--go-on", type=click.Path(path_type=Path, exists=True), help="A bundle whose decoder to go on with, at its words."
+)
 @click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
 @click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
 @click.option("--fine-tune", type=click.IntRange(0), default=0, show_default=True, help="Epochs of encoder training.")
@@ -68,7 +71,7 @@ SHOWN_PROBLEMS = 5
 )
 @click.option(
     "--dropout",
-    type=click.FloatRange(0, 1.9),
+    type=click.FloatRange(0, 3.9),
     default=TrainConfig.dropout,
     show_default=True,
     help="Times the usual dropout; more for fewer pictures.",
@@ -83,6 +86,7 @@ def train(
     out: Path,
     encoder: str,
     side: int | None,
+    go_on: Path | None,
     epochs: int,
     batch: int,
     fine_tune: int,
@@ -116,7 +120,7 @@ def train(
         critic_epochs=self_critical,
         distinction=distinction,
     )
-    bundle, problems = train_bundle(dataset, out, source, config, read_story(story))
+    bundle, problems = train_bundle(dataset, out, source, config, read_story(story), go_on)
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(f"left out: {problem}", err=True)
     if len(problems) > SHOWN_PROBLEMS:

@@ -18,9 +18,9 @@ class TrainConfig:
     `distinction` (`training.selfcritical`).
     """
 
-    epochs: int = 13
+    epochs: int = 12
     batch: int = 32
-    rate: float = 1.5e-3
+    rate: float = 2e-3
     smoothing: float = 0.1
     dropout: float = 1.0
     min_count: int = 4
@@ -31,6 +31,6 @@ class TrainConfig:
     tune_epochs: int = 0
     tune_rate: float = 3e-5
     critic_epochs: int = 0
-    critic_rate: float = 1e-4
+    critic_rate: float = 5e-5
     distinction: float = 0.0
     search: SearchConfig = field(default_factory=SearchConfig)

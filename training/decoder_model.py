@@ -12,9 +12,9 @@ from keras import layers, ops
 from captioner.decoder import DecoderConfig
 from captioner.encoder import Precision
 
-GRID_DROPOUT = 0.2
-WORD_DROPOUT = 0.2
-OUTPUT_DROPOUT = 0.5
+GRID_DROPOUT = 0.1
+WORD_DROPOUT = 0.1
+OUTPUT_DROPOUT = 0.25
 
 
 class DecoderModel(keras.Model):

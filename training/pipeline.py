@@ -73,19 +73,25 @@ def read_story(path: Path | None) -> Story:
 
 
 def train_bundle(
-    dataset: Path, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
+    dataset: Path,
+    out: Path,
+    source: EncoderSource,
+    config: TrainConfig,
+    story: Story = OWN_STORY,
+    before: Path | None = None,
 ) -> tuple[Path, list[str]]:
     """Train a captioner on a data set; return the bundle's folder and the problems met.
 
     The decoder learns for `source`; where fine-tuning is asked for, the encoder is then trained with it and the
-    decoder goes on with the new encoder. Self-critical training comes last. `story` is what
-    the model card tells beside the figures.
+    decoder goes on with the new encoder. Self-critical training comes last. `story` is what the model card tells
+    beside the figures; `before` is a bundle whose decoder is gone on with.
     """
     sets = _read(dataset)
     problems = [problem for one in sets.values() for problem in one.problems]
     tuning = bool(config.narrow_epochs or config.tune_epochs)
     encoded = _encode(source, sets, out / "features")
-    trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0) if tuning else config)
+    first = replace(config, critic_epochs=0) if tuning else config
+    trained = train_decoder(encoded.train, encoded.dev, out, first, _decoder_weights(before))
     if tuning:
         source, weights = _tune(source, encoded, trained, out, config)
         encoded = _encode(source, sets, out / "features")
@@ -102,6 +108,10 @@ def encode_splits(source: EncoderSource, dataset: Path, folder: Path) -> tuple[S
     """Train and dev of a data set as `source` sees them; the grids are kept in `folder`."""
     encoded = _encode(source, _read(dataset), folder)
     return encoded.train, encoded.dev
+
+
+def _decoder_weights(folder: Path | None) -> dict[str, np.ndarray] | None:
+    return dict(load_bundle(folder).decoder_weights) if folder else None
 
 
 def _read(dataset: Path) -> dict[str, Dataset]:

@@ -21,6 +21,7 @@ from captioner.decoder import Decoder, DecoderConfig
 from captioner.encoder import best_precision
 from captioner.quantise import quantise, restore
 from captioner.vocabulary import Vocabulary
+from data.errors import RetroflexError
 from training.config import TrainConfig
 from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights, set_weights
 from training.epochlog import EpochLog
@@ -58,6 +59,7 @@ def train_decoder(
     vocabulary = Vocabulary.from_captions((one for picture in train.captions for one in picture), config.min_count)
     lesson = Lesson(train, vocabulary, config)
     if start:
+        _check_start(start, lesson.sizes)
         set_weights(lesson.model, start)
     done = restore_state(lesson.model, out / "state.safetensors")
     # What the training starts from is row 0, so that it is kept where no epoch is better.
@@ -75,6 +77,15 @@ def train_decoder(
     best = restore(quantise(load_file(out / "best.safetensors")))  # as a bundle stores it
     scores = score_split(Decoder(lesson.sizes, best), vocabulary, dev, config.search)
     return Trained(lesson.sizes, best, vocabulary, scores)
+
+
+def _check_start(start: dict[str, np.ndarray], sizes: DecoderConfig) -> None:
+    for name, shape in sizes.shapes().items():
+        if name not in start or start[name].shape != shape:
+            raise RetroflexError(
+                f"the decoder to go on with does not fit: {name} should have shape {shape} for this data set's words; "
+                "go on with a bundle that was trained on the same captions"
+            )
 
 
 class Lesson:
