@@ -30,7 +30,7 @@ out = Path(sys.argv[1])
 save_tensors(random_weights(0), out / "teacher.safetensors")
 teachers = KerasTeachers([out / "teacher.safetensors"])
 live = LiveLesson(noise_crops(8), np.full(6, 1 / 6), teachers, batch=4, seed=0)
-distil(noise_lesson(), [Stage(1 / 32, 32, 2, 1e-3), Stage(1 / 16, 32, 2, 1e-3)], (), out / "kept", seed=0)
+distil(noise_lesson(), [Stage(1 / 32, 32, 2, 1e-3)], (), out / "kept", seed=0)
 weights = distil(live, [Stage(1 / 32, 112, 2, 1e-3, mixup=True)], (), out / "live", seed=0)
 loaded = [name for name in ("tensorflow", "jax", "torch") if name in sys.modules]
 finite = all(bool(np.isfinite(value).all()) for value in weights.values())
