@@ -27,8 +27,8 @@ from captioner.decoder import DecoderConfig
 from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
-from captioner.twins import FIRST, double, halve
-from captioner.vgg16 import BLOCKS
+from captioner.twins import double, halve
+from captioner.vgg16 import BLOCKS, FIRST
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1

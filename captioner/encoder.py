@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -74,28 +75,49 @@ def best_precision() -> Precision:
     return "mixed_bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
 
 
-def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
-    """Return VGG16 cut after `config.layer`, with untrained weights."""
-    load_keras()
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Layers made in this context compute in `precision`; their weights are float32 in any case."""
     import keras
 
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(precision)
     try:
-        vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
+        yield
     finally:
         keras.config.set_dtype_policy(before)
+
+
+def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
+    """Return VGG16 cut after `config.layer`, with untrained weights."""
+    load_keras()
+    import keras
+
+    with computing_in(precision):
+        vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
     return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
 
 
 def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
     for variable in model.weights:
-        name = "/".join(variable.path.split("/")[-2:])
+        name = _name(variable)
         if name not in weights or weights[name].shape != tuple(variable.shape):
             found = weights[name].shape if name in weights else "nothing"
             raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {found}")
         variable.assign(weights[name])
+
+
+def encoder_weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """The weights under the names that `assign` takes, float32."""
+    import keras
+
+    return {_name(one): np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in model.weights}
+
+
+def _name(variable: keras.Variable) -> str:
+    """The layer's name and the variable's own, as in `block1_conv1/kernel`."""
+    return "/".join(variable.path.split("/")[-2:])
 
 
 def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:

@@ -6,9 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from captioner.vgg16 import CONVOLUTIONS
-
-FIRST = CONVOLUTIONS[0]
+from captioner.vgg16 import FIRST
 
 
 def double(narrow: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:

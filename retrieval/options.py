@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,8 @@ import click
 
 from retrieval.results import SearchResult
 from retrieval.search import DEFAULT_LIMIT
+
+SHOWN_PROBLEMS = 5
 
 library_option = click.option(
     "--library",
@@ -42,3 +45,11 @@ def print_result(result: SearchResult, as_json: bool) -> None:
         click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}  [{parts}]")
     if result.total > len(result.hits):
         click.echo(f"{len(result.hits)} of {result.total} hits; --limit shows more")
+
+
+def print_left_out(problems: Sequence[str]) -> None:
+    """Name the first few things that were left out, and count the others, on the error stream."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        click.echo(f"left out: {problem}", err=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        click.echo(f"... and {len(problems) - SHOWN_PROBLEMS} more left out", err=True)

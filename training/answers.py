@@ -12,7 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from training.basis import COMPONENTS, Basis, fit_basis, load_basis, save_basis
-from training.crops import CropPlan, cut
+from training.crops import CropPlan, cut_crops
 from training.teacher import CELLS, INPUT_SIDE, LOGITS, POOLED, LiteTeachers, Teachers
 
 CHUNK = 512
@@ -84,7 +84,8 @@ def _basis(teachers: Teachers, pixels_path: Path, plan: CropPlan, path: Path) ->
         pixels = np.load(pixels_path, mmap_mode="r")
         rows = np.arange(min(BASIS_CROPS, len(plan)))
         maps = [
-            teachers.answer(_pictures(pixels, plan, some))[1] for some in np.split(rows, range(BATCH, len(rows), BATCH))
+            teachers.answer(cut_crops(pixels, plan.take(some), INPUT_SIDE))[1]
+            for some in np.split(rows, range(BATCH, len(rows), BATCH))
         ]
         save_basis(fit_basis(np.concatenate(maps)), path)
     return load_basis(path)
@@ -122,7 +123,7 @@ def _answer_chunk(teachers: Teachers, pixels: np.ndarray, job: _Job, chunk: int)
     parts = []
     rows = np.arange(len(job.plan))[_rows(chunk, job.plan)]
     for some in np.split(rows, range(BATCH, len(rows), BATCH)):
-        logits, maps = teachers.answer(_pictures(pixels, job.plan, some))
+        logits, maps = teachers.answer(cut_crops(pixels, job.plan.take(some), INPUT_SIDE))
         packed = job.basis.pack(job.basis.project(maps))
         parts.append((logits.astype(np.float16), maps.mean(axis=1).astype(np.float16), packed))
     return tuple(np.concatenate(part) for part in zip(*parts, strict=True))
@@ -130,7 +131,3 @@ def _answer_chunk(teachers: Teachers, pixels: np.ndarray, job: _Job, chunk: int)
 
 def _rows(chunk: int, plan: CropPlan) -> slice:
     return slice(chunk * CHUNK, min((chunk + 1) * CHUNK, len(plan)))
-
-
-def _pictures(pixels: np.ndarray, plan: CropPlan, rows: np.ndarray) -> np.ndarray:
-    return np.stack([cut(pixels[plan.photograph[row]], plan.box[row], INPUT_SIDE) for row in rows])

@@ -14,8 +14,8 @@ import numpy as np
 
 from captioner.encoder import EncoderConfig, Precision, assign, best_precision, build_vgg16
 from captioner.quiet import load_keras
-from captioner.twins import FIRST, double
-from captioner.vgg16 import BLOCKS
+from captioner.twins import double
+from captioner.vgg16 import BLOCKS, FIRST
 from data.errors import RetroflexError
 from training.answers import answer_crops
 from training.crops import plan_crops

@@ -12,12 +12,10 @@ import click
 from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
 from data.settings import load_settings
-from retrieval.options import bundle_option, json_option, print_json
+from retrieval.options import bundle_option, json_option, print_json, print_left_out
 
 if TYPE_CHECKING:
     from captioner.types import Describes
-
-SHOWN_PROBLEMS = 5
 
 
 @click.group()
@@ -128,10 +126,7 @@ def _report(
     if as_json:
         print_json(document)
         return
-    for problem in result["problems"][:SHOWN_PROBLEMS]:
-        click.echo(f"left out: {problem}", err=True)
-    if len(result["problems"]) > SHOWN_PROBLEMS:
-        click.echo(f"... and {len(result['problems']) - SHOWN_PROBLEMS} more left out", err=True)
+    print_left_out(result["problems"])
     for name, value in document.items():
         if isinstance(value, str | int | float):
             click.echo(f"{name.replace('_', ' '):22}{value}")

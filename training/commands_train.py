@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 from captioner.encoder import EncoderConfig
 from captioner.quiet import load_keras
+from retrieval.options import print_left_out
 from training.config import TrainConfig
 
-SHOWN_PROBLEMS = 5
+
+def _setting(flag: str, name: str, kind: click.ParamType, told: str) -> Callable[[Callable[..., None]], Any]:
+    """An option that is the field `name` of TrainConfig, with its default."""
+    return click.option(flag, name, type=kind, default=getattr(TrainConfig, name), show_default=True, help=told)
+
+
+EPOCHS = click.IntRange(0)
+TWINS = "Epochs of it at half width before, a quarter of the work, for an encoder whose channels are twins."
 
 
 @click.command()
@@ -30,99 +40,29 @@ SHOWN_PROBLEMS = 5
 @click.option(
     "--go-on", type=click.Path(path_type=Path, exists=True), help="A bundle whose decoder to go on with, at its words."
 )
-@click.option("--epochs", type=click.IntRange(1), default=TrainConfig.epochs, show_default=True)
-@click.option("--batch", type=click.IntRange(1), default=TrainConfig.batch, show_default=True, help="Pictures a step.")
-@click.option("--fine-tune", type=click.IntRange(0), default=0, show_default=True, help="Epochs of encoder training.")
-@click.option(
-    "--fine-tune-narrow",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Epochs of it at half width before, a quarter of the work, for an encoder whose channels are twins.",
-)
-@click.option("--self-critical", type=click.IntRange(0), default=0, show_default=True, help="Epochs that reward CIDEr.")
-@click.option(
-    "--distinction",
-    type=click.FloatRange(0),
-    default=TrainConfig.distinction,
-    show_default=True,
-    help="How much --self-critical takes off what fits look-alikes too.",
-)
-@click.option(
-    "--average",
-    type=click.FloatRange(0, 0.9999),
-    default=TrainConfig.average,
-    show_default=True,
-    help="Momentum of a moving average of the decoder's weights; 0: none.",
-)
-@click.option(
-    "--own-words",
-    type=click.FloatRange(0, 1),
-    default=TrainConfig.own_words,
-    show_default=True,
-    help="Scheduled sampling: share of the model's own words at the end.",
-)
-@click.option(
-    "--smoothing",
-    type=click.FloatRange(0, 0.5),
-    default=TrainConfig.smoothing,
-    show_default=True,
-    help="Label smoothing.",
-)
-@click.option(
-    "--dropout",
-    type=click.FloatRange(0, 3.9),
-    default=TrainConfig.dropout,
-    show_default=True,
-    help="Times the usual dropout; more for fewer pictures.",
-)
-@click.option("--rate", type=float, default=TrainConfig.rate, show_default=True, help="Highest learning rate.")
+@_setting("--epochs", "epochs", click.IntRange(1), "Epochs of the decoder on human captions.")
+@_setting("--batch", "batch", click.IntRange(1), "Pictures a step.")
+@_setting("--fine-tune", "tune_epochs", EPOCHS, "Epochs of encoder training.")
+@_setting("--fine-tune-narrow", "narrow_epochs", EPOCHS, TWINS)
+@_setting("--self-critical", "critic_epochs", EPOCHS, "Epochs that reward CIDEr.")
+@_setting("--distinction", "distinction", click.FloatRange(0), "What --self-critical takes off for look-alikes.")
+@_setting("--average", "average", click.FloatRange(0, 0.9999), "Momentum of a moving average of weights; 0: none.")
+@_setting("--own-words", "own_words", click.FloatRange(0, 1), "Scheduled sampling: share of own words at the end.")
+@_setting("--smoothing", "smoothing", click.FloatRange(0, 0.5), "Label smoothing.")
+@_setting("--dropout", "dropout", click.FloatRange(0, 3.9), "Times the usual dropout; more for fewer pictures.")
+@_setting("--rate", "rate", click.FLOAT, "Highest learning rate.")
+@_setting("--seed", "seed", click.INT, "Of weights, order and dropout.")
 @click.option(
     "--story", type=click.Path(path_type=Path), help="JSON for the model card: data, commands, examples, limits."
 )
-@click.option("--seed", type=int, default=TrainConfig.seed, show_default=True)
 def train(
-    dataset: Path,
-    out: Path,
-    encoder: str,
-    side: int | None,
-    go_on: Path | None,
-    epochs: int,
-    batch: int,
-    fine_tune: int,
-    fine_tune_narrow: int,
-    self_critical: int,
-    distinction: float,
-    average: float,
-    own_words: float,
-    smoothing: float,
-    dropout: float,
-    rate: float,
-    story: Path | None,
-    seed: int,
+    dataset: Path, out: Path, encoder: str, side: int | None, go_on: Path | None, story: Path | None, **settings: Any
 ) -> None:
     """Train a captioner on a data set; the same command goes on with a run that was stopped."""
     load_keras()
     from training.pipeline import load_encoder_source, read_story, train_bundle
 
     source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
-    config = TrainConfig(
-        epochs=epochs,
-        batch=batch,
-        rate=rate,
-        smoothing=smoothing,
-        dropout=dropout,
-        seed=seed,
-        average=average,
-        own_words=own_words,
-        narrow_epochs=fine_tune_narrow,
-        tune_epochs=fine_tune,
-        critic_epochs=self_critical,
-        distinction=distinction,
-    )
-    bundle, problems = train_bundle(dataset, out, source, config, read_story(story), go_on)
-    for problem in problems[:SHOWN_PROBLEMS]:
-        click.echo(f"left out: {problem}", err=True)
-    if len(problems) > SHOWN_PROBLEMS:
-        click.echo(f"... and {len(problems) - SHOWN_PROBLEMS} more left out", err=True)
+    bundle, problems = train_bundle(dataset, out, source, TrainConfig(**settings), read_story(story), go_on)
+    print_left_out(problems)
     click.echo(f"bundle: {bundle}")

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from captioner.decoder import DecoderConfig
-from captioner.encoder import Precision
+from captioner.encoder import Precision, computing_in
 
 GRID_DROPOUT = 0.1
 WORD_DROPOUT = 0.1
@@ -136,13 +136,9 @@ def build_decoder_model(
     config: DecoderConfig, cells: int, precision: Precision = "float32", dropout: float = 1.0
 ) -> DecoderModel:
     """Return a built model; sizes come from `config`, the grid has `cells` cells. Weights are float32 in any case."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with computing_in(precision):
         model = DecoderModel(config, dropout)
         model((np.zeros((1, cells, config.grid_channels), "f4"), np.zeros((1, 1, 2), "i4"), np.zeros(1, "i4")))
-    finally:
-        keras.config.set_dtype_policy(before)
     return model
 
 

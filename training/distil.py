@@ -8,10 +8,8 @@ the same batches in the same order.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from pathlib import Path
 
@@ -20,13 +18,14 @@ import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from captioner.vgg16 import preprocess
+from captioner.vgg16 import FIRST, preprocess
+from training.ahead import ahead
 from training.lesson import Batch, Lesson, Stage
 from training.losses import logits_loss, map_loss, pooled_loss
 from training.start import head_start
 from training.state import restore_state, save_state, save_tensors
 from training.student import build_student, get_weights, matches_map, set_weights
-from training.surgery import FIRST, Weights, widen
+from training.surgery import Weights, widen
 
 CHECKPOINT_SECONDS = 120.0
 PREFETCH = 6
@@ -112,14 +111,9 @@ def agreement(student: keras.Model, lesson: Lesson, side: int) -> dict[str, floa
 
 def _batches(lesson: Lesson, stage: Stage, number: int, first: int) -> Iterator[Batch]:
     """Yield batches `first` to `stage.steps`, cut ahead of the model in threads; each depends on its number alone."""
-    with ThreadPoolExecutor(min(PREFETCH, os.cpu_count() or 1)) as pool:
-        ahead = range(first, min(first + PREFETCH, stage.steps))
-        waiting = [pool.submit(lesson.prepare, stage, number, step) for step in ahead]
-        for step in range(first, stage.steps):
-            ready = waiting.pop(0).result()
-            if step + PREFETCH < stage.steps:
-                waiting.append(pool.submit(lesson.prepare, stage, number, step + PREFETCH))
-            yield ready()
+    steps = ((stage, number, step) for step in range(first, stage.steps))
+    for ready in ahead(lesson.prepare, steps, PREFETCH):
+        yield ready()
 
 
 def _log(out: Path, entry: dict[str, object]) -> None:

@@ -15,16 +15,17 @@ from typing import Any
 
 import keras
 import numpy as np
-from PIL import Image
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from captioner.decoder import Decoder
-from captioner.encoder import best_precision
+from captioner.encoder import best_precision, encoder_weights
 from captioner.vgg16 import preprocess
 from data.captioned import CaptionedPicture
 from data.pictures import read_square
+from training.ahead import ahead
 from training.config import TrainConfig
+from training.crops import cut, draw_boxes
 from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights, set_weights
 from training.epochlog import EpochLog
 from training.examples import Batch, Split, batch_rows, draw_captions, make_batch
@@ -34,7 +35,6 @@ from training.train import Trained, score_split
 MARGIN = 1.15
 """Pictures are kept so much larger than the encoder's input, that crops lose little sharpness."""
 AREA = (0.6, 1.0)
-ASPECT = (3 / 4, 4 / 3)
 LIGHT = (0.75, 1.25)
 AHEAD = 3
 ENCODED = 32
@@ -94,7 +94,7 @@ def fine_tune(
         scores = score_split(Decoder(trained.config, weights), trained.vocabulary, seen, config.search)
         if scores["cider"] > best:
             best = scores["cider"]
-            save_tensors({**_encoder_weights(encoder), **weights}, out / "best.safetensors")
+            save_tensors({**encoder_weights(encoder), **weights}, out / "best.safetensors")
         log.add({"epoch": epoch + 1, "loss": loss, **scores})
         save_state(model, epoch + 1, out / "state.safetensors")
     return _best(out, trained, log)
@@ -139,27 +139,16 @@ def _batches(
         captions = [_some(one, random) for one in draw_captions(train, rows, random)]
         return make_batch(preprocess(seen), captions, trained.vocabulary, trained.config.max_words + 1)
 
-    with ThreadPoolExecutor(2) as pool:
-        waiting = []
-        for rows, random in batch_rows(len(squares), config, epoch):
-            waiting.append(pool.submit(make, rows, random))
-            if len(waiting) > AHEAD:
-                yield waiting.pop(0).result()
-        yield from (one.result() for one in waiting)
+    return ahead(make, batch_rows(len(squares), config, epoch), AHEAD)
 
 
 def alter(picture: np.ndarray, side: int, random: np.random.Generator) -> np.ndarray:
     """A random crop of uint8 (s, s, 3), mirrored half the time, brighter or darker: uint8 (side, side, 3)."""
-    size = len(picture)
-    area, aspect = random.uniform(*AREA) * size * size, math.exp(random.uniform(*np.log(ASPECT)))
-    width, height = min(math.sqrt(area * aspect), size), min(math.sqrt(area / aspect), size)
-    left, top = random.uniform(0, size - width), random.uniform(0, size - height)
-    image = Image.fromarray(picture)
-    cut = image.resize((side, side), Image.Resampling.BICUBIC, box=(left, top, left + width, top + height))
+    seen = cut(picture, draw_boxes(random, 1, len(picture), AREA)[0], side)
     if random.random() < 0.5:
-        cut = cut.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
+        seen = seen[:, ::-1]
     light = random.uniform(*LIGHT) * random.uniform(0.9, 1.1, 3)
-    return np.clip(np.asarray(cut) * light, 0, 255).astype(np.uint8)
+    return np.clip(seen * light, 0, 255).astype(np.uint8)
 
 
 def _some(captions: Sequence[Sequence[str]], random: np.random.Generator) -> list[Sequence[str]]:
@@ -180,13 +169,6 @@ def _encode(encoder: keras.Model, squares: np.ndarray) -> np.ndarray:
     ]
     grids = np.concatenate(parts)
     return grids.reshape(len(grids), 1, -1, grids.shape[-1])
-
-
-def _encoder_weights(encoder: keras.Model) -> dict[str, np.ndarray]:
-    return {
-        "/".join(one.path.split("/")[-2:]): np.asarray(keras.ops.convert_to_numpy(one), np.float32)
-        for one in encoder.weights
-    }
 
 
 def _best(out: Path, trained: Trained, log: EpochLog) -> Tuned | None:

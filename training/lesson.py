@@ -10,7 +10,7 @@ import numpy as np
 
 from training.answers import Answers
 from training.basis import Basis
-from training.crops import CropPlan, cut, plan_crops
+from training.crops import CropPlan, cut_crops, plan_crops
 from training.teacher import INPUT_SIDE, Teachers
 
 
@@ -66,7 +66,7 @@ class AnsweredCrops:
 
     def batch(self, rows: np.ndarray, side: int, flips: np.ndarray) -> Batch:
         """Cut `rows` of the plan, mirrored where `flips` is true; a mirrored picture has the mirrored map."""
-        pictures = cut_crops(self.pixels, CropPlan(self.plan.photograph[rows], self.plan.box[rows]), side, flips)
+        pictures = _cut(self.pixels, self.plan.take(rows), side, flips)
         maps = self.answers.basis.unpack(self.answers.maps[rows])
         size = int(maps.shape[1] ** 0.5)
         grids = maps.reshape(len(rows), size, size, -1)
@@ -123,7 +123,7 @@ class LiveLesson:
         key = (self.seed, number, step)
         plan = plan_crops(self.weights, self.answered.pixels.shape[1], self.batch, key)
         flips = _flips((*key, 1), self.batch)
-        seen = [cut_crops(self.answered.pixels, plan, side, flips) for side in (stage.side, INPUT_SIDE)]
+        seen = [_cut(self.answered.pixels, plan, side, flips) for side in (stage.side, INPUT_SIDE)]
         if stage.mixup:
             seen = [mix(pictures, (*key, 2)) for pictures in seen]
         return lambda: self._ask(*seen)
@@ -145,9 +145,9 @@ def mix(pictures: np.ndarray, key: tuple[int, ...]) -> np.ndarray:
     return share * pictures + (1 - share) * pictures[random.permutation(len(pictures))]
 
 
-def cut_crops(pixels: np.ndarray, plan: CropPlan, side: int, flips: np.ndarray) -> np.ndarray:
+def _cut(pixels: np.ndarray, plan: CropPlan, side: int, flips: np.ndarray) -> np.ndarray:
     """Return every crop of `plan`, uint8 (n, side, side, 3), mirrored where `flips` is true."""
-    pictures = np.stack([cut(pixels[one], box, side) for one, box in zip(plan.photograph, plan.box, strict=True)])
+    pictures = cut_crops(pixels, plan, side)
     pictures[flips] = pictures[flips, :, ::-1]
     return pictures
 

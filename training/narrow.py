@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import keras
 
-from captioner.encoder import EncoderConfig, Precision
+from captioner.encoder import EncoderConfig, Precision, computing_in
 from captioner.vgg16 import BLOCKS
 
 
@@ -13,14 +13,10 @@ def build_narrow(config: EncoderConfig, precision: Precision) -> keras.Model:
 
     It takes the weights that `training.surgery.collapse` gives, and a decoder sees the grid of the full one.
     """
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(precision)
-    try:
+    with computing_in(precision):
         inputs = keras.Input((config.side, config.side, 3))
         x = _to(config.layer, inputs)
         return keras.Model(inputs, keras.layers.Concatenate(name="twins")([x, x]))
-    finally:
-        keras.config.set_dtype_policy(before)
 
 
 def _to(layer: str, x: keras.KerasTensor) -> keras.KerasTensor:

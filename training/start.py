@@ -13,11 +13,11 @@ from safetensors.numpy import load_file
 
 from captioner.bundle import BUNDLED, load_bundle
 from captioner.encoder import load_vgg16_weights
-from captioner.vgg16 import CONVOLUTIONS, preprocess
+from captioner.vgg16 import CONVOLUTIONS, FIRST, preprocess
 from data.errors import RetroflexError
 from training.lesson import Lesson, Stage
 from training.student import build_student, get_weights
-from training.surgery import FIRST, Weights, collapse, fold, from_rgb_unit, unfold, widen
+from training.surgery import Weights, collapse, fold, from_rgb_unit, unfold, widen
 
 STATISTICS = 64
 """So many pictures show a plain VGG16's statistics; training takes those of each batch."""

@@ -11,12 +11,11 @@ from collections.abc import Mapping
 import keras
 import numpy as np
 
-from captioner.vgg16 import CHANNEL_MEANS, CONVOLUTIONS
+from captioner.vgg16 import CHANNEL_MEANS, CONVOLUTIONS, FIRST
 from data.errors import RetroflexError
 
 SCALE = 127.5
 EPSILON = 1e-3
-FIRST = CONVOLUTIONS[0]
 LEAST_LIKENESS = 0.98
 """Twins whose kernels correlate less are two channels, and their mean is neither."""
 

@@ -6,8 +6,7 @@ answers differ a little from the TFLite interpreter's (`tests/training/test_teac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -15,6 +14,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
+from captioner.encoder import computing_in
 from training.teacher import CELLS, INPUT_SIDE, LOGITS, POOLED
 from training.tflite import not_a_teacher, read_tflite
 
@@ -42,7 +42,7 @@ def build_teacher(weights: Mapping[str, np.ndarray]) -> keras.Model:
 
     `weights` are what `training.tflite.read_tflite` gives. Raises KeyError or ValueError where they do not fit.
     """
-    with _in_float32():
+    with computing_in("float32"):
         inputs = keras.Input((INPUT_SIDE, INPUT_SIDE, 3))
         scale, zero = float(weights["input/scale"].item()), float(weights["input/zero"].item())
         scaled = keras.layers.Rescaling(scale, -zero * scale)(inputs)
@@ -74,13 +74,3 @@ def _checked(path: Path) -> keras.Model:
         return build_teacher(read_tflite(path) if path.suffix == ".tflite" else load_file(path))
     except (SafetensorError, KeyError, ValueError, IndexError) as error:
         raise not_a_teacher(path) from error
-
-
-@contextmanager
-def _in_float32() -> Iterator[None]:
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -35,6 +35,8 @@ from training.state import restore_state, save_state, save_tensors
 EVALUATION_BATCH = 50
 WARM_UP = 200
 FLOOR = 0.02
+UNTAUGHT = {"loss": math.nan, "reward": math.nan}
+"""What an epoch measures of its learning; each kind of epoch fills in its own."""
 
 
 @dataclass(frozen=True)
@@ -62,17 +64,20 @@ def train_decoder(
         _check_start(start, lesson.sizes)
         set_weights(lesson.model, start)
     done = restore_state(lesson.model, out / "state.safetensors")
-    # What the training starts from is row 0, so that it is kept where no epoch is better.
     log = EpochLog(out, done + 1 if start else done)
-    for epoch in range(done - bool(start and log.empty), config.epochs + config.critic_epochs):
-        started = time.monotonic()
-        learnt = lesson.learn(epoch)
-        taught = time.monotonic() - started
-        weights = lesson.weights() if start is None or epoch >= 0 else start
+
+    def judge_epoch(number: int, learnt: dict[str, float], weights: dict[str, np.ndarray], seconds: float) -> None:
         scores = score_split(Decoder(lesson.sizes, weights), vocabulary, dev, config.search)
         if scores["cider"] > log.best:
             save_tensors(weights, out / "best.safetensors")
-        log.add({"epoch": epoch + 1, **learnt, **scores, "seconds": taught})
+        log.add({"epoch": number, **learnt, **scores, "seconds": seconds})
+
+    if start and log.empty:  # Row 0, so that what the training starts from is kept where no epoch is better.
+        judge_epoch(0, UNTAUGHT, start, 0.0)
+    for epoch in range(done, config.epochs + config.critic_epochs):
+        started = time.monotonic()
+        learnt = lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
+        judge_epoch(epoch + 1, learnt, lesson.weights(), time.monotonic() - started)
         save_state(lesson.model, epoch + 1, out / "state.safetensors")
     best = restore(quantise(load_file(out / "best.safetensors")))  # as a bundle stores it
     scores = score_split(Decoder(lesson.sizes, best), vocabulary, dev, config.search)
@@ -102,12 +107,6 @@ class Lesson:
             self._reward = CiderReward(train.captions)
             self._rivals = look_alikes(train.grids[:, 0])
 
-    def learn(self, epoch: int) -> dict[str, float]:
-        """One epoch of whichever kind is its turn; epoch -1 is what the training starts from."""
-        if epoch < 0:
-            return {"loss": math.nan, "reward": math.nan}
-        return self.teach(epoch) if epoch < self._config.epochs else self.criticise(epoch)
-
     def teach(self, epoch: int) -> dict[str, float]:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
         self._compile(CaptionLoss(self._config.smoothing))
@@ -119,7 +118,7 @@ class Lesson:
             if self._config.own_words:
                 batch = mix_in_guesses(self.model, batch, self._config.own_words * epoch / self._config.epochs, random)
             losses.append(self._learn(batch))
-        return {"loss": float(np.mean(losses)), "reward": math.nan}
+        return {**UNTAUGHT, "loss": float(np.mean(losses))}
 
     def criticise(self, epoch: int) -> dict[str, float]:
         """One epoch of self-critical training on sampled captions; returns their mean CIDEr."""
@@ -132,7 +131,7 @@ class Lesson:
             worth, mean = judge(self._reward, rows, made, self._rivals[rows], self._config.distinction)
             self._learn(self._batch(grids, made, worth))
             earned.append(mean)
-        return {"loss": math.nan, "reward": float(np.mean(earned))}
+        return {**UNTAUGHT, "reward": float(np.mean(earned))}
 
     def weights(self) -> dict[str, np.ndarray]:
         """The weights to caption with: the moving average where one is kept."""
