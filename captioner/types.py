@@ -18,10 +18,15 @@ class Caption:
 
 @dataclass(frozen=True)
 class Description:
-    """All that is kept of a picture: captions, best first, and an L2-normalised float32 vector (d,)."""
+    """All that is kept of a picture: captions, best first, and an L2-normalised float32 vector (d,).
+
+    `embedding`, L2-normalised float32 (e,), is where the picture lies in the space that it shares with sentences
+    (`captioner.embedding`); None where the captioner has no such space.
+    """
 
     captions: list[Caption]
     vector: np.ndarray
+    embedding: np.ndarray | None = None
 
 
 class Describes(Protocol):

@@ -86,7 +86,16 @@ def _first_description_tables(schema: sa.MetaData) -> None:
     )
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables]
+def _embeddings(connection: sa.Connection) -> None:
+    """Where a picture lies in the space that it shares with sentences; unknown for what is there already."""
+    connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN embedding " + _binary(connection)))
+
+
+def _binary(connection: sa.Connection) -> str:
+    return sa.LargeBinary().compile(dialect=connection.dialect)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings]
 """The migration at place n brings a store of version n to version n + 1."""
 
 _META = sa.table("meta", sa.column("key"), sa.column("value"))

@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, distinct, func,
 
 from data.database import StoreDamaged
 from data.migrations import GENERATION_KEY
-from data.records import KnownFile, Status, StoredCaption, StoredPicture
+from data.records import KnownFile, Status, StoredCaption, StoredPicture, StoredVectors
 from data.sql import at_or_below, chunks
 from data.tables import captions, features, files, meta, pictures, skipped
 
@@ -108,10 +108,15 @@ def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]
         yield picture_id, [text for _, text in group]
 
 
-def vectors(connection: Connection) -> tuple[np.ndarray, np.ndarray]:
-    """Return ids (n,) int64 rising and vectors (n, d) float16 of the most common model version."""
+def vectors(connection: Connection) -> StoredVectors:
+    """Return the vectors and embeddings of the most common model version."""
     per_version = (
-        select(features.c.model_version, func.count(), func.max(func.length(features.c.vector)))
+        select(
+            features.c.model_version,
+            func.count(),
+            func.max(func.length(features.c.vector)),
+            func.max(func.length(features.c.embedding)),
+        )
         .join(pictures)
         .where(_HAS_FILE)
         .group_by(features.c.model_version)
@@ -119,27 +124,37 @@ def vectors(connection: Connection) -> tuple[np.ndarray, np.ndarray]:
     )
     most_common = connection.execute(per_version).first()
     if most_common is None:
-        return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
-    version, count, width = most_common
-    return _read_vectors(connection, version, np.zeros(count, np.int64), np.zeros((count, width // 2), np.float16))
+        return StoredVectors(None, np.zeros(0, np.int64), *np.zeros((2, 0, 0), np.float16))
+    version, count, *widths = most_common
+    matrices = [np.zeros((count, (width or 0) // 2), np.float16) for width in widths]
+    found = StoredVectors(version, np.zeros(count, np.int64), *matrices)
+    _read_vectors(connection, found)
+    return found
 
 
-def _read_vectors(
-    connection: Connection, version: str, ids: np.ndarray, matrix: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    query = select(features.c.picture_id, features.c.vector).join(pictures).where(_HAS_FILE)
-    query = query.where(features.c.model_version == version).order_by(features.c.picture_id)
+def _read_vectors(connection: Connection, into: StoredVectors) -> None:
+    query = select(features.c.picture_id, features.c.vector, features.c.embedding).join(pictures).where(_HAS_FILE)
+    query = query.where(features.c.model_version == into.model_version).order_by(features.c.picture_id)
     rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     start = 0
     for piece in rows.partitions():
         stop = start + len(piece)
-        try:
-            matrix[start:stop] = np.stack([np.frombuffer(blob, "<f2") for _, blob in piece])
-        except ValueError as error:
-            raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
-        ids[start:stop] = [picture_id for picture_id, _ in piece]
+        ids, *columns = zip(*piece, strict=True)
+        into.ids[start:stop] = ids
+        for matrix, blobs in zip((into.vectors, into.embeddings), columns, strict=True):
+            _fill(matrix[start:stop], blobs, str(into.model_version))
         start = stop
-    return ids, matrix
+
+
+def _fill(matrix: np.ndarray, blobs: Sequence[bytes | None], version: str) -> None:
+    """Put the vectors that there are into the rows of `matrix`."""
+    there = [row for row, blob in enumerate(blobs) if blob is not None]
+    if not there:
+        return
+    try:
+        matrix[there] = np.stack([np.frombuffer(blobs[row] or b"", "<f2") for row in there])
+    except ValueError as error:
+        raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
 
 
 def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import NamedTuple
 
 import numpy as np
 
@@ -49,12 +50,17 @@ class CaptionRow:
 
 @dataclass(frozen=True, eq=False)
 class DescriptionRow:
-    """What a model says of a picture: captions, best first, and a float32 vector of shape (d,)."""
+    """What a model says of a picture: captions, best first, and a float32 vector of shape (d,).
+
+    `embedding`, float32 (e,), is where the picture lies in the space that it shares with sentences; None where the
+    model has no such space.
+    """
 
     digest: str
     model_version: str
     captions: list[CaptionRow]
     vector: np.ndarray
+    embedding: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -101,6 +107,19 @@ class StoredPicture:
     bytes: int
     taken_at: datetime | None
     captions: list[StoredCaption]
+
+
+class StoredVectors(NamedTuple):
+    """What one model version makes of n pictures that have a file, by rising id.
+
+    `ids` (n,) int64; `vectors` (n, d) and `embeddings` (n, e) float16, a row of zeros where there is none;
+    `model_version` is None where no picture is described.
+    """
+
+    model_version: str | None
+    ids: np.ndarray
+    vectors: np.ndarray
+    embeddings: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,6 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 from sqlalchemy import Connection
 
 from data import reads, writes
@@ -24,6 +23,7 @@ from data.records import (
     Status,
     StoredCaption,
     StoredPicture,
+    StoredVectors,
 )
 
 __all__ = [
@@ -43,6 +43,7 @@ __all__ = [
     "StoreTooNew",
     "StoredCaption",
     "StoredPicture",
+    "StoredVectors",
 ]
 
 
@@ -140,10 +141,10 @@ class Store:
         with self._database.reading() as connection:
             yield from reads.captions_by_picture(connection)
 
-    def vectors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return ids (n,) int64 rising and vectors (n, d) float16, for pictures that have a file.
+    def vectors(self) -> StoredVectors:
+        """Return what the most common model version makes of the pictures that have a file.
 
-        Only vectors of the most common model version are given: those of two models cannot be compared.
+        The vectors of two models cannot be compared.
         """
         with self._database.reading() as connection:
             return reads.vectors(connection)

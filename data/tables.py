@@ -81,4 +81,5 @@ features = Table(
     Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True),
     Column("model_version", String(128), nullable=False),
     Column("vector", LargeBinary, nullable=False),
+    Column("embedding", LargeBinary),
 )

@@ -136,5 +136,10 @@ def _caption_values(picture_id: int, row: DescriptionRow) -> list[dict[str, obje
 
 
 def _feature_values(picture_id: int, row: DescriptionRow) -> dict[str, object]:
-    vector = np.ascontiguousarray(row.vector, dtype="<f2").tobytes()
-    return {"picture_id": picture_id, "model_version": row.model_version, "vector": vector}
+    embedding = None if row.embedding is None else _blob(row.embedding)
+    vectors = {"vector": _blob(row.vector), "embedding": embedding}
+    return {"picture_id": picture_id, "model_version": row.model_version, **vectors}
+
+
+def _blob(vector: np.ndarray) -> bytes:
+    return np.ascontiguousarray(vector, dtype="<f2").tobytes()

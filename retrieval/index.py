@@ -11,7 +11,7 @@ import numpy as np
 
 from data.paths import display
 from data.store import Store
-from retrieval.arrays import IndexDamaged
+from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu import DEFAULT_VARIANT
 from retrieval.index_files import Facts, load_folder, write_folder
 from retrieval.postings import BleuPostings
@@ -22,40 +22,47 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Index:
-    """Row i of `postings` and of `vectors` is the picture `ids[i]`; `generation` is the state of the store it holds."""
+    """Row i of `postings`, `vectors` and `embeddings` is the picture `ids[i]` (int64, rising).
 
+    `model_version` made vectors and embeddings, None where there are none; `generation` is the state of the store
+    that the index holds.
+    """
+
+    ids: np.ndarray
     postings: BleuPostings
     vectors: VectorIndex
+    embeddings: VectorIndex
+    model_version: str | None
     generation: int
-
-    @property
-    def ids(self) -> np.ndarray:
-        """Picture ids, int64, rising."""
-        return self.vectors.ids
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return len(self.vectors)
+        return len(self.ids)
 
 
 def build_index(store: Store) -> Index:
     """Build the index of all pictures that have a caption or a vector. Raises StoreError."""
     generation = store.generation()  # First: what is written meanwhile makes the index stale, not wrong.
-    vector_ids, matrix = store.vectors()
-    ids: list[int] = []
-    postings = BleuPostings.build(_captions(store, vector_ids, ids))
-    vectors = VectorIndex.build(*_by_row(np.array(ids, np.int64), vector_ids, matrix))
-    return Index(postings, vectors, generation)
+    stored = store.vectors()
+    noted: list[int] = []
+    postings = BleuPostings.build(_captions(store, stored.ids, noted))
+    ids = np.array(noted, np.int64)
+    vectors, embeddings = (
+        VectorIndex.build(_by_row(ids, stored.ids, matrix)) for matrix in (stored.vectors, stored.embeddings)
+    )
+    return Index(ids, postings, vectors, embeddings, stored.model_version, generation)
 
 
 def save_index(index: Index, index_dir: Path) -> None:
     """Put `index` in the place of the one in `index_dir`; readers see the old one or the new one. Raises OSError."""
 
     def fill(folder: Path) -> None:
+        save_arrays(folder, {"ids": index.ids})
         index.postings.save(folder)
-        index.vectors.save(folder)
+        index.vectors.save(folder, "vectors")
+        index.embeddings.save(folder, "embeddings")
 
-    write_folder(index_dir, fill, Facts(index.generation, len(index), index.postings.max_order))
+    write_folder(index_dir, fill, Facts(index.generation, len(index), index.postings.max_order, index.model_version))
 
 
 def load_index(index_dir: Path) -> Index | None:
@@ -92,10 +99,11 @@ def _load_fitting(store: Store, index_dir: Path) -> Index | None:
 
 
 def _load(folder: Path, facts: Facts) -> Index:
-    postings, vectors = BleuPostings.load(folder, facts.max_order), VectorIndex.load(folder)
-    if not len(postings) == len(vectors.ids) == len(vectors.matrix) == facts.pictures:
+    ids, postings = load_array(folder, "ids"), BleuPostings.load(folder, facts.max_order)
+    vectors, embeddings = (VectorIndex.load(folder, name) for name in ("vectors", "embeddings"))
+    if not len(ids) == len(postings) == len(vectors) == len(embeddings) == facts.pictures:
         raise IndexDamaged("the parts of the search index differ in length")
-    return Index(postings, vectors, facts.generation)
+    return Index(ids, postings, vectors, embeddings, facts.model_version, facts.generation)
 
 
 def _captions(store: Store, vector_ids: np.ndarray, ids: list[int]) -> Iterator[list[str]]:
@@ -114,10 +122,10 @@ def _captions(store: Store, vector_ids: np.ndarray, ids: list[int]) -> Iterator[
         yield []
 
 
-def _by_row(ids: np.ndarray, vector_ids: np.ndarray, matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return `ids` and the vectors in their order, with zeros for the pictures that have none."""
+def _by_row(ids: np.ndarray, vector_ids: np.ndarray, matrix: np.ndarray) -> np.ndarray:
+    """Return the vectors in the order of `ids`, with zeros for the pictures that have none."""
     if np.array_equal(ids, vector_ids):
-        return ids, matrix
+        return matrix
     aligned = np.zeros((len(ids), matrix.shape[1]), matrix.dtype)
     aligned[np.searchsorted(ids, vector_ids)] = matrix
-    return ids, aligned
+    return aligned

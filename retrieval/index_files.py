@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from retrieval.arrays import IndexDamaged
 
 T = TypeVar("T")
-FORMAT = 1
+FORMAT = 2
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 MANIFEST = "manifest.json"
@@ -34,11 +34,15 @@ SAMPLE_BYTES = 64 * 2**10
 
 @dataclass(frozen=True)
 class Facts:
-    """What an index folder holds: the store's generation, the number of pictures, the longest n-gram."""
+    """What an index folder holds: the store's generation, the number of pictures, the longest n-gram.
+
+    `model_version` made its vectors, None where there are none.
+    """
 
     generation: int
     pictures: int
     max_order: int
+    model_version: str | None
 
 
 def write_folder(index_dir: Path, fill: Callable[[Path], None], facts: Facts) -> None:

@@ -177,7 +177,9 @@ def _caption(describer: Describer, chunk: _Chunk, features: Features | None) -> 
     if features is not None:
         for digest, one in zip(chunk.digests, describer.caption(features), strict=True):
             captions = [CaptionRow(caption.text, caption.logprob) for caption in one.captions]
-            chunk.batch.descriptions.append(DescriptionRow(digest, describer.model_version, captions, one.vector))
+            chunk.batch.descriptions.append(
+                DescriptionRow(digest, describer.model_version, captions, one.vector, one.embedding)
+            )
     return chunk
 
 

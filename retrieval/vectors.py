@@ -13,27 +13,23 @@ DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie w
 
 
 class VectorIndex:
-    """Vectors of n pictures by row.
+    """Vectors of n pictures by row: `matrix` (n, d) float16, a row of zeros for a picture without a vector."""
 
-    `ids` (n,) int64: picture ids, rising; `matrix` (n, d) float16, a row of zeros for a picture without a vector.
-    """
-
-    def __init__(self, ids: np.ndarray, matrix: np.ndarray, inverse_norms: np.ndarray) -> None:
+    def __init__(self, matrix: np.ndarray, inverse_norms: np.ndarray) -> None:
         """Use `build` or `load`. `inverse_norms` (n,) float32: 1 / the length of each vector, 0 for zeros."""
-        self.ids = ids
         self.matrix = matrix
         self._inverse_norms = inverse_norms
 
     @classmethod
-    def build(cls, ids: np.ndarray, matrix: np.ndarray) -> VectorIndex:
+    def build(cls, matrix: np.ndarray) -> VectorIndex:
         """Index vectors that need not be normalised."""
         norms = np.concatenate([_norms(matrix[start : start + ROWS_AT_ONCE]) for start in _starts(len(matrix))])
         inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
-        return cls(ids, matrix.astype(np.float16, copy=False), inverse)
+        return cls(matrix.astype(np.float16, copy=False), inverse)
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return len(self.ids)
+        return len(self.matrix)
 
     def cosine(self, query: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Return the cosine, float32, of `query` (d,) to the vectors in `rows`, all by default.
@@ -65,15 +61,14 @@ class VectorIndex:
         """Return the weighted sum, float32 (d,), of the unit vectors in `rows`; its direction is their mean's."""
         return (weights * self._inverse_norms[rows]).astype(np.float32) @ self.matrix[rows].astype(np.float32)
 
-    def save(self, folder: Path) -> None:
-        """Write the arrays to `folder`. Raises OSError."""
-        save_arrays(folder, {"ids": self.ids, "vectors": self.matrix, "inverse_norms": self._inverse_norms})
+    def save(self, folder: Path, name: str) -> None:
+        """Write the arrays to `folder` under `name`. Raises OSError."""
+        save_arrays(folder, {name: self.matrix, f"{name}_inverse_norms": self._inverse_norms})
 
     @classmethod
-    def load(cls, folder: Path) -> VectorIndex:
-        """Map the arrays in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
-        matrix = load_array(folder, "vectors", dimensions=2)
-        return cls(load_array(folder, "ids"), matrix, load_array(folder, "inverse_norms"))
+    def load(cls, folder: Path, name: str) -> VectorIndex:
+        """Map the arrays of that `name` in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
+        return cls(load_array(folder, name, dimensions=2), load_array(folder, f"{name}_inverse_norms"))
 
 
 def _starts(count: int) -> range:

@@ -89,7 +89,9 @@ def _batch(described: Described, model_version: str) -> Batch:
         captions = [CaptionRow(one.text, one.logprob) for one in description.captions]
         batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
         batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
-        batch.descriptions.append(DescriptionRow(digest, model_version, captions, description.vector))
+        batch.descriptions.append(
+            DescriptionRow(digest, model_version, captions, description.vector, description.embedding)
+        )
     return batch
 
 

@@ -239,7 +239,7 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     batches = status.files // 20
     assert batches in (len(reported), len(reported) + 1)
     assert (status.files, status.pictures, status.captions) == (batches * 20, batches * 20, batches * 100)
-    assert store.vectors()[1].shape == (batches * 20, 64)
+    assert store.vectors().vectors.shape == (batches * 20, 64)
     with sqlite3.connect(file_of(url)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()

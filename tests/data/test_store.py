@@ -35,7 +35,7 @@ def test_a_new_store_is_empty(store: Store) -> None:
     assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
     assert store.known_files() == {}
     assert list(store.captions_by_picture()) == []
-    ids, matrix = store.vectors()
+    _, ids, matrix, _ = store.vectors()
     assert (ids.shape, ids.dtype, matrix.shape, matrix.dtype) == ((0,), np.int64, (0, 0), np.float16)
 
 
@@ -61,7 +61,7 @@ def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -
     assert again.known_files() == {path: KnownFile(2**40, 2**62, "d1"), b"/pictures/bad.png": KnownFile(7, 8, "")}
     assert again.skipped_files() == [(b"/pictures/bad.png", "is empty (0 bytes)")]
     assert again.generation() == generation == again.status().generation
-    ids, matrix = again.vectors()
+    _, ids, matrix, _ = again.vectors()
     assert (ids.tolist(), matrix.dtype) == ([1], np.float16)
     assert np.allclose(matrix, vector, atol=1e-3)
     again.close()
@@ -161,7 +161,7 @@ def test_a_path_with_other_content_moves_to_the_new_picture(store: Store, batch_
 def test_pictures_without_files_are_not_searched_but_keep_their_captions(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
     store.write_batch(Batch(gone=[b"/a.jpg"]))
-    assert store.vectors()[0].tolist() == [2]
+    assert store.vectors().ids.tolist() == [2]
     assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
     assert store.status().pictures == 1
     assert texts(store, 1) == ["best by m1", "second by m1"]
@@ -229,7 +229,7 @@ def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch)
 def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(6000))))
     assert [picture_id for picture_id, _ in store.captions_by_picture()] == list(range(1, 6001))
-    ids, matrix = store.vectors()
+    _, ids, matrix, _ = store.vectors()
     assert ids.tolist() == list(range(1, 6001))
     assert (matrix == 0.5).all()
 
@@ -237,9 +237,9 @@ def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
 def test_only_vectors_of_the_most_common_model_are_compared(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m1"))
     store.write_batch(batch_of(b"/3.jpg", model="m2"))
-    assert store.vectors()[0].tolist() == [1, 2]
+    assert store.vectors().ids.tolist() == [1, 2]
     store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m2"))
-    assert store.vectors()[0].tolist() == [1, 2, 3]
+    assert store.vectors().ids.tolist() == [1, 2, 3]
 
 
 def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBatch) -> None:
@@ -283,3 +283,11 @@ def test_threads_write_and_read_at_once(store: Store, batch_of: MakeBatch) -> No
         thread.join()
     assert failures == []
     assert store.status().files == 40
+
+
+def test_an_embedding_is_kept_where_there_is_one(store: Store) -> None:
+    rows = [DescriptionRow("d1", "m1", [], np.ones(2)), DescriptionRow("d2", "m1", [], np.ones(2), np.array([0.5]))]
+    pictures = [PictureRow(row.digest, 4, 3, "JPEG", 9, None) for row in rows]
+    files = [FileRow(row.digest.encode(), 9, 1, row.digest) for row in rows]
+    store.write_batch(Batch(files, pictures, rows))
+    assert store.vectors().embeddings.tolist() == [[0.0], [0.5]]

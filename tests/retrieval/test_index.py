@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.store import Store
+from data.store import Store, StoredVectors
 from data.text import tokenize
 from retrieval import index as index_module
 from retrieval import index_files
@@ -31,7 +31,7 @@ def test_rows_of_both_parts_are_the_same_pictures(store: Store) -> None:
     store.set_user_caption(3, "our boat")
     index = build_index(store)
     assert index.ids.tolist() == [1, 2, 3, 4, 5]
-    assert len(index) == len(index.postings) == len(index.vectors) == 5
+    assert len(index) == len(index.postings) == len(index.vectors) == len(index.embeddings) == 5
     assert index.ids[index.postings.scores(tokenize("our boat"))[0]].tolist() == [3]
     assert index.ids[index.vectors.top(np.array([1, 0.1, 0, 0], np.float32), 1)[0]].tolist() == [1]
 
@@ -41,10 +41,12 @@ def test_pictures_with_a_caption_or_a_vector_only_keep_their_rows(
 ) -> None:
     """Vectors of an older model are not compared with; such pictures are still found by their words."""
     ids, matrix = np.array([2, 4, 9]), np.eye(3, 4, dtype=np.float16)
-    monkeypatch.setattr(store, "vectors", lambda: (ids, matrix))
+    stored = StoredVectors("m", ids, matrix, matrix[:, :2])
+    monkeypatch.setattr(store, "vectors", lambda: stored)
     index = build_index(store)
     assert index.ids.tolist() == [1, 2, 3, 4, 5, 9]
     assert index.vectors.cosine(np.array([0, 1, 0, 0], np.float32)).tolist() == [0, 0, 0, 1, 0, 0]
+    assert index.embeddings.cosine(np.array([1, 0], np.float32)).tolist() == [0, 1, 0, 0, 0, 0]
     assert index.ids[index.postings.scores(["boat"])[0]].tolist() == [3]
 
 
@@ -79,7 +81,7 @@ def test_every_file_that_is_altered_or_missing_is_noticed(store: Store, index_di
     save_index(build_index(store), index_dir)
     (folder,) = folders(index_dir)
     files = [*folder.iterdir(), index_dir / "CURRENT"]
-    assert len(files) == 18
+    assert len(files) == 20
     for path in files:
         content = path.read_bytes()
         middle = len(content) // 2

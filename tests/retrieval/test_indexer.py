@@ -56,7 +56,7 @@ def run(store: Store, folder: Path, captioner: FakeCaptioner | None = None, **op
 
 def contents(store: Store) -> list[tuple[object, ...]]:
     """Everything that a person could tell apart, without ids and times."""
-    ids, vectors = store.vectors()
+    _, ids, vectors, _ = store.vectors()
     by_id = dict(zip(ids.tolist(), vectors, strict=True))
     pictures = store.pictures(ids.tolist()).values()
     return sorted(
@@ -100,7 +100,7 @@ def test_a_changed_and_a_deleted_file(store: Store, photos: Path) -> None:
 
 def test_a_new_model_captions_again_but_keeps_a_users_caption(store: Store, photos: Path) -> None:
     run(store, photos)
-    ids, _ = store.vectors()
+    _, ids, *_ = store.vectors()
     store.set_user_caption(int(ids[0]), "my own words")
     report = run(store, photos, FakeCaptioner("fake-2"))
     assert report.captioned == 12
