@@ -12,6 +12,7 @@ import keras
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
+from captioner.embedding import Embedding
 from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
@@ -19,7 +20,8 @@ from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
 from training.card import Facts, Story, render_card
-from training.config import TrainConfig
+from training.config import EmbedConfig, TrainConfig
+from training.embed import score_embedding, train_embedding
 from training.examples import Split, split_words
 from training.features import FeatureCache, cache_features
 from training.finetune import fine_tune
@@ -99,7 +101,8 @@ def train_bundle(
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    _save(source, trained, config, sizes, story, out / BUNDLE)
+    shared = _embed(source, encoded, out, config)
+    _save(source, trained, shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
 
@@ -175,6 +178,18 @@ def _tunable(source: EncoderSource, narrow: bool, seed: int) -> tuple[keras.Mode
     return build_vgg16(source.config, best_precision()), widen(halved, seed) if halved else source.weights
 
 
+def _embed(
+    source: EncoderSource, encoded: _Encoded, out: Path, config: TrainConfig
+) -> tuple[Embedding, dict[str, float]] | None:
+    """The space shared by pictures and sentences, with its dev scores; None where it is not asked for."""
+    if not config.text_encoders:
+        return None
+    how = EmbedConfig(members=config.text_encoders, seed=config.seed)
+    folder = out / f"embedding-{_weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
+    embedding = train_embedding(encoded.train, folder, how)
+    return embedding, score_embedding(embedding, encoded.dev)
+
+
 def _weights_key(weights: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name in sorted(weights):
@@ -183,11 +198,24 @@ def _weights_key(weights: dict[str, np.ndarray]) -> str:
 
 
 def _save(
-    source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], story: Story, folder: Path
+    source: EncoderSource,
+    trained: Trained,
+    shared: tuple[Embedding, dict[str, float]] | None,
+    config: TrainConfig,
+    sizes: dict[str, int],
+    story: Story,
+    folder: Path,
 ) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
     bundle = Bundle(
-        source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
+        source.config,
+        source.weights,
+        trained.config,
+        trained.weights,
+        trained.vocabulary,
+        config.search,
+        made_by,
+        shared[0] if shared else None,
     )
     facts: Facts = {
         "name": "Retroflex captioner",
@@ -195,7 +223,7 @@ def _save(
         "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
         "splits": sizes,
         "seeds": {"train": config.seed},
-        "figures": {"captions, dev": trained.scores},
+        "figures": {"captions, dev": trained.scores, **({"words to pictures, dev": shared[1]} if shared else {})},
         **story,
     }
     save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))
