@@ -17,6 +17,7 @@ from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, S
 from data.text import tokenize
 from retrieval.bleu import DEFAULT_VARIANT
 from retrieval.library import Library
+from retrieval.query import Query
 
 PICTURES = 10_000
 CAPTIONS = 5
@@ -34,7 +35,7 @@ def bench_searching() -> dict[str, float]:
         postings = searcher.index.postings
         difference, nltk_seconds = against_nltk(library, tokens)
         bleu = measure(lambda: [postings.scores(query, DEFAULT_VARIANT) for query in tokens])
-        warm = measure(lambda: [library.words(query) for query in QUERIES])
+        warm = measure(lambda: [library.search(Query(query)) for query in QUERIES])
         cold = measure(lambda: cold_search(folder), seconds=4)
     return {
         "pictures": PICTURES,

@@ -16,7 +16,7 @@ import json
 import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
+from captioner.types import TextModel
 from captioner.vgg16 import BLOCKS, FIRST
 from captioner.vocabulary import Vocabulary
 
@@ -58,7 +59,10 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A captioner in memory; `version` names it in the store, `made_by` says how it came to be."""
+    """A captioner in memory; `version` names it in the store, `made_by` says how it came to be.
+
+    `relevance` belongs to `embedding`, see `captioner.types.TextModel`.
+    """
 
     encoder: EncoderConfig
     encoder_weights: Mapping[str, np.ndarray]
@@ -68,7 +72,16 @@ class Bundle:
     search: SearchConfig
     made_by: Mapping[str, Any]
     embedding: Embedding | None = None
+    relevance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     version: str = ""
+
+    @property
+    def text_model(self) -> TextModel | None:
+        """The part that search by words needs, where there is one."""
+        if self.embedding is None:
+            return None
+        embedder = TextEmbedder(self.embedding.config, self.embedding.weights, self.embedding.vocabulary)
+        return TextModel(self.version, embedder, self.relevance)
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
@@ -86,7 +99,7 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
         "made_by": dict(bundle.made_by),
     }
     if bundle.embedding:
-        config["embedding"] = asdict(bundle.embedding.config)
+        config |= {"embedding": asdict(bundle.embedding.config), "relevance": dict(bundle.relevance)}
         _save_embedding(bundle.embedding, beside)
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     _save_words(bundle.vocabulary, beside / "vocabulary.json")
@@ -121,6 +134,7 @@ def load_bundle(folder: Path) -> Bundle:
             search=SearchConfig(**config["search"]),
             made_by=config["made_by"],
             embedding=_load_embedding(folder, config),
+            relevance=config.get("relevance", {}),
             version=version,
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
@@ -130,16 +144,17 @@ def load_bundle(folder: Path) -> Bundle:
     return bundle
 
 
-def load_text_embedder(folder: Path) -> TextEmbedder | None:
-    """Read the part of a bundle that embeds sentences, and nothing else; None where it has none. Raises BundleError."""
+def load_text_model(folder: Path) -> TextModel | None:
+    """Read the part of a bundle that search by words needs, and no more; None where it has none. Raises BundleError."""
     recorded = _recorded(folder)
     if EMBEDDING_TEXT not in recorded:
         return None
     _check(folder, recorded, ("config.json", EMBEDDING_WORDS, EMBEDDING_TEXT))
     try:
-        config = EmbeddingConfig(**json.loads((folder / "config.json").read_text())["embedding"])
+        config = json.loads((folder / "config.json").read_text())
         weights = restore(load_file(folder / EMBEDDING_TEXT))
-        return TextEmbedder(config, weights, _load_words(folder / EMBEDDING_WORDS))
+        sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
+        return TextModel(_version(recorded), TextEmbedder(sizes, weights, words), config["relevance"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
 

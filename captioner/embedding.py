@@ -99,9 +99,16 @@ class TextEmbedder:
         self._members = [_member(weights, member, config.text_shapes()) for member in range(config.members)]
         self._vocabulary = vocabulary
 
-    def knows(self, tokens: Sequence[str]) -> np.ndarray:
-        """Say of each word whether it is known, bool (words,)."""
-        return np.array(self._vocabulary.encode(tokens), np.int64) != UNKNOWN
+    def share_known(self, tokens: Sequence[str]) -> float:
+        """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
+
+        A word weighs as much as the logarithm of its place among the words by frequency (Zipf: about minus the
+        logarithm of its frequency); an unknown word weighs most.
+        """
+        numbers = np.array(self._vocabulary.encode(tokens), np.float64)
+        known = numbers != UNKNOWN
+        weights = np.log(np.where(known, numbers, len(self._vocabulary)))
+        return float(weights[known].sum() / weights.sum()) if len(weights) else 0.0
 
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
         """Return L2-normalised float32 (members * dimensions,) of a sentence cut into words, None if none is known."""

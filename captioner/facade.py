@@ -31,6 +31,7 @@ class Captioner:
         # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
+        self.text_model = bundle.text_model
         self.input_side = bundle.encoder.side
         self._search = bundle.search
         self._vocabulary = bundle.vocabulary

@@ -13,7 +13,8 @@ from captioner.types import Describes
 from data.captioned import Dataset
 from data.errors import RetroflexError
 from retrieval.bleu import DEFAULT_VARIANT
-from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
+from retrieval.query import Query, QueryError
+from retrieval.search import Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable
 from training.metrics import caption_scores
 from training.protocol import ranks_of_queries, summarise
@@ -57,7 +58,7 @@ def evaluate_search(
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
-    with searchable(described, captioner.model_version) as (searcher, rows):
+    with searchable(described, captioner) as (searcher, rows):
         scorer = _Scorer(searcher)
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
@@ -67,7 +68,7 @@ def evaluate_search(
         "seed": seed,
         "queries": len(queries),
         "bleu_variant": asdict(DEFAULT_VARIANT),
-        "fusion_weights": asdict(WORD_WEIGHTS),
+        "relevance": captioner.text_model.relevance if captioner.text_model else {},
         "rankings": {name: summarise(values) for name, values in ranks.items()},
         "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),
         "seconds": round(time.monotonic() - started, 1),
@@ -75,23 +76,24 @@ def evaluate_search(
 
 
 class _Scorer:
-    """Asks the product's searcher and spreads its hits over the gallery; a picture that is no hit scores 0."""
+    """Asks the product's searcher and spreads its candidates over the gallery; the others share the last place."""
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
         self.seconds = 0.0
 
     def __call__(self, query: str) -> dict[str, np.ndarray]:
-        scores = {name: np.zeros(len(self._searcher.index)) for name in ("bleu", "fused")}
+        scores = {name: np.full(len(self._searcher.index), -1.0) for name in ("bleu", "cosine", "fused")}
         started = time.perf_counter()
         try:
-            found = self._searcher.rank_words(query)
+            found = self._searcher.rank(Query(text=query))
         except QueryError:  # A human caption without a word finds nothing.
             return scores
         finally:
             self.seconds += time.perf_counter() - started
         rows = np.searchsorted(self._searcher.index.ids, found.ids)
-        scores["bleu"][rows], scores["fused"][rows] = found.bleu, found.scores
+        for name, values in {**found.parts, "fused": found.scores}.items():
+            scores[name][rows] = values
         return scores
 
 

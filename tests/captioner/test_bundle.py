@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.bundle import FILES, OPTIONAL, bundle_version, load_bundle, load_text_embedder, save_bundle
+from captioner.bundle import FILES, OPTIONAL, bundle_version, load_bundle, load_text_model, save_bundle
 from captioner.embedding import TextEmbedder
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
@@ -79,18 +79,19 @@ def test_the_text_encoder_can_be_loaded_alone(copy: Path, tmp_path: Path) -> Non
     assert bundle.embedding is not None
     whole = TextEmbedder(bundle.embedding.config, bundle.embedding.weights, bundle.embedding.vocabulary)
     (copy / "encoder.safetensors").unlink()
-    alone = load_text_embedder(copy)
+    alone = load_text_model(copy)
     assert alone is not None
-    np.testing.assert_array_equal(alone.embed(["dog"]), whole.embed(["dog"]))
+    assert (alone.version, alone.relevance) == (bundle.version, bundle.relevance)
+    np.testing.assert_array_equal(alone.embedder.embed(["dog"]), whole.embed(["dog"]))
     save_bundle(replace(bundle, embedding=None), tmp_path / "without", lambda _: "")
-    assert load_text_embedder(tmp_path / "without") is None
+    assert load_text_model(tmp_path / "without") is None
     assert load_bundle(tmp_path / "without").embedding is None
 
 
 def test_a_damaged_text_encoder_is_named(copy: Path) -> None:
     (copy / OPTIONAL[1]).write_bytes(b"nothing")
     with pytest.raises(BundleError, match="does not match its checksum"):
-        load_text_embedder(copy)
+        load_text_model(copy)
 
 
 def test_no_folder(tmp_path: Path) -> None:

@@ -83,7 +83,9 @@ def test_unknown_words_are_passed_over(split: Split) -> None:
     assert mixed is not None
     assert np.array_equal(known, mixed)
     assert text.embed(["purple"]) is None
-    assert text.knows(["a", "purple"]).tolist() == [True, False]
+    assert text.share_known(["a", "dog"]) == 1
+    assert 0 < text.share_known(["a", "purple"]) < 0.5 < text.share_known(["a", "dog", "purple", "boat"]) < 1
+    assert text.share_known(["purple"]) == 0
 
 
 def test_weights_that_do_not_fit_are_named() -> None:
