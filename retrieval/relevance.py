@@ -8,18 +8,18 @@ from dataclasses import dataclass
 import numpy as np
 
 Parts = Mapping[str, np.ndarray]
-"""Each kind of evidence by name, float (n,) over n candidates."""
+"""Each kind of evidence by name, float arrays of one shape, such as (n,) over n candidates."""
 
 
 @dataclass(frozen=True)
 class Relevance:
-    """A logistic model: 1 / (1 + exp(-(bias + sum of weight * part))), float64 (n,) between 0 and 1."""
+    """A logistic model: 1 / (1 + exp(-(bias + sum of weight * part))), float64 between 0 and 1."""
 
     bias: float
     weights: Mapping[str, float]
 
     def __call__(self, parts: Parts) -> np.ndarray:
-        logit = np.full(len(next(iter(parts.values()))), self.bias, np.float64)
+        logit = np.full(next(iter(parts.values())).shape, self.bias, np.float64)
         for name, weight in self.weights.items():
             logit += weight * parts[name]
         return sigmoid(logit)

@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from captioner.embedding import Embedding, EmbeddingConfig, PictureEmbedder, TextEmbedder
+from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoder import best_precision
 from captioner.quantise import quantise, restore
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
@@ -18,7 +18,6 @@ from training.ahead import ahead
 from training.config import EmbedConfig
 from training.embedding_model import ContrastiveLoss, build_embedding_model, get_embedding_weights
 from training.examples import Split, draw_grids
-from training.protocol import summarise
 from training.state import save_tensors
 
 STEPS = 20
@@ -27,7 +26,6 @@ AHEAD = 3
 SHORT = 0.3
 """The share of captions cut down to a few of their words, as people type them."""
 SHORT_WORDS = (2, 7)
-EVALUATED = 100
 
 
 def train_embedding(train: Split, out: Path, config: EmbedConfig) -> Embedding:
@@ -93,19 +91,3 @@ def _draw_words(
             numbers = [numbers[one] for one in kept]
         row[: len(numbers)] = numbers
     return drawn
-
-
-def score_embedding(embedding: Embedding, split: Split) -> dict[str, float]:
-    """Recall at 1, 5, 10 (percent) and median rank of each picture for its captions, by cosine alone."""
-    pictures = PictureEmbedder(embedding.config, embedding.weights)
-    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
-    starts = range(0, len(split.names), EVALUATED)
-    gallery = np.concatenate([pictures.embed(split.grids[start : start + EVALUATED, 0]) for start in starts])
-    ranks = []
-    for row, captions in enumerate(split.captions):
-        for caption in captions:
-            place = text.embed(caption)
-            if place is not None:
-                cosines = gallery @ place
-                ranks.append(int(np.count_nonzero(cosines > cosines[row])) + 1)
-    return summarise(np.array(ranks)) if ranks else {}

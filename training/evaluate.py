@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -59,7 +60,7 @@ def evaluate_search(
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
     with searchable(described, captioner) as (searcher, rows):
-        scorer = _Scorer(searcher)
+        scorer = _Scorer(searcher, ("bleu", "cosine", "fused") if captioner.text_model else ("bleu", "fused"))
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
     return {
@@ -78,12 +79,12 @@ def evaluate_search(
 class _Scorer:
     """Asks the product's searcher and spreads its candidates over the gallery; the others share the last place."""
 
-    def __init__(self, searcher: Searcher) -> None:
-        self._searcher = searcher
+    def __init__(self, searcher: Searcher, rankings: Sequence[str]) -> None:
+        self._searcher, self._rankings = searcher, rankings
         self.seconds = 0.0
 
     def __call__(self, query: str) -> dict[str, np.ndarray]:
-        scores = {name: np.full(len(self._searcher.index), -1.0) for name in ("bleu", "cosine", "fused")}
+        scores = {name: np.full(len(self._searcher.index), -1.0) for name in self._rankings}
         started = time.perf_counter()
         try:
             found = self._searcher.rank(Query(text=query))
@@ -93,7 +94,8 @@ class _Scorer:
             self.seconds += time.perf_counter() - started
         rows = np.searchsorted(self._searcher.index.ids, found.ids)
         for name, values in {**found.parts, "fused": found.scores}.items():
-            scores[name][rows] = values
+            if name in scores:
+                scores[name][rows] = values
         return scores
 
 

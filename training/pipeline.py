@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
+from captioner.decoder import Decoder
 from captioner.embedding import Embedding
 from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
 from captioner.quantise import quantise, restore
@@ -19,9 +20,10 @@ from captioner.twins import double, halve
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
+from training.calibrate import calibrate
 from training.card import Facts, Story, render_card
 from training.config import EmbedConfig, TrainConfig
-from training.embed import score_embedding, train_embedding
+from training.embed import train_embedding
 from training.examples import Split, split_words
 from training.features import FeatureCache, cache_features
 from training.finetune import fine_tune
@@ -101,7 +103,7 @@ def train_bundle(
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    shared = _embed(source, encoded, out, config)
+    shared = _share(source, encoded, trained, out, config)
     _save(source, trained, shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
@@ -178,16 +180,24 @@ def _tunable(source: EncoderSource, narrow: bool, seed: int) -> tuple[keras.Mode
     return build_vgg16(source.config, best_precision()), widen(halved, seed) if halved else source.weights
 
 
-def _embed(
-    source: EncoderSource, encoded: _Encoded, out: Path, config: TrainConfig
-) -> tuple[Embedding, dict[str, float]] | None:
-    """The space shared by pictures and sentences, with its dev scores; None where it is not asked for."""
+@dataclass(frozen=True)
+class _Shared:
+    """What search by words gets: the shared space, how relevance is told, and its figures on dev."""
+
+    embedding: Embedding | None = None
+    relevance: dict[str, dict[str, float]] = field(default_factory=dict)
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def _share(source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig) -> _Shared:
     if not config.text_encoders:
-        return None
+        return _Shared()
     how = EmbedConfig(members=config.text_encoders, seed=config.seed)
     folder = out / f"embedding-{_weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
     embedding = train_embedding(encoded.train, folder, how)
-    return embedding, score_embedding(embedding, encoded.dev)
+    decoder = Decoder(trained.config, trained.weights)
+    relevance, figures = calibrate(embedding, decoder, trained.vocabulary, encoded.dev, config.search)
+    return _Shared(embedding, {"words": relevance}, {"words to pictures, dev, cross-validated": figures})
 
 
 def _weights_key(weights: dict[str, np.ndarray]) -> str:
@@ -200,7 +210,7 @@ def _weights_key(weights: dict[str, np.ndarray]) -> str:
 def _save(
     source: EncoderSource,
     trained: Trained,
-    shared: tuple[Embedding, dict[str, float]] | None,
+    shared: _Shared,
     config: TrainConfig,
     sizes: dict[str, int],
     story: Story,
@@ -215,7 +225,8 @@ def _save(
         trained.vocabulary,
         config.search,
         made_by,
-        shared[0] if shared else None,
+        shared.embedding,
+        shared.relevance,
     )
     facts: Facts = {
         "name": "Retroflex captioner",
@@ -223,7 +234,7 @@ def _save(
         "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
         "splits": sizes,
         "seeds": {"train": config.seed},
-        "figures": {"captions, dev": trained.scores, **({"words to pictures, dev": shared[1]} if shared else {})},
+        "figures": {"captions, dev": trained.scores, **shared.figures},
         **story,
     }
     save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))
