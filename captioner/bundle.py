@@ -4,6 +4,7 @@ config.json          sizes, input side, grid layer, beam settings, where it came
 vocabulary.json      the decoder's words
 encoder.safetensors  VGG16 kernels (int8 with scales) and biases; one of each where channels are exact twins
 decoder.safetensors  the decoder, its matrices int8 with scales too
+pooling.safetensors  how a grid becomes a vector, likewise; where it is missing, the plain mean
 README.md            the model card
 checksums.json       SHA-256 of every other file
 """
@@ -26,6 +27,7 @@ from safetensors.numpy import load_file, save_file
 from captioner.decoder import DecoderConfig
 from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
+from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
 from captioner.vgg16 import BLOCKS, FIRST
@@ -36,6 +38,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 CARD = "README.md"
 MODEL_FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors")
 FILES = (*MODEL_FILES, CARD)
+POOLING = "pooling.safetensors"
+OPTIONAL_FILES = (POOLING,)
+"""Part of the model where the checksums name them; older bundles lack them."""
 
 
 @dataclass(frozen=True)
@@ -60,6 +65,7 @@ class Bundle:
     search: SearchConfig
     made_by: Mapping[str, Any]
     version: str = ""
+    pooling: Pooling | None = None
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
@@ -76,12 +82,15 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
         "search": asdict(bundle.search),
         "made_by": dict(bundle.made_by),
     }
+    parts = (POOLING,) if bundle.pooling else ()
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     (beside / "vocabulary.json").write_text(json.dumps(bundle.vocabulary.words, ensure_ascii=False, indent=0) + "\n")
     save_file(quantise(halve(bundle.encoder_weights) or bundle.encoder_weights), beside / "encoder.safetensors")
     save_file(quantise(bundle.decoder_weights), beside / "decoder.safetensors")
-    (beside / CARD).write_text(card(_version(_checksums(beside, MODEL_FILES))))
-    (beside / "checksums.json").write_text(json.dumps(_checksums(beside, FILES), indent=2) + "\n")
+    if bundle.pooling:
+        save_file(quantise(asdict(bundle.pooling)), beside / POOLING)
+    (beside / CARD).write_text(card(_version(_checksums(beside, (*MODEL_FILES, *parts)))))
+    (beside / "checksums.json").write_text(json.dumps(_checksums(beside, (*FILES, *parts)), indent=2) + "\n")
     beside.chmod(0o755)
     for path in beside.iterdir():
         path.chmod(0o644)
@@ -94,7 +103,7 @@ def load_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle. Raises BundleError, one line, where it is missing, damaged or does not fit."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no captioner bundle there; give a folder that `retroflex train` wrote")
-    version = _verify(folder)
+    recorded = _verify(folder)
     try:
         config = json.loads((folder / "config.json").read_text())
         if config["format"] != FORMAT:
@@ -107,7 +116,8 @@ def load_bundle(folder: Path) -> Bundle:
             vocabulary=Vocabulary(json.loads((folder / "vocabulary.json").read_text())),
             search=SearchConfig(**config["search"]),
             made_by=config["made_by"],
-            version=version,
+            version=_version(recorded),
+            pooling=Pooling(**restore(load_file(folder / POOLING))) if POOLING in recorded else None,
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
@@ -133,16 +143,17 @@ def _whole(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 _MEND = "restore it from where it came, or train it again"
 
 
-def _verify(folder: Path) -> str:
+def _verify(folder: Path) -> dict[str, str]:
     recorded = _recorded(folder)
+    files = [*FILES, *(name for name in OPTIONAL_FILES if name in recorded)]
     try:
-        found = _checksums(folder, FILES)
+        found = _checksums(folder, files)
     except OSError as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
-    damaged = [name for name in FILES if recorded.get(name) != found[name]]
+    damaged = [name for name in files if recorded.get(name) != found[name]]
     if damaged:
         raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {_MEND}")
-    return _version(recorded)
+    return recorded
 
 
 def _recorded(folder: Path) -> dict[str, str]:
@@ -156,7 +167,8 @@ def _recorded(folder: Path) -> dict[str, str]:
 
 
 def _version(checksums: Mapping[str, str]) -> str:
-    together = "".join(f"{name} {checksums.get(name)}\n" for name in MODEL_FILES)
+    names = [*MODEL_FILES, *(name for name in OPTIONAL_FILES if name in checksums)]
+    together = "".join(f"{name} {checksums.get(name)}\n" for name in names)
     return f"vgg16-lstm-{hashlib.sha256(together.encode()).hexdigest()[:12]}"
 
 
