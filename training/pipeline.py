@@ -13,6 +13,7 @@ import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
 from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
+from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
 from data.captioned import CaptionedPicture, Dataset
@@ -27,6 +28,7 @@ from training.narrow import build_narrow
 from training.plots import plot_curves
 from training.surgery import collapse, widen
 from training.train import Trained, train_decoder
+from training.whitening import learn_pooling
 
 BUNDLE = "bundle"
 TUNED = ", fine-tuned"
@@ -99,7 +101,7 @@ def train_bundle(
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    _save(source, trained, config, sizes, story, out / BUNDLE)
+    _save(source, trained, _pooling(source, encoded, config.seed), config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
 
@@ -182,12 +184,30 @@ def _weights_key(weights: dict[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
+def _pooling(source: EncoderSource, encoded: _Encoded, seed: int) -> Pooling:
+    encoder = Encoder(source.config, source.weights, best_precision())
+    return learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
+
+
 def _save(
-    source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], story: Story, folder: Path
+    source: EncoderSource,
+    trained: Trained,
+    pooling: Pooling,
+    config: TrainConfig,
+    sizes: dict[str, int],
+    story: Story,
+    folder: Path,
 ) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
     bundle = Bundle(
-        source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
+        encoder=source.config,
+        encoder_weights=source.weights,
+        decoder=trained.config,
+        decoder_weights=trained.weights,
+        vocabulary=trained.vocabulary,
+        search=config.search,
+        made_by=made_by,
+        pooling=pooling,
     )
     facts: Facts = {
         "name": "Retroflex captioner",
