@@ -68,7 +68,8 @@ SEARCHES = {
 def main(dataset: Path, out: Path, epochs: int, seeds: int) -> None:
     """Run every row that is not yet done and print the table."""
     load_keras()
-    from training.pipeline import encode_splits, load_encoder_source
+    from training.sources import load_encoder_source
+    from training.splits import encode_splits
 
     train, dev = encode_splits(load_encoder_source("bundled"), dataset, out / "features")
     results: dict[str, list[dict[str, float]]] = {}

@@ -5,17 +5,17 @@ vocabulary.json      the decoder's words
 encoder.safetensors  VGG16 kernels (int8 with scales) and biases; one of each where channels are exact twins
 decoder.safetensors  the decoder, its matrices int8 with scales too
 embedding_*          where there is one: words and encoders of the space shared by pictures and sentences, likewise
+pooling.safetensors  how a grid becomes a vector, likewise; where it is missing, the plain mean
 README.md            the model card
 checksums.json       SHA-256 of every other file
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,24 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from captioner.checksums import (
+    CARD,
+    CHECKSUMS,
+    EMBEDDING_PICTURES,
+    EMBEDDING_TEXT,
+    EMBEDDING_WORDS,
+    MEND,
+    POOLING,
+    checksums,
+    recorded_checksums,
+    verify,
+    version_of,
+)
 from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder
 from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
+from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
 from captioner.types import TextModel
@@ -36,15 +50,6 @@ from captioner.vocabulary import Vocabulary
 
 FORMAT = 1
 BUNDLED = Path(__file__).parent / "bundled"
-CARD = "README.md"
-MODEL_FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors")
-FILES = (*MODEL_FILES, CARD)
-EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES = (
-    "embedding_words.json",
-    "embedding_text.safetensors",
-    "embedding_pictures.safetensors",
-)
-OPTIONAL = (EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES)
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,7 @@ class Bundle:
     made_by: Mapping[str, Any]
     embedding: Embedding | None = None
     relevance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    pooling: Pooling | None = None
     version: str = ""
 
     @property
@@ -101,13 +107,15 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     if bundle.embedding:
         config |= {"embedding": asdict(bundle.embedding.config), "relevance": dict(bundle.relevance)}
         _save_embedding(bundle.embedding, beside)
+    if bundle.pooling:
+        save_file(quantise(asdict(bundle.pooling)), beside / POOLING)
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
     _save_words(bundle.vocabulary, beside / "vocabulary.json")
     save_file(quantise(halve(bundle.encoder_weights) or bundle.encoder_weights), beside / "encoder.safetensors")
     save_file(quantise(bundle.decoder_weights), beside / "decoder.safetensors")
     models = {path.name for path in beside.iterdir()}
-    (beside / CARD).write_text(card(_version(_checksums(beside, models))))
-    (beside / "checksums.json").write_text(json.dumps(_checksums(beside, models | {CARD}), indent=2) + "\n")
+    (beside / CARD).write_text(card(version_of(checksums(beside, models))))
+    (beside / CHECKSUMS).write_text(json.dumps(checksums(beside, models | {CARD}), indent=2) + "\n")
     beside.chmod(0o755)
     for path in beside.iterdir():
         path.chmod(0o644)
@@ -120,7 +128,7 @@ def load_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle. Raises BundleError, one line, where it is missing, damaged or does not fit."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no captioner bundle there; give a folder that `retroflex train` wrote")
-    version = _verify(folder)
+    recorded = verify(folder)
     try:
         config = json.loads((folder / "config.json").read_text())
         if config["format"] != FORMAT:
@@ -135,28 +143,28 @@ def load_bundle(folder: Path) -> Bundle:
             made_by=config["made_by"],
             embedding=_load_embedding(folder, config),
             relevance=config.get("relevance", {}),
-            version=version,
+            pooling=Pooling(**restore(load_file(folder / POOLING))) if POOLING in recorded else None,
+            version=version_of(recorded),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
     if len(bundle.vocabulary) != bundle.decoder.vocabulary:
-        raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {_MEND}")
+        raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {MEND}")
     return bundle
 
 
 def load_text_model(folder: Path) -> TextModel | None:
     """Read the part of a bundle that search by words needs, and no more; None where it has none. Raises BundleError."""
-    recorded = _recorded(folder)
-    if EMBEDDING_TEXT not in recorded:
+    if EMBEDDING_TEXT not in recorded_checksums(folder):
         return None
-    _check(folder, recorded, ("config.json", EMBEDDING_WORDS, EMBEDDING_TEXT))
+    recorded = verify(folder, ("config.json", EMBEDDING_WORDS, EMBEDDING_TEXT))
     try:
         config = json.loads((folder / "config.json").read_text())
         weights = restore(load_file(folder / EMBEDDING_TEXT))
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-        return TextModel(_version(recorded), TextEmbedder(sizes, weights, words), config["relevance"])
+        return TextModel(version_of(recorded), TextEmbedder(sizes, weights, words), config["relevance"])
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
 
 
 def _save_embedding(embedding: Embedding, folder: Path) -> None:
@@ -182,54 +190,7 @@ def _load_words(path: Path) -> Vocabulary:
     return Vocabulary(json.loads(path.read_text()))
 
 
-def bundle_version(folder: Path) -> str:
-    """The name of a bundle's model, from its checksums alone: `vgg16-lstm-` and twelve hex digits.
-
-    The card is left out: a word changed in it does not make another model.
-    """
-    return _version(_recorded(folder))
-
-
 def _whole(weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """An encoder of twin channels is kept at half its width."""
     first = weights[f"{FIRST}/bias"]
     return double(weights) if len(first) == BLOCKS[0][1] // 2 else weights
-
-
-_MEND = "restore it from where it came, or train it again"
-
-
-def _verify(folder: Path) -> str:
-    recorded = _recorded(folder)
-    _check(folder, recorded, (*FILES, *(name for name in OPTIONAL if name in recorded)))
-    return _version(recorded)
-
-
-def _check(folder: Path, recorded: Mapping[str, str], names: Sequence[str]) -> None:
-    try:
-        found = _checksums(folder, names)
-    except OSError as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {_MEND}") from error
-    damaged = [name for name in names if recorded.get(name) != found[name]]
-    if damaged:
-        raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {_MEND}")
-
-
-def _recorded(folder: Path) -> dict[str, str]:
-    try:
-        recorded = json.loads((folder / "checksums.json").read_text())
-        return {str(name): str(checksum) for name, checksum in recorded.items()}
-    except OSError as error:
-        raise BundleError(f"{folder}: no checksums.json, so this is no captioner bundle; {_MEND}") from error
-    except (ValueError, AttributeError) as error:
-        raise BundleError(f"{folder}: checksums.json is damaged; {_MEND}") from error
-
-
-def _version(checksums: Mapping[str, str]) -> str:
-    names = (*MODEL_FILES, *(name for name in OPTIONAL if name in checksums))
-    together = "".join(f"{name} {checksums.get(name)}\n" for name in names)
-    return f"vgg16-lstm-{hashlib.sha256(together.encode()).hexdigest()[:12]}"
-
-
-def _checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in names}

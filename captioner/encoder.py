@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from captioner.errors import BundleError
+from captioner.pooling import plain_mean
 from captioner.quiet import load_keras
 from captioner.vgg16 import CONVOLUTIONS, preprocess
 from data.errors import RetroflexError
@@ -42,7 +43,7 @@ class EncoderConfig:
 
 @dataclass(frozen=True)
 class Features:
-    """`grids` float32 (n, cells, 512) and `vectors` float32 (n, 512), each vector the grid's mean, L2-normalised."""
+    """`grids` float32 (n, cells, 512) and what the encoder's pooling makes of each, `vectors` float32 (n, d)."""
 
     grids: np.ndarray
     vectors: np.ndarray
@@ -51,10 +52,20 @@ class Features:
 class Encoder:
     """Keras' VGG16 without top."""
 
-    def __init__(self, config: EncoderConfig, weights: Mapping[str, np.ndarray], precision: Precision) -> None:
-        """`weights` are named as Keras names VGG16's (`block1_conv1/kernel`). Raises BundleError on a misfit."""
+    def __init__(
+        self,
+        config: EncoderConfig,
+        weights: Mapping[str, np.ndarray],
+        precision: Precision,
+        pooling: Callable[[np.ndarray], np.ndarray] = plain_mean,
+    ) -> None:
+        """`weights` are named as Keras names VGG16's (`block1_conv1/kernel`). Raises BundleError on a misfit.
+
+        `pooling` makes L2-normalised vectors (n, d) of grids (n, cells, 512).
+        """
         self.config = config
         self.precision = precision
+        self._pooling = pooling
         self._model = build_vgg16(config, precision)
         assign(self._model, weights)
 
@@ -62,8 +73,7 @@ class Encoder:
         """Encode uint8 RGB pictures (n, side, side, 3)."""
         grids = np.asarray(self._model.predict_on_batch(preprocess(pictures)), np.float32)
         grids = grids.reshape(len(grids), -1, grids.shape[-1])
-        vectors = grids.mean(axis=1)
-        return Features(grids, vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12))
+        return Features(grids, self._pooling(grids))
 
 
 def best_precision() -> Precision:

@@ -15,6 +15,7 @@ from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.decoder import Decoder
 from captioner.embedding import PictureEmbedder
 from captioner.encoder import Encoder, Features, Precision, best_precision
+from captioner.pooling import plain_mean
 from captioner.types import Caption, Description
 from data.text import tokenize
 
@@ -83,7 +84,8 @@ class Captioner:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return Encoder(self._bundle.encoder, self._bundle.encoder_weights, self._precision)
+        bundle = self._bundle
+        return Encoder(bundle.encoder, bundle.encoder_weights, self._precision, bundle.pooling or plain_mean)
 
     def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:
         captions: dict[str, Caption] = {}

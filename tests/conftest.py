@@ -16,6 +16,7 @@ from captioner.bundle import Bundle, SearchConfig, save_bundle
 from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoder import EncoderConfig
+from captioner.pooling import Pooling
 from captioner.vgg16 import BLOCKS
 from captioner.vocabulary import Vocabulary
 
@@ -62,7 +63,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = SearchConfig(beam=3)
     weights = random_decoder(decoder)
     shared = random_embedding(vocabulary)
-    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared)
+    pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
+    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, {}, pooling)
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
 

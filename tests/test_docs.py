@@ -8,7 +8,8 @@ from pathlib import Path
 import click
 import pytest
 
-from captioner.bundle import BUNDLED, bundle_version
+from captioner.bundle import BUNDLED
+from captioner.checksums import bundle_version
 from retrieval.cli import cli
 
 ROOT = Path(__file__).parents[1]

@@ -15,12 +15,12 @@ from data.settings import load_settings
 from retrieval.options import bundle_option, json_option, print_json, print_left_out
 
 if TYPE_CHECKING:
-    from captioner.types import Describes
+    from captioner.facade import Captioner
 
 
 @click.group()
 def evaluate() -> None:
-    """Judge a captioner on pictures with human captions."""
+    """Judge a captioner on pictures with human captions, or search by picture on copies and on classes."""
 
 
 def _search_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -105,12 +105,44 @@ def variants(
     _report(result, result["rankings"], {"limit_pictures": limit_pictures}, as_json)
 
 
+@evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy, and ties.")
+def copies(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Find each picture by cropped, turned, grey and other copies of it among all pictures of its folder."""
+    from training.similar import evaluate_copies
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_copies(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, {"recall at 1,": result["recall_at_1"]}, {"limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@click.option(
+    "--labelled", type=click.Path(path_type=Path), required=True, help="Folder that holds a folder for each class."
+)
+@click.option("--per-class", type=click.IntRange(2), help="Draw so many pictures of each class [default: all].")
+@bundle_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides which pictures are drawn.")
+@json_option
+def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: int, as_json: bool) -> None:
+    """Count how many of the ten pictures nearest to each are of its class."""
+    from training.labelled import read_labelled
+    from training.similar import evaluate_similar
+
+    pictures = read_labelled(labelled, per_class, seed)
+    result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+
+
 def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
     dataset = read_dataset(path, split)
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])
 
 
-def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Describes:
+def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
     from captioner.bundle import BUNDLED, load_bundle
     from captioner.facade import Captioner
 
@@ -129,15 +161,16 @@ def _report(
     print_left_out(result["problems"])
     for name, value in document.items():
         if isinstance(value, str | int | float):
-            click.echo(f"{name.replace('_', ' '):22}{value}")
+            click.echo(f"{name.replace('_', ' '):30}{value}")
     for title, figures in tables.items():
         for name, value in figures.items():
-            click.echo(f"{f'{title} {name}'.strip():22}{value:.2f}")
+            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
 
 
 def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
     """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
-    parts = ["retroflex evaluate", result["task"], "--dataset DIR --split", result["split"]]
+    source = f"--dataset DIR --split {result['split']}" if "split" in result else "--labelled DIR"
+    parts = ["retroflex evaluate", result["task"], source]
     given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
     parts += [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
     return " ".join(parts)

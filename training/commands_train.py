@@ -61,7 +61,8 @@ def train(
 ) -> None:
     """Train a captioner on a data set; the same command goes on with a run that was stopped."""
     load_keras()
-    from training.pipeline import load_encoder_source, read_story, train_bundle
+    from training.pipeline import read_story, train_bundle
+    from training.sources import load_encoder_source
 
     source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
     bundle, problems = train_bundle(dataset, out, source, TrainConfig(**settings), read_story(story), go_on)

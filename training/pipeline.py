@@ -2,59 +2,36 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
-from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
+from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding
-from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
+from captioner.encoder import Encoder, assign, best_precision, build_vgg16
+from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
-from data.captioned import CaptionedPicture, Dataset
-from data.dataset import read_dataset
 from data.errors import RetroflexError
 from training.calibrate import calibrate
 from training.card import Facts, Story, render_card
 from training.config import EmbedConfig, TrainConfig
 from training.embed import train_embedding
-from training.examples import Split, split_words
-from training.features import FeatureCache, cache_features
 from training.finetune import fine_tune
 from training.narrow import build_narrow
 from training.plots import plot_curves
+from training.sources import EncoderSource, weights_key
+from training.splits import EncodedSplits, encode, read_splits
 from training.surgery import collapse, widen
 from training.train import Trained, train_decoder
+from training.whitening import learn_pooling
 
 BUNDLE = "bundle"
 TUNED = ", fine-tuned"
-
-
-@dataclass(frozen=True)
-class EncoderSource:
-    """A VGG16 with its configuration; `name` says where it came from."""
-
-    name: str
-    config: EncoderConfig
-    weights: dict[str, np.ndarray]
-
-
-def load_encoder_source(name: str, config: EncoderConfig | None = None) -> EncoderSource:
-    """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError.
-
-    The weights are rounded as a bundle stores them, so that the decoder learns from what it will be given.
-    """
-    folder = BUNDLED if name == "bundled" else Path(name)
-    if name == "bundled" or folder.is_dir():
-        bundle = load_bundle(folder)
-        return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or EncoderConfig(), restore(quantise(load_vgg16_weights(name))))
 
 
 OWN_STORY: Story = {
@@ -90,71 +67,31 @@ def train_bundle(
     decoder goes on with the new encoder. Self-critical training comes last. `story` is what the model card tells
     beside the figures; `before` is a bundle whose decoder is gone on with.
     """
-    sets = _read(dataset)
+    sets = read_splits(dataset)
     problems = [problem for one in sets.values() for problem in one.problems]
     tuning = bool(config.narrow_epochs or config.tune_epochs)
-    encoded = _encode(source, sets, out / "features")
+    encoded = encode(source, sets, out / "features")
     first = replace(config, critic_epochs=0) if tuning else config
     trained = train_decoder(encoded.train, encoded.dev, out, first, _decoder_weights(before))
     if tuning:
         source, weights = _tune(source, encoded, trained, out, config)
-        encoded = _encode(source, sets, out / "features")
+        encoded = encode(source, sets, out / "features")
         again = replace(config, epochs=config.epochs // 2, rate=config.rate / 2)
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
     shared = _share(source, encoded, trained, out, config)
-    _save(source, trained, shared, config, sizes, story, out / BUNDLE)
+    _save(source, trained, _pooling(source, encoded, config.seed), shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
-
-
-def encode_splits(source: EncoderSource, dataset: Path, folder: Path) -> tuple[Split, Split]:
-    """Train and dev of a data set as `source` sees them; the grids are kept in `folder`."""
-    encoded = _encode(source, _read(dataset), folder)
-    return encoded.train, encoded.dev
 
 
 def _decoder_weights(folder: Path | None) -> dict[str, np.ndarray] | None:
     return dict(load_bundle(folder).decoder_weights) if folder else None
 
 
-def _read(dataset: Path) -> dict[str, Dataset]:
-    return {split: read_dataset(dataset, split) for split in ("train", "dev")}
-
-
-@dataclass(frozen=True)
-class _Encoded:
-    """Train and dev as grids, with the pictures they are of, and what could not be read."""
-
-    train: Split
-    dev: Split
-    pictures: tuple[list[CaptionedPicture], list[CaptionedPicture]]
-    problems: list[str]
-
-
-def _encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path) -> _Encoded:
-    encoder = Encoder(source.config, source.weights, best_precision())
-    key = _weights_key(source.weights)
-    caches = {
-        name: cache_features(encoder, key, dataset.pictures, folder / name, mirrored=name == "train")
-        for name, dataset in sets.items()
-    }
-    train, train_pictures = _split(sets["train"], caches["train"])
-    dev, dev_pictures = _split(sets["dev"], caches["dev"])
-    problems = [problem for cache in caches.values() for problem in cache.problems]
-    return _Encoded(train, dev, (train_pictures, dev_pictures), problems)
-
-
-def _split(dataset: Dataset, cache: FeatureCache) -> tuple[Split, list[CaptionedPicture]]:
-    rows = np.flatnonzero(cache.usable)
-    pictures = [dataset.pictures[row] for row in rows]
-    grids = cache.grids if len(rows) == len(cache.grids) else cache.grids[rows]
-    return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures])), pictures
-
-
 def _tune(
-    source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig
+    source: EncoderSource, encoded: EncodedSplits, trained: Trained, out: Path, config: TrainConfig
 ) -> tuple[EncoderSource, dict[str, np.ndarray]]:
     """Fine-tune at half width, then at full; gives the encoder and the decoder's weights, the old where dev lost."""
     for name, epochs in (("narrow", config.narrow_epochs), ("tuned", config.tune_epochs)):
@@ -189,27 +126,26 @@ class _Shared:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def _share(source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig) -> _Shared:
+def _share(source: EncoderSource, encoded: EncodedSplits, trained: Trained, out: Path, config: TrainConfig) -> _Shared:
     if not config.text_encoders:
         return _Shared()
     how = EmbedConfig(members=config.text_encoders, seed=config.seed)
-    folder = out / f"embedding-{_weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
+    folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
     embedding = train_embedding(encoded.train, folder, how)
     decoder = Decoder(trained.config, trained.weights)
     relevance, figures = calibrate(embedding, decoder, trained.vocabulary, encoded.dev, config.search)
     return _Shared(embedding, {"words": relevance}, {"words to pictures, dev, cross-validated": figures})
 
 
-def _weights_key(weights: dict[str, np.ndarray]) -> str:
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
-    return digest.hexdigest()
+def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Pooling:
+    encoder = Encoder(source.config, source.weights, best_precision())
+    return learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
 
 
 def _save(
     source: EncoderSource,
     trained: Trained,
+    pooling: Pooling,
     shared: _Shared,
     config: TrainConfig,
     sizes: dict[str, int],
@@ -218,15 +154,16 @@ def _save(
 ) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
     bundle = Bundle(
-        source.config,
-        source.weights,
-        trained.config,
-        trained.weights,
-        trained.vocabulary,
-        config.search,
-        made_by,
-        shared.embedding,
-        shared.relevance,
+        encoder=source.config,
+        encoder_weights=source.weights,
+        decoder=trained.config,
+        decoder_weights=trained.weights,
+        vocabulary=trained.vocabulary,
+        search=config.search,
+        made_by=made_by,
+        embedding=shared.embedding,
+        relevance=shared.relevance,
+        pooling=pooling,
     )
     facts: Facts = {
         "name": "Retroflex captioner",

@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.bundle import FILES, OPTIONAL, bundle_version, load_bundle, load_text_model, save_bundle
+from captioner.bundle import load_bundle, load_text_model, save_bundle
+from captioner.checksums import FILES, OPTIONAL, bundle_version
 from captioner.embedding import TextEmbedder
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore

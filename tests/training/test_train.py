@@ -17,7 +17,8 @@ from tests.conftest import COLOURS, draw_picture
 from training import pipeline
 from training import train as module
 from training.config import TrainConfig
-from training.pipeline import load_encoder_source, train_bundle
+from training.pipeline import train_bundle
+from training.sources import load_encoder_source
 from training.surgery import widen
 
 CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
@@ -52,7 +53,9 @@ def test_ends_with_a_bundle_that_captions(trained: tuple[Path, list[str]]) -> No
     captioner = Captioner.load(trained[0])
     picture = np.zeros((1, captioner.input_side, captioner.input_side, 3), np.uint8)
     assert captioner.describe(picture)[0].captions
-    assert load_bundle(trained[0]).made_by["pictures"] == {"train": 8, "dev": 4}
+    bundle = load_bundle(trained[0])
+    assert bundle.made_by["pictures"] == {"train": 8, "dev": 4}
+    assert bundle.pooling is not None
     assert "retroflex train" in (trained[0] / "README.md").read_text()
 
 
@@ -86,6 +89,7 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     with pytest.raises(KeyboardInterrupt):
         train_bundle(dataset, tmp_path / "run", source, CONFIG)
     monkeypatch.setattr(pipeline, "Encoder", FrozenEncoder)
+    monkeypatch.setattr(pipeline, "learn_pooling", lambda *_: None)
     resumed, _ = train_bundle(dataset, tmp_path / "run", source, CONFIG)
     whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights
     for name, value in whole.items():
