@@ -12,7 +12,7 @@ from tqdm import tqdm
 from captioner.types import Describes
 from data.captioned import Dataset
 from data.errors import RetroflexError
-from retrieval.bleu import DEFAULT_VARIANT
+from retrieval.bleu import TYPED_VARIANT
 from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable
 from training.metrics import caption_scores
@@ -66,7 +66,7 @@ def evaluate_search(
         **run_facts(captioner, dataset, described),
         "seed": seed,
         "queries": len(queries),
-        "bleu_variant": asdict(DEFAULT_VARIANT),
+        "bleu_variant": asdict(TYPED_VARIANT),
         "fusion_weights": asdict(WORD_WEIGHTS),
         "rankings": {name: summarise(values) for name, values in ranks.items()},
         "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),
