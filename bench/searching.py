@@ -15,7 +15,8 @@ from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from data.text import tokenize
-from retrieval.bleu import DEFAULT_VARIANT
+from retrieval.bleu import TYPED_VARIANT
+from retrieval.folding import fold
 from retrieval.library import Library
 from retrieval.query import Query
 
@@ -34,7 +35,7 @@ def bench_searching() -> dict[str, float]:
         tokens = [tokenize(query) for query in QUERIES]
         postings = searcher.index.postings
         difference, nltk_seconds = against_nltk(library, tokens)
-        bleu = measure(lambda: [postings.scores(query, DEFAULT_VARIANT) for query in tokens])
+        bleu = measure(lambda: [postings.scores(query, TYPED_VARIANT) for query in tokens])
         warm = measure(lambda: [library.search(Query(query)) for query in QUERIES])
         cold = measure(lambda: cold_search(folder), seconds=4)
     return {
@@ -74,22 +75,40 @@ def make_library(url: str) -> None:
 
 def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, float]:
     """Largest difference of any picture's score from NLTK's, and NLTK's seconds a query."""
-    from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+    from nltk.translate.bleu_score import SmoothingFunction
 
-    smoothing = getattr(SmoothingFunction(), f"method{DEFAULT_VARIANT.smoothing}")
-    gallery = [(number, [tokenize(one) for one in texts]) for number, texts in library.store.captions_by_picture()]
+    smoothing = getattr(SmoothingFunction(), f"method{TYPED_VARIANT.smoothing}")
+    gallery = [[stems(one) for one in texts] for _, texts in library.store.captions_by_picture()]
     largest, seconds = 0.0, 0.0
     for query in queries:
+        words = [fold(word) for word in query]
         started = time.perf_counter()
-        theirs = np.asarray(
-            [sentence_bleu(captions, query, DEFAULT_VARIANT.weights, smoothing) for _, captions in gallery]
-        )
+        theirs = np.asarray([nltk_score(words, captions, smoothing) for captions in gallery])
         seconds += time.perf_counter() - started
-        rows, scores = library.searcher().index.postings.scores(query, DEFAULT_VARIANT)
+        rows, scores = library.searcher().index.postings.scores(query, TYPED_VARIANT)
         ours = np.zeros(len(gallery))
         ours[rows] = scores
         largest = max(largest, float(np.abs(ours - theirs).max()))
     return largest, seconds / len(queries)
+
+
+def stems(text: str) -> list[str]:
+    """The words of a caption as the index holds them."""
+    return [fold(word) for word in tokenize(text)]
+
+
+def nltk_score(words: list[str], captions: list[list[str]], smoothing: object) -> float:
+    """TYPED_VARIANT by NLTK: BLEU freed of its brevity penalty, and BLEU-1 against each caption alone, also freed."""
+    from nltk.translate.bleu_score import brevity_penalty, closest_ref_length, sentence_bleu
+
+    distinct = list(dict.fromkeys(words))
+    bleu = sentence_bleu(captions, words, TYPED_VARIANT.weights, smoothing)
+    bleu /= brevity_penalty(closest_ref_length(captions, len(words)), len(words))
+    alone = [
+        sentence_bleu([caption], distinct, (1.0,)) / brevity_penalty(len(caption), len(distinct))
+        for caption in captions
+    ]
+    return (1 - TYPED_VARIANT.agreement) * bleu + TYPED_VARIANT.agreement * sum(alone) / len(alone)
 
 
 def cold_search(library: str) -> None:

@@ -1,4 +1,4 @@
-"""Sentence BLEU of a query against a picture's captions, the numbers of NLTK's `sentence_bleu`.
+"""Sentence BLEU of a query against a picture's captions, built of the numbers of NLTK's `sentence_bleu`.
 
 The captions are the references and the query is the hypothesis. Papineni, Roukos, Ward and Zhu (2002), "BLEU: a
 Method for Automatic Evaluation of Machine Translation"; the smoothing methods are numbered as in Chen and Cherry
@@ -24,12 +24,17 @@ METHOD_4_K = 5.0  # Chen and Cherry's K, which scales how fast method 4 falls wi
 class BleuVariant:
     """Which BLEU: n-gram orders 1 to `max_order`, a weight for each, and the smoothing method's number (0 to 4).
 
-    Raises ValueError when the three do not fit together.
+    Without `brevity` a query is not punished for being shorter than the captions. `agreement`, 0 to 1, is the share of
+    the score that is not BLEU against all captions together but BLEU-1 of the query's distinct words against each
+    caption alone, without brevity penalty, on average: words that many captions say count more than those in one.
+    Raises ValueError when these do not fit together.
     """
 
     max_order: int
     weights: tuple[float, ...]
     smoothing: int
+    brevity: bool = True
+    agreement: float = 0.0
 
     def __post_init__(self) -> None:
         if self.max_order < 1 or len(self.weights) != self.max_order:
@@ -38,19 +43,40 @@ class BleuVariant:
             raise ValueError(f"BLEU weights {self.weights} must be numbers of 0 or more")
         if self.smoothing not in SMOOTHINGS:
             raise ValueError(f"BLEU smoothing method {self.smoothing} is not one of {list(SMOOTHINGS)}")
+        if not 0 <= self.agreement <= 1:
+            raise ValueError(f"the share of agreement is {self.agreement}: give a number from 0 to 1")
 
 
-DEFAULT_VARIANT = BleuVariant(max_order=2, weights=(0.9, 0.1), smoothing=1)
-"""The best of those that `retroflex evaluate variants` compares, see docs/ranking.md."""
+TYPED_VARIANT = BleuVariant(max_order=2, weights=(0.9, 0.1), smoothing=1, brevity=False, agreement=0.5)
+"""For words that people type, see docs/ranking.md."""
+
+CAPTION_VARIANT = BleuVariant(max_order=3, weights=(1 / 3, 1 / 3, 1 / 3), smoothing=1)
+"""For captions against captions, see docs/ranking.md."""
+
+INDEXED_ORDER = max(TYPED_VARIANT.max_order, CAPTION_VARIANT.max_order)
 
 
-def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = DEFAULT_VARIANT) -> float:
-    """Return the BLEU of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""
+def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = TYPED_VARIANT) -> float:
+    """Return the score of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""
     if not query or not captions:
         return 0.0
     matches = [[_clipped_matches(query, captions, order)] for order in range(1, variant.max_order + 1)]
     closest = min((len(caption) for caption in captions), key=lambda length: (abs(length - len(query)), length))
-    return float(from_counts(np.array(matches), len(query), np.array([closest]), variant)[0])
+    bleu = from_counts(np.array(matches), len(query), np.array([closest]), variant)
+    words = set(query)
+    said = sum(len(words.intersection(caption)) for caption in captions)
+    return float(with_agreement(bleu, np.array([said]), len(words) * np.array([len(captions)]), variant)[0])
+
+
+def with_agreement(bleu: np.ndarray, said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
+    """Return the score of one query for n pictures, float64 (n,), from their BLEU (n,) and their captions' agreement.
+
+    `said` (n,): in how many captions each distinct query word stands, summed over the words; `possible` (n,): that
+    number if each stood in each.
+    """
+    if not variant.agreement:
+        return bleu
+    return (1 - variant.agreement) * bleu + variant.agreement * (said / possible)
 
 
 def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:
@@ -59,7 +85,7 @@ def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: 
     `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order found in the captions, clipped;
     `length`: words in the query, at least 1; `closest`: (n,) length of each picture's caption closest to it.
     """
-    log_score = np.minimum(0.0, 1.0 - closest / length)  # The brevity penalty.
+    log_score = np.minimum(0.0, 1.0 - closest / length) if variant.brevity else np.zeros(len(closest))
     halvings = np.cumsum(matches == 0, axis=0) if _halves(variant.smoothing, length) else None
     for place, weight in enumerate(variant.weights):
         log_precision = _log_precisions(place + 1, length, variant.smoothing)[matches[place]]

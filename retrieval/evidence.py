@@ -9,6 +9,7 @@ import numpy as np
 
 from captioner.types import Description, TextModel
 from data.text import tokenize
+from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index import Index
 from retrieval.query import QueryError
 from retrieval.relevance import Parts, Relevance
@@ -50,7 +51,7 @@ class WordEvidence:
         """`model` is left out where another made the library's embeddings. Raises QueryError."""
         tokens = _query_words(text)
         self.captions = [text]
-        self._index, self._bleu = index, _dense_bleu(index, [tokens])
+        self._index, self._bleu = index, _dense_bleu(index, [tokens], TYPED_VARIANT)
         usable = model if model is not None and model.version == index.model_version else None
         self._place = usable.embedder.embed(tokens) if usable else None
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
@@ -80,7 +81,7 @@ class PictureEvidence:
         self.name, self.close = name, 0.0  # Likeness knows no border.
         self.captions = [caption.text for caption in described.captions]
         self._index, self._described = index, described
-        self._bleu = _dense_bleu(index, [tokenize(text) for text in self.captions])
+        self._bleu = _dense_bleu(index, [tokenize(text) for text in self.captions], CAPTION_VARIANT)
 
     def candidates(self) -> np.ndarray:
         near, _ = self._index.vectors.top(self._described.vector, NEAREST)
@@ -107,10 +108,10 @@ def _query_words(text: str) -> Sequence[str]:
     return words
 
 
-def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]]) -> np.ndarray:
+def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]], variant: BleuVariant) -> np.ndarray:
     """BLEU of the sentence that fits each picture's captions best, float64 (pictures,)."""
     bleu = np.zeros(len(index))
     for sentence in sentences:
-        rows, scores = index.postings.scores(sentence)
+        rows, scores = index.postings.scores(sentence, variant)
         bleu[rows] = np.maximum(bleu[rows], scores)
     return bleu

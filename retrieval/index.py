@@ -12,7 +12,7 @@ import numpy as np
 from data.paths import display
 from data.store import Store
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
-from retrieval.bleu import DEFAULT_VARIANT
+from retrieval.bleu import INDEXED_ORDER
 from retrieval.index_files import Facts, load_folder, write_folder
 from retrieval.postings import BleuPostings
 from retrieval.vectors import VectorIndex
@@ -97,7 +97,7 @@ def _load_fitting(store: Store, index_dir: Path) -> Index | None:
         return None
     if index is None or index.generation != store.generation():
         return None
-    return index if index.postings.max_order >= DEFAULT_VARIANT.max_order else None
+    return index if index.postings.max_order >= INDEXED_ORDER else None
 
 
 def _load(folder: Path, facts: Facts) -> Index:

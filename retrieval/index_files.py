@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from retrieval.arrays import IndexDamaged
 
 T = TypeVar("T")
-FORMAT = 2
+FORMAT = 3
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 MANIFEST = "manifest.json"

@@ -7,7 +7,7 @@ with the id of its last word, so two n-grams can never share a key and a query w
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,13 +40,15 @@ class OrderPostings:
     """The n-grams of one order and the pictures they stand in.
 
     `keys` (u,) int64, rising; n-gram i stands in the pictures `rows[starts[i]:starts[i + 1]]` (int32, rising), at most
-    `counts[...]` times in one caption of theirs. `starts` (u + 1,) int64; `counts` any unsigned type.
+    `counts[...]` times in one caption of theirs and in `said[...]` of their captions. `starts` (u + 1,) int64;
+    `counts` and `said` any unsigned type.
     """
 
     keys: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
     counts: np.ndarray
+    said: np.ndarray
 
     def find(self, keys: np.ndarray) -> np.ndarray:
         """Return the id of the n-gram with each key, -1 where there is none."""
@@ -56,8 +58,8 @@ class OrderPostings:
         return np.where(self.keys[places] == keys, places, -1)
 
 
-def read_captions(gallery: Iterable[Sequence[str]]) -> CaptionWords:
-    """Cut every picture's captions into words; pictures and captions keep their order."""
+def read_captions(gallery: Iterable[Sequence[str]], fold: Callable[[str], str]) -> CaptionWords:
+    """Cut every picture's captions into words, each as `fold` gives it; pictures and captions keep their order."""
     numbers: dict[str, int] = {}
     words, lengths = array("q"), array("q")
     picture, length_set = array("i"), array("i")
@@ -65,7 +67,7 @@ def read_captions(gallery: Iterable[Sequence[str]]) -> CaptionWords:
     for row, captions in enumerate(gallery):
         own = []
         for caption in captions:
-            tokens = tokenize(caption)
+            tokens = [fold(word) for word in tokenize(caption)]
             words.extend([numbers.setdefault(token, len(numbers)) for token in tokens])
             own.append(len(tokens))
             picture.append(row)
@@ -97,7 +99,7 @@ def orders(captions: CaptionWords, max_order: int) -> Iterator[OrderPostings]:
 
 
 def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> OrderPostings:
-    """Count each n-gram in each caption, then keep the largest count of each picture's captions."""
+    """Count each n-gram in each caption, then keep each picture's largest count and number of captions with it."""
     distinct = np.unique(keys)
     ids = np.searchsorted(distinct, keys)
     pairs, repeats = np.unique(ids * max(1, len(picture)) + caption, return_counts=True)
@@ -105,5 +107,10 @@ def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> Ord
     first = np.flatnonzero((np.diff(ngram, prepend=-1) != 0) | (np.diff(row, prepend=-1) != 0))
     counts = np.maximum.reduceat(repeats, first) if len(first) else repeats
     starts = np.searchsorted(ngram[first], np.arange(len(distinct) + 1))
-    smallest = np.min_scalar_type(int(counts.max(initial=0)))
-    return OrderPostings(distinct, starts, row[first], counts.astype(smallest))
+    said = np.diff(first, append=len(ngram))
+    return OrderPostings(distinct, starts, row[first], _smallest(counts), _smallest(said))
+
+
+def _smallest(counts: np.ndarray) -> np.ndarray:
+    """The same whole numbers in the smallest type that holds them."""
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

@@ -1,21 +1,23 @@
 """BLEU of a query against every picture of a gallery, out of n-gram postings.
 
-Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score`.
+Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score` on words
+folded by `retrieval.folding`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
-from retrieval.bleu import DEFAULT_VARIANT, BleuVariant, from_counts
+from retrieval.bleu import INDEXED_ORDER, TYPED_VARIANT, BleuVariant, from_counts, with_agreement
+from retrieval.folding import fold
 from retrieval.ngrams import OrderPostings, orders, read_captions
 from retrieval.words import WordTable
 
-PARTS = ("keys", "starts", "rows", "counts")
+PARTS = ("keys", "starts", "rows", "counts", "said")
 
 
 class BleuPostings:
@@ -28,24 +30,34 @@ class BleuPostings:
         lengths: np.ndarray,
         length_starts: np.ndarray,
         length_set: np.ndarray,
+        captions: np.ndarray,
+        fold: Callable[[str], str] = fold,
     ) -> None:
         """Use `build` or `load`. `length_set` (n,): each picture's set of caption lengths, in `lengths` from
-        `length_starts` (sets,) on; pictures share few such sets."""
+        `length_starts` (sets,) on; pictures share few such sets. `captions` (n,): how many each picture has."""
         self._table = table
         self._ngrams = ngrams
         self._lengths = lengths
         self._length_starts = length_starts
         self._length_set = length_set
+        self._captions = captions
+        self._fold = fold
 
     @classmethod
-    def build(cls, gallery: Iterable[Sequence[str]], max_order: int = DEFAULT_VARIANT.max_order) -> BleuPostings:
-        """Index the caption texts of each picture, which may have none, for n-grams up to `max_order`."""
-        captions = read_captions(gallery)
+    def build(
+        cls, gallery: Iterable[Sequence[str]], max_order: int = INDEXED_ORDER, fold: Callable[[str], str] = fold
+    ) -> BleuPostings:
+        """Index the caption texts of each picture, which may have none, for n-grams up to `max_order`.
+
+        Words of captions and queries are compared as `fold` gives them.
+        """
+        captions = read_captions(gallery, fold)
         sizes = [len(lengths) for lengths in captions.length_sets]
         length_starts = np.cumsum([0, *sizes])[:-1]
         lengths = np.array([length for lengths in captions.length_sets for length in lengths], np.int64)
         ngrams = list(orders(captions, max_order))
-        return cls(captions.table, ngrams, lengths, length_starts, captions.length_set)
+        counts = np.bincount(captions.picture, minlength=len(captions.length_set))
+        return cls(captions.table, ngrams, lengths, length_starts, captions.length_set, counts, fold)
 
     @property
     def max_order(self) -> int:
@@ -56,25 +68,29 @@ class BleuPostings:
         """The number of pictures."""
         return len(self._length_set)
 
-    def scores(self, query: Sequence[str], variant: BleuVariant = DEFAULT_VARIANT) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows int32 (m,), rising, and their BLEU float64 (m,); pictures without any query word are left out.
+    def scores(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows int32 (m,), rising, and their scores float64 (m,); pictures without any query word are left out.
 
         Raises ValueError when `variant` has higher orders than were indexed.
         """
         if variant.max_order > self.max_order:
             raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
-        matches = self._matches(query, variant.max_order)
+        words = [self._fold(word) for word in query]
+        matches = self._matches(words, variant.max_order)
         rows = np.flatnonzero(matches[0])
         if not len(rows):
             return rows.astype(np.int32), np.zeros(0)
-        closest = self._closest_lengths(len(query))[self._length_set[rows]]
-        return rows.astype(np.int32), from_counts(matches[:, rows], len(query), closest, variant)
+        closest = self._closest_lengths(len(words))[self._length_set[rows]]
+        bleu = from_counts(matches[:, rows], len(words), closest, variant)
+        distinct = list(set(words)) if variant.agreement else []
+        said, possible = self._said(distinct)[rows], len(distinct) * self._captions[rows]
+        return rows.astype(np.int32), with_agreement(bleu, said, possible, variant)
 
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raises OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})
         save_arrays(folder, {"lengths": self._lengths, "length_starts": self._length_starts})
-        save_arrays(folder, {"length_set": self._length_set})
+        save_arrays(folder, {"length_set": self._length_set, "captions": self._captions})
         for order, postings in enumerate(self._ngrams, 1):
             save_arrays(folder, {f"{part}_{order}": getattr(postings, part) for part in PARTS})
 
@@ -86,10 +102,12 @@ class BleuPostings:
             OrderPostings(*(load_array(folder, f"{part}_{order}") for part in PARTS))
             for order in range(1, max_order + 1)
         ]
-        if any(len(one.rows) != len(one.counts) or len(one.starts) != len(one.keys) + 1 for one in ngrams):
+        if any(not len(one.rows) == len(one.counts) == len(one.said) for one in ngrams) or any(
+            len(one.starts) != len(one.keys) + 1 for one in ngrams
+        ):
             raise IndexDamaged("the arrays of the search index do not fit together")
         lengths, starts = load_array(folder, "lengths"), load_array(folder, "length_starts")
-        return cls(table, ngrams, lengths, starts, load_array(folder, "length_set"))
+        return cls(table, ngrams, lengths, starts, load_array(folder, "length_set"), load_array(folder, "captions"))
 
     def _matches(self, query: Sequence[str], max_order: int) -> np.ndarray:
         """Return the clipped matches of each order in each picture, int64 (max_order, n)."""
@@ -113,6 +131,15 @@ class BleuPostings:
             return np.bincount(rows, minlength=len(self))
         clipped = [np.minimum(postings.counts[span], most) for span, most in zip(spans, repeats, strict=True)]
         return np.bincount(rows, weights=np.concatenate(clipped), minlength=len(self)).astype(np.int64)
+
+    def _said(self, words: Sequence[str]) -> np.ndarray:
+        """Return in how many captions of each picture each of the distinct `words` stands, summed over them, (n,)."""
+        words_postings, ids = self._ngrams[0], self._table.ids(words)
+        total = np.zeros(len(self), np.int64)
+        for one in ids[ids >= 0]:
+            span = slice(words_postings.starts[one], words_postings.starts[one + 1])
+            total[words_postings.rows[span]] += words_postings.said[span]  # A row stands once in a span.
+        return total
 
     def _closest_lengths(self, length: int) -> np.ndarray:
         """Return, for each set of lengths, the one closest to `length`; the shorter of two that are equally close."""

@@ -14,6 +14,7 @@ from data.store import Store, StoredPicture
 from data.text import tokenize
 from retrieval.bleu import score
 from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
+from retrieval.folding import fold
 from retrieval.index import Index
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
@@ -94,7 +95,7 @@ class Searcher:
         pictures = self._store.pictures(ranking.ids[page.start : page.stop].tolist())
         # A picture that was removed since the index was read is left out.
         places = [place for place in page if int(ranking.ids[place]) in pictures]
-        hits = [_hit(pictures[int(ranking.ids[place])], ranking, place, tokenize(text)) for place in places]
+        hits = [_hit(pictures[int(ranking.ids[place])], ranking, place, _stems(text)) for place in places]
         return SearchResult(query, len(ranking.ids), hits)
 
 
@@ -111,10 +112,14 @@ def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
     return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
 
 
+def _stems(text: str) -> list[str]:
+    return [fold(word) for word in tokenize(text)]
+
+
 def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
     """One hit; its caption is the one that says most of the query's words, the first where none does."""
     captions = [caption.text for caption in picture.captions]
-    said = max(captions, key=lambda caption: score(words, [tokenize(caption)]), default="")
+    said = max(captions, key=lambda caption: score(words, [_stems(caption)]), default="")
     return Hit(
         id=picture.id,
         path=display(from_bytes(picture.paths[0])) if picture.paths else "",

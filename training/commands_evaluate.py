@@ -72,6 +72,7 @@ def captions(
 @_search_options
 @click.option("--captions", "count", type=click.IntRange(1), help="Keep so many captions a picture [default: all].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
+@click.option("--stages", is_flag=True, help="One table: other rankers, then each stage of the product's ranking.")
 def search(
     dataset: Path,
     split: str,
@@ -80,29 +81,39 @@ def search(
     as_json: bool,
     count: int | None,
     seed: int,
+    stages: bool,
     **how: float | None,
 ) -> None:
     """Find each picture by its human captions among pictures known by generated captions only."""
     from training.evaluate import evaluate_search
+    from training.stages import evaluate_stages
 
     pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_search(_load_captioner(bundle, how), pictures, seed, count)
-    options = {**how, "captions": count, "limit_pictures": limit_pictures}
-    _report(result, result["rankings"], options, as_json)
+    judge = evaluate_stages if stages else evaluate_search
+    result = judge(_load_captioner(bundle, how), pictures, seed, count)
+    options = {"stages": stages, **how, "captions": count, "limit_pictures": limit_pictures}
+    _report(result, result["stages" if stages else "rankings"], options, as_json)
 
 
 @evaluate.command()
 @_common_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
+@_search_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties and which words are typed.")
 def variants(
-    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    seed: int,
+    **how: float | None,
 ) -> None:
-    """Compare BLEU variants as rankers, for whole sentences and for three-word queries."""
+    """Compare BLEU variants as rankers, for sentences, for typed words and for captions of the mirrored picture."""
     from training.variants import evaluate_variants
 
     pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_variants(_load_captioner(bundle, {}), pictures, seed)
-    _report(result, result["rankings"], {"limit_pictures": limit_pictures}, as_json)
+    result = evaluate_variants(_load_captioner(bundle, how), pictures, seed)
+    _report(result, result["rankings"], {**how, "limit_pictures": limit_pictures}, as_json)
 
 
 @evaluate.command()
@@ -162,9 +173,19 @@ def _report(
     for name, value in document.items():
         if isinstance(value, str | int | float):
             click.echo(f"{name.replace('_', ' '):30}{value}")
+    _print_table(tables)
+
+
+def _print_table(tables: dict[str, dict[str, float]]) -> None:
+    """One line for each row of figures; a row that stands alone is one line for each figure."""
+    if len(tables) == 1:
+        for name, value in next(iter(tables.values())).items():
+            click.echo(f"{name:30}{value:.2f}")
+        return
+    width = 2 + max(len(title) for title in tables)
+    click.echo(" " * width + "".join(f"{name:>10}" for name in next(iter(tables.values()))))
     for title, figures in tables.items():
-        for name, value in figures.items():
-            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
+        click.echo(f"{title:{width}}" + "".join(f"{value:>10.2f}" for value in figures.values()))
 
 
 def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
@@ -172,5 +193,7 @@ def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
     source = f"--dataset DIR --split {result['split']}" if "split" in result else "--labelled DIR"
     parts = ["retroflex evaluate", result["task"], source]
     given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
-    parts += [f"--{name.replace('_', '-')} {value}" for name, value in given.items()]
+    for name, value in given.items():
+        flag = f"--{name.replace('_', '-')}"
+        parts += [flag] * bool(value) if isinstance(value, bool) else [f"{flag} {value}"]
     return " ".join(parts)

@@ -13,7 +13,7 @@ from tqdm import tqdm
 from captioner.types import Describes
 from data.captioned import Dataset
 from data.errors import RetroflexError
-from retrieval.bleu import DEFAULT_VARIANT
+from retrieval.bleu import TYPED_VARIANT
 from retrieval.query import Query, QueryError
 from retrieval.search import Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable
@@ -68,7 +68,7 @@ def evaluate_search(
         **run_facts(captioner, dataset, described),
         "seed": seed,
         "queries": len(queries),
-        "bleu_variant": asdict(DEFAULT_VARIANT),
+        "bleu_variant": asdict(TYPED_VARIANT),
         "relevance": captioner.text_model.relevance if captioner.text_model else {},
         "rankings": {name: summarise(values) for name, values in ranks.items()},
         "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),

@@ -37,6 +37,11 @@ class Described:
         """Mean number of generated captions, 0 without pictures."""
         return sum(len(one.captions) for one in self.descriptions) / max(1, len(self.descriptions))
 
+    @property
+    def texts(self) -> list[list[str]]:
+        """The generated captions of each picture, best first."""
+        return [[caption.text for caption in one.captions] for one in self.descriptions]
+
     def with_captions(self, count: int | None) -> Described:
         """The same with at most `count` captions a picture, all where it is None."""
         return replace(self, descriptions=[replace(one, captions=one.captions[:count]) for one in self.descriptions])

@@ -25,6 +25,12 @@ def rank_of(scores: np.ndarray, target: int, random: np.random.Generator) -> int
     return better + 1 + int(random.integers(equal))
 
 
+def ranks_of(scores: Iterable[np.ndarray], targets: Iterable[int], seed: int) -> np.ndarray:
+    """Return the rank, int64 (queries,), of each query's target row among its scores (gallery size,)."""
+    random = np.random.default_rng(seed)
+    return np.array([rank_of(one, target, random) for one, target in zip(scores, targets, strict=True)], np.int64)
+
+
 def ranks_of_queries(queries: Iterable[tuple[str, int]], scorer: Scorer, seed: int) -> dict[str, np.ndarray]:
     """Score every (query, target row) and return, for each of the scorer's rankings, the ranks int64 (queries,).
 

@@ -1,54 +1,78 @@
-"""Which BLEU ranks best? Every variant on the same generated captions, for whole sentences and short queries."""
+"""Which BLEU ranks best? Every variant on the same generated captions, for typed queries and for captions."""
 
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from captioner.types import Describes
+from captioner.types import Describes, Description
 from data.captioned import Dataset
 from data.text import tokenize
-from retrieval.bleu import BleuVariant
+from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
+from retrieval.folding import fold
 from retrieval.postings import BleuPostings
 from training.evaluate import describe_split, run_facts
 from training.gallery import BATCH
-from training.protocol import ranks_of_queries, summarise
+from training.protocol import ranks_of, summarise
+from training.typed import Query, content_words
 
-SHORT = 3
-VARIANTS = {
-    "BLEU-4, unsmoothed": BleuVariant(4, (0.25,) * 4, 0),
-    "BLEU-4, method 1": BleuVariant(4, (0.25,) * 4, 1),
-    "BLEU-4, method 2": BleuVariant(4, (0.25,) * 4, 2),
-    "BLEU-4, method 3": BleuVariant(4, (0.25,) * 4, 3),
-    "BLEU-4, method 4": BleuVariant(4, (0.25,) * 4, 4),
-    "BLEU-3, method 1": BleuVariant(3, (0.4, 0.3, 0.3), 1),
-    "BLEU-2, method 1": BleuVariant(2, (0.5, 0.5), 1),
-    "BLEU-2, method 2": BleuVariant(2, (0.5, 0.5), 2),
-    "BLEU-2, 0.7/0.3, method 1": BleuVariant(2, (0.7, 0.3), 1),
-    "BLEU-2, 0.7/0.3, method 2": BleuVariant(2, (0.7, 0.3), 2),
-    "BLEU-2, 0.9/0.1, method 1": BleuVariant(2, (0.9, 0.1), 1),
-    "BLEU-1": BleuVariant(1, (1.0,), 0),
+TYPED_LENGTHS = (5, 3, 2)
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant of the comparison, on words as they stand or on stems.
+
+    `reverse`: each caption is the hypothesis and the query its only reference; a picture's best caption counts.
+    """
+
+    variant: BleuVariant
+    folded: bool = False
+    reverse: bool = False
+
+
+def _uniform(order: int, smoothing: int, brevity: bool = True) -> BleuVariant:
+    return BleuVariant(order, (1 / order,) * order, smoothing, brevity)
+
+
+ROWS = {
+    **{f"BLEU-4, method {method}": Row(_uniform(4, method)) for method in range(5)},
+    "BLEU-3, method 1": Row(_uniform(3, 1)),
+    "BLEU-2, method 1": Row(_uniform(2, 1)),
+    "BLEU-2, 0.9/0.1": Row(BleuVariant(2, (0.9, 0.1), 1)),
+    "BLEU-1": Row(_uniform(1, 0)),
+    "caption as hypothesis, BLEU-2, 0.9/0.1": Row(BleuVariant(2, (0.9, 0.1), 1), reverse=True),
+    "BLEU-4, method 1, no penalty": Row(_uniform(4, 1, brevity=False)),
+    "BLEU-2, method 1, no penalty": Row(_uniform(2, 1, brevity=False)),
+    "BLEU-2, 0.9/0.1, no penalty": Row(BleuVariant(2, (0.9, 0.1), 1, brevity=False)),
+    "the same and agreement": Row(TYPED_VARIANT),
+    "the same on stems (typed words)": Row(TYPED_VARIANT, folded=True),
+    "BLEU-3, method 1, on stems (captions)": Row(CAPTION_VARIANT, folded=True),
 }
 
 
 def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
-    """Rank the split's pictures by each variant, for every human caption and for its three rarest words.
+    """Rank the split's pictures by each variant.
 
-    Returns the facts of the run and `rankings`, recall and median by "<variant>, sentences" or ", three words".
+    Typed queries are every human caption and some content words of it; the others are the generated captions of the
+    mirrored picture, whose scores are averaged. Returns the facts of the run and `rankings`, recall and median by
+    "<variant>, <kind of query>".
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch)
-    texts = [[caption.text for caption in one.captions] for one in described.descriptions]
-    scorer = _Scorer(BleuPostings.build(texts, max_order=4), len(texts))
-    sentences = [(caption, row) for row, picture in enumerate(described.pictures) for caption in picture.captions]
-    rankings: dict[str, dict[str, float]] = {}
-    for title, queries in (("sentences", sentences), ("three words", _short(sentences))):
-        for name, ranks in ranks_of_queries(queries, scorer, seed).items():
-            rankings[f"{name}, {title}"] = summarise(ranks)
+    comparison = _Comparison(described.texts, seed)
+    sentences = [([caption], row) for row, picture in enumerate(described.pictures) for caption in picture.captions]
+    rankings = comparison.of("sentences", sentences)
+    for count in TYPED_LENGTHS:
+        rankings |= comparison.of(f"{count} words", content_words(sentences, count, seed))
+    mirrored = describe_split(_Mirrored(captioner), dataset, batch)
+    rankings |= comparison.of("captions", [(texts, row) for row, texts in enumerate(mirrored.texts)])
     return {
         "task": "variants",
         **run_facts(captioner, dataset, described),
@@ -59,25 +83,53 @@ def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: 
     }
 
 
-class _Scorer:
-    def __init__(self, postings: BleuPostings, gallery: int) -> None:
-        self._postings, self._gallery = postings, gallery
+class _Mirrored:
+    """Describes every picture as a mirror shows it."""
 
-    def __call__(self, query: str) -> dict[str, np.ndarray]:
-        words, scores = tokenize(query), {}
-        for name, variant in VARIANTS.items():
-            scores[name] = np.zeros(self._gallery)
-            rows, found = self._postings.scores(words, variant)
-            scores[name][rows] = found
-        return scores
+    def __init__(self, captioner: Describes) -> None:
+        self.model_version, self.input_side = captioner.model_version, captioner.input_side
+        self.text_model = captioner.text_model
+        self._captioner = captioner
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        return self._captioner.describe(np.ascontiguousarray(pictures[:, :, ::-1]))
 
 
-def _short(queries: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """The three words of each query that are rarest among all queries, in their order: what people type."""
-    counts = Counter(word for query, _ in queries for word in set(tokenize(query)))
-    shortened = []
-    for query, target in queries:
-        words = tokenize(query)
-        rare = set(sorted(set(words), key=lambda word: (counts[word], word))[:SHORT])
-        shortened.append((" ".join(word for word in words if word in rare), target))
-    return shortened
+class _Comparison:
+    """One gallery, ranked by every row for one kind of query after the other."""
+
+    def __init__(self, gallery: Sequence[Sequence[str]], seed: int) -> None:
+        self._gallery, self._seed = gallery, seed
+        self._postings = {form: BleuPostings.build(gallery, MAX_ORDER, form) for form in (str, fold)}
+
+    def of(self, kind: str, queries: Sequence[Query]) -> dict[str, dict[str, float]]:
+        """Return recall and median of each row, by "<row>, <kind>"."""
+        targets = [target for _, target in queries]
+        found = {}
+        for name, row in tqdm(ROWS.items(), desc=kind, unit="variant", disable=None):
+            scores = self._reverse(queries, row) if row.reverse else self._scores(queries, row)
+            found[f"{name}, {kind}"] = summarise(ranks_of(scores, targets, self._seed))
+        return found
+
+    def _scores(self, queries: Sequence[Query], row: Row) -> Iterator[np.ndarray]:
+        """Yield the scores of all pictures for each query, the mean over its texts."""
+        postings = self._postings[fold if row.folded else str]
+        for texts, _ in queries:
+            total = np.zeros(len(self._gallery))
+            for text in texts:
+                rows, found = postings.scores(tokenize(text), row.variant)
+                total[rows] += found / len(texts)
+            yield total
+
+    def _reverse(self, queries: Sequence[Query], row: Row) -> Iterator[np.ndarray]:
+        """The same with each caption as the hypothesis: the texts of the queries are what is indexed."""
+        form: Callable[[str], str] = fold if row.folded else str
+        texts = [(number, text) for number, (texts, _) in enumerate(queries) for text in texts]
+        postings = BleuPostings.build(([text] for _, text in texts), row.variant.max_order, form)
+        best = np.zeros((len(texts), len(self._gallery)), np.float32)
+        for place, captions in enumerate(self._gallery):
+            for caption in captions:
+                rows, found = postings.scores(tokenize(caption), row.variant)
+                best[rows, place] = np.maximum(best[rows, place], found)
+        owner = np.array([number for number, _ in texts])
+        return (best[owner == number].mean(axis=0) for number in range(len(queries)))

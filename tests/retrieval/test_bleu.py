@@ -1,4 +1,4 @@
-"""BLEU is NLTK's, for every smoothing method, order and weight."""
+"""BLEU is NLTK's, for every smoothing method, order and weight, with and without brevity penalty and agreement."""
 
 from __future__ import annotations
 
@@ -8,23 +8,41 @@ import warnings
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
+from nltk.translate.bleu_score import SmoothingFunction, brevity_penalty, closest_ref_length, sentence_bleu
 
-from retrieval.bleu import DEFAULT_VARIANT, SMOOTHINGS, BleuVariant, score
+from retrieval.bleu import CAPTION_VARIANT, SMOOTHINGS, TYPED_VARIANT, BleuVariant, score
 
 WORDS = st.sampled_from(["a", "dog", "runs", "on", "grass", "the"])
 SENTENCES = st.lists(WORDS, min_size=1, max_size=12)
 GALLERIES = st.lists(st.lists(WORDS, max_size=12), min_size=1, max_size=5)
 VARIANTS = st.lists(st.floats(0, 1), min_size=1, max_size=5).flatmap(
-    lambda weights: st.builds(BleuVariant, st.just(len(weights)), st.just(tuple(weights)), st.sampled_from(SMOOTHINGS))
+    lambda weights: st.builds(
+        BleuVariant,
+        st.just(len(weights)),
+        st.just(tuple(weights)),
+        st.sampled_from(SMOOTHINGS),
+        st.booleans(),
+        st.sampled_from([0.0, 0.3, 0.5, 1.0]),
+    )
 )
 
 
 def nltk_score(query: list[str], captions: list[list[str]], variant: BleuVariant) -> float:
-    smoothing = getattr(SmoothingFunction(), f"method{variant.smoothing}")
+    """What `variant` says of itself, put together of NLTK's numbers."""
+    bleu = nltk_bleu(query, captions, variant.weights, variant.smoothing, variant.brevity)
+    distinct = list(dict.fromkeys(query))
+    alone = [nltk_bleu(distinct, [caption], (1.0,), 0, brevity=False) for caption in captions]
+    return (1 - variant.agreement) * bleu + variant.agreement * sum(alone) / len(alone)
+
+
+def nltk_bleu(
+    query: list[str], captions: list[list[str]], weights: tuple[float, ...], smoothing: int, brevity: bool
+) -> float:
+    """NLTK's sentence BLEU; without brevity penalty it is divided by the penalty that NLTK gave."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return float(sentence_bleu(captions, query, variant.weights, smoothing))
+        bleu = float(sentence_bleu(captions, query, weights, getattr(SmoothingFunction(), f"method{smoothing}")))
+    return bleu if brevity else bleu / brevity_penalty(closest_ref_length(captions, len(query)), len(query))
 
 
 @given(SENTENCES, GALLERIES, VARIANTS)
@@ -59,7 +77,18 @@ def test_never_raises_or_warns_where_there_is_nothing_to_score() -> None:
 
 
 def test_the_same_sentence_scores_one() -> None:
-    assert score(["a", "dog", "runs"], [["a", "dog", "runs"]], DEFAULT_VARIANT) == pytest.approx(1.0)
+    for variant in (TYPED_VARIANT, CAPTION_VARIANT):
+        assert score(["a", "dog", "runs"], [["a", "dog", "runs"]], variant) == pytest.approx(1.0)
+
+
+def test_the_length_of_the_captions_does_not_matter_for_typed_words() -> None:
+    long = ["a", "big", "brown", "dog", "runs", "over", "the", "grass"]
+    assert score(["dog"], [long], TYPED_VARIANT) == score(["dog"], [["dog"]], TYPED_VARIANT)
+
+
+def test_what_more_captions_say_counts_more_for_typed_words() -> None:
+    once, twice = [["a", "dog"], ["a", "cat"]], [["a", "dog"], ["the", "dog"]]
+    assert score(["dog"], once, TYPED_VARIANT) < score(["dog"], twice, TYPED_VARIANT)
 
 
 @pytest.mark.parametrize(
@@ -77,3 +106,8 @@ def test_a_variant_that_does_not_fit_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         BleuVariant(order, weights, smoothing)
+
+
+def test_agreement_is_a_share() -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        BleuVariant(1, (1.0,), 0, agreement=1.5)

@@ -13,17 +13,20 @@ from hypothesis import strategies as st
 from data.text import tokenize
 from retrieval.arrays import IndexDamaged
 from retrieval.bleu import SMOOTHINGS, BleuVariant, score
+from retrieval.folding import fold
 from retrieval.postings import BleuPostings
 
 MAX_ORDER = 4
-WORDS = st.sampled_from(["a", "dog", "Dog's", "runs", "on", "été", "the", "the the"])
+WORDS = st.sampled_from(["a", "dog", "Dog's", "dogs", "runs", "on", "été", "the", "the the"])
 CAPTION = st.lists(WORDS, max_size=9).map(" ".join)
 GALLERY = st.lists(st.lists(CAPTION, max_size=4), max_size=8)
-QUERY = st.lists(st.sampled_from(["a", "dog", "'s", "runs", "été", "the", "unknown"]), max_size=12)
+QUERY = st.lists(st.sampled_from(["a", "dog", "'s", "running", "été", "the", "unknown"]), max_size=12)
 
 
 def one_by_one(gallery: list[list[str]], query: list[str], variant: BleuVariant) -> np.ndarray:
-    return np.array([score(query, [tokenize(text) for text in captions], variant) for captions in gallery])
+    words = [fold(word) for word in query]
+    folded = [[[fold(word) for word in tokenize(text)] for text in captions] for captions in gallery]
+    return np.array([score(words, captions, variant) for captions in folded])
 
 
 def dense(postings: BleuPostings, query: list[str], variant: BleuVariant) -> np.ndarray:
@@ -35,9 +38,20 @@ def dense(postings: BleuPostings, query: list[str], variant: BleuVariant) -> np.
     return every
 
 
-@given(GALLERY, QUERY, st.integers(1, MAX_ORDER), st.sampled_from(SMOOTHINGS))
-def test_equal_bleu_of_each_picture(gallery: list[list[str]], query: list[str], order: int, smoothing: int) -> None:
-    variant = BleuVariant(order, tuple(np.arange(order, 0, -1) / 10), smoothing)
+VARIANTS = st.integers(1, MAX_ORDER).flatmap(
+    lambda order: st.builds(
+        BleuVariant,
+        st.just(order),
+        st.just(tuple(np.arange(order, 0, -1) / 10)),
+        st.sampled_from(SMOOTHINGS),
+        st.booleans(),
+        st.sampled_from([0.0, 0.5, 1.0]),
+    )
+)
+
+
+@given(GALLERY, QUERY, VARIANTS)
+def test_equal_bleu_of_each_picture(gallery: list[list[str]], query: list[str], variant: BleuVariant) -> None:
     built = BleuPostings.build(iter(gallery), MAX_ORDER)
     expected = one_by_one(gallery, query, variant)
     assert np.allclose(dense(built, query, variant), expected, rtol=0, atol=1e-9)
@@ -53,7 +67,7 @@ def test_order_and_ties_of_a_large_gallery(smoothing: int) -> None:
     words = [f"word{number}" for number in range(60)]
     gallery = [[" ".join(random.choice(words, random.integers(1, 12))) for _ in range(5)] for _ in range(300)]
     gallery += gallery[:100]
-    variant = BleuVariant(3, (0.5, 0.3, 0.2), smoothing)
+    variant = BleuVariant(3, (0.5, 0.3, 0.2), smoothing, agreement=0.5)
     query = [*random.choice(words, 6), "word1", "word1"]
     expected, found = one_by_one(gallery, query, variant), dense(BleuPostings.build(gallery, 3), query, variant)
     assert np.array_equal(np.argsort(-found, kind="stable"), np.argsort(-expected, kind="stable"))
@@ -78,9 +92,22 @@ def test_pictures_without_a_query_word_are_left_out() -> None:
     assert postings.scores([])[0].tolist() == []
 
 
+def test_forms_of_a_word_meet_unless_told_otherwise() -> None:
+    gallery = [["a dog running"], ["two dogs run"], ["a doggerel"]]
+    assert BleuPostings.build(gallery).scores(["dogs", "runs"])[0].tolist() == [0, 1]
+    assert BleuPostings.build(gallery, fold=str).scores(["dogs", "runs"])[0].tolist() == [1]
+
+
+def test_one_word_finds_every_picture_that_says_it_most_agreed_first() -> None:
+    gallery = [["a dog on a very long and winding road", "a cat"], ["a dog", "the dog"], ["a boat"]]
+    rows, scores = BleuPostings.build(gallery).scores(["dog"])
+    assert rows.tolist() == [0, 1]
+    assert scores[0] < scores[1]
+
+
 def test_an_empty_gallery_answers_nothing(tmp_path: Path) -> None:
     BleuPostings.build([]).save(tmp_path)
-    loaded = BleuPostings.load(tmp_path, 2)
+    loaded = BleuPostings.load(tmp_path, 3)
     assert len(loaded) == 0
     assert loaded.scores(["dog"])[0].tolist() == []
 

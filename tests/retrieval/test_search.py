@@ -9,7 +9,8 @@ import pytest
 
 from captioner.types import Caption, Description
 from data.text import tokenize
-from retrieval.bleu import DEFAULT_VARIANT, score
+from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, score
+from retrieval.folding import fold
 from retrieval.library import Library
 from retrieval.query import Query, QueryError, Wanted
 from retrieval.results import SearchResult
@@ -20,6 +21,10 @@ from tests.retrieval.conftest import MODEL
 @pytest.fixture
 def searcher(library: Library) -> Searcher:
     return library.searcher()
+
+
+def stems(text: str) -> list[str]:
+    return [fold(word) for word in tokenize(text)]
 
 
 def described(vector: list[float], *captions: str) -> Description:
@@ -42,10 +47,9 @@ def test_words_find_the_picture_that_says_so(searcher: Searcher) -> None:
 
 def test_each_hit_shows_its_bleu_and_cosine(searcher: Searcher) -> None:
     for hit in searcher.search(Query("a dog on the beach")).hits:
-        captions = [tokenize(text) for text in hit.captions]
-        assert hit.scores["bleu"] == pytest.approx(
-            score(tokenize("a dog on the beach"), captions, DEFAULT_VARIANT), abs=1e-6
-        )
+        captions = [stems(text) for text in hit.captions]
+        expected = score(stems("a dog on the beach"), captions, TYPED_VARIANT)
+        assert hit.scores["bleu"] == pytest.approx(expected, abs=1e-6)
         assert set(hit.scores) == {"bleu", "cosine"}
         assert 0 < hit.score <= 1
 
@@ -104,8 +108,10 @@ def test_a_picture_takes_the_best_bleu_of_its_captions(searcher: Searcher) -> No
     captions = ["a dog in the park", "a red boat"]
     hits = searcher.search(like([1, 1, 1, 1], *captions)).hits
     for hit in hits:
-        own = [tokenize(text) for text in hit.captions]
-        assert hit.scores["bleu"] == pytest.approx(max(score(tokenize(text), own) for text in captions))
+        own = [stems(text) for text in hit.captions]
+        assert hit.scores["bleu"] == pytest.approx(
+            max(score(stems(text), own, CAPTION_VARIANT) for text in captions), abs=1e-6
+        )
 
 
 def test_a_picture_is_found_by_its_vector_alone(searcher: Searcher) -> None:

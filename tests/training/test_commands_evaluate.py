@@ -67,8 +67,29 @@ def test_a_table_for_people(colour_dataset: Path) -> None:
     search = run("search", "--dataset", str(colour_dataset)).stdout.splitlines()
     assert any(line.split() == ["bleu4", "100.00"] for line in captions)
     assert any(line.split() == ["model", "version", "colours-1"] for line in captions)
-    assert any(line.split() == ["fused", "r1", "100.00"] for line in search)
-    assert any(line.split() == ["bleu", "median", "1.00"] for line in search)
+    assert any(line.split() == ["r1", "r5", "r10", "median"] for line in search)
+    assert any(line.split() == ["fused", "100.00", "100.00", "100.00", "1.00"] for line in search)
+
+
+def test_stages_are_one_table(colour_dataset: Path) -> None:
+    lines = run("search", "--dataset", str(colour_dataset), "--stages").stdout.splitlines()
+    assert any(line.split() == ["r1", "r5", "r10", "median", "ms"] for line in lines)
+    table = {line[:30].strip(): line[30:].split() for line in lines}
+    for name in ("BLEU-4, unsmoothed, as NLTK", "BM25 (bm25s)", "TF-IDF cosine", "BLEU", "BLEU + cosine"):
+        assert table[name][:4] == ["100.00", "100.00", "100.00", "1.00"], name
+
+
+def test_stages_as_json(colour_dataset: Path) -> None:
+    document = json.loads(run("search", "--dataset", str(colour_dataset), "--stages", "--json").stdout)
+    assert document["command"] == "retroflex evaluate search --dataset DIR --split dev --seed 0 --stages"
+    assert (document["pictures"], document["queries"], document["captions_per_picture"]) == (4, 8, 3)
+    assert all(set(row) == {"r1", "r5", "r10", "median", "ms"} for row in document["stages"].values())
+    assert all(row["ms"] > 0 for row in document["stages"].values())
+
+
+def test_variants_for_people(colour_dataset: Path) -> None:
+    lines = run("variants", "--dataset", str(colour_dataset)).stdout.splitlines()
+    assert any(line.startswith("BLEU-1, sentences ") and line.endswith("100.00      1.00") for line in lines)
 
 
 def test_problems_go_to_standard_error(colour_dataset: Path) -> None:

@@ -22,6 +22,7 @@ def test_pictures_are_described_in_batches(colour_captioner: ColourCaptioner, co
         "white paper",
     ]
     assert described.captions_per_picture == 3
+    assert described.texts[0] == ["a plain red wall", "red paper", "the red sky"]
 
 
 def test_a_bad_picture_is_left_out_and_named(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.protocol import rank_of, ranks_of_queries, recall_at, summarise
+from training.protocol import rank_of, ranks_of, ranks_of_queries, recall_at, summarise
 
 
 def test_rank_counts_the_strictly_better() -> None:
@@ -57,6 +57,12 @@ def test_a_ranking_is_judged_alike_alone_and_in_company() -> None:
     together = ranks_of_queries(queries, _scorer, seed=7)
     alone = ranks_of_queries(queries, lambda query: {"second": _scorer(query)["second"]}, seed=7)
     assert np.array_equal(together["second"], alone["second"])
+
+
+def test_ranks_of_scores_are_those_of_queries() -> None:
+    queries = [("x" * row, row) for row in range(50)]
+    ranks = ranks_of((_scorer(query)["first"] for query, _ in queries), range(50), seed=7)
+    assert np.array_equal(ranks, ranks_of_queries(queries, _scorer, seed=7)["first"])
 
 
 def test_recall_and_median() -> None:

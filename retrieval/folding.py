@@ -1,0 +1,15 @@
+"""The forms of a word meet: captions and queries are compared by stems, so "dogs" finds "dog" and "runs" "running"."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import snowballstemmer
+
+REMEMBERED = 2**16  # Words whose stem is kept: far more than captions use, and a bound for what people type.
+
+
+@lru_cache(REMEMBERED)
+def fold(word: str) -> str:
+    """Return the English stem of a lower-case word (Porter's second stemmer, 2001); other scripts stay as they are."""
+    return str(snowballstemmer.stemmer("english").stemWord(word))  # One a call: a stemmer is not for several threads.

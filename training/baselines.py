@@ -1,0 +1,87 @@
+"""Other rankers of the same gallery, to stand beside the product's own: plain BLEU, BM25 and TF-IDF."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from data.text import tokenize
+from retrieval.bleu import BleuVariant
+from retrieval.folding import fold
+from retrieval.postings import BleuPostings
+
+Ranker = Callable[[str], np.ndarray]
+"""A query to the scores of all pictures, float64 (n,); 0 is no hit."""
+
+UNSMOOTHED = BleuVariant(4, (0.25,) * 4, 0)
+SMOOTHED = BleuVariant(4, (0.25,) * 4, 1)
+
+
+def baselines(gallery: Sequence[Sequence[str]]) -> dict[str, Ranker]:
+    """Return the rankers of `gallery`, the caption texts of each picture, by the name they have in the table.
+
+    BLEU-4 has the numbers of NLTK's `sentence_bleu` on words as they stand; BM25 and TF-IDF, which have no other use
+    for the forms of a word, see stems.
+    """
+    postings = BleuPostings.build(gallery, UNSMOOTHED.max_order, fold=str)
+    return {
+        "BLEU-4, unsmoothed, as NLTK": _bleu(postings, UNSMOOTHED),
+        "BLEU-4, method 1, as NLTK": _bleu(postings, SMOOTHED),
+        "BM25 (bm25s)": _bm25([_stems(captions) for captions in gallery]),
+        "TF-IDF cosine": _tfidf([_stems(captions) for captions in gallery]),
+    }
+
+
+def _bleu(postings: BleuPostings, variant: BleuVariant) -> Ranker:
+    def rank(query: str) -> np.ndarray:
+        scores = np.zeros(len(postings))
+        rows, found = postings.scores(tokenize(query), variant)
+        scores[rows] = found
+        return scores
+
+    return rank
+
+
+def _bm25(documents: Sequence[Sequence[str]]) -> Ranker:
+    """Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond", in bm25s' defaults."""
+    if not any(documents):
+        return lambda query: np.zeros(len(documents))
+    import bm25s
+
+    index = bm25s.BM25()
+    index.index(documents, show_progress=False)
+    return lambda query: np.asarray(index.get_scores(_stems([query])), np.float64)
+
+
+def _tfidf(documents: Sequence[Sequence[str]]) -> Ranker:
+    """Cosine of (1 + log tf) * log(n / df) vectors: "ltc" in Salton and Buckley (1988), "Term-weighting approaches"."""
+    counts = [Counter(words) for words in documents]
+    found = Counter(word for count in counts for word in count)
+    idf = {word: float(np.log(len(documents) / number)) for word, number in found.items()}
+    places: dict[str, tuple[list[int], list[float]]] = {word: ([], []) for word in idf}
+    for row, count in enumerate(counts):
+        for word, weight in _unit(count, idf).items():
+            places[word][0].append(row)
+            places[word][1].append(weight)
+
+    def rank(query: str) -> np.ndarray:
+        scores = np.zeros(len(documents))
+        for word, weight in _unit(Counter(_stems([query])), idf).items():
+            rows, weights = places[word]
+            scores[rows] += weight * np.asarray(weights)
+        return scores
+
+    return rank
+
+
+def _unit(count: Counter[str], idf: dict[str, float]) -> dict[str, float]:
+    """The weights of a text's known words, as a vector of length 1."""
+    weights = {word: (1 + np.log(times)) * idf[word] for word, times in count.items() if idf.get(word)}
+    length = float(np.sqrt(sum(weight**2 for weight in weights.values())))
+    return {word: weight / length for word, weight in weights.items()}
+
+
+def _stems(texts: Sequence[str]) -> list[str]:
+    return [fold(word) for text in texts for word in tokenize(text)]
