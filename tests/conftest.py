@@ -62,7 +62,8 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = SearchConfig(beam=3)
     weights = random_decoder(decoder)
     shared = random_embedding(vocabulary)
-    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared)
+    meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}}
+    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, meaning)
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
 
