@@ -84,7 +84,7 @@ class Bundle:
     @property
     def text_model(self) -> TextModel | None:
         """The part that search by words needs, where there is one."""
-        if self.embedding is None:
+        if self.embedding is None or "words" not in self.relevance:
             return None
         embedder = TextEmbedder(self.embedding.config, self.embedding.weights, self.embedding.vocabulary)
         return TextModel(self.version, embedder, self.relevance)
@@ -162,7 +162,8 @@ def load_text_model(folder: Path) -> TextModel | None:
         config = json.loads((folder / "config.json").read_text())
         weights = restore(load_file(folder / EMBEDDING_TEXT))
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-        return TextModel(version_of(recorded), TextEmbedder(sizes, weights, words), config["relevance"])
+        relevance = {"words": config["relevance"]["words"]}
+        return TextModel(version_of(recorded), TextEmbedder(sizes, weights, words), relevance)
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
 

@@ -71,6 +71,11 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
     return found
 
 
+def picture_id(connection: Connection, digest: str) -> int | None:
+    """Return the id of the picture with this content hash, None when there is none."""
+    return connection.scalar(select(pictures.c.id).where(pictures.c.digest == digest))
+
+
 def _picture(row: Any, paths: list[bytes], texts: list[StoredCaption]) -> StoredPicture:
     return StoredPicture(
         row.id, row.digest, paths, row.width, row.height, row.format, row.bytes, row.taken_at, captions=texts

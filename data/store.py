@@ -134,6 +134,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.stored_pictures(connection, ids)
 
+    def picture_id(self, digest: str) -> int | None:
+        """Return the id of the picture with this content hash, None when there is none."""
+        with self._database.reading() as connection:
+            return reads.picture_id(connection, digest)
+
     def captions_by_picture(self) -> Iterator[tuple[int, list[str]]]:
         """Yield (picture id, captions) by rising id, for pictures that have a file.
 

@@ -1,22 +1,51 @@
-"""Describe single pictures with the captioner that the settings name."""
+"""Describe the picture files of a query."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from captioner.facade import Captioner
+import numpy as np
+
+from captioner.bundle import BUNDLED, bundle_version
 from captioner.types import Description
 from data.errors import RetroflexError
+from data.limits import Limits
 from data.paths import display
-from data.pictures import PictureError, read_square
+from data.pictures import PictureError, read_bytes, read_square
 from data.settings import Settings
+from retrieval.known import known_content
+from retrieval.library import Library
 
 
-def describe_file(path: Path, settings: Settings) -> Description:
-    """Caption one picture file. Raises RetroflexError with its name and the reason when it is no good picture."""
+def describe_files(paths: Sequence[Path], library: Library) -> list[Description]:
+    """Describe picture files; only those that the library has not described are captioned, all of them at once.
+
+    Raises RetroflexError with the name of the first file that is no good picture, and the reason.
+    """
+    version = bundle_version(library.settings.bundle or BUNDLED)
+    found = {path: known_content(library, _content(path, library.settings.limits), version) for path in paths}
+    unknown = [path for path, known in found.items() if known is None]
+    new = dict(zip(unknown, _captioned(unknown, library.settings), strict=True)) if unknown else {}
+    return [found[path] or new[path] for path in paths]
+
+
+def _captioned(paths: Sequence[Path], settings: Settings) -> list[Description]:
+    from captioner.facade import Captioner  # heavy, and not needed for pictures of the library
+
     captioner = Captioner.load(settings.bundle)
+    return captioner.describe(np.stack([_square(path, captioner.input_side, settings.limits) for path in paths]))
+
+
+def _content(path: Path, limits: Limits) -> bytes:
     try:
-        picture = read_square(path, captioner.input_side, settings.limits)
+        return read_bytes(path, limits)
     except PictureError as error:
         raise RetroflexError(f"{display(path)} {error}") from error
-    return captioner.describe(picture[None])[0]
+
+
+def _square(path: Path, side: int, limits: Limits) -> np.ndarray:
+    try:
+        return read_square(path, side, limits)
+    except PictureError as error:
+        raise RetroflexError(f"{display(path)} {error}") from error

@@ -24,6 +24,7 @@ bundle_option = click.option(
 )
 limit_option = click.option("--limit", type=int, default=DEFAULT_LIMIT, show_default=True, help="Hits to show.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+explain_option = click.option("--explain", is_flag=True, help="Show what each score is made of.")
 
 
 def print_json(document: Any) -> None:
@@ -31,20 +32,27 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def print_result(result: SearchResult, as_json: bool) -> None:
-    """Print hits for a program or for a person."""
+def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
+    """Print hits for a program or for a person, who sees the parts of the scores with `explain` only."""
     if as_json:
         print_json(result.to_json())
         return
     for caption in result.query.get("captions", []):
         click.echo(f"query picture: {caption}")
-    if not result.hits:
-        click.echo("nothing found: no caption in the library shares a word with the query")
     for hit in result.hits:
-        parts = "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items())
-        click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}  [{parts}]")
+        click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}")
+        if explain:
+            click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
     if result.total > len(result.hits):
         click.echo(f"{len(result.hits)} of {result.total} hits; --limit shows more")
+
+
+def print_nothing_close(result: SearchResult, pictures: int) -> None:
+    """Say in one line that there are no hits among so many pictures, and whether there would be distant ones."""
+    text = " ".join(result.query.get("text", "").split())
+    asked = f'"{text}"' if text else "the query picture"
+    nearest = "" if result.closest is None else "; --all shows the nearest anyway"
+    click.echo(f"nothing close to {asked} in {pictures:,} picture{'' if pictures == 1 else 's'}{nearest}")
 
 
 def print_left_out(problems: Sequence[str]) -> None:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from captioner.types import Description
 from data.errors import RetroflexError
+
+MAX_PICTURES = 20
+"""More pictures than that in one query are a mistake, or an attack."""
+MAX_WEIGHT = 100.0
+MAX_UNLIKE_WEIGHT = 1.0
 
 
 class QueryError(RetroflexError):
@@ -28,3 +34,19 @@ class Query:
     text: str = ""
     like: Sequence[Wanted] = ()
     unlike: Sequence[Wanted] = ()
+
+
+def check_wanted(text: str, like: int, unlike: int) -> None:
+    """Check the words and the numbers of pictures, before any picture is described. Raises QueryError."""
+    if not (text.strip() or like):
+        raise QueryError("the query is empty; give words, or a picture to be like")
+    if like + unlike > MAX_PICTURES:
+        raise QueryError(f"the query has {like + unlike} pictures; give {MAX_PICTURES} at most")
+
+
+def read_weight(text: str, most: float) -> float:
+    """Read the WEIGHT of PICTURE@WEIGHT, above 0 and up to `most`. Raises QueryError."""
+    # Plain digits only: float() also takes "nan", "inf" and figures of other scripts.
+    if re.fullmatch(r"[0-9]{1,9}\.?[0-9]{0,9}|\.[0-9]{1,9}", text) and 0 < float(text) <= most:
+        return float(text)
+    raise QueryError(f"the weight {text[:20]!r} will not do; give a number above 0 and at most {most:g}")

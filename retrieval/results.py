@@ -10,7 +10,8 @@ from typing import Any
 class Hit:
     """One picture found: `path` as clean text, `captions` the user's first and then the model's best first.
 
-    `score` is the fused score the hits are ordered by; `scores` are its parts, "bleu" and "cosine".
+    `score` is the relevance the hits are ordered by; `scores` are its parts: "bleu", "cosine" and the like, or
+    "words.bleu", "like1.cosine", "unlike1.embedding" where several things were asked for.
     """
 
     id: int
@@ -26,10 +27,12 @@ class SearchResult:
     """One page of hits.
 
     `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits.
+    `closest` is the best relevance of any picture, hit or not; None where nothing at all speaks for one.
     """
 
     query: dict[str, Any]
     total: int
+    closest: float | None
     hits: list[Hit]
 
     def to_json(self) -> dict[str, Any]:

@@ -12,7 +12,6 @@ from captioner.types import TextModel
 from data.paths import display, from_bytes
 from data.store import Store, StoredPicture
 from data.text import tokenize
-from retrieval.bleu import score
 from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
 from retrieval.folding import fold
 from retrieval.index import Index
@@ -54,11 +53,13 @@ class Searcher:
         _check_page(limit, offset)
         wanted, unwanted = self._evidence(query)
         ranking = self._rank(wanted, unwanted)
+        closest = float(ranking.scores[0]) if len(ranking.ids) else None
         if not distant:
             close = max(evidence.close for evidence, _ in wanted)
             ranking = ranking.first(int(np.count_nonzero(ranking.scores >= close)))
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
-        return self._page(_told(query, captions), ranking, query.text, limit, offset)
+        hits = self._hits(ranking, _stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
+        return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
@@ -90,13 +91,12 @@ class Searcher:
         order = order[scores[order] > 0]
         return Ranking(self.index.ids[rows[order]], scores[order], {name: one[order] for name, one in parts.items()})
 
-    def _page(self, query: dict[str, Any], ranking: Ranking, text: str, limit: int, offset: int) -> SearchResult:
-        page = range(len(ranking.ids))[offset : offset + limit]
-        pictures = self._store.pictures(ranking.ids[page.start : page.stop].tolist())
-        # A picture that was removed since the index was read is left out.
-        places = [place for place in page if int(ranking.ids[place]) in pictures]
-        hits = [_hit(pictures[int(ranking.ids[place])], ranking, place, _stems(text)) for place in places]
-        return SearchResult(query, len(ranking.ids), hits)
+    def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
+        """The hits at the places of `page`; a picture that was removed since the index was read is left out."""
+        ids = ranking.ids[page.start : page.stop].tolist()
+        pictures = self._store.pictures(ids)
+        found = [(place, pictures[one]) for place, one in zip(page, ids, strict=True) if one in pictures]
+        return [_hit(picture, ranking, place, words) for place, picture in found]
 
 
 def _check_page(limit: int, offset: int) -> None:
@@ -119,7 +119,7 @@ def _stems(text: str) -> list[str]:
 def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
     """One hit; its caption is the one that says most of the query's words, the first where none does."""
     captions = [caption.text for caption in picture.captions]
-    said = max(captions, key=lambda caption: score(words, [_stems(caption)]), default="")
+    said = max(captions, key=lambda caption: len({*words} & {*_stems(caption)}), default="")
     return Hit(
         id=picture.id,
         path=display(from_bytes(picture.paths[0])) if picture.paths else "",

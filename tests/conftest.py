@@ -63,8 +63,11 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = SearchConfig(beam=3)
     weights = random_decoder(decoder)
     shared = random_embedding(vocabulary)
+    meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}}
     pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
-    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, {}, pooling)
+    bundle = Bundle(
+        encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, meaning, pooling
+    )
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
 

@@ -2,30 +2,54 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import url_for
 
+from captioner.types import Description
 from data.paths import display, from_bytes
 from data.store import StoredPicture
+from retrieval.known import known_picture
 from retrieval.query import Query, Wanted
 from retrieval.results import SearchResult
-from webui.describer import Described
+from webui.asked import Asked, no_picture
 from webui.services import services
 from webui.window import Window
 
 Document = dict[str, Any]
 
 
-def by_words(text: str, window: Window) -> Document:
-    """Search by words. Raises QueryError or StoreError."""
-    return _with_links(services().library.search(Query(text=text), window.limit, window.offset))
+class Answer(NamedTuple):
+    """The document that the API gives, and small pictures of the uploads to be like, for the page."""
+
+    document: Document
+    previews: list[str]
 
 
-def by_picture(described: Described, window: Window) -> Document:
-    """Search by a described picture. Raises StoreError."""
-    query = Query(like=[Wanted(described.description)])
-    return _with_links(services().library.search(query, window.limit, window.offset))
+def search(asked: Asked, window: Window) -> Answer:
+    """Search; uploaded pictures come before those of the library.
+
+    Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
+    """
+    known = [[Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike)]
+    like, unlike = (
+        [services().describer.describe(content) for content in contents]
+        for contents in (asked.uploads.like, asked.uploads.unlike)
+    )
+    wanted, unwanted = (
+        [*(Wanted(one.description) for one in uploaded), *chosen]
+        for uploaded, chosen in zip((like, unlike), known, strict=True)
+    )
+    query = Query(asked.text, wanted, unwanted)
+    result = services().library.search(query, window.limit, window.offset, asked.distant)
+    return Answer(_with_links(result), [one.preview for one in like])
+
+
+def _known(picture_id: int) -> Description:
+    found = known_picture(services().library, picture_id)
+    if found is None:
+        raise no_picture(picture_id)
+    return found
 
 
 def picture_document(picture: StoredPicture) -> Document:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
 from flask import Blueprint, Response, jsonify, request
 
 from data.store import StoredPicture
 from webui import answers
+from webui.asked import no_picture, read_asked
 from webui.openapi import DOCUMENT
 from webui.originals import read_original
-from webui.problems import Problem
 from webui.services import services
-from webui.uploads import read_upload
+from webui.uploads import read_uploads
 from webui.window import read_window
 
 KEEP_SECONDS = 365 * 24 * 3600
@@ -35,16 +33,15 @@ _PICTURE = f"/pictures/<int(max={2**63 - 1}):picture_id>"
 
 @api.get("/search")
 def search_by_words() -> Response:
-    """Pictures whose captions are nearest to the words `q`."""
-    return jsonify(answers.by_words(request.args.get("q", ""), read_window(request.args)))
+    """Pictures by words and by pictures of the library."""
+    return jsonify(answers.search(read_asked(request.args), read_window(request.args)).document)
 
 
 @api.post("/search")
 def search_by_picture() -> Response:
-    """Pictures nearest to the uploaded one."""
-    content = read_upload(request, services().library.settings.max_upload_bytes)
-    window = read_window(request.form)
-    return jsonify(answers.by_picture(services().describer.describe(content), window))
+    """Pictures by uploaded pictures, words, and pictures of the library."""
+    uploads = read_uploads(request, services().library.settings.max_upload_bytes)
+    return jsonify(answers.search(read_asked(request.form, uploads), read_window(request.form)).document)
 
 
 @api.get(_PICTURE)
@@ -77,7 +74,7 @@ def openapi() -> Response:
 def _find(picture_id: int) -> StoredPicture:
     found = services().library.picture(picture_id)
     if found is None:
-        raise Problem(HTTPStatus.NOT_FOUND, f"there is no picture {picture_id} in the library")
+        raise no_picture(picture_id)
     return found
 
 

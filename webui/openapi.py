@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from retrieval.query import MAX_PICTURES
 from retrieval.search import DEFAULT_LIMIT, MAX_LIMIT
-from webui.uploads import FIELD
+from webui.uploads import FIELD, UNLIKE_FIELD
 from webui.window import MAX_OFFSET
 
 Schema = dict[str, Any]
@@ -46,7 +47,12 @@ SCHEMAS: dict[str, Schema] = {
             "caption": _TEXT,
             "captions": _list_of(_TEXT),
             "score": _NUMBER,
-            "scores": {"type": "object", "required": ["bleu", "cosine"], "additionalProperties": _NUMBER},
+            "scores": {
+                "type": "object",
+                "additionalProperties": _NUMBER,
+                "description": "The parts of the score by name: bleu, cosine, embedding; with words., like1., like2., "
+                "unlike1. and so on before it where several things were asked for, uploads first",
+            },
             "links": _named("Links"),
         }
     ),
@@ -54,6 +60,8 @@ SCHEMAS: dict[str, Schema] = {
         {
             "query": _object({"text": _TEXT, "captions": _list_of(_TEXT)}, optional=("text",)),
             "total": _COUNT,
+            "closest": _or_null("number")
+            | {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
             "hits": _list_of(_named("Hit")),
         }
     ),
@@ -85,7 +93,7 @@ SCHEMAS: dict[str, Schema] = {
 _REASONS = {
     "400": "A field is missing or wrong, or the query is empty or too long",
     "403": "The request names another host, or another web site sent it",
-    "404": "There is no such picture",
+    "404": "There is no such picture in the library",
     "410": "The picture's file was moved, changed or deleted since it was indexed",
     "413": "The upload has too many bytes or pixels",
     "415": "The upload is no form, or its file is no picture",
@@ -94,8 +102,8 @@ _REASONS = {
 }
 
 
-def _query(name: str, schema: Schema, about: str, required: bool = False) -> Schema:
-    return {"name": name, "in": "query", "required": required, "description": about, "schema": schema}
+def _query(name: str, schema: Schema, about: str) -> Schema:
+    return {"name": name, "in": "query", "required": False, "description": about, "schema": schema}
 
 
 def _get(
@@ -118,22 +126,36 @@ _JSON = "application/json"
 _WINDOW = (_query("limit", _LIMIT, "How many hits"), _query("offset", _OFFSET, "How many hits to leave out first"))
 _ID: Schema = {"name": "picture_id", "in": "path", "required": True, "schema": _COUNT}
 _VERSION = _query("v", _TEXT, "Start of the content hash; with it a browser may keep the answer for good")
+_CHOSEN: Schema = _list_of({"type": "string", "pattern": r"^[0-9]+(@[0-9.]+)?$"}) | {"maxItems": MAX_PICTURES}
+_UPLOADED: Schema = _list_of(_BINARY) | {"maxItems": MAX_PICTURES}
+_DISTANT: Schema = {"type": "boolean", "default": False}
+_ASKED = (
+    _query("q", _TEXT, "The words, at most 1,000; q or like must be given"),
+    _query("like", _CHOSEN, "Ids of pictures to be like; 7@2 lets one count twice as much, 100 times at most"),
+    _query("unlike", _CHOSEN, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is 1 at most"),
+    _query("all", _DISTANT, "Whether to give pictures that are not close to the words, too"),
+)
 _UPLOAD: Schema = {
     "type": "object",
-    "required": [FIELD],
-    "properties": {FIELD: _BINARY, "limit": _LIMIT, "offset": _OFFSET},
+    "description": f"The fields of a search by GET, and files; {MAX_PICTURES} pictures at most in all",
+    "properties": {FIELD: _UPLOADED, UNLIKE_FIELD: _UPLOADED}
+    | {one["name"]: one["schema"] for one in (*_ASKED, *_WINDOW)},
 }
 
 _BY_WORDS = _get(
     "searchByWords",
-    "Pictures whose captions are nearest to the words",
+    "Pictures by words, by pictures of the library to be like or unlike, or by both",
     _JSON,
     _named("SearchResult"),
-    "400 503",
-    (_query("q", _TEXT, "The words, at most 1,000", required=True), *_WINDOW),
+    "400 404 503",
+    (*_ASKED, *_WINDOW),
 )
 _BY_PICTURE = _get(
-    "searchByPicture", "Pictures nearest to the uploaded one", _JSON, _named("SearchResult"), "400 413 415 422 503"
+    "searchByPicture",
+    "Pictures by uploaded pictures, and by all that a search by GET takes",
+    _JSON,
+    _named("SearchResult"),
+    "400 404 413 415 422 503",
 ) | {"requestBody": {"required": True, "content": {"multipart/form-data": {"schema": _UPLOAD}}}}
 _FILE = _get("pictureFile", "The picture's file as it is on disk", "image/*", _BINARY, "404 410 503", (_VERSION,))
 _THUMBNAIL = _get(

@@ -1,7 +1,8 @@
-"""The picture in a request: its bytes, capped, and nothing else the client says of it."""
+"""The pictures in a request: their bytes, capped, and nothing else the client says of them."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from flask import Request
@@ -10,30 +11,40 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from webui.problems import Problem
 
 FIELD = "image"
+UNLIKE_FIELD = "unlike_image"
 ENVELOPE = 64 * 1024
-"""Bytes that the multipart marks and the other fields may add to the picture."""
+"""Bytes that the multipart marks and the other fields may add to the pictures."""
 
 
-def read_upload(request: Request, max_bytes: int) -> bytes:
-    """Return the bytes of the multipart field `image`; the client's file name and type are not looked at.
+@dataclass(frozen=True)
+class Uploads:
+    """The bytes of pictures to be like and unlike."""
 
-    Raises Problem 413 over `max_bytes` (from the declared length, before the body is read, where it is declared),
-    415 for a body that is no form, 400 when the field is missing.
+    like: tuple[bytes, ...] = ()
+    unlike: tuple[bytes, ...] = ()
+
+
+def read_uploads(request: Request, max_bytes: int) -> Uploads:
+    """Return the bytes of the multipart file fields; the client's file names and types are not looked at.
+
+    Raises Problem 413 over `max_bytes` in total (from the declared length, before the body is read, where it is
+    declared), and 415 for a body that is no form.
     """
     if (request.content_length or 0) > max_bytes + ENVELOPE:
         raise _too_large(max_bytes)
     if request.mimetype != "multipart/form-data":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send the picture as multipart/form-data, field {FIELD!r}")
     try:
-        file = request.files.get(FIELD)
+        like, unlike = (
+            # A form's chooser that was left alone is sent as a file without a name.
+            tuple(file.stream.read(max_bytes + 1) for file in request.files.getlist(name) if file.filename)
+            for name in (FIELD, UNLIKE_FIELD)
+        )
     except RequestEntityTooLarge as error:
         raise _too_large(max_bytes) from error
-    if file is None or not file.filename:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"no picture was sent: choose one (multipart file field {FIELD!r})")
-    content = file.stream.read(max_bytes + 1)
-    if len(content) > max_bytes:
+    if sum(map(len, (*like, *unlike))) > max_bytes:
         raise _too_large(max_bytes)
-    return content
+    return Uploads(like, unlike)
 
 
 def in_words(size: int) -> str:
@@ -46,5 +57,6 @@ def in_words(size: int) -> str:
 
 def _too_large(max_bytes: int) -> Problem:
     return Problem(
-        HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the picture is too large: at most {in_words(max_bytes)} can be uploaded"
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the upload is too large: at most {in_words(max_bytes)} can be uploaded",
     )

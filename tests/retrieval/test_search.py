@@ -134,13 +134,18 @@ def test_a_picture_removed_meanwhile_is_left_out(library: Library, searcher: Sea
 
 def test_an_empty_library_answers_nothing(library: Library) -> None:
     library.store.remove([b"/photos"])
-    assert library.search(Query("dog")).to_json() == {"query": {"text": "dog", "captions": []}, "total": 0, "hits": []}
+    assert library.search(Query("dog")).to_json() == {
+        "query": {"text": "dog", "captions": []},
+        "total": 0,
+        "closest": None,
+        "hits": [],
+    }
     assert library.search(like([1, 0, 0, 0], "a dog")).total == 0
 
 
 def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
-    assert set(document) == {"query", "total", "hits"}
+    assert set(document) == {"query", "total", "closest", "hits"}
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"}
     assert document["hits"][0]["id"] in (1, 2)
 
@@ -165,8 +170,10 @@ def test_words_that_no_caption_says_find_what_they_mean(knowing: Searcher) -> No
 def test_what_is_not_close_is_shown_only_where_asked_for(knowing: Searcher) -> None:
     """Of what half the words mean nothing is known, so no picture is close."""
     query = Query("puppy zyzzyva qwerty mxyzptlk blorp")
-    assert knowing.search(query).to_json() == {"query": {"text": query.text, "captions": []}, "total": 0, "hits": []}
-    assert paths(knowing.search(query, distant=True))[:2] == ["beach", "park"]
+    nothing, all_of_them = knowing.search(query), knowing.search(query, distant=True)
+    assert (nothing.total, nothing.hits) == (0, [])
+    assert paths(all_of_them)[:2] == ["beach", "park"]
+    assert nothing.closest == all_of_them.closest == all_of_them.hits[0].score
 
 
 def test_embeddings_of_another_model_are_not_compared(library: Library) -> None:

@@ -15,7 +15,7 @@ SEARCH = "/api/v1/search"
 MULTIPART = "multipart/form-data"
 
 
-def post(client: FlaskClient, content: bytes, **fields: str) -> TestResponse:
+def post(client: FlaskClient, content: bytes, **fields: str | list[str]) -> TestResponse:
     """Search by a picture, under a file name that must not matter."""
     data = {"image": (io.BytesIO(content), "../../etc/x.jpg"), **fields}
     return client.post(SEARCH, data=data, content_type=MULTIPART)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 from waitress import wasyncore
 
-from captioner.types import Caption, Description
+from captioner.types import Caption, Description, TextModel
 from data import pictures
 from data.paths import to_bytes
 from data.scan import content_hash
@@ -114,6 +114,24 @@ def library(settings: Settings, photo_folder: Path) -> Iterator[Library]:
         add(opened, photo_folder / f"{colour} {number}.{suffix}", draw(colour, seed=number, picture_format=name))
     yield opened
     opened.close()
+
+
+class Strange:
+    """Embeds every sentence far from all pictures."""
+
+    def embed(self, tokens: Sequence[str]) -> np.ndarray:
+        return np.ones(1, np.float32)
+
+    def share_known(self, tokens: Sequence[str]) -> float:
+        return 1.0
+
+
+@pytest.fixture
+def knowing(library: Library) -> Library:
+    """The library with a model of words to which none of its pictures is close."""
+    relevance = {"words": {"bias": -4.0, "bleu": 1.0, "cosine": 8.0}}
+    vars(library)["_text_model"] = TextModel(ColourCaptioner.model_version, Strange(), relevance)  # type: ignore[arg-type]
+    return library
 
 
 @pytest.fixture

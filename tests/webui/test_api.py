@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from retrieval.library import Library
-from tests.webui.api_checks import SEARCH, post, valid
+from tests.webui.api_checks import MULTIPART, SEARCH, post, valid
 
 
 def test_words_find_the_pictures_whose_captions_hold_them(client: FlaskClient) -> None:
@@ -37,6 +38,48 @@ def test_a_picture_finds_itself_and_its_captions_come_back(client: FlaskClient, 
     assert answer["query"]["captions"][0] == "a green field under a tree"
     assert answer["hits"][0]["path"].endswith("green 4.png")
     assert len(answer["hits"]) == 3
+
+
+def test_pictures_of_the_library_join_the_words(client: FlaskClient) -> None:
+    answer = client.get(SEARCH, query_string={"q": "boat", "like": ["2", "3@0.5"], "unlike": "4"}).get_json()
+    valid("SearchResult", answer)
+    names = answer["hits"][0]["scores"]
+    assert {name.split(".")[0] for name in names} == {"words", "like1", "like2", "unlike1"}
+    alone = client.get(SEARCH, query_string={"like": "2"}).get_json()
+    valid("SearchResult", alone)
+    assert (alone["hits"][0]["id"], alone["hits"][0]["scores"]["cosine"]) == (2, 1.0)
+    assert alone["query"] == {"captions": ["a green field under a tree", "something green"]}
+
+
+def test_pictures_of_the_library_need_no_captioner(client: FlaskClient, captioner: Any) -> None:
+    assert client.get(SEARCH, query_string={"like": "2", "unlike": "3"}).get_json()["total"] == 12
+    assert captioner.calls == 0
+
+
+def test_a_picture_of_the_library_answers_as_its_upload_does(client: FlaskClient, photo_folder: Path) -> None:
+    uploaded = post(client, (photo_folder / "green 1.png").read_bytes()).get_json()
+    known = client.get(SEARCH, query_string={"like": "2"}).get_json()
+    assert [hit["id"] for hit in known["hits"]] == [hit["id"] for hit in uploaded["hits"]]
+
+
+def test_uploads_join(client: FlaskClient, painted: Callable[..., bytes]) -> None:
+    files = {"image": ["red", "blue"], "unlike_image": ["green"]}
+    data = {field: [(io.BytesIO(painted(one)), "x.png") for one in colours] for field, colours in files.items()}
+    answer = client.post(SEARCH, data={**data, "q": "boat", "like": "2"}, content_type=MULTIPART).get_json()
+    valid("SearchResult", answer)
+    sources = {name.split(".")[0] for name in answer["hits"][0]["scores"]}
+    assert sources == {"words", "like1", "like2", "like3", "unlike1"}
+    assert answer["query"]["captions"][0] == "a red boat on the water"
+
+
+def test_what_is_not_close_is_told_and_given_where_asked_for(client: FlaskClient, knowing: Library) -> None:
+    nothing = client.get(SEARCH, query_string={"q": "red puppy"}).get_json()
+    valid("SearchResult", nothing)
+    assert (nothing["total"], nothing["hits"]) == (0, [])
+    assert 0 < nothing["closest"] < 0.2
+    everything = client.get(SEARCH, query_string={"q": "red puppy", "all": "true"}).get_json()
+    assert everything["total"] == 12
+    assert everything["closest"] == everything["hits"][0]["score"] == nothing["closest"]
 
 
 def test_one_picture_by_id(client: FlaskClient) -> None:

@@ -15,6 +15,8 @@ from data.store import Store, StoreLocked
 from retrieval.library import Library
 from tests.webui.api_checks import MULTIPART, SEARCH, post, problem
 
+BAD_WEIGHTS = ("", "x", "0", "-1", "nan", "1e2", "101", "٣")
+
 
 @pytest.mark.parametrize("query", ["", "   ", "?!", "word " * 10_000])
 def test_an_empty_or_endless_query_is_400(client: FlaskClient, query: str) -> None:
@@ -68,6 +70,46 @@ def test_the_other_formats_are_taken(client: FlaskClient, painted: Callable[...,
 
 def test_an_upload_without_the_field_is_400(client: FlaskClient) -> None:
     problem(client.post(SEARCH, data={"limit": "3"}, content_type=MULTIPART), 400)
+
+
+@pytest.mark.parametrize("given", ["x", "", "-1", "1.5", "٣", "@2", *(f"1@{one}" for one in BAD_WEIGHTS)])
+@pytest.mark.parametrize("field", ["like", "unlike"])
+def test_a_bad_id_or_weight_is_400(client: FlaskClient, field: str, given: str) -> None:
+    problem(client.get(SEARCH, query_string={"q": "red", field: given}), 400)
+    problem(post(client, b"not looked at", **{field: given}), 400)
+
+
+def test_the_weight_of_a_picture_to_be_unlike_is_1_at_most(client: FlaskClient) -> None:
+    assert "at most 1" in problem(client.get(SEARCH, query_string={"q": "red", "unlike": "1@1.01"}), 400)
+
+
+@pytest.mark.parametrize("number", ["0", "99", "9" * 18, "9" * 30])
+@pytest.mark.parametrize("field", ["like", "unlike"])
+def test_an_unknown_picture_to_be_like_is_404(client: FlaskClient, field: str, number: str) -> None:
+    problem(client.get(SEARCH, query_string={"q": "red", field: number}), 404)
+
+
+def test_more_than_20_pictures_are_400(client: FlaskClient) -> None:
+    assert client.get(SEARCH, query_string={"like": ["1"] * 15, "unlike": ["2"] * 5}).status_code == 200
+    problem(client.get(SEARCH, query_string={"like": ["1"] * 15, "unlike": ["2"] * 6}), 400)
+    problem(post(client, b"not looked at", like=["1"] * 20), 400)
+
+
+def test_pictures_to_be_unlike_alone_are_400(client: FlaskClient, painted: Callable[..., bytes]) -> None:
+    problem(client.get(SEARCH, query_string={"unlike": "1"}), 400)
+    data = {"unlike_image": (io.BytesIO(painted("red")), "x.png")}
+    problem(client.post(SEARCH, data=data, content_type=MULTIPART), 400)
+
+
+@pytest.mark.parametrize("given", ["1", "yes", "TRUE"])
+def test_all_is_true_or_false(client: FlaskClient, given: str) -> None:
+    assert "true or false" in problem(client.get(SEARCH, query_string={"q": "red", "all": given}), 400)
+
+
+def test_the_cap_holds_for_all_uploads_together(client: FlaskClient) -> None:
+    """Each is under the cap; both are, with what a form adds, under what is read of a body."""
+    data = {name: (io.BytesIO(b"x" * 160_000), "x.png") for name in ("image", "unlike_image")}
+    assert "293 KiB" in problem(client.post(SEARCH, data=data, content_type=MULTIPART), 413)
 
 
 def test_a_body_that_is_no_form_is_415(client: FlaskClient) -> None:

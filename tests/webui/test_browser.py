@@ -190,19 +190,68 @@ def test_the_viewer_by_keyboard_alone(browser: WebDriver) -> None:
     wait(browser, lambda driver: find(driver, "#viewer .path").text != first)
     browser.switch_to.active_element.send_keys(Keys.ESCAPE)
     wait(browser, lambda driver: not driver.find_elements(By.CSS_SELECTOR, "#viewer[open]"))
-    back = "return document.activeElement === document.querySelectorAll('.hit a')[1]"
+    back = "return document.activeElement === document.querySelectorAll('.hit > a')[1]"
     wait(browser, lambda driver: driver.execute_script(back))
 
 
 def test_a_hit_leads_to_pictures_like_it(browser: WebDriver) -> None:
     search(browser, "blue house")
     heading(browser, "blue house")
-    find(browser, ".hit a").click()
-    path = find(browser, "#viewer .path").text
-    find(browser, "[data-do=similar]").click()
-    heading(browser, "like yours")
+    path = steer(browser, "Find similar")
+    heading(browser, "like the chosen")
     find(browser, ".hit a").click()
     assert find(browser, "#viewer .path").text == path
+
+
+def steer(browser: WebDriver, how: str) -> str:
+    """Follow a link that the viewer shows for the first hit, and return the path of that picture."""
+    find(browser, ".hit a").click()
+    path = str(find(browser, "#viewer .path").text)
+    find(browser, "#viewer[open]").find_element(By.LINK_TEXT, how).click()
+    return path
+
+
+def chosen(browser: WebDriver, count: int) -> list[str]:
+    """Wait for so many chosen pictures, and return what they are there for."""
+    wait(browser, lambda driver: len(driver.find_elements(By.CSS_SELECTOR, ".chosen a")) == count)
+    return [one.text for one in browser.find_elements(By.CSS_SELECTOR, ".chosen a")]
+
+
+def test_more_like_this_joins_the_words_without_a_reload(browser: WebDriver) -> None:
+    search(browser, "red boat")
+    heading(browser, "red boat")
+    browser.execute_script("window.here = true")
+    steer(browser, "More like this")
+    assert chosen(browser, 1) == ["More like"]
+    assert "q=red+boat&like=" in browser.current_url
+    search(browser, "blue")  # The chosen picture stays for other words.
+    heading(browser, "blue")
+    assert chosen(browser, 1) == ["More like"]
+    find(browser, ".chosen a").click()
+    chosen(browser, 0)
+    assert browser.current_url.endswith("?q=blue")
+    browser.back()
+    assert chosen(browser, 1) == ["More like"]
+    assert browser.execute_script("return window.here")
+
+
+def test_less_like_this_pushes_a_picture_down(browser: WebDriver, photo_folder: Path) -> None:
+    find(browser, "input[name=image]").send_keys(str(photo_folder / "green 4.png"))
+    heading(browser, "like yours")
+    path = steer(browser, "Less like this")
+    assert chosen(browser, 1) == ["Less like"]
+    assert find(browser, ".query img")  # The upload is still part of the query.
+    find(browser, ".hit a").click()
+    assert find(browser, "#viewer .path").text != path
+    assert "Unlike 1" in find(browser, "#viewer-about").text
+
+
+def test_nothing_close_and_the_nearest_anyway(browser: WebDriver, knowing: Library) -> None:
+    search(browser, "red puppy")
+    assert "red puppy" in find(browser, ".empty h1").text
+    find(browser, ".empty a").click()
+    heading(browser, "12 pictures")
+    assert "all=true" in browser.current_url
 
 
 def test_a_picture_whose_file_is_gone_says_so(chromium: WebDriver, address: str, photo_folder: Path) -> None:
@@ -214,7 +263,7 @@ def test_a_picture_whose_file_is_gone_says_so(chromium: WebDriver, address: str,
 
 
 @pytest.mark.parametrize("width", [360, 768, 1280])
-@pytest.mark.parametrize("place", ["", "?q=red", "?q=xyzzy", "?q="])
+@pytest.mark.parametrize("place", ["", "?q=red", "?q=red&like=2&unlike=3", "?q=xyzzy", "?q="])
 def test_nothing_sticks_out_sideways(browser: WebDriver, address: str, width: int, place: str) -> None:
     size = {"width": width, "height": 740, "deviceScaleFactor": 1, "mobile": False}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
@@ -229,6 +278,8 @@ def test_it_works_without_scripts(browser: WebDriver, address: str, photo_folder
         browser.get(address)
         search(browser, "red boat")
         assert "red boat" in find(browser, ".summary q").text
+        find(browser, ".hit .steer a:nth-of-type(2)").click()
+        assert chosen(browser, 1) == ["More like"]
         find(browser, "input[name=image]").send_keys(str(photo_folder / "green 4.png"))
         find(browser, "#picture button").click()
         assert find(browser, ".query li").text == "a green field under a tree"
@@ -238,7 +289,7 @@ def test_it_works_without_scripts(browser: WebDriver, address: str, photo_folder
 
 def test_the_browser_has_nothing_to_complain_about(browser: WebDriver, address: str) -> None:
     browser.get_log("browser")
-    browser.get(f"{address}?q=red")
+    browser.get(f"{address}?q=red&like=2")
     find(browser, ".hit a").click()
     find(browser, "#viewer[open]")
     assert browser.get_log("browser") == []

@@ -36,6 +36,15 @@ def test_the_document_is_served(client: FlaskClient) -> None:
     assert client.get("/api/v1/openapi.json").get_json() == DOCUMENT
 
 
+def test_a_search_by_files_takes_all_that_a_search_by_words_takes() -> None:
+    search = DOCUMENT["paths"]["/api/v1/search"]
+    named = {one["name"] for one in search["get"]["parameters"]}
+    assert named == {"q", "like", "unlike", "all", "limit", "offset"}
+    form = search["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert set(form["properties"]) == named | {"image", "unlike_image"}
+    Draft202012Validator.check_schema(form)
+
+
 def test_every_reference_leads_somewhere() -> None:
     names = re.findall(r"#/components/schemas/(\w+)", repr(DOCUMENT))
     assert set(names) <= set(SCHEMAS)

@@ -51,10 +51,55 @@ def test_an_upload_gives_hits_and_its_captions(client: FlaskClient, painted: Any
 def test_no_known_word_is_said_plainly(client: FlaskClient) -> None:
     response = client.get("/?q=xyzzy")
     assert response.status_code == 200
-    assert "No picture for" in response.text
+    assert "Nothing close to <q>xyzzy</q> among 12 pictures" in response.text
+    assert "nearest anyway" not in response.text  # Nothing speaks for any of them.
 
 
-@pytest.mark.parametrize(("address", "status"), [("/?q=", 400), ("/?q=red&limit=0", 400), ("/nowhere", 404)])
+def test_nothing_close_offers_the_nearest(client: FlaskClient, knowing: Library) -> None:
+    page = client.get("/?q=red+puppy").text
+    assert "Nothing close to <q>red puppy</q> among 12 pictures" in page
+    assert 'href="/?q=red+puppy&amp;all=true"' in page
+    nearest = client.get("/?q=red+puppy&all=true").text
+    assert nearest.count('class="hit"') == 12
+    assert 'href="/?q=red+puppy" data-keep>Show close ones only' in nearest
+
+
+def test_a_hit_leads_to_more_and_less_like_it(client: FlaskClient) -> None:
+    page = client.get("/?q=red&like=2@2").text
+    assert 'href="/?like=1">Find similar' in page
+    assert 'href="/?q=red&amp;like=2@2&amp;like=1" data-keep>More like this' in page
+    assert 'href="/?q=red&amp;like=2@2&amp;unlike=1" data-keep>Less like this' in page
+    assert "<h3>Words</h3>" in page
+    assert "<h3>Like 1</h3>" in page
+    assert "Less like this" not in client.get("/").text
+
+
+def test_chosen_pictures_are_shown_and_can_be_left_out(client: FlaskClient) -> None:
+    page = client.get("/?q=red&like=2@2&unlike=3").text
+    assert 'href="/?q=red&amp;unlike=3" data-keep title="Leave it out"' in page
+    assert 'href="/?q=red&amp;like=2@2" data-keep title="Leave it out"' in page
+    assert "More like, weight 2" in page
+    for field in ('name="like" value="2@2"', 'name="unlike" value="3"'):
+        assert f'<input type="hidden" {field}>' in page
+    assert "like the chosen" in client.get("/?like=2").text
+
+
+def test_a_picture_to_be_unlike_alone_is_the_start(client: FlaskClient) -> None:
+    """What is left once the last picture to be like was left out."""
+    assert "In your library" in client.get("/?unlike=3").text
+
+
+def test_an_upload_may_have_words_and_pictures_beside_it(client: FlaskClient, painted: Any) -> None:
+    data = {"image": (io.BytesIO(painted("blue")), "x.png"), "q": "boat", "like": "2"}
+    page = client.post("/", data=data, content_type="multipart/form-data").text
+    assert "Your picture, in words" in page
+    assert "Like 2" in page
+    assert 'href="/?q=boat&amp;like=2">Go on without it' in page
+
+
+@pytest.mark.parametrize(
+    ("address", "status"), [("/?q=", 400), ("/?q=red&limit=0", 400), ("/?like=99", 404), ("/nowhere", 404)]
+)
 def test_errors_are_messages_on_the_page(client: FlaskClient, address: str, status: int) -> None:
     response = client.get(address)
     assert response.status_code == status

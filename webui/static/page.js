@@ -59,7 +59,10 @@ function show(page) {
     return false;
   }
   if (viewer.open) viewer.close();
+  const lost = results().contains(document.activeElement);
   results().replaceWith($("#results", page));
+  $("#kept").replaceWith($("#kept", page));
+  if (lost) results().focus();
   $(".hints")?.remove();
   const hints = $(".hints", page);
   if (hints) $(".top").append(hints);
@@ -70,41 +73,40 @@ function show(page) {
   return true;
 }
 
-async function go(address, remember = true) {
-  if (!show(await ask(address, {}, "Searching…"))) return;
-  shown = null;
-  if (remember) history.pushState(null, "", address);
+// The address holds the query, all but a picture's file: that is sent beside it, for as long as it is on the page.
+async function go(address, remember = true, file = null) {
+  const note = file ? "Looking at your picture…" : "Searching…";
+  if (!show(await send(address, file, note))) return;
+  shown = file;
+  if (!remember) return;
+  history.pushState(file && { picture: sent.push(file) - 1 }, "", address);
 }
 
-function body(file, offset = 0) {
+function send(address, file, note) {
+  if (!file) return ask(address, {}, note);
   const form = new FormData();
-  form.set("offset", offset);
+  for (const [name, value] of new URL(address, location).searchParams) form.append(name, value);
   form.set("image", file, "picture");
-  return { method: "POST", body: form };
+  return ask("/", { method: "POST", body: form }, note);
 }
 
-async function goPicture(file, remember = true) {
+function goPicture(file) {
   if (file.size > Number(picture.dataset.maxBytes)) {
     complain(`The picture is too large: at most ${picture.dataset.max} can be uploaded.`);
     return;
   }
-  if (!show(await ask("/", body(file), "Looking at your picture…"))) return;
-  shown = file;
-  if (remember) history.pushState({ picture: sent.push(file) - 1 }, "", "/");
+  go("/", true, file);
 }
 
-async function more(button) {
-  const offset = button.dataset.offset;
-  const page = button.href
-    ? await ask(button.href, {}, "Searching…")
-    : await ask("/", body(shown, offset), "Searching…");
+async function more(link) {
+  const page = await send(link.getAttribute("href") ?? link.dataset.address, shown, "Searching…");
   if (!page) return;
   const fresh = [...page.querySelectorAll(".hit")];
   if (!fresh.length) return complain($(".alert", page)?.textContent.trim() ?? "There are no more pictures.");
   $(".grid").append(...fresh);
   $("[data-seen]").textContent = $("[data-seen]", page).textContent.replace(/^[\d,]+/, "1");
   const next = $(".more", page);
-  next ? button.replaceWith(next) : button.remove();
+  next ? link.replaceWith(next) : link.remove();
   $("a", fresh[0]).focus({ preventScroll: true });
 }
 
@@ -113,7 +115,7 @@ async function more(button) {
 words.addEventListener("submit", (event) => {
   event.preventDefault();
   words.elements.q.blur();
-  go("/?" + new URLSearchParams({ q: words.elements.q.value }));
+  go("/?" + new URLSearchParams(new FormData(words)), true, shown);
 });
 
 chooser.addEventListener("change", () => {
@@ -123,17 +125,20 @@ chooser.addEventListener("change", () => {
 
 document.addEventListener("click", (event) => {
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.altKey) return;
-  const link = event.target.closest(".hit > a, .more, .chips a, .query a, .brand, .empty a");
+  const link = event.target.closest(".hit > a, .more, .steer a, .summary a, .chosen a, .chips a, .query a, .brand, .empty a");
   if (!link) return;
   event.preventDefault();
   if (link.matches(".hit > a")) look(hits().indexOf(link.parentElement));
   else if (link.matches(".more")) more(link);
-  else go(link.getAttribute("href"));
+  else {
+    if (viewer.open) viewer.close();
+    go(link.getAttribute("href"), true, link.matches("[data-keep]") ? shown : null);
+  }
 });
 
 addEventListener("popstate", (event) => {
-  const file = sent[event.state?.picture];
-  file ? goPicture(file, false) : go(location.pathname + location.search, false);
+  const file = sent[event.state?.picture] ?? null;
+  go(location.pathname + location.search, false, file);
 });
 
 // A picture dropped or pasted anywhere
@@ -177,20 +182,7 @@ function look(index) {
   if (!viewer.open) viewer.showModal();
 }
 
-async function similar() {
-  try {
-    const response = await fetch($("#viewer-file").href);
-    if (!response.ok) throw new Error((await response.json()).detail);
-    const file = await response.blob();
-    viewer.close();
-    await goPicture(file);
-  } catch (error) {
-    viewer.close();
-    complain(error.message);
-  }
-}
-
-const actions = { close: () => viewer.close(), previous: () => look(looking - 1), next: () => look(looking + 1), similar };
+const actions = { close: () => viewer.close(), previous: () => look(looking - 1), next: () => look(looking + 1) };
 
 viewer.addEventListener("click", (event) => {
   if (event.target === viewer) viewer.close();
