@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.bundle import BUNDLED, bundle_version
+from captioner.bundle import BUNDLED
+from captioner.checksums import bundle_version
 from captioner.types import Description
 from data.errors import RetroflexError
 from data.limits import Limits
