@@ -22,6 +22,8 @@ from captioner.encoder import best_precision
 from captioner.quantise import quantise, restore
 from captioner.vocabulary import Vocabulary
 from data.errors import RetroflexError
+from training.adam import FusedAdamW
+from training.ahead import ahead
 from training.config import TrainConfig
 from training.decoder_model import CaptionLoss, DecoderModel, build_decoder_model, get_weights, set_weights
 from training.epochlog import EpochLog
@@ -33,6 +35,7 @@ from training.selfcritical import draw_samples, judge, look_alikes
 from training.state import restore_state, save_state, save_tensors
 
 EVALUATION_BATCH = 50
+AHEAD = 2
 WARM_UP = 200
 FLOOR = 0.02
 UNTAUGHT = {"loss": math.nan, "reward": math.nan}
@@ -111,10 +114,8 @@ class Lesson:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
         self._compile(CaptionLoss(self._config.smoothing))
         losses = []
-        for step, (rows, random) in enumerate(self._rows(epoch, "teaching")):
+        for step, (batch, random) in enumerate(ahead(self._draw, self._rows(epoch, "teaching"), AHEAD)):
             self._optimizer.learning_rate = self._rate(epoch * self._steps + step)
-            grids = draw_grids(self._train, rows, random)
-            batch = self._batch(grids, draw_captions(self._train, rows, random))
             if self._config.own_words:
                 batch = mix_in_guesses(self.model, batch, self._config.own_words * epoch / self._config.epochs, random)
             losses.append(self._learn(batch))
@@ -149,6 +150,10 @@ class Lesson:
         total = self._config.epochs + self._config.critic_epochs
         return tqdm(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {what}", unit="batch")
 
+    def _draw(self, rows: np.ndarray, random: np.random.Generator) -> tuple[Batch, np.random.Generator]:
+        grids = draw_grids(self._train, rows, random)
+        return self._batch(grids, draw_captions(self._train, rows, random)), random
+
     def _batch(self, grids: np.ndarray, captions: list, worth: np.ndarray | None = None) -> Batch:
         return make_batch(grids, captions, self._vocabulary, self.sizes.max_words + 1, worth)
 
@@ -169,7 +174,7 @@ class Lesson:
 
 
 def _optimizer(model: DecoderModel, config: TrainConfig) -> keras.optimizers.Optimizer:
-    optimizer = keras.optimizers.AdamW(
+    optimizer = FusedAdamW(
         config.rate,
         weight_decay=0.01,
         clipnorm=5.0,
