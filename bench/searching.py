@@ -18,6 +18,7 @@ from data.text import tokenize
 from retrieval.bleu import TYPED_VARIANT
 from retrieval.folding import fold
 from retrieval.library import Library
+from retrieval.query import Query
 
 PICTURES = 10_000
 CAPTIONS = 5
@@ -35,7 +36,7 @@ def bench_searching() -> dict[str, float]:
         postings = searcher.index.postings
         difference, nltk_seconds = against_nltk(library, tokens)
         bleu = measure(lambda: [postings.scores(query, TYPED_VARIANT) for query in tokens])
-        warm = measure(lambda: [library.words(query) for query in QUERIES])
+        warm = measure(lambda: [library.search(Query(query)) for query in QUERIES])
         cold = measure(lambda: cold_search(folder), seconds=4)
     return {
         "pictures": PICTURES,

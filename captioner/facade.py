@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
@@ -12,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from captioner.beam import beam_search, sentence_logprob
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.decoder import Decoder
+from captioner.embedding import PictureEmbedder
 from captioner.encoder import Encoder, Features, Precision, best_precision
 from captioner.types import Caption, Description
 from data.text import tokenize
@@ -29,10 +31,13 @@ class Captioner:
         # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
+        self.text_model = bundle.text_model
         self.input_side = bundle.encoder.side
         self._search = bundle.search
         self._vocabulary = bundle.vocabulary
         self._decoder = Decoder(bundle.decoder, bundle.decoder_weights)
+        shared = bundle.embedding
+        self._embedder = PictureEmbedder(shared.config, shared.weights) if shared else None
         self._bundle = bundle
         self._precision = precision or best_precision()
         self._loading = Lock()
@@ -62,9 +67,14 @@ class Captioner:
         how = self._search
         found = beam_search(self._decoder, features.grids, how.beam, how.length_power, how.groups, how.diversity)
         return [
-            Description(self._distinct(words, logprob)[:count], vector)
-            for words, logprob, vector in zip(found.words, found.logprob, features.vectors, strict=True)
+            Description(self._distinct(words, logprob)[:count], vector, embedding)
+            for words, logprob, vector, embedding in zip(
+                found.words, found.logprob, features.vectors, self._embed(features.grids), strict=True
+            )
         ]
+
+    def _embed(self, grids: np.ndarray) -> Iterable[np.ndarray | None]:
+        return self._embedder.embed(grids) if self._embedder else [None] * len(grids)
 
     def score(self, sentence: str, picture: np.ndarray) -> float:
         """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""

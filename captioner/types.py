@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
+
+from captioner.embedding import TextEmbedder
+
+
+class TextModel(NamedTuple):
+    """What search by words needs of a bundle.
+
+    `relevance` holds, for each kind of query, how its evidence adds up (`retrieval.relevance`); `version` says whose
+    embeddings the sentences can be compared with.
+    """
+
+    version: str
+    embedder: TextEmbedder
+    relevance: Mapping[str, Mapping[str, float]]
 
 
 @dataclass(frozen=True)
@@ -34,6 +49,9 @@ class Describes(Protocol):
 
     @property
     def model_version(self) -> str: ...
+
+    @property
+    def text_model(self) -> TextModel | None: ...
 
     @property
     def input_side(self) -> int: ...

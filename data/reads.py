@@ -108,6 +108,12 @@ def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]
         yield picture_id, [text for _, text in group]
 
 
+def captioned_by_user(connection: Connection) -> np.ndarray:
+    """Return the ids of the pictures with a user's caption."""
+    query = select(captions.c.picture_id).where(captions.c.source == "user").order_by(captions.c.picture_id)
+    return np.array(connection.scalars(query).all(), np.int64)
+
+
 def vectors(connection: Connection) -> StoredVectors:
     """Return the vectors and embeddings of the most common model version."""
     per_version = (

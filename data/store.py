@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
 from sqlalchemy import Connection
 
 from data import reads, writes
@@ -140,6 +141,11 @@ class Store:
         """
         with self._database.reading() as connection:
             yield from reads.captions_by_picture(connection)
+
+    def captioned_by_user(self) -> np.ndarray:
+        """Return the ids, int64, of the pictures that a person has captioned."""
+        with self._database.reading() as connection:
+            return reads.captioned_by_user(connection)
 
     def vectors(self) -> StoredVectors:
         """Return what the most common model version makes of the pictures that have a file.

@@ -9,6 +9,7 @@ import click
 from data.settings import load_settings
 from retrieval.library import Library
 from retrieval.options import bundle_option, json_option, library_option, limit_option, print_result
+from retrieval.query import Query, Wanted
 
 
 @click.command()
@@ -19,7 +20,7 @@ from retrieval.options import bundle_option, json_option, library_option, limit_
 def search(words: tuple[str, ...], library: Path | None, limit: int, as_json: bool) -> None:
     """Find pictures by WORDS."""
     opened = Library.open(load_settings(library=library))
-    print_result(opened.words(" ".join(words), limit=limit), as_json)
+    print_result(opened.search(Query(text=" ".join(words)), limit), as_json)
 
 
 @click.command()
@@ -34,4 +35,4 @@ def similar(picture: Path, library: Path | None, bundle: Path | None, limit: int
 
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings)
-    print_result(opened.description(describe_file(picture, settings), limit=limit), as_json)
+    print_result(opened.search(Query(like=[Wanted(describe_file(picture, settings))]), limit), as_json)

@@ -24,11 +24,12 @@ logger = logging.getLogger(__name__)
 class Index:
     """Row i of `postings`, `vectors` and `embeddings` is the picture `ids[i]` (int64, rising).
 
-    `model_version` made vectors and embeddings, None where there are none; `generation` is the state of the store
-    that the index holds.
+    `by_user` (bool) says which pictures a person has captioned. `model_version` made vectors and embeddings, None
+    where there are none; `generation` is the state of the store that the index holds.
     """
 
     ids: np.ndarray
+    by_user: np.ndarray
     postings: BleuPostings
     vectors: VectorIndex
     embeddings: VectorIndex
@@ -47,17 +48,18 @@ def build_index(store: Store) -> Index:
     noted: list[int] = []
     postings = BleuPostings.build(_captions(store, stored.ids, noted))
     ids = np.array(noted, np.int64)
+    by_user = np.isin(ids, store.captioned_by_user())
     vectors, embeddings = (
         VectorIndex.build(_by_row(ids, stored.ids, matrix)) for matrix in (stored.vectors, stored.embeddings)
     )
-    return Index(ids, postings, vectors, embeddings, stored.model_version, generation)
+    return Index(ids, by_user, postings, vectors, embeddings, stored.model_version, generation)
 
 
 def save_index(index: Index, index_dir: Path) -> None:
     """Put `index` in the place of the one in `index_dir`; readers see the old one or the new one. Raises OSError."""
 
     def fill(folder: Path) -> None:
-        save_arrays(folder, {"ids": index.ids})
+        save_arrays(folder, {"ids": index.ids, "by_user": index.by_user})
         index.postings.save(folder)
         index.vectors.save(folder, "vectors")
         index.embeddings.save(folder, "embeddings")
@@ -99,11 +101,12 @@ def _load_fitting(store: Store, index_dir: Path) -> Index | None:
 
 
 def _load(folder: Path, facts: Facts) -> Index:
-    ids, postings = load_array(folder, "ids"), BleuPostings.load(folder, facts.max_order)
+    ids, by_user = load_array(folder, "ids"), load_array(folder, "by_user")
+    postings = BleuPostings.load(folder, facts.max_order)
     vectors, embeddings = (VectorIndex.load(folder, name) for name in ("vectors", "embeddings"))
-    if not len(ids) == len(postings) == len(vectors) == len(embeddings) == facts.pictures:
+    if not len(ids) == len(by_user) == len(postings) == len(vectors) == len(embeddings) == facts.pictures:
         raise IndexDamaged("the parts of the search index differ in length")
-    return Index(ids, postings, vectors, embeddings, facts.model_version, facts.generation)
+    return Index(ids, by_user, postings, vectors, embeddings, facts.model_version, facts.generation)
 
 
 def _captions(store: Store, vector_ids: np.ndarray, ids: list[int]) -> Iterator[list[str]]:

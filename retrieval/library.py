@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from threading import Lock
 
-from captioner.types import Description
+from captioner.bundle import BUNDLED, load_text_model
+from captioner.types import TextModel
 from data.errors import RetroflexError
 from data.paths import display
 from data.settings import Settings
 from data.store import Store, StoredPicture
 from retrieval.index import current_index
+from retrieval.query import Query
 from retrieval.results import SearchResult
 from retrieval.search import DEFAULT_LIMIT, Searcher
 
@@ -45,20 +48,22 @@ class Library:
         """
         with self._reloading:
             if self._searcher is None or self._searcher.index.generation != self.store.generation():
-                self._searcher = Searcher(self.store, current_index(self.store, self.settings.index_dir))
+                self._searcher = Searcher(
+                    self.store, current_index(self.store, self.settings.index_dir), self._text_model
+                )
             return self._searcher
 
-    def words(self, text: str, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
-        """Return a page of hits for typed words, see `Searcher.words`."""
-        return self.searcher().words(text, limit, offset)
-
-    def description(self, description: Description, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
-        """Return a page of hits for a described picture, see `Searcher.description`."""
-        return self.searcher().description(description, limit, offset)
+    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
+        """Return a page of hits, see `Searcher.search`."""
+        return self.searcher().search(query, limit, offset, distant)
 
     def picture(self, picture_id: int) -> StoredPicture | None:
         """Return one picture, None when there is none with this id. Raises StoreError."""
         return self.store.pictures([picture_id]).get(picture_id)
+
+    @cached_property
+    def _text_model(self) -> TextModel | None:
+        return load_text_model(self.settings.bundle or BUNDLED)
 
     def close(self) -> None:
         """Close the store."""

@@ -1,103 +1,100 @@
-"""Search by words or by a described picture: candidates by BLEU and cosine, fused, one page of hits."""
+"""Search by words, described pictures, or several of both: candidates, evidence, one relevance, a page of hits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
-from captioner.types import Description
-from data.errors import RetroflexError
+from captioner.types import TextModel
 from data.paths import display, from_bytes
 from data.store import Store, StoredPicture
 from data.text import tokenize
-from retrieval.fusion import Weights, fuse
+from retrieval.bleu import score
+from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
 from retrieval.index import Index
+from retrieval.query import Query, QueryError
+from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
-MAX_WORDS = 1000
-WORD_WEIGHTS = Weights(bleu=0.6, cosine=0.4)
-PICTURE_WEIGHTS = Weights(bleu=0.3, cosine=0.7)
-NEAREST = 1000  # How many of the nearest vectors are candidates beside those that share a word.
-FEEDBACK = 10  # How many of the best BLEU hits say what the query looks like.
-MAX_FEEDBACK = 500  # At most so many where more tie with the last of them.
-
-
-class QueryError(RetroflexError):
-    """The query or the page asked for is out of bounds; the message says what to change."""
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Every hit of a query, best first: picture ids int64 (n,), fused scores, and the parts of each score (n,)."""
+    """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,)."""
 
     ids: np.ndarray
     scores: np.ndarray
-    bleu: np.ndarray
-    cosine: np.ndarray
+    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
+
+    def first(self, count: int) -> Ranking:
+        """The best `count`."""
+        return Ranking(self.ids[:count], self.scores[:count], {name: one[:count] for name, one in self.parts.items()})
 
 
 class Searcher:
     """Answers queries over one state of the library; may be used by several threads at once."""
 
-    def __init__(self, store: Store, index: Index) -> None:
-        """Search `index`; the texts and paths of the hits come from `store`."""
+    def __init__(self, store: Store, index: Index, model: TextModel | None = None) -> None:
+        """Search `index`; the texts and paths of the hits come from `store`, the sense of sentences from `model`."""
         self.index = index
         self._store = store
+        self._model = model
 
-    def words(self, text: str, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
-        """Return a page of the pictures whose captions share a word with `text`. Raises QueryError or StoreError."""
-        _check_page(limit, offset)
-        return self._page({"text": text, "captions": []}, self.rank_words(text), limit, offset)
+    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
+        """Return a page of hits; with `distant` also those that are not close. Raises QueryError or StoreError.
 
-    def description(self, description: Description, limit: int = DEFAULT_LIMIT, offset: int = 0) -> SearchResult:
-        """Return a page of the pictures like the described one. Raises QueryError or StoreError."""
-        _check_page(limit, offset)
-        captions = [caption.text for caption in description.captions]
-        return self._page({"captions": captions}, self.rank_description(description), limit, offset)
-
-    def rank_words(self, text: str) -> Ranking:
-        """Rank all pictures that share a word with `text`. Raises QueryError when it is empty or too long.
-
-        The cosine is to the mean vector of the best BLEU hits, weighted by their BLEU: pseudo-relevance feedback
-        (Rocchio, 1971) without the original query, which has no vector of its own.
+        Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
         """
-        rows, bleu = self.index.postings.scores(_query_words(text))
-        best = _feedback(bleu)
-        cosine = self.index.vectors.cosine(self.index.vectors.mean(rows[best], bleu[best]), rows)
-        return self._ranking(rows, bleu, cosine, WORD_WEIGHTS)
+        _check_page(limit, offset)
+        wanted, unwanted = self._evidence(query)
+        ranking = self._rank(wanted, unwanted)
+        if not distant:
+            close = max(evidence.close for evidence, _ in wanted)
+            ranking = ranking.first(int(np.count_nonzero(ranking.scores >= close)))
+        captions = [caption for evidence, _ in wanted for caption in evidence.captions]
+        return self._page(_told(query, captions), ranking, query.text, limit, offset)
 
-    def rank_description(self, description: Description) -> Ranking:
-        """Rank the nearest vectors and all pictures that share a word with one of the captions.
+    def rank(self, query: Query) -> Ranking:
+        """Rank all candidates, close or not. Raises QueryError."""
+        return self._rank(*self._evidence(query))
 
-        BLEU is that of the caption that fits the picture's stored captions best.
-        """
-        bleu = np.zeros(len(self.index))
-        for caption in description.captions:
-            found, scores = self.index.postings.scores(tokenize(caption.text))
-            bleu[found] = np.maximum(bleu[found], scores)
-        near, _ = self.index.vectors.top(description.vector, NEAREST)
-        rows = np.union1d(near, np.flatnonzero(bleu))
-        cosine = self.index.vectors.cosine(description.vector, rows)
-        return self._ranking(rows, bleu[rows], cosine, PICTURE_WEIGHTS)
+    def _evidence(self, query: Query) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+        like, unlike = (
+            [(PictureEvidence(self.index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
+            for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
+        )
+        wanted: list[tuple[Evidence, float]] = list(like)
+        if query.text or not like:
+            wanted.insert(0, (WordEvidence(self.index, self._model, query.text), 1.0))
+        return wanted, list(unlike)
 
-    def _ranking(self, rows: np.ndarray, bleu: np.ndarray, cosine: np.ndarray, weights: Weights) -> Ranking:
-        """Order candidates by fused score, ties by cosine and then by id; those with a score of 0 are no hits."""
-        scores = fuse(bleu, cosine, weights)
-        order = np.lexsort((rows, -cosine, -scores))  # Rows rise with the ids.
+    def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
+        """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
+        rows = np.unique(np.concatenate([evidence.candidates() for evidence, _ in wanted]))
+        alone = len(wanted) + len(unwanted) == 1
+        parts: dict[str, np.ndarray] = {}
+        relevances = []
+        for evidence, weight in [*wanted, *unwanted]:
+            own = evidence.parts(rows)
+            parts.update({name if alone else f"{evidence.name}.{name}": one for name, one in own.items()})
+            relevances.append((evidence.relevance(own, rows), weight))
+        scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
+        nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
+        order = np.lexsort((rows, -nearness, -scores))  # Rows rise with the ids.
         order = order[scores[order] > 0]
-        return Ranking(self.index.ids[rows[order]], scores[order], bleu[order], cosine[order])
+        return Ranking(self.index.ids[rows[order]], scores[order], {name: one[order] for name, one in parts.items()})
 
-    def _page(self, query: dict[str, Any], ranking: Ranking, limit: int, offset: int) -> SearchResult:
+    def _page(self, query: dict[str, Any], ranking: Ranking, text: str, limit: int, offset: int) -> SearchResult:
         page = range(len(ranking.ids))[offset : offset + limit]
         pictures = self._store.pictures(ranking.ids[page.start : page.stop].tolist())
         # A picture that was removed since the index was read is left out.
         places = [place for place in page if int(ranking.ids[place]) in pictures]
-        hits = [_hit(pictures[int(ranking.ids[place])], ranking, place) for place in places]
+        hits = [_hit(pictures[int(ranking.ids[place])], ranking, place, tokenize(text)) for place in places]
         return SearchResult(query, len(ranking.ids), hits)
 
 
@@ -108,30 +105,21 @@ def _check_page(limit: int, offset: int) -> None:
         raise QueryError(f"the offset is {offset}; give 0 or more")
 
 
-def _query_words(text: str) -> Sequence[str]:
-    words = tokenize(text)
-    if not words:
-        raise QueryError("the query has no words; say what the picture shows, such as: a dog on a beach")
-    if len(words) > MAX_WORDS:
-        raise QueryError(f"the query has {len(words):,} words; give {MAX_WORDS:,} at most")
-    return words
+def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
+    """What the answer says of the query: its words, and what its pictures were taken to show."""
+    shown = [caption for caption in captions if caption != query.text]
+    return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
 
 
-def _feedback(bleu: np.ndarray) -> np.ndarray:
-    """Return the places of the best BLEU hits, with those that tie with the last of them: ids decide nothing."""
-    if len(bleu) <= FEEDBACK:
-        return np.arange(len(bleu))
-    last = np.partition(bleu, -FEEDBACK)[-FEEDBACK]
-    return np.flatnonzero(bleu >= last)[:MAX_FEEDBACK]
-
-
-def _hit(picture: StoredPicture, ranking: Ranking, place: int) -> Hit:
+def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
+    """One hit; its caption is the one that says most of the query's words, the first where none does."""
     captions = [caption.text for caption in picture.captions]
+    said = max(captions, key=lambda caption: score(words, [tokenize(caption)]), default="")
     return Hit(
         id=picture.id,
         path=display(from_bytes(picture.paths[0])) if picture.paths else "",
-        caption=captions[0] if captions else "",
+        caption=said,
         captions=captions,
         score=float(ranking.scores[place]),
-        scores={"bleu": float(ranking.bleu[place]), "cosine": round(float(ranking.cosine[place]), 6)},
+        scores={name: round(float(one[place]), 6) for name, one in ranking.parts.items()},
     )

@@ -14,6 +14,7 @@ from PIL import Image, ImageDraw
 
 from captioner.bundle import Bundle, SearchConfig, save_bundle
 from captioner.decoder import DecoderConfig
+from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoder import EncoderConfig
 from captioner.vgg16 import BLOCKS
 from captioner.vocabulary import Vocabulary
@@ -41,6 +42,16 @@ def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
     return weights
 
 
+def random_embedding(vocabulary: Vocabulary, seed: int = 0) -> Embedding:
+    """Two pairs of tiny encoders that read `vocabulary`."""
+    config = EmbeddingConfig(len(vocabulary), members=2, word=6, units=8, heads=2, dimensions=5)
+    random = np.random.default_rng(seed)
+    shapes = {**config.picture_shapes(), **config.text_shapes()}
+    names = {f"{member}/{name}": shape for member in range(2) for name, shape in shapes.items()}
+    weights = {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in names.items()}
+    return Embedding(config, weights, vocabulary)
+
+
 @pytest.fixture(scope="session")
 def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle folder: VGG16 on 32-pixel pictures with random weights and a decoder of 16 units."""
@@ -49,7 +60,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     decoder = DecoderConfig(vocabulary=len(vocabulary), embedding=12, units=16, attention=8, max_words=6)
     encoder = EncoderConfig(side=32, layer="block5_conv3")
     search = SearchConfig(beam=3)
-    bundle = Bundle(encoder, random_vgg16(), decoder, random_decoder(decoder), vocabulary, search, {"test": True})
+    weights = random_decoder(decoder)
+    shared = random_embedding(vocabulary)
+    bundle = Bundle(encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared)
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder
 

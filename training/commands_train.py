@@ -46,6 +46,7 @@ TWINS = "Epochs of it at half width before, a quarter of the work, for an encode
 @_setting("--fine-tune-narrow", "narrow_epochs", EPOCHS, TWINS)
 @_setting("--self-critical", "critic_epochs", EPOCHS, "Epochs that reward CIDEr.")
 @_setting("--distinction", "distinction", click.FloatRange(0), "What --self-critical takes off for look-alikes.")
+@_setting("--text-encoders", "text_encoders", click.IntRange(0, 9), "Pairs of encoders for search by words; 0: none.")
 @_setting("--average", "average", click.FloatRange(0, 0.9999), "Momentum of a moving average of weights; 0: none.")
 @_setting("--own-words", "own_words", click.FloatRange(0, 1), "Scheduled sampling: share of own words at the end.")
 @_setting("--smoothing", "smoothing", click.FloatRange(0, 0.5), "Label smoothing.")

@@ -15,7 +15,8 @@ class TrainConfig:
     `own_words` the chance, reached at the last epoch, that a word fed is the model's own guess (scheduled
     sampling). `tune_epochs` says how many epochs the encoder is trained with the decoder, `narrow_epochs` how many
     before that at half its width, and `critic_epochs` how many epochs of self-critical training follow, with
-    `distinction` (`training.selfcritical`).
+    `distinction` (`training.selfcritical`). `text_encoders` pairs of encoders put pictures and sentences into one
+    space (`training.embed`).
     """
 
     epochs: int = 12
@@ -33,4 +34,18 @@ class TrainConfig:
     critic_epochs: int = 0
     critic_rate: float = 5e-5
     distinction: float = 0.0
+    text_encoders: int = 3
     search: SearchConfig = field(default_factory=SearchConfig)
+
+
+@dataclass(frozen=True)
+class EmbedConfig:
+    """How the text encoders are trained; `batch` counts pictures, each with `captions` captions."""
+
+    members: int = 3
+    epochs: int = 15
+    batch: int = 256
+    captions: int = 2
+    rate: float = 1e-3
+    min_count: int = 3
+    seed: int = 0

@@ -22,6 +22,7 @@ from captioner.vgg16 import FIRST, preprocess
 from training.ahead import ahead
 from training.lesson import Batch, Lesson, Stage
 from training.losses import logits_loss, map_loss, pooled_loss
+from training.muon import ConvolutionMuon
 from training.start import head_start
 from training.state import restore_state, save_state, save_tensors
 from training.student import build_student, get_weights, matches_map, set_weights
@@ -29,6 +30,8 @@ from training.surgery import Weights, widen
 
 CHECKPOINT_SECONDS = 120.0
 PREFETCH = 6
+HEADS = ("emb", "lg")
+"""The student's last two layers, which are as wide as the teacher's; Muon would cost more there than it gives."""
 
 
 def distil(
@@ -83,7 +86,7 @@ def _compiled(stage: Stage, lesson: Lesson, temperature: float) -> keras.Model:
         warmup_target=stage.peak_rate,
         warmup_steps=min(300, stage.steps // 10),
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.01, clipnorm=5.0)
+    optimizer = ConvolutionMuon(rate, by_adam=HEADS, decay=0.01)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     losses = [pooled_loss, logits_loss(temperature), map_loss(lesson.basis.variance)]
     student.compile(optimizer, loss=losses[: len(student.outputs)], jit_compile=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -13,7 +14,8 @@ from captioner.types import Describes
 from data.captioned import Dataset
 from data.errors import RetroflexError
 from retrieval.bleu import TYPED_VARIANT
-from retrieval.search import WORD_WEIGHTS, QueryError, Searcher
+from retrieval.query import Query, QueryError
+from retrieval.search import Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable
 from training.metrics import caption_scores
 from training.protocol import ranks_of_queries, summarise
@@ -57,8 +59,8 @@ def evaluate_search(
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
-    with searchable(described, captioner.model_version) as (searcher, rows):
-        scorer = _Scorer(searcher)
+    with searchable(described, captioner) as (searcher, rows):
+        scorer = _Scorer(searcher, ("bleu", "cosine", "fused") if captioner.text_model else ("bleu", "fused"))
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
     return {
@@ -67,7 +69,7 @@ def evaluate_search(
         "seed": seed,
         "queries": len(queries),
         "bleu_variant": asdict(TYPED_VARIANT),
-        "fusion_weights": asdict(WORD_WEIGHTS),
+        "relevance": captioner.text_model.relevance if captioner.text_model else {},
         "rankings": {name: summarise(values) for name, values in ranks.items()},
         "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),
         "seconds": round(time.monotonic() - started, 1),
@@ -75,23 +77,25 @@ def evaluate_search(
 
 
 class _Scorer:
-    """Asks the product's searcher and spreads its hits over the gallery; a picture that is no hit scores 0."""
+    """Asks the product's searcher and spreads its candidates over the gallery; the others share the last place."""
 
-    def __init__(self, searcher: Searcher) -> None:
-        self._searcher = searcher
+    def __init__(self, searcher: Searcher, rankings: Sequence[str]) -> None:
+        self._searcher, self._rankings = searcher, rankings
         self.seconds = 0.0
 
     def __call__(self, query: str) -> dict[str, np.ndarray]:
-        scores = {name: np.zeros(len(self._searcher.index)) for name in ("bleu", "fused")}
+        scores = {name: np.full(len(self._searcher.index), -1.0) for name in self._rankings}
         started = time.perf_counter()
         try:
-            found = self._searcher.rank_words(query)
+            found = self._searcher.rank(Query(text=query))
         except QueryError:  # A human caption without a word finds nothing.
             return scores
         finally:
             self.seconds += time.perf_counter() - started
         rows = np.searchsorted(self._searcher.index.ids, found.ids)
-        scores["bleu"][rows], scores["fused"][rows] = found.bleu, found.scores
+        for name, values in {**found.parts, "fused": found.scores}.items():
+            if name in scores:
+                scores[name][rows] = values
         return scores
 
 

@@ -72,7 +72,7 @@ def _describe_group(captioner: Describes, group: Sequence[CaptionedPicture], des
 
 
 @contextmanager
-def searchable(described: Described, model_version: str) -> Iterator[tuple[Searcher, dict[str, int]]]:
+def searchable(described: Described, captioner: Describes) -> Iterator[tuple[Searcher, dict[str, int]]]:
     """Put the pictures into a library of their own for as long as the context lasts.
 
     Gives its searcher and the row of each picture's name in the searcher's index. Human captions stay outside.
@@ -80,8 +80,8 @@ def searchable(described: Described, model_version: str) -> Iterator[tuple[Searc
     with TemporaryDirectory(prefix="retroflex-") as folder:
         store = Store.open(f"sqlite:///{quote(folder)}/gallery.sqlite3")
         try:
-            store.write_batch(_batch(described, model_version))
-            searcher = Searcher(store, build_index(store))
+            store.write_batch(_batch(described, captioner.model_version))
+            searcher = Searcher(store, build_index(store), captioner.text_model)
             yield searcher, _rows(store, searcher, described)
         finally:
             store.close()

@@ -5,21 +5,25 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import keras
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, bundle_version, load_bundle, save_bundle
+from captioner.decoder import Decoder
+from captioner.embedding import Embedding
 from captioner.encoder import Encoder, EncoderConfig, assign, best_precision, build_vgg16, load_vgg16_weights
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
+from training.calibrate import calibrate
 from training.card import Facts, Story, render_card
-from training.config import TrainConfig
+from training.config import EmbedConfig, TrainConfig
+from training.embed import train_embedding
 from training.examples import Split, split_words
 from training.features import FeatureCache, cache_features
 from training.finetune import fine_tune
@@ -99,7 +103,8 @@ def train_bundle(
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    _save(source, trained, config, sizes, story, out / BUNDLE)
+    shared = _share(source, encoded, trained, out, config)
+    _save(source, trained, shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
 
@@ -175,6 +180,26 @@ def _tunable(source: EncoderSource, narrow: bool, seed: int) -> tuple[keras.Mode
     return build_vgg16(source.config, best_precision()), widen(halved, seed) if halved else source.weights
 
 
+@dataclass(frozen=True)
+class _Shared:
+    """What search by words gets: the shared space, how relevance is told, and its figures on dev."""
+
+    embedding: Embedding | None = None
+    relevance: dict[str, dict[str, float]] = field(default_factory=dict)
+    figures: dict[str, dict[str, float]] = field(default_factory=dict)
+
+
+def _share(source: EncoderSource, encoded: _Encoded, trained: Trained, out: Path, config: TrainConfig) -> _Shared:
+    if not config.text_encoders:
+        return _Shared()
+    how = EmbedConfig(members=config.text_encoders, seed=config.seed)
+    folder = out / f"embedding-{_weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
+    embedding = train_embedding(encoded.train, folder, how)
+    decoder = Decoder(trained.config, trained.weights)
+    relevance, figures = calibrate(embedding, decoder, trained.vocabulary, encoded.dev, config.search)
+    return _Shared(embedding, {"words": relevance}, {"words to pictures, dev, cross-validated": figures})
+
+
 def _weights_key(weights: dict[str, np.ndarray]) -> str:
     digest = hashlib.sha256()
     for name in sorted(weights):
@@ -183,11 +208,25 @@ def _weights_key(weights: dict[str, np.ndarray]) -> str:
 
 
 def _save(
-    source: EncoderSource, trained: Trained, config: TrainConfig, sizes: dict[str, int], story: Story, folder: Path
+    source: EncoderSource,
+    trained: Trained,
+    shared: _Shared,
+    config: TrainConfig,
+    sizes: dict[str, int],
+    story: Story,
+    folder: Path,
 ) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
     bundle = Bundle(
-        source.config, source.weights, trained.config, trained.weights, trained.vocabulary, config.search, made_by
+        source.config,
+        source.weights,
+        trained.config,
+        trained.weights,
+        trained.vocabulary,
+        config.search,
+        made_by,
+        shared.embedding,
+        shared.relevance,
     )
     facts: Facts = {
         "name": "Retroflex captioner",
@@ -195,7 +234,7 @@ def _save(
         "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
         "splits": sizes,
         "seeds": {"train": config.seed},
-        "figures": {"captions, dev": trained.scores},
+        "figures": {"captions, dev": trained.scores, **shared.figures},
         **story,
     }
     save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))

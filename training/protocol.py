@@ -45,6 +45,12 @@ def ranks_of_queries(queries: Iterable[tuple[str, int]], scorer: Scorer, seed: i
     return {name: np.asarray(values, np.int64) for name, values in ranks.items()}
 
 
+def ranks_of_rows(scores: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Return the rank, from 1, of each query's picture among `scores` (queries, pictures); equal scores come before."""
+    own = scores[np.arange(len(target)), target]
+    return np.asarray((scores >= own[:, None]).sum(axis=1), np.int64)
+
+
 def recall_at(ranks: np.ndarray, cuts: Sequence[int] = CUTS) -> dict[str, float]:
     """Return `r1`, `r5`, `r10` (for the given cuts): the share of `ranks` (queries,) within the cut, in percent."""
     return {f"r{cut}": 100 * float(np.mean(ranks <= cut)) for cut in cuts}

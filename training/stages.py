@@ -12,7 +12,8 @@ from tqdm import tqdm
 from captioner.types import Describes
 from data.captioned import Dataset
 from data.text import tokenize
-from retrieval.search import QueryError, Ranking, Searcher
+from retrieval.query import Query, QueryError
+from retrieval.search import Ranking, Searcher
 from training.baselines import Ranker, baselines
 from training.evaluate import describe_split, run_facts
 from training.gallery import BATCH, searchable
@@ -30,12 +31,12 @@ def evaluate_stages(
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
-    with searchable(described, captioner.model_version) as (searcher, rows):
+    with searchable(described, captioner) as (searcher, rows):
         gallery: list[list[str]] = [[]] * len(searcher.index)
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
-        rankers = {**baselines(gallery), **_own(searcher)}
+        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model is not None)}
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {
         "task": "search",
@@ -62,8 +63,11 @@ def _judge(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: 
     return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
 
 
-def _own(searcher: Searcher) -> dict[str, Ranker]:
-    """The product's stages. Cosine exists only inside the whole search, which is what its time is."""
+def _own(searcher: Searcher, senses: bool) -> dict[str, Ranker]:
+    """The product's stages; there is only the first where no `senses` of sentences are known.
+
+    Cosine exists only inside the whole search, so that is what its time is.
+    """
     postings = searcher.index.postings
 
     def bleu(query: str) -> np.ndarray:
@@ -72,24 +76,22 @@ def _own(searcher: Searcher) -> dict[str, Ranker]:
         scores[rows] = found
         return scores
 
+    if not senses:
+        return {"BLEU": bleu}
     return {
         "BLEU": bleu,
-        "cosine alone": _ranked(searcher, lambda ranking: _parts(ranking)["cosine"]),
+        "cosine alone": _ranked(searcher, lambda ranking: ranking.parts["cosine"]),
         "BLEU + cosine": _ranked(searcher, lambda ranking: ranking.scores),
     }
 
 
-def _parts(ranking: Ranking) -> dict[str, np.ndarray]:
-    return {"bleu": ranking.bleu, "cosine": ranking.cosine}
-
-
 def _ranked(searcher: Searcher, part: Callable[[Ranking], np.ndarray]) -> Ranker:
-    """Ask the whole searcher and spread one part of its hits over the gallery; a picture that is no hit scores 0."""
+    """Ask the whole searcher and spread a part of its candidates over the gallery; the others share the last place."""
 
     def rank(query: str) -> np.ndarray:
-        scores = np.zeros(len(searcher.index))
+        scores = np.full(len(searcher.index), -1.0)
         try:
-            found = searcher.rank_words(query)
+            found = searcher.rank(Query(query))
         except QueryError:  # A human caption without a word finds nothing.
             return scores
         scores[np.searchsorted(searcher.index.ids, found.ids)] = part(found)

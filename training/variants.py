@@ -88,6 +88,7 @@ class _Mirrored:
 
     def __init__(self, captioner: Describes) -> None:
         self.model_version, self.input_side = captioner.model_version, captioner.input_side
+        self.text_model = captioner.text_model
         self._captioner = captioner
 
     def describe(self, pictures: np.ndarray) -> list[Description]:

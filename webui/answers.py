@@ -8,6 +8,7 @@ from flask import url_for
 
 from data.paths import display, from_bytes
 from data.store import StoredPicture
+from retrieval.query import Query, Wanted
 from retrieval.results import SearchResult
 from webui.describer import Described
 from webui.services import services
@@ -18,12 +19,13 @@ Document = dict[str, Any]
 
 def by_words(text: str, window: Window) -> Document:
     """Search by words. Raises QueryError or StoreError."""
-    return _with_links(services().library.words(text, limit=window.limit, offset=window.offset))
+    return _with_links(services().library.search(Query(text=text), window.limit, window.offset))
 
 
 def by_picture(described: Described, window: Window) -> Document:
     """Search by a described picture. Raises StoreError."""
-    return _with_links(services().library.description(described.description, limit=window.limit, offset=window.offset))
+    query = Query(like=[Wanted(described.description)])
+    return _with_links(services().library.search(query, window.limit, window.offset))
 
 
 def picture_document(picture: StoredPicture) -> Document:

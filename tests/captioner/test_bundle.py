@@ -11,7 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.bundle import FILES, bundle_version, load_bundle, save_bundle
+from captioner.bundle import FILES, OPTIONAL, bundle_version, load_bundle, load_text_model, save_bundle
+from captioner.embedding import TextEmbedder
 from captioner.errors import BundleError
 from captioner.quantise import quantise, restore
 from captioner.twins import double
@@ -52,10 +53,10 @@ def test_overwrites_an_older_bundle_whole(copy: Path) -> None:
     (copy / "stray").write_text("left over")
     save_bundle(load_bundle(copy), copy, lambda version: f"# {version}\n")
     assert (copy / "README.md").read_text() == f"# {bundle_version(copy)}\n"
-    assert sorted(path.name for path in copy.iterdir()) == sorted([*FILES, "checksums.json"])
+    assert sorted(path.name for path in copy.iterdir()) == sorted([*FILES, *OPTIONAL, "checksums.json"])
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*FILES, *OPTIONAL])
 def test_a_changed_file_is_named(copy: Path, name: str) -> None:
     with (copy / name).open("r+b") as file:
         file.seek(0, 2)
@@ -64,13 +65,33 @@ def test_a_changed_file_is_named(copy: Path, name: str) -> None:
         load_bundle(copy)
 
 
-@pytest.mark.parametrize("name", [*FILES, "checksums.json"])
+@pytest.mark.parametrize("name", [*FILES, *OPTIONAL, "checksums.json"])
 def test_a_missing_file_is_one_line(copy: Path, name: str) -> None:
     (copy / name).unlink()
     with pytest.raises(BundleError) as caught:
         load_bundle(copy)
     assert name in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_text_encoder_can_be_loaded_alone(copy: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(copy)
+    assert bundle.embedding is not None
+    whole = TextEmbedder(bundle.embedding.config, bundle.embedding.weights, bundle.embedding.vocabulary)
+    (copy / "encoder.safetensors").unlink()
+    alone = load_text_model(copy)
+    assert alone is not None
+    assert (alone.version, alone.relevance) == (bundle.version, bundle.relevance)
+    np.testing.assert_array_equal(alone.embedder.embed(["dog"]), whole.embed(["dog"]))
+    save_bundle(replace(bundle, embedding=None), tmp_path / "without", lambda _: "")
+    assert load_text_model(tmp_path / "without") is None
+    assert load_bundle(tmp_path / "without").embedding is None
+
+
+def test_a_damaged_text_encoder_is_named(copy: Path) -> None:
+    (copy / OPTIONAL[1]).write_bytes(b"nothing")
+    with pytest.raises(BundleError, match="does not match its checksum"):
+        load_text_model(copy)
 
 
 def test_no_folder(tmp_path: Path) -> None:
@@ -104,5 +125,5 @@ def test_quantising_loses_at_most_half_a_step() -> None:
 
 def sign(folder: Path) -> None:
     """Write checksums that match, as someone who edits a bundle by hand might."""
-    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in FILES}
+    sums = {name: hashlib.sha256((folder / name).read_bytes()).hexdigest() for name in (*FILES, *OPTIONAL)}
     (folder / "checksums.json").write_text(json.dumps(sums))

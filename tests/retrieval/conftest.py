@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioner.types import TextModel
 from data.scan import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
@@ -22,6 +23,23 @@ GALLERY = {
     "twin": (["a man crosses the street", "people in a city"], [0.0, 0.0, 1.0, 0.3]),
 }
 """Name of the picture -> its captions and its vector; the ids are 1, 2, ... in this order."""
+SENSES = {"dog": [1.0, 0, 0], "puppy": [1.0, 0, 0], "boat": [0, 1.0, 0], "ship": [0, 1.0, 0], "the": [0, 0, 0.1]}
+"""What a stand-in for a text encoder knows; a picture's embedding is the first three numbers of its vector."""
+
+
+class Senses:
+    """Embeds the sum of the words it knows."""
+
+    def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
+        known = [SENSES[token] for token in tokens if token in SENSES]
+        total = np.sum(known, axis=0).astype(np.float32) if known else None
+        return None if total is None else total / np.linalg.norm(total)
+
+    def share_known(self, tokens: Sequence[str]) -> float:
+        return sum(token in SENSES for token in tokens) / len(tokens)
+
+
+MODEL = TextModel("model-1", Senses(), {"words": {"bias": -4.0, "bleu": 1.0, "cosine": 8.0}})  # type: ignore[arg-type]
 
 Add = Callable[[Store, str, Sequence[str], Sequence[float]], None]
 
@@ -35,7 +53,7 @@ def add_picture(store: Store, name: str, captions: Sequence[str], vector: Sequen
         Batch(
             files=[FileRow(f"/photos/{name}.jpg".encode(), 1, 1, digest)],
             pictures=[PictureRow(digest, 50, 40, "JPEG", 1, None)],
-            descriptions=[DescriptionRow(digest, "model-1", rows, unit)],
+            descriptions=[DescriptionRow(digest, "model-1", rows, unit, unit[:3])],
         )
     )
 

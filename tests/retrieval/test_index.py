@@ -31,6 +31,7 @@ def test_rows_of_both_parts_are_the_same_pictures(store: Store) -> None:
     store.set_user_caption(3, "our boat")
     index = build_index(store)
     assert index.ids.tolist() == [1, 2, 3, 4, 5]
+    assert index.by_user.tolist() == [False, False, True, False, False]
     assert len(index) == len(index.postings) == len(index.vectors) == len(index.embeddings) == 5
     assert index.ids[index.postings.scores(tokenize("our boat"))[0]].tolist() == [3]
     assert index.ids[index.vectors.top(np.array([1, 0.1, 0, 0], np.float32), 1)[0]].tolist() == [1]
@@ -81,7 +82,7 @@ def test_every_file_that_is_altered_or_missing_is_noticed(store: Store, index_di
     save_index(build_index(store), index_dir)
     (folder,) = folders(index_dir)
     files = [*folder.iterdir(), index_dir / "CURRENT"]
-    assert len(files) == 28
+    assert len(files) == 29
     for path in files:
         content = path.read_bytes()
         middle = len(content) // 2

@@ -18,6 +18,7 @@ from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval import library as library_module
 from retrieval.library import Library
+from retrieval.query import Query
 
 ROOT = Path(__file__).parents[2]
 PICTURES = 10_000
@@ -27,8 +28,9 @@ import json, sys, time
 from pathlib import Path
 from data.settings import load_settings
 from retrieval.library import Library
+from retrieval.query import Query
 started = time.process_time()
-total = Library.open(load_settings(library=Path(sys.argv[1]))).words("word1 word2 word7 word40").total
+total = Library.open(load_settings(library=Path(sys.argv[1]))).search(Query("word1 word2 word7 word40")).total
 seconds = time.process_time() - started
 heavy = {"tensorflow", "keras", "numba", "scipy", "nltk", "PIL"} & {name.split(".")[0] for name in sys.modules}
 print(json.dumps({"seconds": seconds, "total": total, "heavy": sorted(heavy)}))
@@ -45,7 +47,7 @@ def test_no_library_there_says_how_to_make_one(tmp_path: Path) -> None:
 def test_a_library_is_made_and_found_again(tmp_path: Path) -> None:
     settings = load_settings(library=tmp_path / "new")
     Library.open(settings, create=True).close()
-    assert Library.open(settings).words("dog").total == 0
+    assert Library.open(settings).search(Query("dog")).total == 0
 
 
 def test_the_searcher_follows_the_store(
@@ -54,7 +56,7 @@ def test_the_searcher_follows_the_store(
     before = library.searcher()
     assert library.searcher() is before
     add(library.store, "new", ["a zebra"], [1, 0, 0, 0])
-    assert library.words("zebra").total == 1
+    assert library.search(Query("zebra")).total == 1
     assert library.searcher() is not before
 
 
@@ -70,7 +72,7 @@ def test_threads_share_one_rebuild(library: Library, monkeypatch: pytest.MonkeyP
     build = library_module.current_index
     monkeypatch.setattr(library_module, "current_index", lambda *given: built.append(1) or build(*given))
     totals: list[int] = []
-    threads = [threading.Thread(target=lambda: totals.append(library.words("dog").total)) for _ in range(8)]
+    threads = [threading.Thread(target=lambda: totals.append(library.search(Query("dog")).total)) for _ in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

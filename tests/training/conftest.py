@@ -18,6 +18,7 @@ class ColourCaptioner:
 
     model_version = "colours-1"
     input_side = 32
+    text_model = None
 
     def __init__(self) -> None:
         self.batches: list[int] = []

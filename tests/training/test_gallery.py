@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.dataset import read_dataset
+from retrieval.query import Query
 from tests.training.conftest import ColourCaptioner
 from training.gallery import describe_pictures, searchable
 
@@ -35,23 +36,23 @@ def test_a_bad_picture_is_left_out_and_named(colour_captioner: ColourCaptioner, 
 
 def test_every_name_finds_its_row(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:
     described = describe_pictures(colour_captioner, read_dataset(colour_dataset, "dev").pictures)
-    with searchable(described, "colours-1") as (searcher, rows):
+    with searchable(described, ColourCaptioner()) as (searcher, rows):
         for name in ("red", "green", "blue", "white"):
-            best = searcher.rank_words(name).ids[0]
+            best = searcher.rank(Query(name)).ids[0]
             assert int(searcher.index.ids[rows[f"{name}.jpg"]]) == best
 
 
 def test_human_captions_are_not_searched(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:
     described = describe_pictures(colour_captioner, read_dataset(colour_dataset, "dev").pictures)
-    with searchable(described, "colours-1") as (searcher, _):
-        assert searcher.words("somebody painted this").total == 0
-        assert searcher.words("paper").total == 4
+    with searchable(described, ColourCaptioner()) as (searcher, _):
+        assert searcher.search(Query("somebody painted this")).total == 0
+        assert searcher.search(Query("paper")).total == 4
 
 
 def test_the_same_picture_under_two_names_counts_twice(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:
     folder = colour_dataset / "Flicker8k_Dataset"
     (folder / "green.jpg").write_bytes((folder / "red.jpg").read_bytes())
     described = describe_pictures(colour_captioner, read_dataset(colour_dataset, "dev").pictures)
-    with searchable(described, "colours-1") as (searcher, rows):
+    with searchable(described, ColourCaptioner()) as (searcher, rows):
         assert sorted(rows.values()) == [0, 1, 2, 3]
-        assert searcher.words("red").total == 2
+        assert searcher.search(Query("red")).total == 2

@@ -20,7 +20,7 @@ from training.config import TrainConfig
 from training.pipeline import load_encoder_source, train_bundle
 from training.surgery import widen
 
-CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1)
+CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
 
 
 @pytest.fixture(scope="module")

@@ -38,6 +38,7 @@ class ColourCaptioner:
 
     model_version = "colours-1"
     input_side = 16
+    text_model = None
 
     def __init__(self) -> None:
         self.calls = 0

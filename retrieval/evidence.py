@@ -1,0 +1,116 @@
+"""What speaks for the pictures of a library: words, or a described picture, held against each of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from captioner.types import Description, TextModel
+from data.text import tokenize
+from retrieval.index import Index
+from retrieval.query import QueryError
+from retrieval.relevance import Parts, Relevance
+
+MAX_WORDS = 1000
+NEAREST = 1000
+"""How many of the nearest vectors are candidates, beside all pictures that share a word."""
+CLOSE = 0.2
+"""Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
+LIKENESS = Relevance(-6.0, {"bleu": 1.0, "cosine": 6.0, "embedding": 4.0})
+"""For pictures like a picture; see docs/ranking.md."""
+
+
+class Evidence(Protocol):
+    """One thing that is asked for."""
+
+    name: str
+    captions: list[str]
+    """What the query says in words: the words typed, or the captions of the query picture."""
+    close: float
+    """The relevance from which on a picture is close to what is asked for."""
+
+    def candidates(self) -> np.ndarray:
+        """Rows of the pictures that come into question, rising."""
+
+    def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Each kind of evidence for the pictures in `rows` (n,), float (n,)."""
+
+    def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
+        """How likely each picture is what is asked for, float (n,) between 0 and 1."""
+
+
+class WordEvidence:
+    """BLEU of the words against the captions, and the cosine of the sentence to the pictures' embeddings."""
+
+    name = "words"
+
+    def __init__(self, index: Index, model: TextModel | None, text: str) -> None:
+        """`model` is left out where another made the library's embeddings. Raises QueryError."""
+        tokens = _query_words(text)
+        self.captions = [text]
+        self._index, self._bleu = index, _dense_bleu(index, [tokens])
+        usable = model if model is not None and model.version == index.model_version else None
+        self._place = usable.embedder.embed(tokens) if usable else None
+        self._known = usable.embedder.share_known(tokens) if usable else 0.0
+        self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
+        self.close = CLOSE if usable else 0.0
+
+    def candidates(self) -> np.ndarray:
+        named = np.flatnonzero(self._bleu)
+        return named if self._place is None else np.union1d(named, self._index.embeddings.top(self._place, NEAREST)[0])
+
+    def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        near = np.zeros(len(rows)) if self._place is None else self._index.embeddings.cosine(self._place, rows)
+        return {"bleu": self._bleu[rows], "cosine": near}
+
+    def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
+        """By the model's measure, as far as the words are known; a person's own caption counts for what it says."""
+        if self._place is None or self._relevance is None:
+            return parts["bleu"]
+        found = self._relevance(parts) * self._known
+        return np.where(self._index.by_user[rows], np.maximum(found, parts["bleu"]), found)
+
+
+class PictureEvidence:
+    """A described picture: how alike the two look, what they show, and BLEU between their captions."""
+
+    def __init__(self, index: Index, described: Description, name: str = "picture") -> None:
+        self.name, self.close = name, 0.0  # Likeness knows no border.
+        self.captions = [caption.text for caption in described.captions]
+        self._index, self._described = index, described
+        self._bleu = _dense_bleu(index, [tokenize(text) for text in self.captions])
+
+    def candidates(self) -> np.ndarray:
+        near, _ = self._index.vectors.top(self._described.vector, NEAREST)
+        return np.union1d(near, np.flatnonzero(self._bleu))
+
+    def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        place = self._described.embedding
+        return {
+            "bleu": self._bleu[rows],
+            "cosine": self._index.vectors.cosine(self._described.vector, rows),
+            "embedding": np.zeros(len(rows)) if place is None else self._index.embeddings.cosine(place, rows),
+        }
+
+    def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
+        return LIKENESS(parts)
+
+
+def _query_words(text: str) -> Sequence[str]:
+    words = tokenize(text)
+    if not words:
+        raise QueryError("the query has no words; say what the picture shows, such as: a dog on a beach")
+    if len(words) > MAX_WORDS:
+        raise QueryError(f"the query has {len(words):,} words; give {MAX_WORDS:,} at most")
+    return words
+
+
+def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]]) -> np.ndarray:
+    """BLEU of the sentence that fits each picture's captions best, float64 (pictures,)."""
+    bleu = np.zeros(len(index))
+    for sentence in sentences:
+        rows, scores = index.postings.scores(sentence)
+        bleu[rows] = np.maximum(bleu[rows], scores)
+    return bleu

@@ -1,0 +1,53 @@
+"""Evidence that a picture answers a query, brought to one scale: how likely it is to be what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+Parts = Mapping[str, np.ndarray]
+"""Each kind of evidence by name, float arrays of one shape, such as (n,) over n candidates."""
+
+
+@dataclass(frozen=True)
+class Relevance:
+    """A logistic model: 1 / (1 + exp(-(bias + sum of weight * part))), float64 between 0 and 1."""
+
+    bias: float
+    weights: Mapping[str, float]
+
+    def __call__(self, parts: Parts) -> np.ndarray:
+        logit = np.full(next(iter(parts.values())).shape, self.bias, np.float64)
+        for name, weight in self.weights.items():
+            logit += weight * parts[name]
+        return sigmoid(logit)
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, float]) -> Relevance:
+        """Read what `to_json` wrote. Raises KeyError."""
+        return cls(document["bias"], {name: value for name, value in document.items() if name != "bias"})
+
+    def to_json(self) -> dict[str, float]:
+        """One flat document: the bias, and each part's weight under its name."""
+        return {"bias": self.bias, **self.weights}
+
+
+def sigmoid(x: np.ndarray) -> np.ndarray:
+    """1 / (1 + exp(-x)) without overflow."""
+    return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))
+
+
+def combine(wanted: list[tuple[np.ndarray, float]], unwanted: list[tuple[np.ndarray, float]]) -> np.ndarray:
+    """Relevances (n,) to several things at once with their weights, to one relevance (n,).
+
+    What is wanted is joined by the weighted geometric mean, so that each of it is asked for; each unwanted thing
+    takes its weighted share away: product of (1 - weight * relevance), weights up to 1.
+    """
+    total = sum(weight for _, weight in wanted)
+    logs = sum(weight / total * np.log(np.maximum(one, 1e-12)) for one, weight in wanted)
+    together = np.exp(logs)
+    for one, weight in unwanted:
+        together = together * (1 - min(weight, 1.0) * one)
+    return np.asarray(together)

@@ -1,0 +1,105 @@
+"""How BLEU and cosine add up to relevance, learnt from a split's own captions and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from captioner.beam import beam_search
+from captioner.bundle import SearchConfig
+from captioner.decoder import Decoder
+from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
+from captioner.vocabulary import Vocabulary
+from retrieval.postings import BleuPostings
+from retrieval.relevance import Relevance
+from training.examples import Split
+from training.protocol import ranks_of_rows, summarise
+
+PRIOR = 0.01
+"""The share of a library's pictures that a query asks for: relevance is a probability where that is so."""
+FOLDS = 5
+PARTS = ("bleu", "cosine")
+BATCH = 50
+NEWTON_STEPS = 30
+RIDGE = 1e-7
+"""Keeps a part that tells nothing, such as BLEU where there are no captions, at nought."""
+
+
+def calibrate(
+    embedding: Embedding, decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig
+) -> tuple[dict[str, float], dict[str, float]]:
+    """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
+
+    Every human caption is a query, the gallery is the split's pictures with generated captions only. Figures are
+    recall (percent) and median rank, each query ranked by weights that were fitted without its picture.
+    """
+    sentences = [(caption, row) for row, captions in enumerate(split.captions) for caption in captions]
+    target = np.array([row for _, row in sentences])
+    parts = np.stack(
+        [
+            _bleu([caption for caption, _ in sentences], _captions(decoder, vocabulary, split, search)),
+            _cosines([caption for caption, _ in sentences], embedding, split),
+        ]
+    )
+    figures = summarise(ranks_of_rows(_held_out(parts, target), target))
+    return fit_relevance(parts, target).to_json(), figures
+
+
+def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
+    """Logistic regression by Newton's method (iteratively reweighted least squares).
+
+    `parts` (2, queries, pictures): BLEU and cosine; `target` (queries,): the row of each query's picture. A query's
+    own picture weighs PRIOR, all others together 1 - PRIOR.
+    """
+    wanted = np.zeros(parts.shape[1:], bool)
+    wanted[np.arange(len(target)), target] = True
+    others = max(1, int((~wanted).sum()))
+    count = np.where(wanted, PRIOR / len(target), (1 - PRIOR) / others).ravel()
+    x = np.concatenate([parts.reshape(len(parts), -1), np.ones((1, len(count)))])
+    weights = np.zeros(len(x))
+    for _ in range(NEWTON_STEPS):
+        chance = 0.5 * (1 + np.tanh(0.5 * (weights @ x)))
+        curvature = (x * (count * chance * (1 - chance))) @ x.T
+        slope = x @ (count * (wanted.ravel() - chance)) - RIDGE * weights
+        weights = weights + np.linalg.solve(curvature + RIDGE * np.eye(len(x)), slope)
+    return Relevance(float(weights[-1]), {name: float(one) for name, one in zip(PARTS, weights, strict=False)})
+
+
+def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Relevance (queries, pictures) by weights fitted on the other folds' queries and pictures."""
+    scores = np.zeros(parts.shape[1:])
+    for fold in range(FOLDS):
+        held, kept = target % FOLDS == fold, np.arange(parts.shape[2]) % FOLDS != fold
+        if held.any() and not held.all():
+            row_of = np.cumsum(kept) - 1
+            fitted = fit_relevance(parts[:, ~held][:, :, kept], row_of[target[~held]])
+            scores[held] = fitted({name: part[held] for name, part in zip(PARTS, parts, strict=True)})
+    return scores
+
+
+def _captions(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
+    made: list[list[str]] = []
+    for start in range(0, len(split.names), BATCH):
+        grids = split.grids[start : start + BATCH, 0]
+        found = beam_search(decoder, grids, search.beam, search.length_power, search.groups, search.diversity)
+        made += [[" ".join(vocabulary.decode(words)) for words in beams] for beams in found.words]
+    return made
+
+
+def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) -> np.ndarray:
+    postings, scores = BleuPostings.build(gallery), np.zeros((len(sentences), len(gallery)))
+    for row, sentence in zip(scores, sentences, strict=True):
+        rows, values = postings.scores(sentence)
+        row[rows] = values
+    return scores
+
+
+def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, split: Split) -> np.ndarray:
+    pictures = PictureEmbedder(embedding.config, embedding.weights)
+    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
+    starts = range(0, len(split.names), BATCH)
+    gallery = np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
+    nowhere = np.zeros(gallery.shape[1], np.float32)
+    places = [text.embed(sentence) for sentence in sentences]
+    return np.stack([nowhere if one is None else one for one in places]) @ gallery.T
