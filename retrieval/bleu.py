@@ -55,8 +55,6 @@ CAPTION_VARIANT = BleuVariant(max_order=3, weights=(1 / 3, 1 / 3, 1 / 3), smooth
 
 INDEXED_ORDER = max(TYPED_VARIANT.max_order, CAPTION_VARIANT.max_order)
 
-DEFAULT_VARIANT = TYPED_VARIANT
-
 
 def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = TYPED_VARIANT) -> float:
     """Return the score of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""

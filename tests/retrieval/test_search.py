@@ -9,7 +9,7 @@ import pytest
 
 from captioner.types import Caption, Description
 from data.text import tokenize
-from retrieval.bleu import DEFAULT_VARIANT, score
+from retrieval.bleu import TYPED_VARIANT, score
 from retrieval.folding import fold
 from retrieval.library import Library
 from retrieval.query import Query, QueryError, Wanted
@@ -49,7 +49,7 @@ def test_each_hit_shows_its_bleu_and_cosine(searcher: Searcher) -> None:
     for hit in searcher.search(Query("a dog on the beach")).hits:
         captions = [stems(text) for text in hit.captions]
         assert hit.scores["bleu"] == pytest.approx(
-            score(stems("a dog on the beach"), captions, DEFAULT_VARIANT), abs=1e-6
+            score(stems("a dog on the beach"), captions, TYPED_VARIANT), abs=1e-6
         )
         assert set(hit.scores) == {"bleu", "cosine"}
         assert 0 < hit.score <= 1
