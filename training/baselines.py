@@ -52,7 +52,12 @@ def _bm25(documents: Sequence[Sequence[str]]) -> Ranker:
 
     index = bm25s.BM25()
     index.index(documents, show_progress=False)
-    return lambda query: np.asarray(index.get_scores(_stems([query])), np.float64)
+
+    def rank(query: str) -> np.ndarray:
+        words = _stems([query])
+        return np.asarray(index.get_scores(words), np.float64) if words else np.zeros(len(documents))
+
+    return rank
 
 
 def _tfidf(documents: Sequence[Sequence[str]]) -> Ranker:

@@ -36,7 +36,7 @@ def evaluate_stages(
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
-        rankers = {**baselines(gallery), **_own(searcher)}
+        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model is not None)}
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {
         "task": "search",
@@ -63,8 +63,11 @@ def _judge(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: 
     return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
 
 
-def _own(searcher: Searcher) -> dict[str, Ranker]:
-    """The product's stages. Cosine exists only inside the whole search, which is what its time is."""
+def _own(searcher: Searcher, senses: bool) -> dict[str, Ranker]:
+    """The product's stages; there is only the first where no `senses` of sentences are known.
+
+    Cosine exists only inside the whole search, so that is what its time is.
+    """
     postings = searcher.index.postings
 
     def bleu(query: str) -> np.ndarray:
@@ -73,6 +76,8 @@ def _own(searcher: Searcher) -> dict[str, Ranker]:
         scores[rows] = found
         return scores
 
+    if not senses:
+        return {"BLEU": bleu}
     return {
         "BLEU": bleu,
         "cosine alone": _ranked(searcher, lambda ranking: ranking.parts["cosine"]),
@@ -81,12 +86,12 @@ def _own(searcher: Searcher) -> dict[str, Ranker]:
 
 
 def _ranked(searcher: Searcher, part: Callable[[Ranking], np.ndarray]) -> Ranker:
-    """Ask the whole searcher and spread one part over the gallery; pictures not considered share the last place."""
+    """Ask the whole searcher and spread a part of its candidates over the gallery; the others share the last place."""
 
     def rank(query: str) -> np.ndarray:
         scores = np.full(len(searcher.index), -1.0)
         try:
-            found = searcher.rank(Query(text=query))
+            found = searcher.rank(Query(query))
         except QueryError:  # A human caption without a word finds nothing.
             return scores
         scores[np.searchsorted(searcher.index.ids, found.ids)] = part(found)

@@ -6,7 +6,7 @@ import math
 import warnings
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from nltk.translate.bleu_score import SmoothingFunction, brevity_penalty, closest_ref_length, sentence_bleu
 
@@ -45,6 +45,7 @@ def nltk_bleu(
     return bleu if brevity else bleu / brevity_penalty(closest_ref_length(captions, len(query)), len(query))
 
 
+@settings(deadline=None)  # NLTK is slow, and what it says is the point, not when.
 @given(SENTENCES, GALLERIES, VARIANTS)
 def test_equals_nltk(query: list[str], captions: list[list[str]], variant: BleuVariant) -> None:
     assert math.isclose(score(query, captions, variant), nltk_score(query, captions, variant), abs_tol=1e-9)

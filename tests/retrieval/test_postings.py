@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from data.text import tokenize
@@ -50,6 +50,7 @@ VARIANTS = st.integers(1, MAX_ORDER).flatmap(
 )
 
 
+@settings(deadline=None)  # Every example writes an index to disk.
 @given(GALLERY, QUERY, VARIANTS)
 def test_equal_bleu_of_each_picture(gallery: list[list[str]], query: list[str], variant: BleuVariant) -> None:
     built = BleuPostings.build(iter(gallery), MAX_ORDER)

@@ -63,6 +63,11 @@ def test_bm25_is_robertsons() -> None:
     assert baselines(GALLERY)["BM25 (bm25s)"]("boat")[2] == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_query_without_words_finds_nothing() -> None:
+    for ranker in baselines(GALLERY).values():
+        assert ranker("...").tolist() == [0] * len(GALLERY)
+
+
 @pytest.mark.parametrize("gallery", [[[]], [["..."], []]])
 def test_a_gallery_without_words_finds_nothing(gallery: list[list[str]]) -> None:
     for ranker in baselines(gallery).values():
