@@ -109,9 +109,9 @@ def _query_words(text: str) -> Sequence[str]:
 
 
 def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]], variant: BleuVariant) -> np.ndarray:
-    """BLEU of the sentence that fits each picture's captions best, float64 (pictures,)."""
+    """Mean BLEU of the sentences to each picture's captions, float64 (pictures,)."""
     bleu = np.zeros(len(index))
     for sentence in sentences:
         rows, scores = index.postings.scores(sentence, variant)
-        bleu[rows] = np.maximum(bleu[rows], scores)
+        bleu[rows] += scores / len(sentences)
     return bleu

@@ -101,17 +101,18 @@ def test_a_picture_finds_itself(searcher: Searcher) -> None:
     assert result.query == {"captions": ["a red boat on the water", "a boat"]}
     assert result.hits[0].path == "/photos/boat.jpg"
     assert result.hits[0].score > 0.9
-    assert result.hits[0].scores == {name: pytest.approx(1.0, abs=1e-4) for name in ("bleu", "cosine", "embedding")}
+    scores = result.hits[0].scores
+    assert scores["cosine"] == scores["embedding"] == pytest.approx(1.0, abs=1e-4)
+    assert scores["bleu"] > 0.5
 
 
-def test_a_picture_takes_the_best_bleu_of_its_captions(searcher: Searcher) -> None:
+def test_a_picture_takes_the_mean_bleu_of_its_captions(searcher: Searcher) -> None:
     captions = ["a dog in the park", "a red boat"]
     hits = searcher.search(like([1, 1, 1, 1], *captions)).hits
     for hit in hits:
         own = [stems(text) for text in hit.captions]
-        assert hit.scores["bleu"] == pytest.approx(
-            max(score(stems(text), own, CAPTION_VARIANT) for text in captions), abs=1e-6
-        )
+        mean = np.mean([score(stems(text), own, CAPTION_VARIANT) for text in captions])
+        assert hit.scores["bleu"] == pytest.approx(mean, abs=1e-6)
 
 
 def test_a_picture_is_found_by_its_vector_alone(searcher: Searcher) -> None:
