@@ -34,7 +34,6 @@ def beam_search(
     """
     pictures, steps, height = len(grids), decoder.config.max_words + 1, width * groups
     views, state = decoder.look(grids)
-    state = State(*(np.repeat(part, height, axis=0) for part in state))
     words = np.full((pictures, height, steps), PAD, np.int32)
     # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
     logprob = np.full((pictures, height), NEVER, np.float64)
@@ -42,7 +41,11 @@ def beam_search(
     growing = np.arange(pictures)
     last = np.full((pictures, height), START, np.int32)
     for step in range(steps):
-        scores, state = decoder.step(views, state, last.ravel())
+        if step:
+            scores, state = decoder.step(views, state, last.ravel())
+        else:  # All hypotheses of a picture begin alike: one stands for them.
+            first = decoder.step(views, state, last[:, 0])
+            scores, state = np.repeat(first[0], height, axis=0), State(*(np.repeat(one, height, axis=0) for one in first[1]))
         _forbid(scores, last.ravel(), final=step == steps - 1)
         parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
         words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)

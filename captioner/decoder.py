@@ -77,27 +77,35 @@ class Decoder:
                 found = weights[name].shape if name in weights else "nothing"
                 raise ValueError(f"decoder weight {name} should have shape {shape}, found {found}")
         self.config = config
-        w = self._w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
+        w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
+        self._initial, self._glance = (w["initial/kernel"], w["initial/bias"]), w["glance/kernel"]
+        # The grid's gain and offset go into the product that follows.
+        self._visual = np.ascontiguousarray(w["grid_norm/gamma"][:, None] * w["visual/kernel"])
+        self._visual_bias = w["grid_norm/beta"] @ w["visual/kernel"] + w["visual/bias"]
+        # Half of what a sigmoid is asked for is what tanh, which it is made of, has to be asked for.
+        halved = np.repeat(np.asarray([0.5, 0.5, 1, 0.5], np.float32), config.units)
+        self._kernel, self._recurrent = w["lstm/kernel"] * halved, w["lstm/recurrent_kernel"] * halved
         # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
-        self._word_gates = w["embedding/embeddings"] @ w["lstm/kernel"] + w["lstm/bias"]
+        self._word_gates = w["embedding/embeddings"] @ self._kernel + w["lstm/bias"] * halved
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
         query = w["query/kernel"] * config.attention**-0.5
         # What depends on the new hidden state alone is one product: sentinel, query, and its part of the output.
         self._from_hidden = np.concatenate([w["sentinel/kernel"], query, on_hidden], axis=1)
+        self._from_hidden_bias = np.concatenate([w["sentinel/bias"], np.zeros_like(w["sentinel/bias"]), w["output/bias"]])
         self._from_attended = np.ascontiguousarray(on_attended)
-        self._to_words = np.ascontiguousarray(w["embedding/embeddings"].T)
+        self._to_words, self._word_bias = np.ascontiguousarray(w["embedding/embeddings"].T), w["word_bias/bias"]
 
     def look(self, grids: np.ndarray) -> tuple[Views, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
-        w, (pictures, _, channels) = self._w, grids.shape
-        normed = _layer_norm(grids.reshape(-1, channels), w["grid_norm/gamma"], w["grid_norm/beta"])
-        cells = np.maximum(normed @ w["visual/kernel"] + w["visual/bias"], 0).reshape(
-            pictures, -1, self.config.attention
-        )
-        mean = cells.mean(axis=1)
-        hidden, cell = np.split(np.tanh(mean @ w["initial/kernel"] + w["initial/bias"]), 2, axis=1)
-        drive = (mean @ w["glance/kernel"]) @ w["lstm/kernel"]
-        return Views(cells, drive), State(hidden, cell)
+        pictures, cells, channels = grids.shape
+        flat = np.ascontiguousarray(grids, np.float32).reshape(-1, channels)
+        seen = _normed_product(flat, self._visual)
+        seen += self._visual_bias
+        views = np.maximum(seen, 0, out=seen).reshape(pictures, cells, -1)
+        mean = views.mean(axis=1)
+        kernel, bias = self._initial
+        hidden, cell = np.split(np.tanh(mean @ kernel + bias), 2, axis=1)
+        return Views(views, (mean @ self._glance) @ self._kernel), State(hidden, cell)
 
     def step(self, views: Views, state: State, words: np.ndarray) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
@@ -105,15 +113,19 @@ class Decoder:
         `words` is int (n * h,), the h hypotheses of a picture in a row; `state` has as many rows. Returns
         log-probabilities of the next word (n * h, vocabulary) and the new state.
         """
-        w, hypotheses = self._w, len(words) // len(views.cells)
-        gates = state.hidden @ w["lstm/recurrent_kernel"] + self._word_gates[words]
-        gates += np.repeat(views.drive, hypotheses, axis=0)
+        pictures, size = len(views.cells), self.config.attention
+        gates = state.hidden @ self._recurrent
+        gates += self._word_gates[words]
+        by_picture = gates.reshape(pictures, -1, gates.shape[1])
+        by_picture += views.drive[:, None]
         state = _lstm(gates, state.cell)
-        sizes = [self.config.attention, 2 * self.config.attention]
-        sentinel, query, output = np.split(state.hidden @ self._from_hidden, sizes, axis=1)
-        attended = _attend(views, np.tanh(sentinel + w["sentinel/bias"]), query)
-        output = np.tanh(output + attended @ self._from_attended + w["output/bias"])
-        return _log_softmax(output @ self._to_words + w["word_bias/bias"]), state
+        from_hidden = state.hidden @ self._from_hidden
+        from_hidden += self._from_hidden_bias
+        sentinel, query, output = np.split(from_hidden, [size, 2 * size], axis=1)
+        output = _attend(views, np.tanh(sentinel), query) @ self._from_attended + output
+        logits = np.tanh(output, out=output) @ self._to_words
+        logits += self._word_bias
+        return _log_softmax(logits), state
 
 
 def _attend(views: Views, sentinel: np.ndarray, query: np.ndarray) -> np.ndarray:
@@ -126,22 +138,35 @@ def _attend(views: Views, sentinel: np.ndarray, query: np.ndarray) -> np.ndarray
     return seen.reshape(len(query), -1) + share[:, -1:] * sentinel
 
 
-def _layer_norm(x: np.ndarray, gamma: np.ndarray, beta: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
-    x = x.astype(np.float32)
-    x -= x.mean(axis=-1, keepdims=True)
-    x /= np.sqrt(np.mean(np.square(x), axis=-1, keepdims=True) + epsilon)
-    return x * gamma + beta
+def _normed_product(x: np.ndarray, kernel: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
+    """Layer normalisation of the rows of `x` (without gain and offset), times `kernel`.
 
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return 0.5 * (np.tanh(0.5 * x) + 1)
+    Mean and scale are taken off the product, which is narrower than `x`.
+    """
+    mean = x.mean(axis=1, keepdims=True)
+    variance = np.einsum("ij,ij->i", x, x)[:, None] / x.shape[1] - np.square(mean)
+    product = x @ kernel
+    product -= mean * kernel.sum(axis=0)
+    product /= np.sqrt(variance + epsilon)
+    return product
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
-    """Keras' gate order: input, forget, candidate, output."""
-    enter, forget, candidate, leave = np.split(gates, 4, axis=1)
-    cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
-    return State(_sigmoid(leave) * np.tanh(cell), cell)
+    """Keras' gate order: input, forget, candidate, output; all but the candidate come halved. Spoils `gates`.
+
+    sigmoid(x) = (tanh(x / 2) + 1) / 2, so that one call serves all four.
+    """
+    enter, forget, candidate, leave = np.split(np.tanh(gates, out=gates), 4, axis=1)
+    for one in (enter, forget, leave):
+        one += 1
+    cell = forget * cell
+    enter *= candidate
+    cell += enter
+    cell *= 0.5
+    hidden = np.tanh(cell)
+    hidden *= leave
+    hidden *= 0.5
+    return State(hidden, cell)
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:
