@@ -44,8 +44,8 @@ def beam_search(
         if step:
             scores, state = decoder.step(views, state, last.ravel())
         else:  # All hypotheses of a picture begin alike: one stands for them.
-            first = decoder.step(views, state, last[:, 0])
-            scores, state = np.repeat(first[0], height, axis=0), State(*(np.repeat(one, height, axis=0) for one in first[1]))
+            scores, state = decoder.step(views, state, last[:, 0])
+            scores, state = np.repeat(scores, height, axis=0), State(*(np.repeat(one, height, axis=0) for one in state))
         _forbid(scores, last.ravel(), final=step == steps - 1)
         parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
         words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)

@@ -17,6 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from captioner.normalise import normed_product
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -91,7 +93,8 @@ class Decoder:
         query = w["query/kernel"] * config.attention**-0.5
         # What depends on the new hidden state alone is one product: sentinel, query, and its part of the output.
         self._from_hidden = np.concatenate([w["sentinel/kernel"], query, on_hidden], axis=1)
-        self._from_hidden_bias = np.concatenate([w["sentinel/bias"], np.zeros_like(w["sentinel/bias"]), w["output/bias"]])
+        nothing = np.zeros(config.attention, np.float32)
+        self._from_hidden_bias = np.concatenate([w["sentinel/bias"], nothing, w["output/bias"]])
         self._from_attended = np.ascontiguousarray(on_attended)
         self._to_words, self._word_bias = np.ascontiguousarray(w["embedding/embeddings"].T), w["word_bias/bias"]
 
@@ -99,7 +102,7 @@ class Decoder:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
         pictures, cells, channels = grids.shape
         flat = np.ascontiguousarray(grids, np.float32).reshape(-1, channels)
-        seen = _normed_product(flat, self._visual)
+        seen = normed_product(flat, self._visual)
         seen += self._visual_bias
         views = np.maximum(seen, 0, out=seen).reshape(pictures, cells, -1)
         mean = views.mean(axis=1)
@@ -136,19 +139,6 @@ def _attend(views: Views, sentinel: np.ndarray, query: np.ndarray) -> np.ndarray
     share = np.exp(_log_softmax(np.concatenate([on_cells, on_sentinel], axis=1)))
     seen = share[:, :-1].reshape(pictures, -1, on_cells.shape[1]) @ views.cells
     return seen.reshape(len(query), -1) + share[:, -1:] * sentinel
-
-
-def _normed_product(x: np.ndarray, kernel: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
-    """Layer normalisation of the rows of `x` (without gain and offset), times `kernel`.
-
-    Mean and scale are taken off the product, which is narrower than `x`.
-    """
-    mean = x.mean(axis=1, keepdims=True)
-    variance = np.einsum("ij,ij->i", x, x)[:, None] / x.shape[1] - np.square(mean)
-    product = x @ kernel
-    product -= mean * kernel.sum(axis=0)
-    product /= np.sqrt(variance + epsilon)
-    return product
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:

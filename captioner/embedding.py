@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from captioner.normalise import normed_product
 from captioner.vocabulary import UNKNOWN, Vocabulary
 
 MAX_WORDS = 40
@@ -21,7 +22,10 @@ MAX_WORDS = 40
 
 @dataclass(frozen=True)
 class EmbeddingConfig:
-    """Sizes of `members` pairs of encoders; `dimensions` are each member's, `heads` must divide `units`."""
+    """Sizes of `members` pairs of encoders; `dimensions` are each member's, `heads` must divide `units`.
+
+    `pool` says how many cells of a grid's edge are averaged to one first: 2 makes 5 x 5 cells of 10 x 10.
+    """
 
     vocabulary: int
     members: int = 3
@@ -30,6 +34,7 @@ class EmbeddingConfig:
     units: int = 384
     heads: int = 8
     dimensions: int = 192
+    pool: int = 1
 
     def picture_shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight of one member's picture encoder."""
@@ -66,29 +71,44 @@ class Embedding:
     vocabulary: Vocabulary
 
 
+def coarsen(grids: np.ndarray, pool: int) -> np.ndarray:
+    """Average squares of `pool` x `pool` cells of square grids (n, cells, channels), float32; odd edges are cut."""
+    pictures, cells, channels = grids.shape
+    edge, coarse = int(cells**0.5), int(cells**0.5) // pool
+    squares = grids.reshape(pictures, edge, edge, channels)[:, : coarse * pool, : coarse * pool]
+    squares = squares.reshape(pictures, coarse, pool, coarse, pool, channels)
+    return np.asarray(squares.mean(axis=(2, 4), dtype=np.float32).reshape(pictures, coarse**2, channels))
+
+
 class PictureEmbedder:
     """Grids to places in the shared space."""
 
     def __init__(self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray]) -> None:
         """`weights` are named MEMBER/NAME, see `EmbeddingConfig.picture_shapes`. Raises ValueError on a misfit."""
         self._config = config
-        self._members = [_member(weights, member, config.picture_shapes()) for member in range(config.members)]
+        members = [_member(weights, member, config.picture_shapes()) for member in range(config.members)]
+        # All that the members ask of the normalised grid is one product; its gain and offset go into it.
+        gains = [(w["grid_norm/gamma"], np.concatenate([w["cells/kernel"], w["attention/kernel"]], 1)) for w in members]
+        self._kernel = np.concatenate([gain[:, None] * kernel for gain, kernel in gains], axis=1)
+        self._bias = np.concatenate([_bias(w, kernel) for w, (_, kernel) in zip(members, gains, strict=True)])
+        self._out = [(w["picture/kernel"], w["picture/bias"]) for w in members]
 
     def embed(self, grids: np.ndarray) -> np.ndarray:
         """Return L2-normalised float32 (n, members * dimensions) of `grids` (n, cells, channels)."""
-        normed = _normalise(grids.astype(np.float32), 1e-3)
-        return _join([self._one(member, normed) for member in self._members])
+        coarse = coarsen(grids, self._config.pool)
+        pictures, cells, channels = coarse.shape
+        flat = coarse.reshape(-1, channels)
+        asked = (normed_product(flat, self._kernel) + self._bias).reshape(pictures, cells, -1)
+        parts = np.split(asked, self._config.members, axis=2)
+        return _join([self._pool(part) @ kernel + bias for part, (kernel, bias) in zip(parts, self._out, strict=True)])
 
-    def _one(self, w: Mapping[str, np.ndarray], normed: np.ndarray) -> np.ndarray:
-        heads, (pictures, cells, _) = self._config.heads, normed.shape
-        normed = normed * w["grid_norm/gamma"] + w["grid_norm/beta"]
-        seen = np.maximum(normed @ w["cells/kernel"] + w["cells/bias"], 0)
-        share = np.exp(normed @ w["attention/kernel"])
+    def _pool(self, asked: np.ndarray) -> np.ndarray:
+        """Cells by attention, each head with a share of their units, and their mean: (n, 2 * units)."""
+        seen, share = np.maximum(asked[..., : self._config.units], 0), np.exp(asked[..., self._config.units :])
         share /= share.sum(axis=1, keepdims=True)
-        by_head = seen.reshape(pictures, cells, heads, -1).transpose(0, 2, 3, 1)
-        attended = (by_head @ share.transpose(0, 2, 1)[..., None]).reshape(pictures, -1)
-        pooled = np.concatenate([attended, seen.mean(axis=1)], axis=1)
-        return pooled @ w["picture/kernel"] + w["picture/bias"]
+        by_head = seen.reshape(*seen.shape[:2], self._config.heads, -1)
+        attended = np.einsum("nchu,nch->nhu", by_head, share).reshape(len(seen), -1)
+        return np.concatenate([attended, seen.mean(axis=1)], axis=1)
 
 
 class TextEmbedder:
@@ -138,9 +158,11 @@ def _member(weights: Mapping[str, np.ndarray], member: int, shapes: Mapping[str,
     return own
 
 
-def _normalise(x: np.ndarray, epsilon: float) -> np.ndarray:
-    x = x - x.mean(axis=-1, keepdims=True)
-    return np.asarray(x / np.sqrt(np.mean(np.square(x), axis=-1, keepdims=True) + epsilon))
+def _bias(w: Mapping[str, np.ndarray], kernel: np.ndarray) -> np.ndarray:
+    """What the offsets of a member's normalisation and cells add to its product; attention has no offset of its own."""
+    bias = w["grid_norm/beta"] @ kernel
+    bias[: len(w["cells/bias"])] += w["cells/bias"]
+    return np.asarray(bias)
 
 
 def _join(members: Sequence[np.ndarray]) -> np.ndarray:

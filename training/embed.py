@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from captioner.embedding import Embedding, EmbeddingConfig
+from captioner.embedding import Embedding, EmbeddingConfig, coarsen
 from captioner.encoder import best_precision
 from captioner.quantise import quantise, restore
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
@@ -23,6 +23,8 @@ from training.state import save_tensors
 STEPS = 20
 """Words of a caption that are read; nearly all are shorter."""
 AHEAD = 3
+FINE = 64
+"""Grids of so many cells are coarsened: what a sentence asks for is seldom smaller, and it costs a quarter."""
 SHORT = 0.3
 """The share of captions cut down to a few of their words, as people type them."""
 SHORT_WORDS = (2, 7)
@@ -36,7 +38,8 @@ def train_embedding(train: Split, out: Path, config: EmbedConfig) -> Embedding:
     out.mkdir(parents=True, exist_ok=True)
     captions = [one for picture in train.captions for one in picture]
     vocabulary = Vocabulary.from_captions(captions, config.min_count)
-    sizes = EmbeddingConfig(len(vocabulary), config.members, train.grids.shape[-1])
+    cells, channels = train.grids.shape[2:]
+    sizes = EmbeddingConfig(len(vocabulary), config.members, channels, pool=2 if cells >= FINE else 1)
     weights = {}
     for member in range(config.members):
         path = out / f"member{member}.safetensors"
@@ -51,7 +54,8 @@ def _train_member(
 ) -> dict[str, np.ndarray]:
     seed = config.seed * config.members + member
     keras.utils.set_random_seed(seed)
-    model = build_embedding_model(sizes, train.grids.shape[2], best_precision())
+    cells = coarsen(train.grids[:1, 0], sizes.pool).shape[1]
+    model = build_embedding_model(sizes, cells, best_precision())
     batch = min(config.batch, len(train.names))
     steps = config.epochs * (len(train.names) // batch)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -62,7 +66,7 @@ def _train_member(
 
     def make(rows: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
         words = [_draw_words(train.captions[row], vocabulary, config.captions, random) for row in rows]
-        return draw_grids(train, rows, random), np.stack(words)
+        return coarsen(draw_grids(train, rows, random), sizes.pool), np.stack(words)
 
     batches = ahead(make, _rows(len(train.names), batch, config.epochs, seed), AHEAD)
     for inputs in tqdm(batches, total=steps, desc=f"text encoder {member + 1}/{sizes.members}", unit="batch"):

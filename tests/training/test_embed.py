@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from keras import ops
 
-from captioner.embedding import EmbeddingConfig, PictureEmbedder, TextEmbedder
+from captioner.embedding import EmbeddingConfig, PictureEmbedder, TextEmbedder, coarsen
 from captioner.vocabulary import PAD, Vocabulary
 from training.config import EmbedConfig
 from training.embed import train_embedding
@@ -34,6 +34,14 @@ def test_numpy_encoders_are_the_trained_ones() -> None:
         found = text.embed(sentence.split())
         assert found is not None
         assert np.allclose(found, ops.convert_to_numpy(model.embed_words(padded))[0], atol=1e-3)
+
+
+def test_cells_are_averaged_by_squares() -> None:
+    grids = np.arange(2 * 25 * 3, dtype=np.float32).reshape(2, 5, 5, 3)
+    coarse = coarsen(grids.reshape(2, 25, 3), 2)
+    assert coarse.shape == (2, 4, 3)
+    assert np.array_equal(coarse[1, 3], grids[1, 2:4, 2:4].mean(axis=(0, 1)))
+    assert np.array_equal(coarsen(grids.reshape(2, 25, 3), 1), grids.reshape(2, 25, 3))
 
 
 def test_the_loss_is_the_symmetric_softmax() -> None:
