@@ -17,7 +17,7 @@ from retrieval.relevance import Parts, Relevance
 MAX_WORDS = 1000
 NEAREST = 1000
 """How many of the nearest vectors are candidates, beside all pictures that share a word."""
-CLOSE = 0.1
+CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
 LIKENESS = Relevance(-6.0, {"bleu": 1.0, "cosine": 6.0, "embedding": 4.0})
 """For pictures like a picture; see docs/ranking.md."""

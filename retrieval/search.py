@@ -25,15 +25,21 @@ MAX_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Ranking:
-    """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,)."""
+    """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
+
+    The first `hits` of them are close enough to be hits.
+    """
 
     ids: np.ndarray
     scores: np.ndarray
+    hits: int
     parts: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
-        return Ranking(self.ids[:count], self.scores[:count], {name: one[:count] for name, one in self.parts.items()})
+        return Ranking(
+            self.ids[:count], self.scores[:count], self.hits, {name: one[:count] for name, one in self.parts.items()}
+        )
 
 
 class Searcher:
@@ -54,9 +60,7 @@ class Searcher:
         wanted, unwanted = self._evidence(query)
         ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
-        if not distant:
-            close = max(evidence.close for evidence, _ in wanted)
-            ranking = ranking.first(int(np.count_nonzero(ranking.scores >= close)))
+        ranking = ranking if distant else ranking.first(ranking.hits)
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, _stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
@@ -89,7 +93,9 @@ class Searcher:
         nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
         order = np.lexsort((rows, -nearness, -scores))  # Rows rise with the ids.
         order = order[scores[order] > 0]
-        return Ranking(self.index.ids[rows[order]], scores[order], {name: one[order] for name, one in parts.items()})
+        hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
+        ordered = {name: one[order] for name, one in parts.items()}
+        return Ranking(self.index.ids[rows[order]], scores[order], hits, ordered)
 
     def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""

@@ -71,6 +71,8 @@ def evaluate_search(
         "bleu_variant": asdict(TYPED_VARIANT),
         "relevance": captioner.text_model.relevance if captioner.text_model else {},
         "rankings": {name: summarise(values) for name, values in ranks.items()},
+        "mean_hits": round(float(np.mean(scorer.hits)), 2),
+        "percent_without_hit": round(100 * float(np.mean(np.array(scorer.hits) == 0)), 2),
         "ms_per_query": round(1000 * scorer.seconds / len(queries), 3),
         "seconds": round(time.monotonic() - started, 1),
     }
@@ -82,6 +84,7 @@ class _Scorer:
     def __init__(self, searcher: Searcher, rankings: Sequence[str]) -> None:
         self._searcher, self._rankings = searcher, rankings
         self.seconds = 0.0
+        self.hits: list[int] = []
 
     def __call__(self, query: str) -> dict[str, np.ndarray]:
         scores = {name: np.full(len(self._searcher.index), -1.0) for name in self._rankings}
@@ -92,6 +95,7 @@ class _Scorer:
             return scores
         finally:
             self.seconds += time.perf_counter() - started
+        self.hits.append(found.hits)
         rows = np.searchsorted(self._searcher.index.ids, found.ids)
         for name, values in {**found.parts, "fused": found.scores}.items():
             if name in scores:

@@ -7,6 +7,7 @@ from string import digits
 
 from flask import Blueprint, render_template, request
 
+from retrieval.query import Query
 from webui import answers
 from webui.asked import Asked, read_asked
 from webui.services import services
@@ -87,7 +88,13 @@ def _start() -> str:
 
 
 def _suggestions(hits: list[answers.Document]) -> list[str]:
-    """A few short captions of pictures far apart, as examples of what can be asked."""
-    captions = dict.fromkeys(hit["caption"] for hit in hits if 0 < len(hit["caption"]) <= LONGEST_SUGGESTION)
+    """A few short captions of pictures far apart that find something, as examples of what can be asked."""
+    captions = list(dict.fromkeys(hit["caption"] for hit in hits if 0 < len(hit["caption"]) <= LONGEST_SUGGESTION))
     step = max(1, len(captions) // SUGGESTIONS)
-    return list(captions)[::step][:SUGGESTIONS]
+    spread = [caption for first in range(step) for caption in captions[first::step]]
+    return list(islice(filter(_finds_something, spread), SUGGESTIONS))
+
+
+def _finds_something(caption: str) -> bool:
+    """Not every caption that was made up does: others may be nearer to its picture's looks."""
+    return services().library.search(Query(caption), 1).total > 0

@@ -39,7 +39,7 @@ class Senses:
         return sum(token in SENSES for token in tokens) / len(tokens)
 
 
-MODEL = TextModel("model-1", Senses(), {"words": {"bias": -6.0, "bleu": 1.0, "cosine": 10.0}})  # type: ignore[arg-type]
+MODEL = TextModel("model-1", Senses(), {"words": {"bias": -7.0, "bleu": 1.0, "cosine": 10.0}})  # type: ignore[arg-type]
 
 Add = Callable[[Store, str, Sequence[str], Sequence[float]], None]
 

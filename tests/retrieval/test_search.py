@@ -170,7 +170,7 @@ def test_words_that_no_caption_says_find_what_they_mean(knowing: Searcher) -> No
 
 def test_what_is_not_close_is_shown_only_where_asked_for(knowing: Searcher) -> None:
     """Of what most words mean nothing is known, so no picture is close."""
-    query = Query("puppy zyzzyva qwerty mxyzptlk blorp " + "gnarf " * 8)
+    query = Query("puppy zyzzyva qwerty mxyzptlk blorp " + "gnarf " * 30)
     nothing, all_of_them = knowing.search(query), knowing.search(query, distant=True)
     assert (nothing.total, nothing.hits) == (0, [])
     assert paths(all_of_them)[:2] == ["beach", "park"]
