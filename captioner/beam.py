@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.decoder import Decoder, State, Views
+from captioner.decoder import Alive, Decoder, State, Views
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 NEVER = -np.inf
@@ -40,25 +40,32 @@ def beam_search(
     logprob[:, ::width] = 0
     growing = np.arange(pictures)
     last = np.full((pictures, height), START, np.int32)
+    rows = np.repeat(np.arange(pictures), height)
     for step in range(steps):
-        if step:
-            scores, state = decoder.step(views, state, last.ravel())
-        else:  # All hypotheses of a picture begin alike: one stands for them.
-            first = decoder.step(views, state, last[:, 0])
-            scores, state = np.repeat(first[0], height, axis=0), State(*(np.repeat(one, height, axis=0) for one in first[1]))
+        places = np.flatnonzero(_alive(last, logprob[growing]))
+        needed, parents = np.unique(rows[places], return_inverse=True)
+        state = State(state.hidden[needed], state.cell[needed])
+        scores = np.full((last.size, decoder.config.vocabulary), NEVER, np.float32)
+        scores[places], state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
         _forbid(scores, last.ravel(), final=step == steps - 1)
         parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
         words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)
         words[growing, :, step], logprob[growing] = last, gained
-        going = ~np.isin(last, (END, PAD)).all(axis=1)
+        going = _alive(last, gained).any(axis=1)
         if not going.any():
             break
-        rows = (parent + np.arange(len(growing))[:, None] * height)[going].ravel()
-        state = State(state.hidden[rows], state.cell[rows])
+        row_of_place = np.zeros(scores.shape[0], np.int64)
+        row_of_place[places] = np.arange(len(places))
+        rows = row_of_place[(parent + np.arange(len(growing))[:, None] * height)[going].ravel()]
         if not going.all():
             # Pictures that are done leave the batch, so that short captions do not wait for long ones.
             views, growing, last = Views(*(part[going] for part in views)), growing[going], last[going]
     return _best_first(words, logprob, length_power)
+
+
+def _alive(last: np.ndarray, logprob: np.ndarray) -> np.ndarray:
+    """Hypotheses that are neither finished nor impossible, bool, shaped as both arguments."""
+    return ~np.isin(last, (END, PAD)) & (logprob > NEVER)
 
 
 def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
