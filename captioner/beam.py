@@ -38,34 +38,29 @@ def beam_search(
     # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
     logprob = np.full((pictures, height), NEVER, np.float64)
     logprob[:, ::width] = 0
-    growing = np.arange(pictures)
     last = np.full((pictures, height), START, np.int32)
     rows = np.repeat(np.arange(pictures), height)
     for step in range(steps):
-        places = np.flatnonzero(_alive(last, logprob[growing]))
+        places = np.flatnonzero(~_finished(last) & (logprob > NEVER))
+        if not len(places):
+            break
+        # What is finished takes no step, and short captions do not wait for long ones.
         needed, parents = np.unique(rows[places], return_inverse=True)
         state = State(state.hidden[needed], state.cell[needed])
         scores = np.full((last.size, decoder.config.vocabulary), NEVER, np.float32)
         scores[places], state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
         _forbid(scores, last.ravel(), final=step == steps - 1)
-        parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
-        words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)
-        words[growing, :, step], logprob[growing] = last, gained
-        going = _alive(last, gained).any(axis=1)
-        if not going.any():
-            break
-        row_of_place = np.zeros(scores.shape[0], np.int64)
-        row_of_place[places] = np.arange(len(places))
-        rows = row_of_place[(parent + np.arange(len(growing))[:, None] * height)[going].ravel()]
-        if not going.all():
-            # Pictures that are done leave the batch, so that short captions do not wait for long ones.
-            views, growing, last = Views(*(part[going] for part in views)), growing[going], last[going]
+        parent, last, logprob = _grow_all(scores, logprob, width, diversity)
+        words = np.take_along_axis(words, parent[:, :, None], axis=1)
+        words[:, :, step] = last
+        rows = np.zeros(last.size, np.int64)
+        rows[places] = np.arange(len(places))
+        rows = rows[(parent + np.arange(pictures)[:, None] * height).ravel()]
     return _best_first(words, logprob, length_power)
 
 
-def _alive(last: np.ndarray, logprob: np.ndarray) -> np.ndarray:
-    """Hypotheses that are neither finished nor impossible, bool, shaped as both arguments."""
-    return ~np.isin(last, (END, PAD)) & (logprob > NEVER)
+def _finished(last: np.ndarray) -> np.ndarray:
+    return (last == END) | (last == PAD)
 
 
 def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
@@ -73,7 +68,7 @@ def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
     scores[:, (PAD, START, UNKNOWN)] = NEVER
     if final:
         scores[:, END + 1 :] = NEVER
-    finished = np.isin(last, (END, PAD))
+    finished = _finished(last)
     scores[finished] = NEVER
     scores[finished, PAD] = 0
 

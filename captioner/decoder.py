@@ -192,7 +192,7 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
 
     sigmoid(x) = (tanh(x / 2) + 1) / 2, so that one call serves all four.
     """
-    enter, forget, candidate, leave = np.split(np.tanh(gates, out=gates), 4, axis=1)
+    enter, forget, candidate, leave = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
     for one in (enter, forget, leave):
         one += 1
     cell = forget * cell
