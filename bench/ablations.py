@@ -55,7 +55,10 @@ def rows(epochs: int) -> list[Row]:
         Row("scheduled sampling", "`--own-words 0.25`", replace(base, own_words=0.25)),
         Row("self-critical", "base, then `--self-critical 1`", critic, goes_on=True),
         Row(
-            "self-critical, distinct", "the same with `--distinction 1`", replace(critic, distinction=1.0), goes_on=True
+            "self-critical with distinction",
+            "the same with `--distinction 1`",
+            replace(critic, distinction=1.0),
+            goes_on=True,
         ),
     ]
 
