@@ -1,7 +1,8 @@
-"""What each part of the decoder's training is worth: `python -m bench.ablations --dataset DIR --out RUNS`.
+"""What each part of the decoder and its training is worth: `python -m bench.ablations --dataset DIR --out RUNS`.
 
 Every row changes one thing of a short training on the bundled encoder's features and is repeated with several
-seeds. Prints a Markdown table for docs/training.md; a stopped run goes on.
+seeds; dev is captioned after the last epoch alone. Prints a Markdown table for docs/training.md. A stopped run goes
+on, and what is finished is not repeated.
 """
 
 from __future__ import annotations
@@ -15,39 +16,49 @@ import click
 
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder
+from captioner.quantise import quantise, restore
 from captioner.quiet import load_keras
+from captioner.vocabulary import Vocabulary
 from training.config import TrainConfig
 from training.examples import Split
 from training.state import save_text
 
 FIGURES = {"bleu1": 1, "bleu4": 1, "cider": 3, "distinct": 0}
 """Each figure's column, and its decimals."""
+BASE = "base"
+STATE = "state.safetensors"
+SCORES = "scores.json"
 
 
 @dataclass(frozen=True)
 class Row:
-    """One row: the options of `retroflex train` that make it, and the same as a configuration."""
+    """One row: what it changes, in words, and the whole configuration; some go on from the base run's end."""
 
     title: str
-    options: str
+    change: str
     config: TrainConfig
+    goes_on: bool = False
 
 
 def rows(epochs: int) -> list[Row]:
     """The plain training and what is changed about it, one thing a row."""
     base = TrainConfig(epochs=epochs)
+    critic = replace(base, critic_epochs=1)
     return [
-        Row("plain", "", base),
-        Row("no label smoothing", "--smoothing 0", replace(base, smoothing=0.0)),
-        Row("twice the dropout", "--dropout 2", replace(base, dropout=2.0)),
-        Row("half the dropout", "--dropout 0.5", replace(base, dropout=0.5)),
-        Row("moving average of weights", "--average 0.998", replace(base, average=0.998)),
-        Row("scheduled sampling", "--own-words 0.25", replace(base, own_words=0.25)),
-        Row("one self-critical epoch more", "--self-critical 1", replace(base, critic_epochs=1)),
+        Row(BASE, f"`--epochs {epochs}`", base),
+        Row("no sentinel", "attention to cells alone", replace(base, sentinel=False)),
+        Row("untied", "words have weights of their own on the way out", replace(base, tied=False)),
+        Row("twice the dropout", "`--dropout 2`", replace(base, dropout=2.0)),
+        Row("half the dropout", "`--dropout 0.5`", replace(base, dropout=0.5)),
+        Row("no label smoothing", "`--smoothing 0`", replace(base, smoothing=0.0)),
+        Row("moving average of weights", "`--average 0.998`", replace(base, average=0.998)),
+        Row("scheduled sampling", "`--own-words 0.25`", replace(base, own_words=0.25)),
+        Row("self-critical", "base, then `--self-critical 1`", critic, goes_on=True),
         Row(
-            "the same, with distinction",
-            "--self-critical 1 --distinction 1",
-            replace(base, critic_epochs=1, distinction=1.0),
+            "self-critical with distinction",
+            "the same with `--distinction 1`",
+            replace(critic, distinction=1.0),
+            goes_on=True,
         ),
     ]
 
@@ -55,9 +66,10 @@ def rows(epochs: int) -> list[Row]:
 SEARCHES = {
     "beam 1": SearchConfig(beam=1),
     "beam 5": SearchConfig(beam=5),
-    "no length normalisation": SearchConfig(length_power=0.0),
+    "length power 0": SearchConfig(length_power=0.0),
     "length power 1": SearchConfig(length_power=1.0),
 }
+"""Other ways to search for captions with the base run's decoder."""
 
 
 @click.command()
@@ -75,35 +87,48 @@ def main(dataset: Path, out: Path, epochs: int, seeds: int) -> None:
     results: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
         for row in rows(epochs):
-            folder = out / f"{row.title.replace(' ', '-')}-{seed}"
-            for title, scores in _measure(train, dev, folder, replace(row.config, seed=seed)).items():
-                results.setdefault(title or row.title, []).append(scores)
-    click.echo(_table(results, {row.title: row.options for row in rows(epochs)}, epochs))
+            for title, scores in _measure(train, dev, out / f"epochs-{epochs}-seed-{seed}", row, seed).items():
+                results.setdefault(title, []).append(scores)
+    click.echo(table(results, {row.title: row.change for row in rows(epochs)}))
 
 
-def _measure(train: Split, dev: Split, folder: Path, config: TrainConfig) -> dict[str, dict[str, float]]:
-    """A row's dev scores under the empty title and, for the plain one, those of other searches under theirs."""
-    from training.train import score_split, train_decoder
+def _measure(train: Split, dev: Split, runs: Path, row: Row, seed: int) -> dict[str, dict[str, float]]:
+    """A row's dev scores under its title and, for the base, those of other searches under theirs."""
+    from training.train import score_split
 
-    done = folder / "scores.json"
-    if not done.exists():
-        trained = train_decoder(train, dev, folder, config)
-        scores = {"": trained.scores}
-        if config == TrainConfig(epochs=config.epochs, seed=config.seed):
-            decoder = Decoder(trained.config, trained.weights)
-            for title, search in SEARCHES.items():
-                scores[title] = score_split(decoder, trained.vocabulary, dev, search)
-        save_text(json.dumps(scores), done)
-    found: dict[str, dict[str, float]] = json.loads(done.read_text())
+    folder = runs / row.title.replace(" ", "-")
+    if not (folder / SCORES).exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        config = replace(row.config, seed=seed)
+        vocabulary = Vocabulary.from_captions((one for picture in train.captions for one in picture), config.min_count)
+        decoder = _train(train, vocabulary, config, folder, runs / BASE if row.goes_on else folder)
+        searches = {row.title: config.search} | (SEARCHES if row.title == BASE else {})
+        scores = {title: score_split(decoder, vocabulary, dev, search) for title, search in searches.items()}
+        save_text(json.dumps(scores), folder / SCORES)
+    found: dict[str, dict[str, float]] = json.loads((folder / SCORES).read_text())
     return found
 
 
-def _table(results: dict[str, list[dict[str, float]]], options: dict[str, str], epochs: int) -> str:
-    lines = ["| row | options | BLEU-1 | BLEU-4 | CIDEr | distinct |", "|---|---|---|---|---|---|"]
+def _train(train: Split, vocabulary: Vocabulary, config: TrainConfig, folder: Path, before: Path) -> Decoder:
+    """Train into `folder`, going on from what it holds or else from what `before` holds; the last epoch's decoder."""
+    from training.state import restore_state, save_state
+    from training.train import Lesson
+
+    lesson = Lesson(train, vocabulary, config)
+    own = folder / STATE
+    done = restore_state(lesson.model, own if own.exists() else before / STATE)
+    for epoch in range(done, config.epochs + config.critic_epochs):
+        lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
+        save_state(lesson.model, epoch + 1, own)
+    return Decoder(lesson.sizes, restore(quantise(lesson.weights())))  # as a bundle stores it
+
+
+def table(results: dict[str, list[dict[str, float]]], changes: dict[str, str]) -> str:
+    """Mean and standard deviation over the seeds of each row's figures, in Markdown; rows without a change searched."""
+    lines = ["| row | change | BLEU-1 | BLEU-4 | CIDEr | distinct |", "|---|---|---|---|---|---|"]
     for title, runs in results.items():
-        given = f"`--epochs {epochs} {options[title]}`".replace(" `", "`") if title in options else "plain, searched so"
         cells = [_spread([run[name] for run in runs], digits) for name, digits in FIGURES.items()]
-        lines.append(f"| {title} | {given} | {' | '.join(cells)} |")
+        lines.append(f"| {title} | {changes.get(title, 'base, searched so')} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

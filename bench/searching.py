@@ -22,6 +22,7 @@ from retrieval.query import Query
 
 PICTURES = 10_000
 CAPTIONS = 5
+VECTOR = 256
 QUERIES = ("a dog runs through the grass", "two children on a beach", "man", "a red car in the street at night")
 
 
@@ -52,7 +53,9 @@ def bench_searching() -> dict[str, float]:
 
 def make_library(url: str) -> None:
     """Write 10,000 made-up pictures whose captions are drawn from the shipped vocabulary by Zipf's law."""
-    words = np.asarray(load_bundle(BUNDLED).vocabulary.words)
+    bundle = load_bundle(BUNDLED)
+    words, shared = np.asarray(bundle.vocabulary.words), bundle.embedding
+    places = shared.config.members * shared.config.dimensions if shared else 1
     random = np.random.default_rng(0)
     chance = 1 / np.arange(2, len(words) + 2)
     chance /= chance.sum()
@@ -65,12 +68,17 @@ def make_library(url: str) -> None:
                 CaptionRow(" ".join(random.choice(words, random.integers(6, 14), p=chance)), -10.0)
                 for _ in range(CAPTIONS)
             ]
-            vector = random.standard_normal(512).astype(np.float32)
+            vector, place = _unit(random, VECTOR), _unit(random, places)
             batch.files.append(FileRow(f"/made-up/{number}.jpg".encode(), 1, 1, digest))
             batch.pictures.append(PictureRow(digest, 500, 375, "JPEG", 1, None))
-            batch.descriptions.append(DescriptionRow(digest, "bench", captions, vector / np.linalg.norm(vector)))
+            batch.descriptions.append(DescriptionRow(digest, bundle.version, captions, vector, place))
         store.write_batch(batch)
     store.close()
+
+
+def _unit(random: np.random.Generator, dimensions: int) -> np.ndarray:
+    vector = random.standard_normal(dimensions).astype(np.float32)
+    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, float]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.decoder import Decoder, State, Views
+from captioner.decoder import Alive, Decoder, State, Views
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 NEVER = -np.inf
@@ -38,27 +38,29 @@ def beam_search(
     # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
     logprob = np.full((pictures, height), NEVER, np.float64)
     logprob[:, ::width] = 0
-    growing = np.arange(pictures)
     last = np.full((pictures, height), START, np.int32)
+    rows = np.repeat(np.arange(pictures), height)
     for step in range(steps):
-        if step:
-            scores, state = decoder.step(views, state, last.ravel())
-        else:  # All hypotheses of a picture begin alike: one stands for them.
-            scores, state = decoder.step(views, state, last[:, 0])
-            scores, state = np.repeat(scores, height, axis=0), State(*(np.repeat(one, height, axis=0) for one in state))
-        _forbid(scores, last.ravel(), final=step == steps - 1)
-        parent, last, gained = _grow_all(scores, logprob[growing], width, diversity)
-        words[growing] = np.take_along_axis(words[growing], parent[:, :, None], axis=1)
-        words[growing, :, step], logprob[growing] = last, gained
-        going = ~np.isin(last, (END, PAD)).all(axis=1)
-        if not going.any():
+        places = np.flatnonzero(~_finished(last) & (logprob > NEVER))
+        if not len(places):
             break
-        rows = (parent + np.arange(len(growing))[:, None] * height)[going].ravel()
-        state = State(state.hidden[rows], state.cell[rows])
-        if not going.all():
-            # Pictures that are done leave the batch, so that short captions do not wait for long ones.
-            views, growing, last = Views(*(part[going] for part in views)), growing[going], last[going]
+        # What is finished takes no step, and short captions do not wait for long ones.
+        needed, parents = np.unique(rows[places], return_inverse=True)
+        state = State(state.hidden[needed], state.cell[needed])
+        scores = np.full((last.size, decoder.config.vocabulary), NEVER, np.float32)
+        scores[places], state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
+        _forbid(scores, last.ravel(), final=step == steps - 1)
+        parent, last, logprob = _grow_all(scores, logprob, width, diversity)
+        words = np.take_along_axis(words, parent[:, :, None], axis=1)
+        words[:, :, step] = last
+        rows = np.zeros(last.size, np.int64)
+        rows[places] = np.arange(len(places))
+        rows = rows[(parent + np.arange(pictures)[:, None] * height).ravel()]
     return _best_first(words, logprob, length_power)
+
+
+def _finished(last: np.ndarray) -> np.ndarray:
+    return (last == END) | (last == PAD)
 
 
 def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
@@ -66,7 +68,7 @@ def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
     scores[:, (PAD, START, UNKNOWN)] = NEVER
     if final:
         scores[:, END + 1 :] = NEVER
-    finished = np.isin(last, (END, PAD))
+    finished = _finished(last)
     scores[finished] = NEVER
     scores[finished, PAD] = 0
 

@@ -22,7 +22,11 @@ from captioner.normalise import normed_product
 
 @dataclass(frozen=True)
 class DecoderConfig:
-    """Sizes of the decoder; `grid_channels` are the encoder's, `max_words` bounds a caption without its marks."""
+    """Sizes of the decoder; `grid_channels` are the encoder's, `max_words` bounds a caption without its marks.
+
+    Without `sentinel` it attends to cells alone; where it is not `tied`, words have weights of their own on the way
+    out. Both are there to measure what the usual is worth.
+    """
 
     vocabulary: int
     grid_channels: int = 512
@@ -30,11 +34,13 @@ class DecoderConfig:
     units: int = 512
     attention: int = 384
     max_words: int = 18
+    sentinel: bool = True
+    tied: bool = True
 
     def shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight."""
         e, u, a, c = self.embedding, self.units, self.attention, self.grid_channels
-        return {
+        shapes: dict[str, tuple[int, ...]] = {
             "grid_norm/gamma": (c,),
             "grid_norm/beta": (c,),
             "visual/kernel": (c, a),
@@ -47,12 +53,13 @@ class DecoderConfig:
             "lstm/recurrent_kernel": (u, 4 * u),
             "lstm/bias": (4 * u,),
             "query/kernel": (u, a),
-            "sentinel/kernel": (u, a),
-            "sentinel/bias": (a,),
             "output/kernel": (u + a, e),
             "output/bias": (e,),
             "word_bias/bias": (self.vocabulary,),
         }
+        if self.sentinel:
+            shapes |= {"sentinel/kernel": (u, a), "sentinel/bias": (a,)}
+        return shapes if self.tied else shapes | {"words/kernel": (e, self.vocabulary)}
 
 
 class Views(NamedTuple):
@@ -67,6 +74,17 @@ class State(NamedTuple):
 
     hidden: np.ndarray
     cell: np.ndarray
+
+
+class Alive(NamedTuple):
+    """Which hypotheses take a step, when each picture has room for `height` of them.
+
+    `parents` int (m,): the rows of the state that they go on from; `places` int (m,): picture * height + place.
+    """
+
+    parents: np.ndarray
+    places: np.ndarray
+    height: int
 
 
 class Decoder:
@@ -90,13 +108,14 @@ class Decoder:
         # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
         self._word_gates = w["embedding/embeddings"] @ self._kernel + w["lstm/bias"] * halved
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
-        query = w["query/kernel"] * config.attention**-0.5
-        # What depends on the new hidden state alone is one product: sentinel, query, and its part of the output.
-        self._from_hidden = np.concatenate([w["sentinel/kernel"], query, on_hidden], axis=1)
-        nothing = np.zeros(config.attention, np.float32)
-        self._from_hidden_bias = np.concatenate([w["sentinel/bias"], nothing, w["output/bias"]])
+        # What depends on the new hidden state alone is one product: query, its part of the output, and sentinel.
+        parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]
+        if config.sentinel:
+            parts.append((w["sentinel/kernel"], w["sentinel/bias"]))
+        self._from_hidden, self._from_hidden_bias = (np.concatenate(one, axis=-1) for one in zip(*parts, strict=True))
         self._from_attended = np.ascontiguousarray(on_attended)
-        self._to_words, self._word_bias = np.ascontiguousarray(w["embedding/embeddings"].T), w["word_bias/bias"]
+        words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
+        self._to_words, self._word_bias = np.ascontiguousarray(words), w["word_bias/bias"]
 
     def look(self, grids: np.ndarray) -> tuple[Views, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
@@ -110,35 +129,51 @@ class Decoder:
         hidden, cell = np.split(np.tanh(mean @ kernel + bias), 2, axis=1)
         return Views(views, (mean @ self._glance) @ self._kernel), State(hidden, cell)
 
-    def step(self, views: Views, state: State, words: np.ndarray) -> tuple[np.ndarray, State]:
+    def step(
+        self, views: Views, state: State, words: np.ndarray, alive: Alive | None = None
+    ) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
 
-        `words` is int (n * h,), the h hypotheses of a picture in a row; `state` has as many rows. Returns
-        log-probabilities of the next word (n * h, vocabulary) and the new state.
+        `words` is int (m,). Without `alive` there are equally many hypotheses of each picture, in a row, and `state`
+        has as many rows. Returns log-probabilities of the next word (m, vocabulary) and the new state of m rows.
         """
-        pictures, size = len(views.cells), self.config.attention
-        gates = state.hidden @ self._recurrent
+        alive, sizes = alive or _everyone(len(words), len(views.cells)), self.config
+        # Hypotheses with a parent in common share its product.
+        gates = (state.hidden @ self._recurrent)[alive.parents]
         gates += self._word_gates[words]
-        by_picture = gates.reshape(pictures, -1, gates.shape[1])
-        by_picture += views.drive[:, None]
-        state = _lstm(gates, state.cell)
+        gates += views.drive[alive.places // alive.height]
+        state = _lstm(gates, state.cell[alive.parents])
         from_hidden = state.hidden @ self._from_hidden
         from_hidden += self._from_hidden_bias
-        sentinel, query, output = np.split(from_hidden, [size, 2 * size], axis=1)
-        output = _attend(views, np.tanh(sentinel), query) @ self._from_attended + output
+        query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
+        attended = _attend(views, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
+        output = attended @ self._from_attended + output
         logits = np.tanh(output, out=output) @ self._to_words
         logits += self._word_bias
         return _log_softmax(logits), state
 
 
-def _attend(views: Views, sentinel: np.ndarray, query: np.ndarray) -> np.ndarray:
+def _everyone(hypotheses: int, pictures: int) -> Alive:
+    return Alive(np.arange(hypotheses), np.arange(hypotheses), hypotheses // pictures)
+
+
+def _attend(views: Views, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
     """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
-    pictures, _, size = views.cells.shape
+    scores = _by_picture(query, views.cells.swapaxes(1, 2), alive)
+    if sentinel is None:
+        return _by_picture(np.exp(_log_softmax(scores)), views.cells, alive)
     on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
-    on_cells = (query.reshape(pictures, -1, size) @ views.cells.swapaxes(1, 2)).reshape(len(query), -1)
-    share = np.exp(_log_softmax(np.concatenate([on_cells, on_sentinel], axis=1)))
-    seen = share[:, :-1].reshape(pictures, -1, on_cells.shape[1]) @ views.cells
-    return seen.reshape(len(query), -1) + share[:, -1:] * sentinel
+    share = np.exp(_log_softmax(np.concatenate([scores, on_sentinel], axis=1)))
+    return _by_picture(share[:, :-1], views.cells, alive) + share[:, -1:] * sentinel
+
+
+def _by_picture(rows: np.ndarray, of_pictures: np.ndarray, alive: Alive) -> np.ndarray:
+    """Multiply each hypothesis' row (m, a) by its picture's matrix, `of_pictures` (pictures, a, b): (m, b)."""
+    pictures, inner, outer = of_pictures.shape
+    spread = np.zeros((pictures * alive.height, inner), np.float32)
+    spread[alive.places] = rows
+    product = spread.reshape(pictures, alive.height, inner) @ of_pictures
+    return product.reshape(-1, outer)[alive.places]
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
@@ -146,7 +181,7 @@ def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
 
     sigmoid(x) = (tanh(x / 2) + 1) / 2, so that one call serves all four.
     """
-    enter, forget, candidate, leave = np.split(np.tanh(gates, out=gates), 4, axis=1)
+    enter, forget, candidate, leave = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
     for one in (enter, forget, leave):
         one += 1
     cell = forget * cell

@@ -39,8 +39,9 @@ class DecoderModel(keras.Model):
         self.embedding = layers.Embedding(config.vocabulary, config.embedding, name="embedding")
         self.lstm = Lstm(config.units, name="lstm")
         self.query = layers.Dense(config.attention, use_bias=False, name="query")
-        self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel")
+        self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel") if config.sentinel else None
         self.output_layer = layers.Dense(config.embedding, activation="tanh", name="output")
+        self.words = None if config.tied else layers.Dense(config.vocabulary, use_bias=False, name="words")
         self.word_bias = _Bias(name="word_bias")
         self.grid_dropout = ByteDropout(GRID_DROPOUT * dropout)
         self.word_dropout = ByteDropout(WORD_DROPOUT * dropout)
@@ -61,12 +62,17 @@ class DecoderModel(keras.Model):
         chosen = ops.take(ops.concatenate(seen, axis=-1), places, axis=0)
         output = self.output_layer(self.dropout(chosen, training=training))
         output = self.dropout(output, training=training)
+        if self.words:
+            return self.word_bias(self.words(output))
         return self.word_bias(ops.matmul(output, ops.transpose(self.embedding.embeddings)))
 
     def _attend(self, visual: Any, hidden: Any) -> Any:
-        sentinel, query = self.sentinel(hidden), self.query(hidden) * self.config.attention**-0.5
-        on_sentinel = ops.sum(query * sentinel, axis=-1, keepdims=True)
+        query = self.query(hidden) * self.config.attention**-0.5
         on_cells = ops.matmul(query, ops.transpose(visual, (0, 2, 1)))
+        if self.sentinel is None:
+            return ops.matmul(ops.softmax(on_cells), visual)
+        sentinel = self.sentinel(hidden)
+        on_sentinel = ops.sum(query * sentinel, axis=-1, keepdims=True)
         share = ops.softmax(ops.concatenate([on_cells, on_sentinel], axis=-1))
         return ops.matmul(share[..., :-1], visual) + share[..., -1:] * sentinel
 

@@ -101,7 +101,7 @@ class Lesson:
 
     def __init__(self, train: Split, vocabulary: Vocabulary, config: TrainConfig) -> None:
         keras.utils.set_random_seed(config.seed)
-        self.sizes = DecoderConfig(vocabulary=len(vocabulary), grid_channels=train.grids.shape[-1])
+        self.sizes = DecoderConfig(len(vocabulary), train.grids.shape[-1], sentinel=config.sentinel, tied=config.tied)
         self.model = build_decoder_model(self.sizes, train.grids.shape[2], best_precision(), config.dropout)
         self._optimizer = _optimizer(self.model, config)
         self._train, self._vocabulary, self._config = train, vocabulary, config

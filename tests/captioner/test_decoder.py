@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,18 +15,20 @@ from training.decoder_model import build_decoder_model, get_weights, set_weights
 CONFIG = DecoderConfig(vocabulary=17, grid_channels=6, embedding=5, units=8, attention=4, max_words=7)
 
 
-def test_every_step_equals_keras() -> None:
+@pytest.mark.parametrize("change", [{}, {"sentinel": False}, {"tied": False}], ids=str)
+def test_every_step_equals_keras(change: dict[str, bool]) -> None:
     from keras import ops
 
-    model = build_decoder_model(CONFIG, cells=4)
-    set_weights(model, random_decoder(CONFIG, spread=0.4))
+    config = replace(CONFIG, **change)
+    model = build_decoder_model(config, cells=4)
+    set_weights(model, random_decoder(config, spread=0.4))
     random = np.random.default_rng(0)
     grids = random.normal(size=(3, 4, 6)).astype(np.float32)
     words = random.integers(4, 17, (3, 2, 6)).astype(np.int32)
     every = np.arange(words.size, dtype=np.int32)
     expected = np.asarray(ops.log_softmax(model((grids, words, every)))).reshape(6, 6, 17)
 
-    decoder = Decoder(CONFIG, get_weights(model))
+    decoder = Decoder(config, get_weights(model))
     views, state = decoder.look(grids)
     state = State(*(np.repeat(part, 2, axis=0) for part in state))
     for step in range(6):
