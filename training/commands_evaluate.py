@@ -179,8 +179,9 @@ def _report(
 def _print_table(tables: dict[str, dict[str, float]]) -> None:
     """One line for each row of figures; a row that stands alone is one line for each figure."""
     if len(tables) == 1:
-        for name, value in next(iter(tables.values())).items():
-            click.echo(f"{name:30}{value:.2f}")
+        ((title, figures),) = tables.items()
+        for name, value in figures.items():
+            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
         return
     width = 2 + max(len(title) for title in tables)
     click.echo(" " * width + "".join(f"{name:>10}" for name in next(iter(tables.values()))))

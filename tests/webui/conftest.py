@@ -129,7 +129,7 @@ class Strange:
 @pytest.fixture
 def knowing(library: Library) -> Library:
     """The library with a model of words to which none of its pictures is close."""
-    relevance = {"words": {"bias": -4.0, "bleu": 1.0, "cosine": 8.0}}
+    relevance = {"words": {"bias": -6.0, "bleu": 1.0, "cosine": 10.0}}
     vars(library)["_text_model"] = TextModel(ColourCaptioner.model_version, Strange(), relevance)  # type: ignore[arg-type]
     return library
 

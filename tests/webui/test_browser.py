@@ -246,7 +246,7 @@ def test_less_like_this_pushes_a_picture_down(browser: WebDriver, photo_folder: 
     assert "Unlike 1" in find(browser, "#viewer-about").text
 
 
-def test_nothing_close_and_the_nearest_anyway(browser: WebDriver, knowing: Library) -> None:
+def test_nothing_close_and_the_nearest_anyway(knowing: Library, browser: WebDriver) -> None:
     search(browser, "red puppy")
     assert "red puppy" in find(browser, ".empty h1").text
     find(browser, ".empty a").click()
