@@ -112,7 +112,7 @@ class Lesson:
 
     def teach(self, epoch: int) -> dict[str, float]:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
-        self._compile(CaptionLoss(self._config.smoothing))
+        self._compile(self._config.smoothing)
         losses = []
         for step, (batch, random) in enumerate(ahead(self._draw, self._rows(epoch, "teaching"), AHEAD)):
             self._optimizer.learning_rate = self._rate(epoch * self._steps + step)
@@ -123,7 +123,7 @@ class Lesson:
 
     def criticise(self, epoch: int) -> dict[str, float]:
         """One epoch of self-critical training on sampled captions; returns their mean CIDEr."""
-        self._compile(CaptionLoss(0.0))
+        self._compile(0.0)
         self._optimizer.learning_rate = self._config.critic_rate
         earned = []
         for rows, random in self._rows(epoch, "self-critical"):
@@ -160,8 +160,9 @@ class Lesson:
     def _learn(self, batch: Batch) -> float:
         return float(np.asarray(self.model.train_on_batch(batch.inputs, batch.expected, sample_weight=batch.weights)))
 
-    def _compile(self, loss: keras.losses.Loss) -> None:
-        self.model.compile(self._optimizer, loss=loss, jit_compile=False)
+    def _compile(self, smoothing: float) -> None:
+        if self.model.loss.smoothing != smoothing:  # or every epoch would trace its step anew
+            self.model.compile(self._optimizer, loss=CaptionLoss(smoothing), jit_compile=False)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to FLOOR of the highest rate."""
