@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioner.normalise import normed_product
+from captioner.normalise import normed_product, unit
 from captioner.vocabulary import UNKNOWN, Vocabulary
 
 MAX_WORDS = 40
@@ -167,5 +167,4 @@ def _bias(w: Mapping[str, np.ndarray], kernel: np.ndarray) -> np.ndarray:
 
 def _join(members: Sequence[np.ndarray]) -> np.ndarray:
     """Put the members' unit vectors side by side and bring the whole to length 1."""
-    units = [one / np.maximum(np.linalg.norm(one, axis=1, keepdims=True), 1e-12) for one in members]
-    return np.concatenate(units, axis=1).astype(np.float32) / np.float32(len(members) ** 0.5)
+    return np.concatenate([unit(one) for one in members], axis=1).astype(np.float32) / np.float32(len(members) ** 0.5)

@@ -1,4 +1,4 @@
-"""Layer normalisation folded into the product that follows it."""
+"""Vectors brought to length 1, and layer normalisation folded into the product that follows it."""
 
 from __future__ import annotations
 
@@ -16,3 +16,8 @@ def normed_product(x: np.ndarray, kernel: np.ndarray, epsilon: float = 1e-3) -> 
     product -= mean * kernel.sum(axis=0)
     product /= np.sqrt(variance + epsilon)
     return product
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """Return `vectors` (n, d) divided by their lengths; a vector of zeros stays one."""
+    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)

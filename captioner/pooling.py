@@ -6,10 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-
-def unit(vectors: np.ndarray) -> np.ndarray:
-    """Return `vectors` (n, d) divided by their lengths; a vector of zeros stays one."""
-    return vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+from captioner.normalise import unit
 
 
 def plain_mean(grids: np.ndarray) -> np.ndarray:

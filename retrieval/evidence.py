@@ -77,7 +77,7 @@ class WordEvidence:
 class PictureEvidence:
     """A described picture: how alike the two look, what they show, and BLEU between their captions."""
 
-    def __init__(self, index: Index, described: Description, name: str = "picture") -> None:
+    def __init__(self, index: Index, described: Description, name: str) -> None:
         self.name, self.close = name, 0.0  # Likeness knows no border.
         self.captions = [caption.text for caption in described.captions]
         self._index, self._described = index, described
@@ -112,6 +112,5 @@ def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]], variant: BleuV
     """Mean BLEU of the sentences to each picture's captions, float64 (pictures,)."""
     bleu = np.zeros(len(index))
     for sentence in sentences:
-        rows, scores = index.postings.scores(sentence, variant)
-        bleu[rows] += scores / len(sentences)
+        bleu += index.postings.dense(sentence, variant) / len(sentences)
     return bleu

@@ -86,6 +86,13 @@ class BleuPostings:
         said, possible = self._said(distinct)[rows], len(distinct) * self._captions[rows]
         return rows.astype(np.int32), with_agreement(bleu, said, possible, variant)
 
+    def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
+        """The same as `scores` for every picture, float64 (n,), 0 for those without any query word."""
+        every = np.zeros(len(self))
+        rows, found = self.scores(query, variant)
+        every[rows] = found
+        return every
+
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raises OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,9 +11,8 @@ import numpy as np
 from captioner.types import TextModel
 from data.paths import display, from_bytes
 from data.store import Store, StoredPicture
-from data.text import tokenize
 from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
-from retrieval.folding import fold
+from retrieval.folding import stems
 from retrieval.index import Index
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
@@ -33,7 +32,7 @@ class Ranking:
     ids: np.ndarray
     scores: np.ndarray
     hits: int
-    parts: Mapping[str, np.ndarray] = field(default_factory=dict)
+    parts: Mapping[str, np.ndarray]
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
@@ -62,7 +61,7 @@ class Searcher:
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = ranking if distant else ranking.first(ranking.hits)
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
-        hits = self._hits(ranking, _stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
+        hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
 
     def rank(self, query: Query) -> Ranking:
@@ -118,14 +117,10 @@ def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
     return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
 
 
-def _stems(text: str) -> list[str]:
-    return [fold(word) for word in tokenize(text)]
-
-
 def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
     """One hit; its caption is the one that says most of the query's words, the first where none does."""
     captions = [caption.text for caption in picture.captions]
-    said = max(captions, key=lambda caption: len({*words} & {*_stems(caption)}), default="")
+    said = max(captions, key=lambda caption: len({*words} & {*stems(caption)}), default="")
     return Hit(
         id=picture.id,
         path=display(from_bytes(picture.paths[0])) if picture.paths else "",

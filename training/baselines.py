@@ -9,7 +9,7 @@ import numpy as np
 
 from data.text import tokenize
 from retrieval.bleu import BleuVariant
-from retrieval.folding import fold
+from retrieval.folding import stems
 from retrieval.postings import BleuPostings
 
 Ranker = Callable[[str], np.ndarray]
@@ -35,13 +35,7 @@ def baselines(gallery: Sequence[Sequence[str]]) -> dict[str, Ranker]:
 
 
 def _bleu(postings: BleuPostings, variant: BleuVariant) -> Ranker:
-    def rank(query: str) -> np.ndarray:
-        scores = np.zeros(len(postings))
-        rows, found = postings.scores(tokenize(query), variant)
-        scores[rows] = found
-        return scores
-
-    return rank
+    return lambda query: postings.dense(tokenize(query), variant)
 
 
 def _bm25(documents: Sequence[Sequence[str]]) -> Ranker:
@@ -89,4 +83,4 @@ def _unit(count: Counter[str], idf: dict[str, float]) -> dict[str, float]:
 
 
 def _stems(texts: Sequence[str]) -> list[str]:
-    return [fold(word) for text in texts for word in tokenize(text)]
+    return [word for text in texts for word in stems(text)]

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
 from captioner.vocabulary import Vocabulary
 from retrieval.postings import BleuPostings
-from retrieval.relevance import Relevance
+from retrieval.relevance import Relevance, sigmoid
 from training.examples import Split
 from training.protocol import ranks_of_rows, summarise
+from training.train import caption_split
 
 PRIOR = 0.01
 """The share of a library's pictures that a query asks for: relevance is a probability where that is so."""
@@ -38,7 +38,7 @@ def calibrate(
     target = np.array([row for _, row in sentences])
     parts = np.stack(
         [
-            _bleu([caption for caption, _ in sentences], _captions(decoder, vocabulary, split, search)),
+            _bleu([caption for caption, _ in sentences], caption_split(decoder, vocabulary, split, search)),
             _cosines([caption for caption, _ in sentences], embedding, split),
         ]
     )
@@ -59,7 +59,7 @@ def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
     x = np.concatenate([parts.reshape(len(parts), -1), np.ones((1, len(count)))])
     weights = np.zeros(len(x))
     for _ in range(NEWTON_STEPS):
-        chance = 0.5 * (1 + np.tanh(0.5 * (weights @ x)))
+        chance = sigmoid(weights @ x)
         curvature = (x * (count * chance * (1 - chance))) @ x.T
         slope = x @ (count * (wanted.ravel() - chance)) - RIDGE * weights
         weights = weights + np.linalg.solve(curvature + RIDGE * np.eye(len(x)), slope)
@@ -78,21 +78,9 @@ def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
     return scores
 
 
-def _captions(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
-    made: list[list[str]] = []
-    for start in range(0, len(split.names), BATCH):
-        grids = split.grids[start : start + BATCH, 0]
-        found = beam_search(decoder, grids, search.beam, search.length_power, search.groups, search.diversity)
-        made += [[" ".join(vocabulary.decode(words)) for words in beams] for beams in found.words]
-    return made
-
-
 def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) -> np.ndarray:
-    postings, scores = BleuPostings.build(gallery), np.zeros((len(sentences), len(gallery)))
-    for row, sentence in zip(scores, sentences, strict=True):
-        rows, values = postings.scores(sentence)
-        row[rows] = values
-    return scores
+    postings = BleuPostings.build(gallery)
+    return np.stack([postings.dense(sentence) for sentence in sentences])
 
 
 def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, split: Split) -> np.ndarray:

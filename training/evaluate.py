@@ -92,6 +92,7 @@ class _Scorer:
         try:
             found = self._searcher.rank(Query(text=query))
         except QueryError:  # A human caption without a word finds nothing.
+            self.hits.append(0)
             return scores
         finally:
             self.seconds += time.perf_counter() - started

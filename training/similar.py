@@ -16,7 +16,7 @@ from data.pictures import SUFFIXES
 from training.encoding import Change, Encoded, encode_files
 from training.evaluate import EvaluationError
 from training.labelled import Labelled, precision_at_nearest
-from training.protocol import rank_of, recall_at
+from training.protocol import ranks_of, recall_at
 from training.transformations import TRANSFORMATIONS, transformed
 
 
@@ -101,6 +101,4 @@ def _gallery(dataset: Dataset) -> list[Path]:
 
 
 def _recall_at_1(queries: np.ndarray, gallery: np.ndarray, targets: np.ndarray, seed: int) -> float:
-    random = np.random.default_rng(seed)
-    ranks = [rank_of(gallery @ query, target, random) for query, target in zip(queries, targets, strict=True)]
-    return recall_at(np.asarray(ranks), (1,))["r1"]
+    return recall_at(ranks_of((gallery @ query for query in queries), targets, seed), (1,))["r1"]

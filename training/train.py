@@ -187,14 +187,20 @@ def _optimizer(model: DecoderModel, config: TrainConfig) -> keras.optimizers.Opt
     return optimizer
 
 
+def caption_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
+    """Caption a split by free-running beam search: each picture's captions, best first."""
+    made: list[list[str]] = []
+    for start in range(0, len(split.names), EVALUATION_BATCH):
+        grids = split.grids[start : start + EVALUATION_BATCH, 0]
+        found = beam_search(decoder, grids, search.beam, search.length_power, search.groups, search.diversity)
+        made += [[" ".join(vocabulary.decode(words)) for words in beams] for beams in found.words]
+    return made
+
+
 def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> dict[str, float]:
     """Caption a split by free-running beam search and score it by the coco-caption definitions."""
-    made: dict[str, str] = {}
-    for start in range(0, len(split.names), EVALUATION_BATCH):
-        rows = slice(start, start + EVALUATION_BATCH)
-        found = beam_search(decoder, split.grids[rows, 0], search.beam, search.length_power)
-        sentences = [" ".join(vocabulary.decode(words[0])) for words in found.words]
-        made.update(zip(split.names[rows], sentences, strict=True))
+    best = [captions[0] for captions in caption_split(decoder, vocabulary, split, search)]
+    made = dict(zip(split.names, best, strict=True))
     references = {
         name: [" ".join(words) for words in captions]
         for name, captions in zip(split.names, split.captions, strict=True)

@@ -117,8 +117,7 @@ class _Comparison:
         for texts, _ in queries:
             total = np.zeros(len(self._gallery))
             for text in texts:
-                rows, found = postings.scores(tokenize(text), row.variant)
-                total[rows] += found / len(texts)
+                total += postings.dense(tokenize(text), row.variant) / len(texts)
             yield total
 
     def _reverse(self, queries: Sequence[Query], row: Row) -> Iterator[np.ndarray]:

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 import training.commands_evaluate
 from captioner.encoder import Features
-from captioner.pooling import unit
+from captioner.normalise import unit
 from data.errors import RetroflexError
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from captioner.encoder import Encoder, EncoderConfig
-from captioner.pooling import unit
+from captioner.normalise import unit
 from data.pictures import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training import whitening
