@@ -20,20 +20,26 @@ class Hypotheses(NamedTuple):
 
 
 def beam_search(
-    decoder: Decoder, grids: np.ndarray, width: int, length_power: float, groups: int = 1, diversity: float = 0.0
+    decoder: Decoder,
+    views: Views,
+    state: State,
+    width: int,
+    length_power: float,
+    groups: int = 1,
+    diversity: float = 0.0,
 ) -> Hypotheses:
     """Find the `width` likeliest sentences of each picture, in each of `groups` beams that avoid each other.
 
-    grids: (n, cells, channels). A finished sentence stays in its beam and competes by its log-probability
-    with those still growing; a picture is done when all of its are finished, and cut at `max_words`. The
-    result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are never emitted.
+    `views` and `state` are what `Decoder.look` makes of the pictures. A finished sentence stays in its beam and
+    competes by its log-probability with those still growing; a picture is done when all of its are finished, and
+    cut at `max_words`. The result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are
+    never emitted.
 
     Later beams pay `diversity` for every hypothesis of an earlier beam that goes on with the same word at the
     same step (diverse beam search, Vijayakumar et al. 2018, with Hamming distance); the first is a plain beam
     search, and log-probabilities are free of the penalty.
     """
-    pictures, steps, height = len(grids), decoder.config.max_words + 1, width * groups
-    views, state = decoder.look(grids)
+    pictures, steps, height = len(views.cells), decoder.config.max_words + 1, width * groups
     words = np.full((pictures, height, steps), PAD, np.int32)
     # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
     logprob = np.full((pictures, height), NEVER, np.float64)

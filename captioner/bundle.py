@@ -4,7 +4,7 @@ config.json          sizes, input side, grid layer, beam settings, where it came
 vocabulary.json      the decoder's words
 encoder.safetensors  VGG16 kernels (int8 with scales) and biases; one of each where channels are exact twins
 decoder.safetensors  the decoder, its matrices int8 with scales too
-embedding_*          where there is one: words and encoders of the space shared by pictures and sentences, likewise
+embedding_*          where there is one: words, encoders and usual sentences of the space shared with pictures, likewise
 pooling.safetensors  how a grid becomes a vector, likewise; where it is missing, the plain mean
 README.md            the model card
 checksums.json       SHA-256 of every other file
@@ -27,11 +27,14 @@ from safetensors.numpy import load_file, save_file
 from captioner.checksums import (
     CARD,
     CHECKSUMS,
+    DECODER,
     EMBEDDING_PICTURES,
+    EMBEDDING_SENTENCES,
     EMBEDDING_TEXT,
     EMBEDDING_WORDS,
     MEND,
     POOLING,
+    VOCABULARY,
     checksums,
     recorded_checksums,
     verify,
@@ -41,6 +44,7 @@ from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder
 from captioner.encoder import EncoderConfig
 from captioner.errors import BundleError
+from captioner.likelihood import Likelihood
 from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
@@ -49,7 +53,10 @@ from captioner.vgg16 import BLOCKS, FIRST
 from captioner.vocabulary import Vocabulary
 
 FORMAT = 1
+SENTENCES = "sentences"
 BUNDLED = Path(__file__).parent / "bundled"
+SECOND_LOOK = "second look"
+"""Of `Bundle.relevance`: what a second look at a sentence's best pictures adds."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,11 @@ class Bundle:
         if self.embedding is None or "words" not in self.relevance:
             return None
         embedder = TextEmbedder(self.embedding.config, self.embedding.weights, self.embedding.vocabulary)
-        return TextModel(self.version, embedder, self.relevance)
+        model = TextModel(self.version, embedder, self.relevance)
+        if SECOND_LOOK not in self.relevance:
+            return model
+        likelihood = Likelihood(self.decoder, self.decoder_weights, self.vocabulary)
+        return model._replace(likelihood=likelihood, sentences=self.embedding.sentences)
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
@@ -110,9 +121,9 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     if bundle.pooling:
         save_file(quantise(asdict(bundle.pooling)), beside / POOLING)
     (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    _save_words(bundle.vocabulary, beside / "vocabulary.json")
+    _save_words(bundle.vocabulary, beside / VOCABULARY)
     save_file(quantise(halve(bundle.encoder_weights) or bundle.encoder_weights), beside / "encoder.safetensors")
-    save_file(quantise(bundle.decoder_weights), beside / "decoder.safetensors")
+    save_file(quantise(bundle.decoder_weights), beside / DECODER)
     models = {path.name for path in beside.iterdir()}
     (beside / CARD).write_text(card(version_of(checksums(beside, models))))
     (beside / CHECKSUMS).write_text(json.dumps(checksums(beside, models | {CARD}), indent=2) + "\n")
@@ -137,8 +148,8 @@ def load_bundle(folder: Path) -> Bundle:
             encoder=EncoderConfig(**config["encoder"]),
             encoder_weights=_whole(restore(load_file(folder / "encoder.safetensors"))),
             decoder=DecoderConfig(**config["decoder"]),
-            decoder_weights=restore(load_file(folder / "decoder.safetensors")),
-            vocabulary=_load_words(folder / "vocabulary.json"),
+            decoder_weights=restore(load_file(folder / DECODER)),
+            vocabulary=_load_words(folder / VOCABULARY),
             search=SearchConfig(**config["search"]),
             made_by=config["made_by"],
             embedding=_load_embedding(folder, config),
@@ -162,10 +173,17 @@ def load_text_model(folder: Path) -> TextModel | None:
         config = json.loads((folder / "config.json").read_text())
         weights = restore(load_file(folder / EMBEDDING_TEXT))
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-        relevance = {"words": config["relevance"]["words"]}
-        return TextModel(version_of(recorded), TextEmbedder(sizes, weights, words), relevance)
+        model = TextModel(version_of(recorded), TextEmbedder(sizes, weights, words), config["relevance"])
+        return _with_second_look(model, folder, config) if SECOND_LOOK in model.relevance else model
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
+
+
+def _with_second_look(model: TextModel, folder: Path, config: Mapping[str, Any]) -> TextModel:
+    verify(folder, (VOCABULARY, DECODER, EMBEDDING_SENTENCES))
+    weights, words = restore(load_file(folder / DECODER)), _load_words(folder / VOCABULARY)
+    likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, words)
+    return model._replace(likelihood=likelihood, sentences=_load_sentences(folder))
 
 
 def _save_embedding(embedding: Embedding, folder: Path) -> None:
@@ -173,6 +191,8 @@ def _save_embedding(embedding: Embedding, folder: Path) -> None:
     for name, belongs in ((EMBEDDING_TEXT, True), (EMBEDDING_PICTURES, False)):
         part = {one: value for one, value in embedding.weights.items() if (one.split("/", 1)[1] in text) == belongs}
         save_file(quantise(part), folder / name)
+    # One scale for each sentence, as `quantise` keeps one for each column.
+    save_file(quantise({SENTENCES: np.ascontiguousarray(embedding.sentences.T)}), folder / EMBEDDING_SENTENCES)
     _save_words(embedding.vocabulary, folder / EMBEDDING_WORDS)
 
 
@@ -180,7 +200,13 @@ def _load_embedding(folder: Path, config: Mapping[str, Any]) -> Embedding | None
     if "embedding" not in config:
         return None
     weights = {**load_file(folder / EMBEDDING_TEXT), **load_file(folder / EMBEDDING_PICTURES)}
-    return Embedding(EmbeddingConfig(**config["embedding"]), restore(weights), _load_words(folder / EMBEDDING_WORDS))
+    sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
+    known = _load_sentences(folder) if SECOND_LOOK in config["relevance"] else np.zeros((0, 0), np.float32)
+    return Embedding(sizes, restore(weights), words, known)
+
+
+def _load_sentences(folder: Path) -> np.ndarray:
+    return np.ascontiguousarray(restore(load_file(folder / EMBEDDING_SENTENCES))[SENTENCES].T)
 
 
 def _save_words(vocabulary: Vocabulary, path: Path) -> None:

@@ -10,15 +10,17 @@ from pathlib import Path
 from captioner.errors import BundleError
 
 CARD = "README.md"
-MODEL_FILES = ("config.json", "vocabulary.json", "encoder.safetensors", "decoder.safetensors")
+VOCABULARY, DECODER = "vocabulary.json", "decoder.safetensors"
+MODEL_FILES = ("config.json", VOCABULARY, "encoder.safetensors", DECODER)
 FILES = (*MODEL_FILES, CARD)
-EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES = (
+EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES = (
     "embedding_words.json",
     "embedding_text.safetensors",
     "embedding_pictures.safetensors",
+    "embedding_sentences.safetensors",
 )
 POOLING = "pooling.safetensors"
-OPTIONAL = (EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, POOLING)
+OPTIONAL = (EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES, POOLING)
 """Part of the model where the checksums name them; older bundles lack them."""
 CHECKSUMS = "checksums.json"
 MEND = "restore it from where it came, or train it again"

@@ -64,11 +64,29 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True)
 class Embedding:
-    """Both encoders of every member at rest, weights named MEMBER/NAME, and the words that sentences are read by."""
+    """Both encoders of every member at rest, weights named MEMBER/NAME, and the words that sentences are read by.
+
+    `sentences` (m, members * dimensions): where usual sentences lie, see `hubness`.
+    """
 
     config: EmbeddingConfig
     weights: Mapping[str, np.ndarray]
     vocabulary: Vocabulary
+    sentences: np.ndarray
+
+
+NEIGHBOURS = 10
+
+
+def hubness(places: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    """Return float32 (n,): how near the usual `sentences` (m, e) come to pictures at `places` (n, e).
+
+    The mean cosine of the NEIGHBOURS nearest. A picture that many sentences come near is a hub: that this one does
+    tells less (cross-domain similarity local scaling, Conneau et al. 2018).
+    """
+    cosines = places.astype(np.float32) @ sentences.T
+    nearest = np.partition(cosines, -min(NEIGHBOURS, len(sentences)), axis=1)[:, -NEIGHBOURS:]
+    return np.asarray(nearest.mean(axis=1))
 
 
 def coarsen(grids: np.ndarray, pool: int) -> np.ndarray:

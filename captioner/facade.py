@@ -17,6 +17,7 @@ from captioner.embedding import PictureEmbedder
 from captioner.encoder import Encoder, Features, Precision, best_precision
 from captioner.pooling import plain_mean
 from captioner.types import Caption, Description
+from captioner.views import pack_views
 from data.text import tokenize
 
 
@@ -66,11 +67,13 @@ class Captioner:
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
         """The second half of `describe`: distinct captions, best first, for encoded pictures."""
         how = self._search
-        found = beam_search(self._decoder, features.grids, how.beam, how.length_power, how.groups, how.diversity)
+        looked = self._decoder.look(features.grids)
+        found = beam_search(self._decoder, *looked, how.beam, how.length_power, how.groups, how.diversity)
+        views = pack_views(looked[0].cells)
         return [
-            Description(self._distinct(words, logprob)[:count], vector, embedding)
-            for words, logprob, vector, embedding in zip(
-                found.words, found.logprob, features.vectors, self._embed(features.grids), strict=True
+            Description(self._distinct(words, logprob)[:count], *rest)
+            for words, logprob, *rest in zip(
+                found.words, found.logprob, features.vectors, self._embed(features.grids), views, strict=True
             )
         ]
 

@@ -91,11 +91,16 @@ def _embeddings(connection: sa.Connection) -> None:
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN embedding " + _binary(connection)))
 
 
+def _views(connection: sa.Connection) -> None:
+    """What the decoder sees of a picture, see `captioner.views`; unknown for what is there already."""
+    connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN views " + _binary(connection)))
+
+
 def _binary(connection: sa.Connection) -> str:
     return sa.LargeBinary().compile(dialect=connection.dialect)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings]
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _views]
 """The migration at place n brings a store of version n to version n + 1."""
 
 _META = sa.table("meta", sa.column("key"), sa.column("value"))

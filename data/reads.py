@@ -168,6 +168,18 @@ def _fill(matrix: np.ndarray, blobs: Sequence[bytes | None], version: str) -> No
         raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
 
 
+def views(connection: Connection, ids: Sequence[int], model_version: str) -> dict[int, bytes]:
+    """Return by id what `model_version`'s decoder sees of the pictures; those without it are left out."""
+    query = select(features.c.picture_id, features.c.views).where(
+        features.c.model_version == model_version, features.c.views.is_not(None)
+    )
+    found: dict[int, bytes] = {}
+    for piece in chunks(ids):
+        rows = connection.execute(query.where(features.c.picture_id.in_(piece)))
+        found.update((row.picture_id, row.views) for row in rows)
+    return found
+
+
 def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:
     """Return (path, reason) of every skipped file by path."""
     rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))

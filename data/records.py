@@ -53,7 +53,7 @@ class DescriptionRow:
     """What a model says of a picture: captions, best first, and a float32 vector of shape (d,).
 
     `embedding`, float32 (e,), is where the picture lies in the space that it shares with sentences; None where the
-    model has no such space.
+    model has no such space. `views` are what its decoder sees of the picture, packed by the captioner.
     """
 
     digest: str
@@ -61,6 +61,7 @@ class DescriptionRow:
     captions: list[CaptionRow]
     vector: np.ndarray
     embedding: np.ndarray | None = None
+    views: bytes | None = None
 
 
 @dataclass(frozen=True)

@@ -160,6 +160,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.vectors(connection)
 
+    def views(self, ids: Sequence[int], model_version: str) -> dict[int, bytes]:
+        """Return by picture id what `model_version`'s decoder sees, packed; pictures without it are left out."""
+        with self._database.reading() as connection:
+            return reads.views(connection, ids, model_version)
+
     def status(self) -> Status:
         """Return counts over what can be found by a search, and the generation."""
         with self._database.reading() as connection:

@@ -82,4 +82,5 @@ features = Table(
     Column("model_version", String(128), nullable=False),
     Column("vector", LargeBinary, nullable=False),
     Column("embedding", LargeBinary),
+    Column("views", LargeBinary),
 )

@@ -137,7 +137,7 @@ def _caption_values(picture_id: int, row: DescriptionRow) -> list[dict[str, obje
 
 def _feature_values(picture_id: int, row: DescriptionRow) -> dict[str, object]:
     embedding = None if row.embedding is None else _blob(row.embedding)
-    vectors = {"vector": _blob(row.vector), "embedding": embedding}
+    vectors = {"vector": _blob(row.vector), "embedding": embedding, "views": row.views}
     return {"picture_id": picture_id, "model_version": row.model_version, **vectors}
 
 

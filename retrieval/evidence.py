@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -12,7 +12,8 @@ from data.text import tokenize
 from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index import Index
 from retrieval.query import QueryError
-from retrieval.relevance import Parts, Relevance
+from retrieval.relevance import Parts, Relevance, sigmoid
+from retrieval.second_look import LOOKS, SecondLook
 
 MAX_WORDS = 1000
 NEAREST = 1000
@@ -21,6 +22,10 @@ CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
 LIKENESS = Relevance(-6.0, {"bleu": 1.0, "cosine": 6.0, "embedding": 4.0})
 """For pictures like a picture; see docs/ranking.md."""
+
+
+Views = Callable[[np.ndarray], Sequence[bytes | None]]
+"""What the decoder sees of the pictures in some rows, see `captioner.views`; None where it is not known."""
 
 
 class Evidence(Protocol):
@@ -36,26 +41,27 @@ class Evidence(Protocol):
         """Rows of the pictures that come into question, rising."""
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Each kind of evidence for the pictures in `rows` (n,), float (n,)."""
+        """Each kind of evidence for the pictures in `rows` (n,), float (n,); NaN where it was not gathered."""
 
     def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
         """How likely each picture is what is asked for, float (n,) between 0 and 1."""
 
 
 class WordEvidence:
-    """BLEU of the words against the captions, and the cosine of the sentence to the pictures' embeddings."""
+    """BLEU of the words against the captions, the cosine of the sentence to the pictures' embeddings, a second look."""
 
     name = "words"
 
-    def __init__(self, index: Index, model: TextModel | None, text: str) -> None:
+    def __init__(self, index: Index, model: TextModel | None, text: str, views: Views) -> None:
         """`model` is left out where another made the library's embeddings. Raises QueryError."""
-        tokens = _query_words(text)
+        self._tokens = tokens = _query_words(text)
         self.captions = [text]
-        self._index, self._bleu = index, _dense_bleu(index, [tokens], TYPED_VARIANT)
+        self._index, self._bleu, self._views = index, _dense_bleu(index, [tokens], TYPED_VARIANT), views
         usable = model if model is not None and model.version == index.model_version else None
         self._place = usable.embedder.embed(tokens) if usable else None
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
+        self._second = SecondLook.of(usable) if usable else None
         self.close = CLOSE if usable else 0.0
 
     def candidates(self) -> np.ndarray:
@@ -64,13 +70,29 @@ class WordEvidence:
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         near = np.zeros(len(rows)) if self._place is None else self._index.embeddings.cosine(self._place, rows)
-        return {"bleu": self._bleu[rows], "cosine": near}
+        first = {"bleu": self._bleu[rows], "cosine": near}
+        return first | self._look_again(first, rows)
+
+    def _look_again(self, first: Parts, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """Dearer evidence for the best by what there is so far, NaN for the others."""
+        if self._place is None or self._relevance is None or self._second is None:
+            return {}
+        best = np.lexsort((rows, -self._relevance.logit(first)))[:LOOKS]
+        places = self._index.embeddings.matrix[rows[best]]
+        more = self._second.parts(self._tokens, self._views(rows[best]), places)
+        spread = {name: np.full(len(rows), np.nan) for name in more}
+        for name, one in more.items():
+            spread[name][best] = one
+        return spread
 
     def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
         """By the model's measure, as far as the words are known; a person's own caption counts for what it says."""
         if self._place is None or self._relevance is None:
             return parts["bleu"]
-        found = self._relevance(parts) * self._known
+        logits = self._relevance.logit(parts)
+        if self._second is not None:
+            logits += self._second.shift(parts, sigmoid(logits))
+        found = sigmoid(logits) * self._known
         return np.where(self._index.by_user[rows], np.maximum(found, parts["bleu"]), found)
 
 

@@ -178,7 +178,7 @@ def _caption(describer: Describer, chunk: _Chunk, features: Features | None) -> 
         for digest, one in zip(chunk.digests, describer.caption(features), strict=True):
             captions = [CaptionRow(caption.text, caption.logprob) for caption in one.captions]
             chunk.batch.descriptions.append(
-                DescriptionRow(digest, describer.model_version, captions, one.vector, one.embedding)
+                DescriptionRow(digest, describer.model_version, captions, one.vector, one.embedding, one.views)
             )
     return chunk
 

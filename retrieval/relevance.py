@@ -19,10 +19,14 @@ class Relevance:
     weights: Mapping[str, float]
 
     def __call__(self, parts: Parts) -> np.ndarray:
+        return sigmoid(self.logit(parts))
+
+    def logit(self, parts: Parts) -> np.ndarray:
+        """What is put through the sigmoid: the bias and the weighted parts."""
         logit = np.full(next(iter(parts.values())).shape, self.bias, np.float64)
         for name, weight in self.weights.items():
             logit += weight * parts[name]
-        return sigmoid(logit)
+        return logit
 
     @classmethod
     def from_json(cls, document: Mapping[str, float]) -> Relevance:

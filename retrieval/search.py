@@ -64,6 +64,10 @@ class Searcher:
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
 
+    def hasty(self) -> Searcher:
+        """The same searcher without a second look at the best pictures."""
+        return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
+
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
         return self._rank(*self._evidence(query))
@@ -75,7 +79,7 @@ class Searcher:
         )
         wanted: list[tuple[Evidence, float]] = list(like)
         if query.text or not like:
-            wanted.insert(0, (WordEvidence(self.index, self._model, query.text), 1.0))
+            wanted.insert(0, (WordEvidence(self.index, self._model, query.text, self._views), 1.0))
         return wanted, list(unlike)
 
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
@@ -95,6 +99,11 @@ class Searcher:
         hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
         ordered = {name: one[order] for name, one in parts.items()}
         return Ranking(self.index.ids[rows[order]], scores[order], hits, ordered)
+
+    def _views(self, rows: np.ndarray) -> list[bytes | None]:
+        ids = self.index.ids[rows].tolist()
+        found = self._store.views(ids, self.index.model_version or "")
+        return [found.get(one) for one in ids]
 
     def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""
@@ -127,5 +136,5 @@ def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[s
         caption=said,
         captions=captions,
         score=float(ranking.scores[place]),
-        scores={name: round(float(one[place]), 6) for name, one in ranking.parts.items()},
+        scores={name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])},
     )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from captioner.bundle import Bundle, SearchConfig, save_bundle
+from captioner.bundle import SECOND_LOOK, Bundle, SearchConfig, save_bundle
 from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoder import EncoderConfig
@@ -50,7 +50,7 @@ def random_embedding(vocabulary: Vocabulary, seed: int = 0) -> Embedding:
     shapes = {**config.picture_shapes(), **config.text_shapes()}
     names = {f"{member}/{name}": shape for member in range(2) for name, shape in shapes.items()}
     weights = {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in names.items()}
-    return Embedding(config, weights, vocabulary)
+    return Embedding(config, weights, vocabulary, random.normal(0, 0.3, (20, 10)).astype(np.float32))
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +63,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     search = SearchConfig(beam=3)
     weights = random_decoder(decoder)
     shared = random_embedding(vocabulary)
-    meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}}
+    meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}, SECOND_LOOK: {"logprob": 0.01, "hubness": -0.1}}
     pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
     bundle = Bundle(
         encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, meaning, pooling

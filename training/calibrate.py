@@ -1,4 +1,4 @@
-"""How BLEU and cosine add up to relevance, learnt from a split's own captions and pictures."""
+"""How evidence adds up to relevance, learnt from a split's own captions and pictures."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from captioner.bundle import SearchConfig
+from captioner.bundle import SECOND_LOOK, SearchConfig
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
-from captioner.vocabulary import Vocabulary
+from captioner.likelihood import Likelihood
+from captioner.views import pack_views
 from retrieval.postings import BleuPostings
 from retrieval.relevance import Relevance, sigmoid
+from retrieval.second_look import SecondLook
 from training.examples import Split
 from training.protocol import ranks_of_rows, summarise
-from training.train import caption_split
+from training.second_look import fit_look, held_out_look, look_again
+from training.train import Trained, caption_split
 
 PRIOR = 0.01
 """The share of a library's pictures that a query asks for: relevance is a probability where that is so."""
@@ -27,23 +30,34 @@ RIDGE = 1e-7
 
 
 def calibrate(
-    embedding: Embedding, decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig
-) -> tuple[dict[str, float], dict[str, float]]:
+    embedding: Embedding, trained: Trained, split: Split, search: SearchConfig
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
+
+    The relevance is `words`, from BLEU and cosine, and what a `second look` at the best pictures adds.
 
     Every human caption is a query, the gallery is the split's pictures with generated captions only. Figures are
     recall (percent) and median rank, each query ranked by weights that were fitted without its picture.
     """
     sentences = [(caption, row) for row, captions in enumerate(split.captions) for caption in captions]
     target = np.array([row for _, row in sentences])
-    parts = np.stack(
-        [
-            _bleu([caption for caption, _ in sentences], caption_split(decoder, vocabulary, split, search)),
-            _cosines([caption for caption, _ in sentences], embedding, split),
-        ]
+    queries = [caption for caption, _ in sentences]
+    decoder = Decoder(trained.config, trained.weights)
+    places = _places(embedding, split)
+    bleu = _bleu(queries, caption_split(decoder, trained.vocabulary, split, search))
+    parts = np.stack([bleu, _cosines(queries, embedding, places)])
+    relevance = fit_relevance(parts, target)
+    likelihood = Likelihood(trained.config, trained.weights, trained.vocabulary)
+    looks = look_again(
+        SecondLook(likelihood, embedding.sentences, {}),
+        queries,
+        relevance.logit(dict(zip(PARTS, parts, strict=True))),
+        _views(decoder, split),
+        places,
     )
-    figures = summarise(ranks_of_rows(_held_out(parts, target), target))
-    return fit_relevance(parts, target).to_json(), figures
+    scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
+    fitted = {"words": relevance.to_json(), SECOND_LOOK: fit_look(looks, target)}
+    return fitted, summarise(ranks_of_rows(scores, target))
 
 
 def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
@@ -83,11 +97,20 @@ def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) 
     return np.stack([postings.dense(sentence) for sentence in sentences])
 
 
-def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, split: Split) -> np.ndarray:
+def _places(embedding: Embedding, split: Split) -> np.ndarray:
     pictures = PictureEmbedder(embedding.config, embedding.weights)
-    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
     starts = range(0, len(split.names), BATCH)
-    gallery = np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
+    return np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
+
+
+def _views(decoder: Decoder, split: Split) -> list[bytes]:
+    starts = range(0, len(split.names), BATCH)
+    looked = (decoder.look(split.grids[start : start + BATCH, 0])[0] for start in starts)
+    return [packed for views in looked for packed in pack_views(views.cells)]
+
+
+def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:
+    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
     nowhere = np.zeros(gallery.shape[1], np.float32)
     places = [text.embed(sentence) for sentence in sentences]
     return np.stack([nowhere if one is None else one for one in places]) @ gallery.T

@@ -95,7 +95,9 @@ def _batch(described: Described, model_version: str) -> Batch:
         batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
         batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
         batch.descriptions.append(
-            DescriptionRow(digest, model_version, captions, description.vector, description.embedding)
+            DescriptionRow(
+                digest, model_version, captions, description.vector, description.embedding, description.views
+            )
         )
     return batch
 

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 
 from captioner.bundle import Bundle, load_bundle, save_bundle
-from captioner.decoder import Decoder
 from captioner.embedding import Embedding
 from captioner.encoder import Encoder, assign, best_precision, build_vgg16
 from captioner.pooling import Pooling
@@ -132,9 +131,8 @@ def _share(source: EncoderSource, encoded: EncodedSplits, trained: Trained, out:
     how = EmbedConfig(members=config.text_encoders, seed=config.seed)
     folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
     embedding = train_embedding(encoded.train, folder, how)
-    decoder = Decoder(trained.config, trained.weights)
-    relevance, figures = calibrate(embedding, decoder, trained.vocabulary, encoded.dev, config.search)
-    return _Shared(embedding, {"words": relevance}, {"words to pictures, dev, cross-validated": figures})
+    relevance, figures = calibrate(embedding, trained, encoded.dev, config.search)
+    return _Shared(embedding, relevance, {"words to pictures, dev, cross-validated": figures})
 
 
 def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Pooling:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes
+from captioner.types import Describes, TextModel
 from data.captioned import Dataset
 from data.text import tokenize
 from retrieval.query import Query, QueryError
@@ -36,7 +36,7 @@ def evaluate_stages(
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
         queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
-        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model is not None)}
+        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model)}
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {
         "task": "search",
@@ -63,8 +63,8 @@ def _judge(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: 
     return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
 
 
-def _own(searcher: Searcher, senses: bool) -> dict[str, Ranker]:
-    """The product's stages; there is only the first where no `senses` of sentences are known.
+def _own(searcher: Searcher, model: TextModel | None) -> dict[str, Ranker]:
+    """The product's stages, as far as the `model` of sentences goes; without one there is only the first.
 
     Cosine exists only inside the whole search, so that is what its time is.
     """
@@ -72,13 +72,16 @@ def _own(searcher: Searcher, senses: bool) -> dict[str, Ranker]:
     def bleu(query: str) -> np.ndarray:
         return searcher.index.postings.dense(tokenize(query))
 
-    if not senses:
+    if model is None:
         return {"BLEU": bleu}
-    return {
+    hasty = searcher.hasty()
+    stages = {
         "BLEU": bleu,
-        "cosine alone": _ranked(searcher, lambda ranking: ranking.parts["cosine"]),
-        "BLEU + cosine": _ranked(searcher, lambda ranking: ranking.scores),
+        "cosine alone": _ranked(hasty, lambda ranking: ranking.parts["cosine"]),
+        "BLEU + cosine": _ranked(hasty, lambda ranking: ranking.scores),
     }
+    looked = {"BLEU + cosine + second look": _ranked(searcher, lambda ranking: ranking.scores)}
+    return stages | looked if model.likelihood else stages
 
 
 def _ranked(searcher: Searcher, part: Callable[[Ranking], np.ndarray]) -> Ranker:

@@ -192,7 +192,8 @@ def caption_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search
     made: list[list[str]] = []
     for start in range(0, len(split.names), EVALUATION_BATCH):
         grids = split.grids[start : start + EVALUATION_BATCH, 0]
-        found = beam_search(decoder, grids, search.beam, search.length_power, search.groups, search.diversity)
+        how = (search.beam, search.length_power, search.groups, search.diversity)
+        found = beam_search(decoder, *decoder.look(grids), *how)
         made += [[" ".join(vocabulary.decode(words)) for words in beams] for beams in found.words]
     return made
 

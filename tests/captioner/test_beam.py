@@ -42,7 +42,7 @@ def plain_beam_search(
 @pytest.mark.parametrize("length_power", [0.0, 0.7])
 def test_equals_plain_beam_search(decoder: Decoder, width: int, length_power: float) -> None:
     grids = np.random.default_rng(1).normal(size=(5, 4, 6)).astype(np.float32)
-    found = beam_search(decoder, grids, width, length_power)
+    found = beam_search(decoder, *decoder.look(grids), width, length_power)
     for picture, grid in enumerate(grids):
         expected = plain_beam_search(decoder, grid, width, length_power)
         sentences = [[int(word) for word in words if word != PAD] for words in found.words[picture]]
@@ -74,7 +74,7 @@ def plain_diverse_search(decoder: Decoder, grid: np.ndarray, width: int, groups:
 @pytest.mark.parametrize("groups", [2, 4])
 def test_equals_plain_diverse_beam_search(decoder: Decoder, groups: int) -> None:
     grids = np.random.default_rng(5).normal(size=(5, 4, 6)).astype(np.float32)
-    found = beam_search(decoder, grids, 2, 0.7, groups, diversity=0.6)
+    found = beam_search(decoder, *decoder.look(grids), 2, 0.7, groups, diversity=0.6)
     for picture, grid in enumerate(grids):
         sentences = [tuple(int(word) for word in words if word != PAD) for words in found.words[picture]]
         logprobs = [round(float(one), 3) for one in found.logprob[picture]]
@@ -83,7 +83,7 @@ def test_equals_plain_diverse_beam_search(decoder: Decoder, groups: int) -> None
 
 def test_emits_no_marks_and_always_ends(decoder: Decoder) -> None:
     grids = np.random.default_rng(2).normal(size=(20, 4, 6)).astype(np.float32)
-    for words in beam_search(decoder, grids, 4, 0.7).words.reshape(-1, CONFIG.max_words + 1):
+    for words in beam_search(decoder, *decoder.look(grids), 4, 0.7).words.reshape(-1, CONFIG.max_words + 1):
         sentence = [word for word in words if word != PAD]
         assert sentence[-1] == END
         assert all(word > UNKNOWN for word in sentence[:-1])
@@ -91,7 +91,7 @@ def test_emits_no_marks_and_always_ends(decoder: Decoder) -> None:
 
 def test_score_of_a_found_sentence_is_its_logprob(decoder: Decoder) -> None:
     grids = np.random.default_rng(3).normal(size=(3, 4, 6)).astype(np.float32)
-    found = beam_search(decoder, grids, 3, 0.7)
+    found = beam_search(decoder, *decoder.look(grids), 3, 0.7)
     for picture in range(3):
         for words, logprob in zip(found.words[picture], found.logprob[picture], strict=True):
             sentence = [int(word) for word in words if word not in (PAD, END)]
@@ -102,6 +102,6 @@ def test_score_of_a_found_sentence_is_its_logprob(decoder: Decoder) -> None:
 def test_a_wider_beam_never_finds_a_less_likely_sentence() -> None:
     decoder = Decoder(CONFIG, random_decoder(CONFIG, seed=9))
     grids = np.random.default_rng(4).normal(size=(10, 4, 6)).astype(np.float32)
-    narrow = beam_search(decoder, grids, 1, 0.0).logprob[:, 0]
-    wide = beam_search(decoder, grids, 200, 0.0).logprob[:, 0]
+    narrow = beam_search(decoder, *decoder.look(grids), 1, 0.0).logprob[:, 0]
+    wide = beam_search(decoder, *decoder.look(grids), 200, 0.0).logprob[:, 0]
     assert (wide >= narrow - 1e-4).all()

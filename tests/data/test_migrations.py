@@ -98,7 +98,8 @@ def test_a_library_of_the_first_version_keeps_its_vectors(tmp_path: Path) -> Non
     Store.open(url).close()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE features DROP COLUMN embedding"))
+        for column in ("embedding", "views"):
+            connection.execute(sa.text(f"ALTER TABLE features DROP COLUMN {column}"))
         connection.execute(sa.text("UPDATE meta SET value = '1' WHERE key = 'schema_version'"))
         connection.execute(sa.text("INSERT INTO pictures VALUES (1, 'd', 4, 3, 'JPEG', 9, NULL, '2026-01-01')"))
         connection.execute(sa.text("INSERT INTO files VALUES (x'2f61', 1, 9, 9)"))

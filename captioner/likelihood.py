@@ -1,0 +1,86 @@
+"""log P(sentence | picture) by the decoder, for one sentence and many pictures that are known by their stored views.
+
+The network is that of `captioner.decoder`, whose stepwise NumPy form is this one's oracle. A given sentence needs no
+search: only the LSTM goes step by step, attention and words follow for the whole sentence at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from captioner.decoder import DecoderConfig
+from captioner.views import CoarseViews
+from captioner.vocabulary import END, START, Vocabulary
+
+MAX_WORDS = 40
+"""Further words of a sentence are not read."""
+
+
+class Likelihood:
+    """Tells how likely the decoder is to say a sentence of each of many pictures."""
+
+    def __init__(self, config: DecoderConfig, weights: Mapping[str, np.ndarray], vocabulary: Vocabulary) -> None:
+        """`weights` are named as in `DecoderConfig.shapes`. Raises KeyError where one is missing."""
+        self._config, self._vocabulary = config, vocabulary
+        self._weights = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
+
+    def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
+        """log P(tokens, END | picture), natural logarithm, float64 (n,); END is left out after MAX_WORDS words."""
+        numbers = self._vocabulary.encode(tokens[:MAX_WORDS])
+        said = numbers if len(tokens) > MAX_WORDS else [*numbers, END]
+        hidden = self._run([START, *numbers][: len(said)], views.cells.mean(axis=1))
+        output = self._output(hidden, views)
+        w = self._weights
+        to_words = w["embedding/embeddings"].T if self._config.tied else w["words/kernel"]
+        chosen = np.einsum("tne,et->tn", output, to_words[:, said]) + w["word_bias/bias"][said][:, None]
+        logits = output.reshape(-1, output.shape[2]) @ to_words + w["word_bias/bias"]
+        return np.asarray((chosen - _log_sum_exp(logits).reshape(chosen.shape)).sum(axis=0, dtype=np.float64))
+
+    def _run(self, fed: Sequence[int], mean: np.ndarray) -> np.ndarray:
+        """The LSTM's hidden states, (steps, n, units), after each of the words `fed`; Keras' order of the gates."""
+        w = self._weights
+        hidden, cell = np.split(np.tanh(mean @ w["initial/kernel"] + w["initial/bias"]), 2, axis=1)
+        drive = (mean @ w["glance/kernel"]) @ w["lstm/kernel"] + w["lstm/bias"]
+        words = w["embedding/embeddings"][fed] @ w["lstm/kernel"]
+        states = []
+        for word in words:
+            gates = hidden @ w["lstm/recurrent_kernel"] + drive + word
+            enter, forget, candidate, leave = np.split(gates, 4, axis=1)
+            cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
+            hidden = _sigmoid(leave) * np.tanh(cell)
+            states.append(hidden)
+        return np.stack(states)
+
+    def _output(self, hidden: np.ndarray, views: CoarseViews) -> np.ndarray:
+        """What is held against the words, (steps, n, embedding), from hidden states (steps, n, units)."""
+        w = self._weights
+        query = (hidden @ w["query/kernel"] * self._config.attention**-0.5).swapaxes(0, 1)
+        # A coarse cell stands for `weight` equal ones, which is what its share of the attention has to be.
+        scores = query @ views.cells.swapaxes(1, 2) + np.float32(np.log(views.weight))
+        if self._config.sentinel:
+            sentinel = np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]).swapaxes(0, 1)
+            own = np.sum(query * sentinel, axis=2, keepdims=True)
+            share = _softmax(np.concatenate([scores, own], axis=2))
+            attended = share[..., :-1] @ views.cells + share[..., -1:] * sentinel
+        else:
+            attended = _softmax(scores) @ views.cells
+        on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
+        return np.asarray(np.tanh(hidden @ on_hidden + attended.swapaxes(0, 1) @ on_attended + w["output/bias"]))
+
+
+def _sigmoid(x: np.ndarray) -> np.ndarray:
+    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
+
+
+def _softmax(x: np.ndarray) -> np.ndarray:
+    grown = np.exp(x - x.max(axis=-1, keepdims=True))
+    return np.asarray(grown / grown.sum(axis=-1, keepdims=True))
+
+
+def _log_sum_exp(x: np.ndarray) -> np.ndarray:
+    """Along the last axis; spoils `x`."""
+    highest = x.max(axis=-1)
+    x -= highest[..., None]
+    return np.asarray(highest + np.log(np.exp(x, out=x).sum(axis=-1)))

@@ -1,0 +1,42 @@
+import numpy as np
+import pytest
+
+from captioner.beam import sentence_logprob
+from captioner.decoder import Decoder, DecoderConfig
+from captioner.likelihood import MAX_WORDS, Likelihood
+from captioner.views import CoarseViews
+from captioner.vocabulary import Vocabulary
+from tests.conftest import WORDS, random_decoder
+
+VOCABULARY = Vocabulary(WORDS)
+
+
+@pytest.mark.parametrize("sentinel", [True, False])
+@pytest.mark.parametrize("tied", [True, False])
+def test_equals_the_decoder_step_by_step(sentinel: bool, tied: bool) -> None:
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8, sentinel=sentinel, tied=tied)
+    weights = random_decoder(config)
+    decoder = Decoder(config, weights)
+    grids = np.random.default_rng(0).normal(size=(3, 9, 7)).astype(np.float32)
+    views, _ = decoder.look(grids)
+    likelihood = Likelihood(config, weights, VOCABULARY)
+    for sentence in (["a", "red", "boat"], ["zebra", "runs"], []):
+        expected = sentence_logprob(decoder, grids, VOCABULARY.encode(sentence))
+        np.testing.assert_allclose(likelihood.logprob(sentence, CoarseViews(views.cells, 1)), expected, atol=1e-4)
+
+
+def test_a_coarse_cell_counts_as_often_as_the_equal_cells_it_stands_for() -> None:
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
+    likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
+    cells = np.abs(np.random.default_rng(1).normal(size=(2, 4, 8))).astype(np.float32)
+    fine = CoarseViews(np.repeat(cells, 4, axis=1), 1)
+    sentence = ["the", "dog", "sits"]
+    found = likelihood.logprob(sentence, CoarseViews(cells, 4))
+    np.testing.assert_allclose(found, likelihood.logprob(sentence, fine), atol=1e-4)
+
+
+def test_a_very_long_sentence_is_read_in_part() -> None:
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
+    likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
+    views = CoarseViews(np.ones((1, 4, 8), np.float32), 4)
+    assert likelihood.logprob(["dog"] * (MAX_WORDS + 1), views) == likelihood.logprob(["dog"] * 900, views)
