@@ -62,13 +62,13 @@ class Index:
     """The pictures of all `parts`, of which there is one at least; each picture is present in one of them only.
 
     Rows are numbered on from part to part. `model_version` made the vectors and embeddings, None where there are none;
-    `generation` is the state of the store that the index holds. An index that is not `whole` has lost a segment.
+    `generation` is the state of the store that the index holds. Each `damage` is a line about a segment that was lost.
     """
 
     parts: tuple[Part, ...]
     model_version: str | None
     generation: int
-    whole: bool = True
+    damage: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of pictures."""
