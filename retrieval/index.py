@@ -24,7 +24,7 @@ class Part:
     absent: np.ndarray | None = None
     stored: Sealed | None = None
 
-    @cached_property
+    @property
     def rows(self) -> np.ndarray:
         """The rows that are present, rising."""
         return np.arange(len(self.segment)) if self.absent is None else np.flatnonzero(~self.absent)
@@ -43,7 +43,7 @@ class Part:
 
     def __len__(self) -> int:
         """The number of pictures that are present."""
-        return len(self.rows)
+        return len(self.segment) - self._dead
 
     def without(self, ids: np.ndarray) -> Part:
         """The same without the pictures `ids`."""
@@ -55,6 +55,10 @@ class Part:
         absent = np.zeros(len(own), bool) if self.absent is None else self.absent.copy()
         absent[rows] = True
         return replace(self, absent=absent)
+
+    @cached_property
+    def _dead(self) -> int:
+        return 0 if self.absent is None else int(np.count_nonzero(self.absent))
 
 
 @dataclass(frozen=True, eq=False)
