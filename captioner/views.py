@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import struct
 import zlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ def pack_views(cells: np.ndarray) -> list[bytes]:
     return packed
 
 
-def unpack_views(packed: list[bytes]) -> CoarseViews:
+def unpack_views(packed: Sequence[bytes]) -> CoarseViews:
     """Undo `pack_views` for pictures of one model, at least one. Raises ValueError on damage."""
     cells, weights = [], set()
     for one in packed:

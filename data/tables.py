@@ -84,3 +84,13 @@ features = Table(
     Column("embedding", LargeBinary),
     Column("views", LargeBinary),
 )
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("picture_id", Integer, primary_key=True, autoincrement=False),  # which may be gone, so no foreign key
+    Column("generation", BigInteger, nullable=False),
+    Index("changes_by_generation", "generation"),
+)
+
+generations = Table("generations", metadata, Column("generation", BigInteger, primary_key=True, autoincrement=False))

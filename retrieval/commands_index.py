@@ -46,6 +46,7 @@ def index(
     with tqdm(desc="indexing", unit="pic", disable=True if as_json else None) as bar:
         report = run_index(opened.store, captioner, folders, settings.limits, exclude, lambda *at: _show(bar, *at))
     opened.searcher()
+    opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
     _tell(report, settings, as_json)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from data.store import Store, StoredPicture
 from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
 from retrieval.folding import stems
 from retrieval.index import Index
+from retrieval.joined import distinct
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
@@ -26,19 +27,20 @@ MAX_LIMIT = 1000
 class Ranking:
     """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
 
-    The first `hits` of them are close enough to be hits.
+    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query were not
+    looked at.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     hits: int
     parts: Mapping[str, np.ndarray]
+    more: bool
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
-        return Ranking(
-            self.ids[:count], self.scores[:count], self.hits, {name: one[:count] for name, one in self.parts.items()}
-        )
+        parts = {name: one[:count] for name, one in self.parts.items()}
+        return replace(self, ids=self.ids[:count], scores=self.scores[:count], parts=parts)
 
 
 class Searcher:
@@ -62,7 +64,7 @@ class Searcher:
         ranking = ranking if distant else ranking.first(ranking.hits)
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
+        return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
 
     def hasty(self) -> Searcher:
         """The same searcher without a second look at the best pictures."""
@@ -84,7 +86,9 @@ class Searcher:
 
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
         """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
-        rows = np.unique(np.concatenate([evidence.candidates() for evidence, _ in wanted]))
+        found = [evidence.candidates() for evidence, _ in wanted]
+        rows = distinct([one.rows for one in found])
+        ids = self.index.ids_at(rows)
         alone = len(wanted) + len(unwanted) == 1
         parts: dict[str, np.ndarray] = {}
         relevances = []
@@ -94,14 +98,14 @@ class Searcher:
             relevances.append((evidence.relevance(own, rows), weight))
         scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
         nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
-        order = np.lexsort((rows, -nearness, -scores))  # Rows rise with the ids.
+        order = np.lexsort((ids, -nearness, -scores))
         order = order[scores[order] > 0]
         hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
         ordered = {name: one[order] for name, one in parts.items()}
-        return Ranking(self.index.ids[rows[order]], scores[order], hits, ordered)
+        return Ranking(ids[order], scores[order], hits, ordered, any(one.more for one in found))
 
     def _views(self, rows: np.ndarray) -> list[bytes | None]:
-        ids = self.index.ids[rows].tolist()
+        ids = self.index.ids_at(rows).tolist()
         found = self._store.views(ids, self.index.model_version or "")
         return [found.get(one) for one in ids]
 

@@ -23,7 +23,7 @@ class SecondLook:
 
     def __init__(self, likelihood: Likelihood, sentences: np.ndarray, weights: Mapping[str, float]) -> None:
         """`weights` by the names of the parts; `sentences` as in `captioner.embedding.hubness`."""
-        self._likelihood, self._sentences, self._weights = likelihood, sentences, weights
+        self._likelihood, self._sentences, self.weights = likelihood, sentences, weights
 
     @classmethod
     def of(cls, model: TextModel) -> SecondLook | None:
@@ -32,25 +32,20 @@ class SecondLook:
             return None
         return cls(model.likelihood, model.sentences, model.relevance[SECOND_LOOK])
 
-    def parts(self, tokens: Sequence[str], views: Sequence[bytes | None], places: np.ndarray) -> dict[str, np.ndarray]:
-        """Evidence for n pictures, float64 (n,), NaN for one without views; `places` (n, e): their embeddings.
+    def parts(self, tokens: Sequence[str], views: Sequence[bytes], places: np.ndarray) -> dict[str, np.ndarray]:
+        """Evidence for n pictures, at least one, float (n,), from their views and embeddings, `places` (n, e).
 
         Raises StoreDamaged.
         """
-        found = {name: np.full(len(views), np.nan) for name in ("logprob", "hubness")}
-        seen = np.array([one is not None for one in views], bool)
-        if seen.any():
-            try:
-                cells = unpack_views([one for one in views if one is not None])
-            except ValueError as error:
-                raise StoreDamaged(f"{error}; index again") from error
-            found["logprob"][seen] = self._likelihood.logprob(tokens, cells)
-            found["hubness"][seen] = hubness(places[seen], self._sentences)
-        return found
+        try:
+            cells = unpack_views(views)
+        except ValueError as error:
+            raise StoreDamaged(f"{error}; index again") from error
+        return {"logprob": self._likelihood.logprob(tokens, cells), "hubness": hubness(places, self._sentences)}
 
     def shift(self, parts: Parts, chances: np.ndarray) -> np.ndarray:
         """What the parts add to the logits of relevance, see `shift`."""
-        return shift(self._weights, parts, chances)
+        return shift(self.weights, parts, chances)
 
 
 def shift(weights: Mapping[str, float], parts: Parts, chances: np.ndarray) -> np.ndarray:

@@ -59,7 +59,9 @@ SCHEMAS: dict[str, Schema] = {
     "SearchResult": _object(
         {
             "query": _object({"text": _TEXT, "captions": _list_of(_TEXT)}, optional=("text",)),
-            "total": _COUNT,
+            "total": _COUNT | {"description": "How many hits there are, of which this is a page"},
+            "more": {"type": "boolean"}
+            | {"description": "Whether there may be more than `total`: a large library is not looked through whole"},
             "closest": _or_null("number")
             | {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
             "hits": _list_of(_named("Hit")),

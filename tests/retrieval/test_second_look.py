@@ -7,10 +7,10 @@ from captioner.bundle import SECOND_LOOK
 from captioner.types import TextModel
 from captioner.views import CoarseViews, pack_views
 from data.store import Batch, DescriptionRow, Store, StoreDamaged
-from retrieval.index import build_index
 from retrieval.query import Query
 from retrieval.search import Searcher
 from retrieval.second_look import SecondLook, shift
+from retrieval.upkeep import build_index
 from tests.retrieval.conftest import GALLERY, MODEL
 
 SENTENCES = np.eye(3, dtype=np.float32)
