@@ -18,7 +18,7 @@ class Arithmetic(Protocol):
         """Bring float32 `matrices` into the form that `times` takes."""
 
     def times(self, rows: np.ndarray, kept: Any, transposed: bool = False) -> np.ndarray:
-        """Return `rows` @ `kept`, or @ each kept matrix' transpose, float32; `rows` are float32, (m, a) or (n, m, a)."""
+        """Return `rows`, float32 (m, a) or (n, m, a), @ `kept` or @ each kept matrix' transpose, float32."""
 
 
 class Exact:

@@ -161,9 +161,7 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     assert captioner.seen == 6
 
 
-def test_batches_are_full_whatever_is_known_or_bad(
-    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(store, photos)
     for number in range(24):
         draw_picture(photos / f"new{number:02}.png", "blue", seed=200 + number)
