@@ -53,10 +53,9 @@ def beam_search(
         # What is finished takes no step, and short captions do not wait for long ones.
         needed, parents = np.unique(rows[places], return_inverse=True)
         state = State(state.hidden[needed], state.cell[needed])
-        scores = np.full((last.size, decoder.config.vocabulary), NEVER, np.float32)
-        scores[places], state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
-        _forbid(scores, last.ravel(), final=step == steps - 1)
-        parent, last, logprob = _grow_all(scores, logprob, width, diversity)
+        scores, state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
+        _forbid(scores, final=step == steps - 1)
+        parent, last, logprob = _grow_all(scores, places, last, logprob, width, diversity)
         words = np.take_along_axis(words, parent[:, :, None], axis=1)
         words[:, :, step] = last
         rows = np.zeros(last.size, np.int64)
@@ -69,28 +68,31 @@ def _finished(last: np.ndarray) -> np.ndarray:
     return (last == END) | (last == PAD)
 
 
-def _forbid(scores: np.ndarray, last: np.ndarray, final: bool) -> None:
-    """Rule out, in `scores` (rows, vocabulary), the marks, and everything but padding after the end."""
+def _forbid(scores: np.ndarray, final: bool) -> None:
+    """Rule out, in `scores` (hypotheses, vocabulary), the marks and, in the final step, all but the end."""
     scores[:, (PAD, START, UNKNOWN)] = NEVER
     if final:
         scores[:, END + 1 :] = NEVER
-    finished = _finished(last)
-    scores[finished] = NEVER
-    scores[finished, PAD] = 0
 
 
 def _grow_all(
-    scores: np.ndarray, logprob: np.ndarray, width: int, diversity: float
+    scores: np.ndarray, places: np.ndarray, last: np.ndarray, logprob: np.ndarray, width: int, diversity: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`_grow` for one beam after the other, each kept away from what the earlier ones chose."""
+    """`_grow` for one beam after the other, each kept away from what the earlier ones chose.
+
+    `scores` (m, vocabulary) belong to the hypotheses at `places` (m,), see `Alive`; all that is returned, and `last`
+    and `logprob`, is (pictures, height).
+    """
     pictures, height = logprob.shape
-    by_beam = scores.reshape(pictures, height, -1)
-    taken = np.zeros((pictures, by_beam.shape[2]), scores.dtype)
+    taken = np.zeros((pictures, scores.shape[1]), scores.dtype)
     grown = []
     for first in range(0, height, width):
         beam = slice(first, first + width)
+        own = places % height // width == first // width
+        of_beam, at = (scores, places) if height == width else (scores[own], places[own])
         penalty = diversity * taken if first else None
-        parent, word, gained = _grow(by_beam[:, beam], logprob[:, beam], penalty)
+        at_beam = at // height, at % height - first
+        parent, word, gained = _grow(of_beam, at_beam, last[:, beam], logprob[:, beam], penalty)
         np.add.at(taken, (np.arange(pictures)[:, None], word), word != PAD)
         grown.append((parent + first, word, gained))
     parents, words, gains = (np.concatenate(parts, axis=1) for parts in zip(*grown, strict=True))
@@ -98,24 +100,31 @@ def _grow_all(
 
 
 def _grow(
-    scores: np.ndarray, logprob: np.ndarray, penalty: np.ndarray | None
+    scores: np.ndarray,
+    at: tuple[np.ndarray, np.ndarray],
+    last: np.ndarray,
+    logprob: np.ndarray,
+    penalty: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the best continuations: parent, word and log-probability, each (n, width); ties by lowest index.
 
-    `scores` (n, width, vocabulary) are log-probabilities of the next word; `penalty` (n, vocabulary) only takes
-    part in the choice.
+    `scores` (m, vocabulary) are log-probabilities of the next word for the hypotheses `at` (picture, place), each
+    (m,); `last` and `logprob` (n, width) are those of all. `penalty` (n, vocabulary) only takes part in the choice.
     """
-    pictures, width, vocabulary = scores.shape
-    judged = (scores if penalty is None else scores - penalty[:, None]).reshape(-1, vocabulary)
+    pictures, width = last.shape
     # A continuation outside a hypothesis' own best `width` cannot be among the picture's best `width`.
-    words, gains = _top(judged, width)
-    totals = (logprob[:, :, None] + gains.reshape(pictures, width, -1)).reshape(pictures, -1)
+    best, gained = _top(scores if penalty is None else scores - penalty[at[0]], width)
+    words = np.full((pictures, width, best.shape[1]), PAD, np.int32)
+    gains = np.full(words.shape, NEVER)
+    words[at], gains[at] = best, gained
+    gains[_finished(last), 0] = 0  # what is finished stays as it is
+    totals = (logprob[:, :, None] + gains).reshape(pictures, -1)
     chosen = np.argsort(-totals, axis=1, kind="stable")[:, :width]
-    word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1).astype(np.int32)
-    gained = np.take_along_axis(totals, chosen, axis=1)
+    word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1)
+    total = np.take_along_axis(totals, chosen, axis=1)
     if penalty is not None:
-        gained = gained + np.take_along_axis(penalty, word, axis=1)
-    return chosen // words.shape[1], word, gained
+        total = total + np.take_along_axis(penalty, word, axis=1)
+    return chosen // best.shape[1], word, total
 
 
 def _top(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -6,18 +6,20 @@ and to one slot of its own, the sentinel, for words that no cell explains (after
 When to Look"). Attended features and output together give the next word through tied embeddings.
 
 NumPy needs no start-up and no tracing, so captioning hides behind the encoder and scoring a sentence
-against stored grids can run where no deep-learning framework is installed.
+against stored grids can run where no deep-learning framework is installed. Its products, where most of the time goes,
+may be made in another arithmetic (`captioner.arithmetic`), all but the last.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from captioner.normalise import normed_product
+from captioner.arithmetic import Arithmetic, Exact
+from captioner.normalise import centred, inverse_deviation
 
 
 @dataclass(frozen=True)
@@ -63,10 +65,14 @@ class DecoderConfig:
 
 
 class Views(NamedTuple):
-    """What the decoder keeps of n pictures with k cells: cells (n, k, attention), drive of the gates (n, 4 units)."""
+    """What the decoder keeps of n pictures with k cells: cells (n, k, attention), drive of the gates (n, 4 units).
+
+    `kept` are the cells in the form that the decoder's arithmetic takes.
+    """
 
     cells: np.ndarray
     drive: np.ndarray
+    kept: Any
 
 
 class State(NamedTuple):
@@ -90,44 +96,49 @@ class Alive(NamedTuple):
 class Decoder:
     """Runs the decoder step by step over many hypotheses at once."""
 
-    def __init__(self, config: DecoderConfig, weights: Mapping[str, np.ndarray]) -> None:
-        """`weights` are named as in `DecoderConfig.shapes`. Raises ValueError on a misfit."""
+    def __init__(
+        self, config: DecoderConfig, weights: Mapping[str, np.ndarray], arithmetic: Arithmetic | None = None
+    ) -> None:
+        """`weights` are named as in `DecoderConfig.shapes`; products are exact by default. Raises ValueError."""
         for name, shape in config.shapes().items():
             if name not in weights or weights[name].shape != shape:
                 found = weights[name].shape if name in weights else "nothing"
                 raise ValueError(f"decoder weight {name} should have shape {shape}, found {found}")
         self.config = config
+        self._arithmetic = arithmetic or Exact()
+        keep = self._arithmetic.keep
         w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
-        self._initial, self._glance = (w["initial/kernel"], w["initial/bias"]), w["glance/kernel"]
-        # The grid's gain and offset go into the product that follows.
-        self._visual = np.ascontiguousarray(w["grid_norm/gamma"][:, None] * w["visual/kernel"])
+        self._initial, self._initial_bias = keep(w["initial/kernel"]), w["initial/bias"]
+        # The grid's mean, gain and offset go into the product that follows.
+        self._visual = keep(centred(w["grid_norm/gamma"][:, None] * w["visual/kernel"]))
         self._visual_bias = w["grid_norm/beta"] @ w["visual/kernel"] + w["visual/bias"]
         # Half of what a sigmoid is asked for is what tanh, which it is made of, has to be asked for.
         halved = np.repeat(np.asarray([0.5, 0.5, 1, 0.5], np.float32), config.units)
-        self._kernel, self._recurrent = w["lstm/kernel"] * halved, w["lstm/recurrent_kernel"] * halved
+        kernel = w["lstm/kernel"] * halved
+        self._recurrent, self._drive = keep(w["lstm/recurrent_kernel"] * halved), keep(w["glance/kernel"] @ kernel)
         # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
-        self._word_gates = w["embedding/embeddings"] @ self._kernel + w["lstm/bias"] * halved
+        self._word_gates = w["embedding/embeddings"] @ kernel + w["lstm/bias"] * halved
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
         # What depends on the new hidden state alone is one product: query, its part of the output, and sentinel.
         parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]
         if config.sentinel:
             parts.append((w["sentinel/kernel"], w["sentinel/bias"]))
-        self._from_hidden, self._from_hidden_bias = (np.concatenate(one, axis=-1) for one in zip(*parts, strict=True))
-        self._from_attended = np.ascontiguousarray(on_attended)
+        from_hidden, self._from_hidden_bias = (np.concatenate(one, axis=-1) for one in zip(*parts, strict=True))
+        self._from_hidden, self._from_attended = keep(from_hidden), keep(on_attended)
         words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_words, self._word_bias = np.ascontiguousarray(words), w["word_bias/bias"]
 
     def look(self, grids: np.ndarray) -> tuple[Views, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
-        pictures, cells, channels = grids.shape
-        flat = np.ascontiguousarray(grids, np.float32).reshape(-1, channels)
-        seen = normed_product(flat, self._visual)
+        times = self._arithmetic.times
+        flat = np.ascontiguousarray(grids, np.float32).reshape(-1, grids.shape[2])
+        seen = times(flat, self._visual)
+        seen *= inverse_deviation(flat)
         seen += self._visual_bias
-        views = np.maximum(seen, 0, out=seen).reshape(pictures, cells, -1)
-        mean = views.mean(axis=1)
-        kernel, bias = self._initial
-        hidden, cell = np.split(np.tanh(mean @ kernel + bias), 2, axis=1)
-        return Views(views, (mean @ self._glance) @ self._kernel), State(hidden, cell)
+        cells = np.maximum(seen, 0, out=seen).reshape(*grids.shape[:2], -1)
+        mean = cells.mean(axis=1)
+        hidden, cell = np.split(np.tanh(times(mean, self._initial) + self._initial_bias), 2, axis=1)
+        return Views(cells, times(mean, self._drive), self._arithmetic.keep(cells)), State(hidden, cell)
 
     def step(
         self, views: Views, state: State, words: np.ndarray, alive: Alive | None = None
@@ -138,42 +149,52 @@ class Decoder:
         has as many rows. Returns log-probabilities of the next word (m, vocabulary) and the new state of m rows.
         """
         alive, sizes = alive or _everyone(len(words), len(views.cells)), self.config
+        times = self._arithmetic.times
         # Hypotheses with a parent in common share its product.
-        gates = (state.hidden @ self._recurrent)[alive.parents]
+        gates = times(state.hidden, self._recurrent)[alive.parents]
         gates += self._word_gates[words]
         gates += views.drive[alive.places // alive.height]
         state = _lstm(gates, state.cell[alive.parents])
-        from_hidden = state.hidden @ self._from_hidden
+        from_hidden = times(state.hidden, self._from_hidden)
         from_hidden += self._from_hidden_bias
         query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
-        attended = _attend(views, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
-        output = attended @ self._from_attended + output
+        attended = self._attend(views, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
+        output = times(attended, self._from_attended) + output
+        # What decides between words is exact in any arithmetic: eight bits would round a logit of 10 by up to 0.03.
         logits = np.tanh(output, out=output) @ self._to_words
         logits += self._word_bias
         return _log_softmax(logits), state
+
+    def _attend(self, views: Views, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
+        """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
+        pictures = len(views.cells)
+        on_cells = self._arithmetic.times(_spread(query, alive, pictures), views.kept, transposed=True)
+        scores = _gather(on_cells, alive)
+        if sentinel is not None:
+            on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
+            scores = np.concatenate([scores, on_sentinel], axis=1)
+        share = np.exp(_log_softmax(scores))
+        on_cells = _spread(share[:, : on_cells.shape[2]], alive, pictures)
+        attended = _gather(self._arithmetic.times(on_cells, views.kept), alive)
+        if sentinel is not None:
+            attended += share[:, -1:] * sentinel
+        return attended
 
 
 def _everyone(hypotheses: int, pictures: int) -> Alive:
     return Alive(np.arange(hypotheses), np.arange(hypotheses), hypotheses // pictures)
 
 
-def _attend(views: Views, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
-    """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
-    scores = _by_picture(query, views.cells.swapaxes(1, 2), alive)
-    if sentinel is None:
-        return _by_picture(np.exp(_log_softmax(scores)), views.cells, alive)
-    on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
-    share = np.exp(_log_softmax(np.concatenate([scores, on_sentinel], axis=1)))
-    return _by_picture(share[:, :-1], views.cells, alive) + share[:, -1:] * sentinel
-
-
-def _by_picture(rows: np.ndarray, of_pictures: np.ndarray, alive: Alive) -> np.ndarray:
-    """Multiply each hypothesis' row (m, a) by its picture's matrix, `of_pictures` (pictures, a, b): (m, b)."""
-    pictures, inner, outer = of_pictures.shape
-    spread = np.zeros((pictures * alive.height, inner), np.float32)
+def _spread(rows: np.ndarray, alive: Alive, pictures: int) -> np.ndarray:
+    """Put each hypothesis' row (m, a) to its picture: (pictures, height, a), zeros where no hypothesis is."""
+    spread = np.zeros((pictures * alive.height, rows.shape[1]), np.float32)
     spread[alive.places] = rows
-    product = spread.reshape(pictures, alive.height, inner) @ of_pictures
-    return product.reshape(-1, outer)[alive.places]
+    return spread.reshape(pictures, alive.height, -1)
+
+
+def _gather(by_picture: np.ndarray, alive: Alive) -> np.ndarray:
+    """Undo `_spread`."""
+    return np.asarray(by_picture.reshape(-1, by_picture.shape[2])[alive.places])
 
 
 def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from captioner.normalise import normed_product, unit
+from captioner.arithmetic import Arithmetic, Exact
+from captioner.normalise import centred, inverse_deviation, unit
 from captioner.vocabulary import UNKNOWN, Vocabulary
 
 MAX_WORDS = 40
@@ -101,13 +102,19 @@ def coarsen(grids: np.ndarray, pool: int) -> np.ndarray:
 class PictureEmbedder:
     """Grids to places in the shared space."""
 
-    def __init__(self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray]) -> None:
-        """`weights` are named MEMBER/NAME, see `EmbeddingConfig.picture_shapes`. Raises ValueError on a misfit."""
-        self._config = config
+    def __init__(
+        self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray], arithmetic: Arithmetic | None = None
+    ) -> None:
+        """`weights` are named MEMBER/NAME, see `EmbeddingConfig.picture_shapes`; products are exact by default.
+
+        Raises ValueError on a misfit.
+        """
+        self._config, self._arithmetic = config, arithmetic or Exact()
         members = [_member(weights, member, config.picture_shapes()) for member in range(config.members)]
-        # All that the members ask of the normalised grid is one product; its gain and offset go into it.
+        # All that the members ask of the normalised grid is one product; its mean, gain and offset go into it.
         gains = [(w["grid_norm/gamma"], np.concatenate([w["cells/kernel"], w["attention/kernel"]], 1)) for w in members]
-        self._kernel = np.concatenate([gain[:, None] * kernel for gain, kernel in gains], axis=1)
+        kernels = [gain[:, None] * kernel for gain, kernel in gains]
+        self._kernel = self._arithmetic.keep(centred(np.concatenate(kernels, axis=1)))
         self._bias = np.concatenate([_bias(w, kernel) for w, (_, kernel) in zip(members, gains, strict=True)])
         self._out = [(w["picture/kernel"], w["picture/bias"]) for w in members]
 
@@ -116,7 +123,10 @@ class PictureEmbedder:
         coarse = coarsen(grids, self._config.pool)
         pictures, cells, channels = coarse.shape
         flat = coarse.reshape(-1, channels)
-        asked = (normed_product(flat, self._kernel) + self._bias).reshape(pictures, cells, -1)
+        asked = self._arithmetic.times(flat, self._kernel)
+        asked *= inverse_deviation(flat)
+        asked += self._bias
+        asked = asked.reshape(pictures, cells, -1)
         parts = np.split(asked, self._config.members, axis=2)
         return _join([self._pool(part) @ kernel + bias for part, (kernel, bias) in zip(parts, self._out, strict=True)])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +47,11 @@ class Features:
 
     grids: np.ndarray
     vectors: np.ndarray
+
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """Those of several batches, in order."""
+        return cls(np.concatenate([one.grids for one in parts]), np.concatenate([one.vectors for one in parts]))
 
 
 class Encoder:

@@ -1,21 +1,23 @@
-"""Vectors brought to length 1, and layer normalisation folded into the product that follows it."""
+"""Vectors brought to length 1, and layer normalisation folded into the product that follows it.
+
+Normalised rows times a kernel are the rows themselves times the centred kernel, each divided by its deviation.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def normed_product(x: np.ndarray, kernel: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
-    """Layer normalisation of the rows of `x` (without gain and offset), times `kernel`.
+def centred(kernel: np.ndarray) -> np.ndarray:
+    """Return `kernel` (inputs, outputs) such that rows need not be freed of their mean before the product."""
+    return kernel - kernel.mean(axis=0)
 
-    Mean and scale are taken off the product, which is narrower than `x`.
-    """
+
+def inverse_deviation(x: np.ndarray, epsilon: float = 1e-3) -> np.ndarray:
+    """What layer normalisation multiplies the rows of `x` (m, n) by once their mean is off: (m, 1)."""
     mean = x.mean(axis=1, keepdims=True)
     variance = np.einsum("ij,ij->i", x, x)[:, None] / x.shape[1] - np.square(mean)
-    product = x @ kernel
-    product -= mean * kernel.sum(axis=0)
-    product /= np.sqrt(variance + epsilon)
-    return product
+    return np.asarray(1 / np.sqrt(variance + epsilon))
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -22,4 +22,8 @@ def preprocess(pictures: np.ndarray) -> np.ndarray:
 
     Equal to `keras.applications.vgg16.preprocess_input`, without importing Keras.
     """
-    return pictures[..., ::-1].astype(np.float32) - np.asarray(CHANNEL_MEANS, np.float32)
+    prepared = np.empty(pictures.shape, np.float32)
+    # One channel after the other: NumPy is slow along an axis of three.
+    for channel, mean in enumerate(CHANNEL_MEANS):
+        np.subtract(pictures[..., 2 - channel], np.float32(mean), out=prepared[..., channel])
+    return prepared

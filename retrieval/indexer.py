@@ -1,14 +1,16 @@
 """Index pictures: reading and decoding run ahead of the encoder, captioning behind it, one writer.
 
-    files -> [threads: read, hash, decode] -> encoder -> [threads: beam search] -> store, one transaction a batch
+    files -> [threads: read, hash, decode] -> encoder -> [threads: beam search] -> store, one transaction a group
 
-What a batch's transaction wrote is there after a kill at any instant; the next run goes on with the rest.
+The encoder gets full batches, however many files are bad or known; the beam search, whose cost a picture falls with
+their number, gets several batches at once. What a transaction wrote is there after a kill at any instant; the next run
+goes on with the rest.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,6 +27,11 @@ from data.scan import FoundFile, Skip, content_hash, scan
 from data.store import Store
 
 BATCH = 32
+"""Files that are read together, and the fewest pictures that the encoder gets at once."""
+GROUP = 4 * BATCH
+"""The fewest pictures that are captioned at once, and written in one transaction; the last are what is left."""
+SPARSE = 8
+"""Where few files are new, a batch or group is no longer put off once it holds so many files a picture wanted."""
 AHEAD = 4
 THREADS = 2
 
@@ -53,11 +60,26 @@ class Report:
 
 @dataclass
 class _Chunk:
-    """Files on their way into the store; `digests` names the rows of `squares`."""
+    """Files on their way into the store; `digests` names the rows of `squares`, and then of all `features`."""
 
     batch: Batch = field(default_factory=Batch)
     digests: list[str] = field(default_factory=list)
     squares: list[np.ndarray] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
+
+    @property
+    def files(self) -> int:
+        """How many files it tells of, those skipped included."""
+        return len(self.batch.files) + len(self.batch.skipped)
+
+    def add(self, other: _Chunk) -> None:
+        """Take in what `other` holds."""
+        self.batch.files.extend(other.batch.files)
+        self.batch.pictures.extend(other.batch.pictures)
+        self.batch.skipped.extend(other.batch.skipped)
+        self.digests.extend(other.digests)
+        self.squares.extend(other.squares)
+        self.features.extend(other.features)
 
 
 def index(
@@ -82,7 +104,7 @@ def index(
     done = 0
     for chunk in _described(store, describer, limits, waiting):
         store.write_batch(chunk.batch)
-        done += len(chunk.batch.files) + len(chunk.batch.skipped)
+        done += chunk.files
         _count(report, chunk)
         progress(done, len(waiting))
     if found.gone:
@@ -109,17 +131,36 @@ def _described(store: Store, describer: Describer, limits: Limits, files: Sequen
     groups = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
     with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as captioners:
         captioning: deque[Future[_Chunk]] = deque()
+        batches = _joined(_read_ahead(readers, store, describer, limits, groups), BATCH)
         try:
-            for chunk in _read_ahead(readers, store, describer, limits, groups):
-                features = describer.encode(np.stack(chunk.squares)) if chunk.squares else None
-                captioning.append(captioners.submit(_caption, describer, chunk, features))
-                while captioning and (captioning[0].done() or len(captioning) > AHEAD):
+            for group in _joined((_encode(describer, batch) for batch in batches), GROUP):
+                captioning.append(captioners.submit(_caption, describer, group))
+                while captioning and (captioning[0].done() or len(captioning) > THREADS):
                     yield captioning.popleft().result()
             while captioning:
                 yield captioning.popleft().result()
         finally:
             readers.shutdown(wait=False, cancel_futures=True)
             captioners.shutdown(wait=False, cancel_futures=True)
+
+
+def _joined(chunks: Iterable[_Chunk], pictures: int) -> Iterator[_Chunk]:
+    """Put chunks together in order until they hold that many new `pictures`, see SPARSE; what is left comes last."""
+    whole = _Chunk()
+    for chunk in chunks:
+        whole.add(chunk)
+        if len(whole.digests) >= pictures or whole.files >= SPARSE * pictures:
+            yield whole
+            whole = _Chunk()
+    if whole.files:
+        yield whole
+
+
+def _encode(describer: Describer, chunk: _Chunk) -> _Chunk:
+    if chunk.squares:
+        chunk.features.append(describer.encode(np.stack(chunk.squares)))
+        chunk.squares.clear()
+    return chunk
 
 
 def _read_ahead(
@@ -173,9 +214,11 @@ def _skip(file: FoundFile, error: PictureError) -> SkipRow:
     return SkipRow(to_bytes(file.path), file.size, mtime_ns, str(error))
 
 
-def _caption(describer: Describer, chunk: _Chunk, features: Features | None) -> _Chunk:
-    if features is not None:
-        for digest, one in zip(chunk.digests, describer.caption(features), strict=True):
+def _caption(describer: Describer, chunk: _Chunk) -> _Chunk:
+    if chunk.features:
+        described = describer.caption(Features.joined(chunk.features))
+        chunk.features.clear()
+        for digest, one in zip(chunk.digests, described, strict=True):
             captions = [CaptionRow(caption.text, caption.logprob) for caption in one.captions]
             chunk.batch.descriptions.append(
                 DescriptionRow(digest, describer.model_version, captions, one.vector, one.embedding, one.views)

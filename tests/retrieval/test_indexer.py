@@ -31,14 +31,20 @@ class FakeCaptioner:
 
     def __init__(self, version: str = "fake-1") -> None:
         self.model_version = version
-        self.seen = 0
+        self.encoded: list[int] = []
+        self.captioned: list[int] = []
+
+    @property
+    def seen(self) -> int:
+        return sum(self.encoded)
 
     def encode(self, pictures: np.ndarray) -> Features:
-        self.seen += len(pictures)
+        self.encoded.append(len(pictures))
         means = pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) + 1
         return Features(means[:, None], means / np.linalg.norm(means, axis=1, keepdims=True))
 
     def caption(self, features: Features) -> list[Description]:
+        self.captioned.append(len(features.grids))
         return [
             Description([Caption("a " + " ".join(f"tone{int(value)}" for value in grid[0]), -1.0)], vector)
             for grid, vector in zip(features.grids, features.vectors, strict=True)
@@ -137,6 +143,7 @@ def test_an_empty_folder_is_no_error(store: Store, tmp_path: Path) -> None:
 
 def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(indexer, "GROUP", 2)
     seen: list[tuple[int, int]] = []
 
     def stop_half_way(done: int, total: int) -> None:
@@ -153,6 +160,38 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     assert captioner.seen == 6
 
 
+def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(store, photos)
+    for number in range(24):
+        draw_picture(photos / f"new{number:02}.png", "blue", seed=200 + number)
+        (photos / f"new{number:02}bad.png").write_text("no picture")
+    for name in ("a", "b", "c"):
+        shutil.copy(photos / "photo0.jpg", photos / f"{name}.jpg")
+    monkeypatch.setattr(indexer, "BATCH", 4)
+    monkeypatch.setattr(indexer, "GROUP", 8)
+    captioner = FakeCaptioner()
+    report = run(store, photos, captioner)
+    assert (report.captioned, report.known_content, len(report.skipped)) == (24, 3, 24)
+    assert all(size >= 4 for size in captioner.encoded[:-1])
+    assert len(captioner.encoded) <= 6
+    assert all(size >= 8 for size in captioner.captioned[:-1])
+    assert store.status().pictures == 36
+
+
+def test_known_files_are_not_put_off_for_want_of_new_ones(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(store, photos)
+    for number in range(40):
+        shutil.copy(photos / f"photo{3 * (number % 4)}.jpg", photos / f"copy{number}.jpg")
+    monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(indexer, "GROUP", 2)
+    seen: list[int] = []
+    report = run(store, photos, FakeCaptioner(), progress=lambda done, total: seen.append(done))
+    assert (report.captioned, report.known_content) == (0, 40)
+    assert seen == [0, 16, 32, 40]
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -160,7 +199,7 @@ from tests.retrieval.test_indexer import FakeCaptioner
 from data.pictures import DEFAULT_LIMITS
 from data.store import Store
 from retrieval import indexer
-indexer.BATCH = 2
+indexer.BATCH = indexer.GROUP = 2
 print("ready", flush=True)
 indexer.index(Store.open(sys.argv[1]), FakeCaptioner(), [Path(sys.argv[2])], DEFAULT_LIMITS)
 """
