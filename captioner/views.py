@@ -1,7 +1,7 @@
 """What the decoder sees of a picture, small enough to be kept: coarse cells in one byte each, compressed.
 
 The cells that `captioner.decoder` attends to are rectified and nine in ten of their numbers are nought. Averaged over
-squares of 2 x 2 and rounded to 255 steps, 100 cells of 384 numbers come to about 1.7 kB, and a sentence's probability
+squares of 2 x 2 and rounded to 255 steps, 100 cells of 384 numbers come to about 1.9 kB, and a sentence's probability
 hardly changes (docs/ranking.md).
 """
 
@@ -34,7 +34,7 @@ def pack_views(cells: np.ndarray) -> list[bytes]:
         step = float(one.max()) / STEPS or 1.0
         # Laid out by channel, the many noughts stand together.
         levels = np.round(one.T / step).astype(np.uint8)
-        packed.append(HEAD.pack(weight, len(one), step) + zlib.compress(levels.tobytes()))
+        packed.append(HEAD.pack(weight, len(one), step) + zlib.compress(levels.tobytes(), level=1))
     return packed
 
 
