@@ -95,7 +95,22 @@ def _binary(connection: sa.Connection) -> str:
     return sa.LargeBinary().compile(dialect=connection.dialect)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings]
+def _caption_history(connection: sa.Connection) -> None:
+    """What a person's captions said before, for undoing; NULL where there was none."""
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    history = sa.Table(
+        "caption_history",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("text", sa.Text),
+        sa.Index("caption_history_by_picture", "picture_id"),
+    )
+    history.create(connection)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _caption_history]
 """The migration at place n brings a store of version n to version n + 1."""
 
 _META = sa.table("meta", sa.column("key"), sa.column("value"))

@@ -15,7 +15,7 @@ from data.database import StoreDamaged
 from data.migrations import GENERATION_KEY
 from data.records import KnownFile, Status, StoredCaption, StoredPicture, StoredVectors
 from data.sql import at_or_below, chunks
-from data.tables import captions, features, files, meta, pictures, skipped
+from data.tables import caption_history, captions, features, files, meta, pictures, skipped
 
 _ROWS_AT_ONCE = 5000
 _HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
@@ -117,6 +117,11 @@ def captioned_by_user(connection: Connection) -> np.ndarray:
     """Return the ids of the pictures with a user's caption."""
     query = select(captions.c.picture_id).where(captions.c.source == "user").order_by(captions.c.picture_id)
     return np.array(connection.scalars(query).all(), np.int64)
+
+
+def can_undo_caption(connection: Connection, picture_id: int) -> bool:
+    """Tell whether the user's caption of the picture was ever changed and not changed back."""
+    return _count(connection, select(func.count()).where(caption_history.c.picture_id == picture_id)) > 0
 
 
 def vectors(connection: Connection) -> StoredVectors:

@@ -83,3 +83,12 @@ features = Table(
     Column("vector", LargeBinary, nullable=False),
     Column("embedding", LargeBinary),
 )
+
+caption_history = Table(
+    "caption_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("text", Text),  # NULL: there was no caption by a person
+    Index("caption_history_by_picture", "picture_id"),
+)
