@@ -67,6 +67,7 @@ def picture_document(picture: StoredPicture) -> Document:
             | {"model_version": caption.model_version}
             for caption in picture.captions
         ],
+        "can_undo": services().library.store.can_undo_caption(picture.id),
         "links": links(picture),
     }
 

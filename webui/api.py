@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify, request
 
-from data.store import StoredPicture
 from webui import answers
-from webui.asked import no_picture, read_asked
+from webui.asked import read_asked
 from webui.openapi import DOCUMENT
 from webui.originals import read_original
+from webui.paths import PICTURE, find_picture
 from webui.services import services
 from webui.uploads import read_uploads
 from webui.window import read_window
@@ -28,8 +28,6 @@ MIMETYPES = {
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-_PICTURE = f"/pictures/<int(max={2**63 - 1}):picture_id>"
-
 
 @api.get("/search")
 def search_by_words() -> Response:
@@ -44,24 +42,24 @@ def search_by_picture() -> Response:
     return jsonify(answers.search(read_asked(request.form, uploads), read_window(request.form)).document)
 
 
-@api.get(_PICTURE)
+@api.get(PICTURE)
 def picture(picture_id: int) -> Response:
     """All that is known of one picture."""
-    return jsonify(answers.picture_document(_find(picture_id)))
+    return jsonify(answers.picture_document(find_picture(picture_id)))
 
 
-@api.get(f"{_PICTURE}/file")
+@api.get(f"{PICTURE}/file")
 def file(picture_id: int) -> Response:
     """The picture's file as it is on disk."""
-    found = _find(picture_id)
+    found = find_picture(picture_id)
     content = read_original(found, services().library.settings.limits)
     return _kept_by_browser(content, MIMETYPES.get(found.format, "application/octet-stream"), found.digest)
 
 
-@api.get(f"{_PICTURE}/thumbnail")
+@api.get(f"{PICTURE}/thumbnail")
 def thumbnail(picture_id: int) -> Response:
     """A small WebP of the picture."""
-    found = _find(picture_id)
+    found = find_picture(picture_id)
     return _kept_by_browser(services().thumbnails.get(found), "image/webp", f"{found.digest}-thumbnail")
 
 
@@ -69,13 +67,6 @@ def thumbnail(picture_id: int) -> Response:
 def openapi() -> Response:
     """This API's description."""
     return jsonify(DOCUMENT)
-
-
-def _find(picture_id: int) -> StoredPicture:
-    found = services().library.picture(picture_id)
-    if found is None:
-        raise no_picture(picture_id)
-    return found
 
 
 def _kept_by_browser(content: bytes, mimetype: str, tag: str) -> Response:

@@ -10,6 +10,7 @@ from captioner.types import Describes
 from retrieval.library import Library
 from webui import problems, security
 from webui.api import api
+from webui.captions import captions
 from webui.describer import Describer
 from webui.health import health
 from webui.pages import pages
@@ -34,7 +35,7 @@ def create_app(library: Library, captioner_loader: Callable[[], Describes], loca
     app.extensions[EXTENSION] = Services(library, describer, thumbnails)
     problems.register(app)
     security.protect(app, local_only)
-    for blueprint in (pages, api, health):
+    for blueprint in (pages, api, captions, health):
         app.register_blueprint(blueprint)
     describer.start()
     return app

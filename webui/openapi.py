@@ -83,6 +83,7 @@ SCHEMAS: dict[str, Schema] = {
             "bytes": _COUNT,
             "taken_at": _or_null("string", format="date-time"),
             "captions": _list_of(_named("Caption")),
+            "can_undo": {"type": "boolean", "description": "Whether a change of a person's caption can be undone"},
             "links": _named("Links"),
         }
     ),
@@ -94,6 +95,7 @@ _REASONS = {
     "400": "A field is missing or wrong, or the query is empty or too long",
     "403": "The request names another host, or another web site sent it",
     "404": "There is no such picture in the library",
+    "409": "The caption was never changed",
     "410": "The picture's file was moved, changed or deleted since it was indexed",
     "413": "The upload has too many bytes or pixels",
     "415": "The upload is no form, or its file is no picture",
@@ -167,6 +169,16 @@ _THUMBNAIL = _get(
     (_VERSION,),
 )
 
+_TEXT_BODY = {
+    "required": True,
+    "content": {"application/json": {"schema": _object({"text": _TEXT | {"minLength": 1, "maxLength": 1000}})}},
+}
+_SET_CAPTION = _get("setCaption", "Give the picture a caption", _JSON, _named("Picture"), "400 404 415 503") | {
+    "requestBody": _TEXT_BODY
+}
+_REMOVE_CAPTION = _get("removeCaption", "Take a person's caption away", _JSON, _named("Picture"), "404 503")
+_UNDO_CAPTION = _get("undoCaption", "Take the last change of it back", _JSON, _named("Picture"), "404 409 503")
+
 DOCUMENT: Schema = {
     "openapi": "3.1.0",
     "info": {
@@ -180,6 +192,12 @@ DOCUMENT: Schema = {
             "parameters": [_ID],
             "get": _get("picture", "All that is known of one picture", _JSON, _named("Picture"), "404 503"),
         },
+        "/api/v1/pictures/{picture_id}/caption": {
+            "parameters": [_ID],
+            "put": _SET_CAPTION,
+            "delete": _REMOVE_CAPTION,
+        },
+        "/api/v1/pictures/{picture_id}/caption/undo": {"parameters": [_ID], "post": _UNDO_CAPTION},
         "/api/v1/pictures/{picture_id}/file": {"parameters": [_ID], "get": _FILE},
         "/api/v1/pictures/{picture_id}/thumbnail": {"parameters": [_ID], "get": _THUMBNAIL},
         "/api/v1/openapi.json": {"get": _get("openapi", "This document", _JSON, {"type": "object"}, "")},
