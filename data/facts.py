@@ -84,5 +84,5 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
     known, widths, heights, formats, taken = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     with_file = np.isin(np.array(known, np.int64), ids)
     named = [SAME_FORMAT.get(one, one) for one, there in zip(formats, with_file, strict=True) if there]
-    sizes = (np.array(sides, np.int32)[with_file] for sides in (widths, heights))
-    return *sizes, named, np.array(taken, "datetime64[us]").astype("datetime64[s]")[with_file]
+    dates = np.array(taken, "datetime64[us]").astype("datetime64[s]")
+    return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], named, dates[with_file]

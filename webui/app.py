@@ -18,6 +18,9 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
+BLUEPRINTS = (pages, api, captions, health)
+"""All that is served; what is listed here is protected, measured and described without more ado."""
+
 
 def create_app(library: Library, captioner_loader: Callable[[], Describes], local_only: bool = True) -> Flask:
     """Return the WSGI application over an open library.
@@ -35,7 +38,7 @@ def create_app(library: Library, captioner_loader: Callable[[], Describes], loca
     app.extensions[EXTENSION] = Services(library, describer, thumbnails)
     problems.register(app)
     security.protect(app, local_only)
-    for blueprint in (pages, api, captions, health):
+    for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     describer.start()
     return app
