@@ -53,9 +53,9 @@ def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Roo
     below it. Raises StoreError.
     """
     known = read_roots(store)
-    whole = [one for one in known if not one.exclude and lies_in(path, one.path)]
-    if whole:
-        return whole[0]
+    for one in known:
+        if (one.path, one.exclude) == (path, tuple(exclude)) or (not one.exclude and lies_in(path, one.path)):
+            return one
     taken_in = [one.path for one in known if one.path == path or (not exclude and lies_in(one.path, path))]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path.in_(taken_in)))
