@@ -120,7 +120,41 @@ def _binary(connection: sa.Connection) -> str:
     return sa.LargeBinary().compile(dialect=connection.dialect)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _views, _changes]
+def _caption_history(connection: sa.Connection) -> None:
+    """What a person's captions said before, for undoing; NULL where there was none."""
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    history = sa.Table(
+        "caption_history",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("text", sa.Text),
+        sa.Index("caption_history_by_picture", "picture_id"),
+    )
+    history.create(connection)
+
+
+def _roots(connection: sa.Connection) -> None:
+    """The folders that were given to be indexed."""
+    table = sa.Table(
+        "roots",
+        sa.MetaData(),
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column("exclude", sa.Text, nullable=False),
+        sa.Column("indexed_at", sa.DateTime),
+    )
+    table.create(connection)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [
+    _first_tables,
+    _embeddings,
+    _views,
+    _changes,
+    _caption_history,
+    _roots,
+]
 """The migration at place n brings a store of version n to version n + 1."""
 
 

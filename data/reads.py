@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, distinct, func,
 from data.migrations import GENERATION_KEY
 from data.records import KnownFile, Status, StoredCaption, StoredPicture
 from data.sql import at_or_below, chunks
-from data.tables import captions, features, files, meta, pictures, skipped
+from data.tables import caption_history, captions, features, files, meta, pictures, skipped
 
 _ROWS_AT_ONCE = 5000
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
@@ -124,9 +124,15 @@ def views(connection: Connection, ids: Sequence[int], model_version: str) -> dic
     return found
 
 
-def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:
-    """Return (path, reason) of every skipped file by path."""
-    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
+def can_undo_caption(connection: Connection, picture_id: int) -> bool:
+    """Tell whether the user's caption of the picture was ever changed and not changed back."""
+    return _count(connection, select(func.count()).where(caption_history.c.picture_id == picture_id)) > 0
+
+
+def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
+    """Return (path, reason) of skipped files by path, a page of them or all."""
+    query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
+    rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
 
 

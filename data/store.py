@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -132,6 +132,21 @@ class Store:
         with self._writing() as connection:
             writes.set_user_caption(connection, picture_id, caption)
 
+    def remove_user_caption(self, picture_id: int) -> None:
+        """Leave the picture with the model's captions alone. Raises StoreError for an unknown picture."""
+        with self._writing() as connection:
+            writes.set_user_caption(connection, picture_id, None)
+
+    def undo_user_caption(self, picture_id: int) -> bool:
+        """Take the last change of the user's caption back; return False where there is none to take back."""
+        with self._writing() as connection:
+            return writes.undo_user_caption(connection, picture_id)
+
+    def can_undo_caption(self, picture_id: int) -> bool:
+        """Tell whether `undo_user_caption` has something to take back."""
+        with self.reading() as connection:
+            return reads.can_undo_caption(connection, picture_id)
+
     def pictures(self, ids: Sequence[int]) -> dict[int, StoredPicture]:
         """Return the pictures by id in the order asked for; unknown ids are left out."""
         with self._database.reading() as connection:
@@ -189,10 +204,18 @@ class Store:
         with self._database.reading() as connection:
             return reads.status(connection)
 
-    def skipped_files(self) -> list[tuple[bytes, str]]:
-        """Return (path, reason) of every file that could not be taken, by path."""
+    def skipped_files(self, limit: int | None = None, offset: int = 0) -> list[tuple[bytes, str]]:
+        """Return (path, reason) of the files that could not be taken, by path: all, or `limit` from `offset`."""
         with self._database.reading() as connection:
-            return reads.skipped_files(connection)
+            return reads.skipped_files(connection, limit, offset)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads, for the modules of this package that keep tables of their own."""
+        return self._database.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes and raises the generation, for the same modules."""
+        return self._writing()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

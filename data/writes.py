@@ -7,13 +7,13 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import BigInteger, Connection, Select, cast, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, delete, func, insert, select, update
 
 from data.database import StoreError
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
 from data.sql import at_or_below, chunks
-from data.tables import captions, changes, features, files, generations, meta, pictures, skipped
+from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
 
 
 def bump_generation(connection: Connection) -> None:
@@ -51,13 +51,14 @@ def note_changes(connection: Connection, picture_ids: Select[tuple[int]]) -> Non
     connection.execute(insert(changes).from_select(["picture_id", "generation"], picture_ids.add_columns(present)))
 
 
-def forget_below(connection: Connection, paths: Sequence[bytes]) -> int:
-    """Forget the files at or below `paths`; return how many there were, those skipped included."""
+def forget_below(connection: Connection, paths: Sequence[bytes], spared: Sequence[bytes] = ()) -> int:
+    """Forget the files at or below `paths` but not `spared`; return how many there were, those skipped included."""
     gone = 0
     for path in paths:
         note_changes(connection, select(files.c.picture_id).where(at_or_below(files, path)).distinct())
         for table in (files, skipped):
-            gone += connection.execute(delete(table).where(at_or_below(table, path))).rowcount
+            kept = [~at_or_below(table, one) for one in spared]
+            gone += connection.execute(delete(table).where(at_or_below(table, path), *kept)).rowcount
     return gone
 
 
@@ -73,14 +74,39 @@ def prune(connection: Connection) -> int:
     return connection.execute(delete(pictures).where(~has_file, ~has_user_caption)).rowcount
 
 
-def set_user_caption(connection: Connection, picture_id: int, text: str) -> None:
-    """Put `text` in the place of the user's caption of the picture. Raises StoreError for an unknown id."""
+def set_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
+    """Make `text` the user's caption of the picture, None for no caption; what it was before can be undone.
+
+    Raises StoreError for an unknown id.
+    """
     if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
         raise StoreError(f"no picture has the id {picture_id}")
-    old = (captions.c.picture_id == picture_id) & (captions.c.source == "user")
-    connection.execute(delete(captions).where(old))
-    connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
+    before = connection.scalar(select(captions.c.text).where(_by_user(picture_id)))
+    if before != text:
+        connection.execute(insert(caption_history).values(picture_id=picture_id, text=before))
+        _put_user_caption(connection, picture_id, text)
+
+
+def undo_user_caption(connection: Connection, picture_id: int) -> bool:
+    """Put back what the user's caption was before its last change; return whether there was such a change."""
+    query = select(caption_history.c.id, caption_history.c.text).where(caption_history.c.picture_id == picture_id)
+    last = connection.execute(query.order_by(caption_history.c.id.desc()).limit(1)).first()
+    if last is None:
+        return False
+    connection.execute(delete(caption_history).where(caption_history.c.id == last.id))
+    _put_user_caption(connection, picture_id, last.text)
+    return True
+
+
+def _put_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
+    connection.execute(delete(captions).where(_by_user(picture_id)))
+    if text is not None:
+        connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
     note_changes(connection, select(pictures.c.id).where(pictures.c.id == picture_id))
+
+
+def _by_user(picture_id: int) -> ColumnElement[bool]:
+    return (captions.c.picture_id == picture_id) & (captions.c.source == "user")
 
 
 def _forget(connection: Connection, paths: Collection[bytes]) -> None:

@@ -56,6 +56,11 @@ class Part:
         absent[rows] = True
         return replace(self, absent=absent)
 
+    def only(self, ids: np.ndarray) -> Part:
+        """The same with no other pictures than `ids`."""
+        left_out = ~np.isin(self.segment.ids, ids, assume_unique=True)
+        return replace(self, absent=left_out if self.absent is None else left_out | self.absent)
+
     @cached_property
     def _dead(self) -> int:
         return 0 if self.absent is None else int(np.count_nonzero(self.absent))
@@ -77,6 +82,10 @@ class Index:
     def __len__(self) -> int:
         """The number of pictures."""
         return sum(len(part) for part in self.parts)
+
+    def only(self, ids: np.ndarray) -> Index:
+        """The index of the gallery `ids` alone, over the same segments."""
+        return replace(self, parts=tuple(part.only(ids) for part in self.parts))
 
     @cached_property
     def postings(self) -> JoinedPostings:

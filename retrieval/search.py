@@ -18,6 +18,7 @@ from retrieval.joined import distinct
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
+from retrieval.selection import Selection
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
@@ -39,8 +40,12 @@ class Ranking:
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
-        parts = {name: one[:count] for name, one in self.parts.items()}
-        return replace(self, ids=self.ids[:count], scores=self.scores[:count], parts=parts)
+        return self.at(slice(count))
+
+    def at(self, places: slice | np.ndarray) -> Ranking:
+        """Those at `places`, in that order."""
+        parts = {name: one[places] for name, one in self.parts.items()}
+        return replace(self, ids=self.ids[places], scores=self.scores[places], parts=parts)
 
 
 class Searcher:
@@ -52,16 +57,25 @@ class Searcher:
         self._store = store
         self._model = model
 
-    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
-        """Return a page of hits; with `distant` also those that are not close. Raises QueryError or StoreError.
+    def search(
+        self,
+        query: Query,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of hits among the selected pictures; with `distant` also those that are not close.
 
         Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
+        Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        wanted, unwanted = self._evidence(query)
+        wanted, unwanted = self._evidence(query, selection)
         ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = ranking if distant else ranking.first(ranking.hits)
+        ranking = ranking if selection is None else ranking.at(selection.sorted(ranking.ids))
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
@@ -74,14 +88,17 @@ class Searcher:
         """Rank all candidates, close or not. Raises QueryError."""
         return self._rank(*self._evidence(query))
 
-    def _evidence(self, query: Query) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+    def _evidence(
+        self, query: Query, selection: Selection | None = None
+    ) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+        index = self.index if selection is None else self.index.only(selection.ids)
         like, unlike = (
-            [(PictureEvidence(self.index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
+            [(PictureEvidence(index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
             for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
         )
         wanted: list[tuple[Evidence, float]] = list(like)
         if query.text or not like:
-            wanted.insert(0, (WordEvidence(self.index, self._model, query.text, self._views), 1.0))
+            wanted.insert(0, (WordEvidence(index, self._model, query.text, self._views), 1.0))
         return wanted, list(unlike)
 
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:

@@ -59,7 +59,7 @@ def test_of_equal_words_the_first_is_taken() -> None:
     weights["word_bias/bias"][END] = -1
     decoder = Decoder(CONFIG, weights)
     grids = np.random.default_rng(6).normal(size=(5, 4, 6)).astype(np.float32)
-    found = beam_search(decoder, grids, 3, 0.0)
+    found = beam_search(decoder, *decoder.look(grids), 3, 0.0)
     assert (np.sort(np.unique(found.words)) == [PAD, END, 4, 5, 6]).all()
     for picture, grid in enumerate(grids):
         expected = plain_beam_search(decoder, grid, 3, 0.0)
@@ -70,13 +70,15 @@ def test_of_equal_words_the_first_is_taken() -> None:
 def test_a_sentence_that_does_not_end_is_ended_at_the_longest() -> None:
     weights = random_decoder(CONFIG)
     weights["word_bias/bias"][END] = -1e4
-    found = beam_search(Decoder(CONFIG, weights), np.ones((2, 4, 6), np.float32), 3, 0.7)
+    decoder = Decoder(CONFIG, weights)
+    found = beam_search(decoder, *decoder.look(np.ones((2, 4, 6), np.float32)), 3, 0.7)
     assert ((found.words == END) == (np.arange(CONFIG.max_words + 1) == CONFIG.max_words)).all()
 
 
 def test_a_vocabulary_narrower_than_the_beam() -> None:
     config = replace(CONFIG, vocabulary=6, max_words=2)
-    found = beam_search(Decoder(config, random_decoder(config)), np.ones((2, 4, 6), np.float32), 9, 0.0)
+    decoder = Decoder(config, random_decoder(config))
+    found = beam_search(decoder, *decoder.look(np.ones((2, 4, 6), np.float32)), 9, 0.0)
     sentences = {tuple(words) for words in found.words[0][np.isfinite(found.logprob[0])]}
     both = {(END, PAD, PAD)} | {(a, END, PAD) for a in (4, 5)} | {(a, b, END) for a in (4, 5) for b in (4, 5)}
     assert sentences == both

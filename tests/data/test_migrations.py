@@ -95,15 +95,11 @@ def test_a_migration_that_fails_changes_nothing(url: str, monkeypatch: pytest.Mo
 
 def test_a_library_of_the_first_version_keeps_its_vectors(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path}/old.sqlite3"
-    Store.open(url).close()
     engine = sa.create_engine(url)
     with engine.begin() as connection:
-        for column in ("embedding", "views"):
-            connection.execute(sa.text(f"ALTER TABLE features DROP COLUMN {column}"))
-        connection.execute(sa.text("DROP TABLE changes"))
-        connection.execute(sa.text("DROP TABLE generations"))
+        migrations.MIGRATIONS[0](connection)
+        connection.execute(sa.text("INSERT INTO meta VALUES ('schema_version', '1')"))
         connection.execute(sa.text("UPDATE meta SET value = '7' WHERE key = 'generation'"))
-        connection.execute(sa.text("UPDATE meta SET value = '1' WHERE key = 'schema_version'"))
         connection.execute(sa.text("INSERT INTO pictures VALUES (1, 'd', 4, 3, 'JPEG', 9, NULL, '2026-01-01')"))
         connection.execute(sa.text("INSERT INTO files VALUES (x'2f61', 1, 9, 9)"))
         connection.execute(sa.text("INSERT INTO features VALUES (1, 'm1', x'003c00bc')"))

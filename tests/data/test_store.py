@@ -125,6 +125,41 @@ def test_a_second_user_caption_takes_the_place_of_the_first(store: Store, batch_
     assert store.status().user_captions == 1
 
 
+def test_changes_of_a_caption_are_undone_one_by_one(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    assert not store.can_undo_caption(1)
+    steps = [lambda: store.set_user_caption(1, "first"), lambda: store.set_user_caption(1, "second")]
+    seen = [texts(store, 1)]
+    for step in [*steps, lambda: store.remove_user_caption(1), steps[0]]:
+        step()
+        seen.append(texts(store, 1))
+    store.write_batch(batch_of(b"/a.jpg", model="m1"))
+    assert [one[0] for one in seen] == ["best by m1", "first", "second", "best by m1", "first"]
+    while store.can_undo_caption(1):
+        assert texts(store, 1) == seen.pop()
+        assert store.undo_user_caption(1)
+    assert seen == [texts(store, 1)]
+    assert not store.undo_user_caption(1)
+
+
+def test_the_same_caption_again_is_no_change(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.remove_user_caption(1)
+    assert not store.can_undo_caption(1)
+    store.set_user_caption(1, "mine")
+    store.set_user_caption(1, " mine ")
+    store.undo_user_caption(1)
+    assert not store.can_undo_caption(1)
+
+
+def test_the_history_goes_with_its_picture(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.set_user_caption(1, "mine")
+    store.remove_user_caption(1)
+    store.remove([b"/a.jpg"])
+    assert not store.can_undo_caption(1)
+
+
 @pytest.mark.parametrize(("picture_id", "text"), [(7, "mine"), (1, " \n ")])
 def test_a_user_caption_needs_a_picture_and_a_word(
     store: Store, batch_of: MakeBatch, picture_id: int, text: str
@@ -132,6 +167,9 @@ def test_a_user_caption_needs_a_picture_and_a_word(
     store.write_batch(batch_of(b"/a.jpg"))
     with pytest.raises(StoreError):
         store.set_user_caption(picture_id, text)
+    with pytest.raises(StoreError):
+        store.remove_user_caption(7)
+    assert not store.undo_user_caption(7)
     assert store.status().user_captions == 0
 
 

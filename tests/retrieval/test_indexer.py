@@ -146,7 +146,7 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     monkeypatch.setattr(indexer, "GROUP", 2)
     seen: list[tuple[int, int]] = []
 
-    def stop_half_way(done: int, total: int) -> None:
+    def stop_half_way(done: int, total: int, report: Report) -> None:
         seen.append((done, total))
         if done >= 6:
             raise KeyboardInterrupt
@@ -187,7 +187,7 @@ def test_known_files_are_not_put_off_for_want_of_new_ones(
     monkeypatch.setattr(indexer, "BATCH", 2)
     monkeypatch.setattr(indexer, "GROUP", 2)
     seen: list[int] = []
-    report = run(store, photos, FakeCaptioner(), progress=lambda done, total: seen.append(done))
+    report = run(store, photos, FakeCaptioner(), progress=lambda done, total, report: seen.append(done))
     assert (report.captioned, report.known_content) == (0, 40)
     assert seen == [0, 16, 32, 40]
 
