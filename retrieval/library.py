@@ -53,6 +53,11 @@ class Library:
                 )
             return self._searcher
 
+    @property
+    def indexed(self) -> int | None:
+        """The store's generation that is searched at present; None before the first search."""
+        return self._searcher.index.generation if self._searcher else None
+
     def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
         """Return a page of hits, see `Searcher.search`."""
         return self.searcher().search(query, limit, offset, distant)

@@ -5,39 +5,66 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describes
 from retrieval.library import Library
 from webui import problems, security
+from webui.access import access, guard
 from webui.api import api
+from webui.decoding import DECODERS
 from webui.describer import Describer
 from webui.health import health
+from webui.logs import QUIET, Log, log_requests
+from webui.metrics import Metrics
 from webui.pages import pages
+from webui.rates import Rates
+from webui.reach import LOCAL, Reach
+from webui.request_id import tell_ids
 from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, api, health)
+BLUEPRINTS = (pages, api, health, access)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
-def create_app(library: Library, captioner_loader: Callable[[], Describes], local_only: bool = True) -> Flask:
+def create_app(
+    library: Library,
+    captioner_loader: Callable[[], Describes],
+    reach: Reach = LOCAL,
+    log: Log = QUIET,
+    rates: Rates | None = None,
+) -> Flask:
     """Return the WSGI application over an open library.
 
-    The captioner is loaded once, in the background; search by words works from the start. With `local_only`
-    requests that do not name this machine as their host are refused.
+    The captioner is loaded once, in the background; search by words works from the start. `reach` says who is let
+    in; `rates` are those that several processes share. Raises RetroflexError when others can reach the server and
+    there is neither password nor token.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
-    describer = Describer(captioner_loader, library.settings.limits)
-    thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
-    app.extensions[EXTENSION] = Services(library, describer, thumbnails)
+    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates())
+    tell_ids(app)
+    made.metrics.watch(app)
+    if log.requests:
+        log_requests(app, log.queries)
     problems.register(app)
-    security.protect(app, local_only)
+    security.protect(app, reach)
+    guard(app, library.settings.library, reach)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    describer.start()
+    if reach.behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
+    made.describer.start()
     return app
+
+
+def _services(library: Library, captioner_loader: Callable[[], Describes], rates: Rates) -> Services:
+    limits, metrics = library.settings.limits, Metrics(library)
+    describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
+    thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
+    return Services(library, describer, thumbnails, metrics, rates)

@@ -9,6 +9,8 @@ from flask import current_app
 
 from retrieval.library import Library
 from webui.describer import Describer
+from webui.metrics import Metrics
+from webui.rates import Rates
 from webui.thumbnails import Thumbnails
 
 EXTENSION = "retroflex"
@@ -16,11 +18,13 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, and the thumbnails."""
+    """The open library, the captioner behind its queue, the thumbnails, the figures and the rate limits."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
+    metrics: Metrics
+    rates: Rates
 
 
 def services() -> Services:

@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from webui.openapi import METHODS, describe
 from webui.schemas import Schemas
 
-NOT_API = ("static", "pages.")
+NOT_API = ("static", "pages.", "access.")
 
 
 class Inner(TypedDict):
