@@ -48,6 +48,10 @@ def _library(library: Path | None) -> Path:
 
 
 def _ask() -> str:
-    if sys.stdin.isatty():
+    if _at_a_terminal():
         return str(click.prompt("Password", hide_input=True, confirmation_prompt="The same again"))
     return sys.stdin.readline().rstrip("\r\n")
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from flask import Flask, Response, g, request
 
 from retrieval.library import Library
+from webui.openapi import path_of
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
@@ -68,7 +69,7 @@ class Metrics:
             g.measured_from = time.perf_counter()
 
         def count(response: Response) -> Response:
-            labels = (request.method, request.url_rule.rule if request.url_rule else "none")
+            labels = (request.method, path_of(request.url_rule) if request.url_rule else "none")
             self._requests.labels(*labels, str(response.status_code)).inc()
             self._seconds.labels(*labels).observe(time.perf_counter() - g.get("measured_from", time.perf_counter()))
             return response

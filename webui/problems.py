@@ -15,6 +15,9 @@ from data.store import StoreError
 from retrieval.query import QueryError
 from webui.request_id import request_id
 
+PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
+"""Where the addresses begin that programs ask; they get problem documents, and are described."""
+
 RETRY_AFTER = 2
 """Seconds after which a caller that was told 503 may try again."""
 
@@ -56,7 +59,7 @@ def document(status: int, detail: str, instance: str) -> dict[str, object]:
 
 def for_a_person() -> bool:
     """Tell whether the present request is one for a page, and not one of a program."""
-    return not request.path.startswith(("/api/", "/healthz", "/readyz", "/metrics", "/static/"))
+    return not request.path.startswith((*PROGRAMS, "/static/"))
 
 
 def register(app: Flask) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import socket
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from flask import Flask
 from waitress import wasyncore
@@ -30,6 +32,8 @@ SURPLUS = 2**20
 
 GRACE = 3.0
 """Seconds that answers under way get when the server is stopped."""
+
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # That requests wait a moment is no news.
 
 
 class ServeError(RetroflexError):
@@ -86,7 +90,8 @@ class Server(TcpWSGIServer):
     def stop(self) -> None:
         """Let `run` come to its end; may be called from another thread or a signal's handler."""
         self._stopping = True
-        self.pull_trigger()
+        with suppress(OSError):  # The loop may have seen it already, and have closed what wakes it.
+            self.pull_trigger()
 
     def _loop_while(self, condition: Callable[[], bool], longest: float) -> None:
         while condition():

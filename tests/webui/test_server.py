@@ -7,18 +7,14 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
 from flask import Flask, Response
 
-from data.errors import RetroflexError
 from retrieval.library import Library
 from webui.app import create_app
-from webui.commands import serve
 from webui.logs import Log
 from webui.server import THREADS, ServeError, address, bind
 
@@ -107,10 +103,3 @@ def test_many_open_streams_leave_room_for_a_search(library: Library, captioner: 
         search.request("GET", "/api/v1/search?q=red")
         assert search.getresponse().status == 200
         gate.set()
-
-
-def test_a_missing_library_is_one_clear_line(tmp_path: Path) -> None:
-    result: Any = CliRunner().invoke(serve, ["--library", str(tmp_path / "none"), "--port", "0"])
-    assert isinstance(result.exception, RetroflexError)
-    assert "retroflex index" in str(result.exception)
-    assert not (tmp_path / "none").exists()
