@@ -28,7 +28,7 @@ PLACES = 4096
 class Bucket:
     """For each client `burst` requests at once and `a_minute` in the long run."""
 
-    def __init__(self, what: str, burst: float, a_minute: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, what: str, burst: float, a_minute: float, clock: Callable[[], float]) -> None:
         """`what` names the requests in the refusal; `clock` gives seconds."""
         self._what = what
         self._burst = burst
@@ -70,10 +70,11 @@ def _network(client: str) -> bytes:
 class Rates:
     """The buckets of one server: pictures to describe, and logins. This machine's own programs may ask more."""
 
-    def __init__(self) -> None:
-        self._pictures = Bucket("pictures", burst=20, a_minute=60)
-        self._own_pictures = Bucket("pictures", burst=200, a_minute=1200)
-        self._logins = Bucket("logins", burst=5, a_minute=5)
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` gives seconds."""
+        self._pictures = Bucket("pictures", 20, 60, clock)
+        self._own_pictures = Bucket("pictures", 200, 1200, clock)
+        self._logins = Bucket("logins", 5, 5, clock)
 
     def pictures(self, client: str | None, count: int) -> None:
         """Count `count` uploaded pictures to describe. Raises Problem 429."""

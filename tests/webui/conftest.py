@@ -172,9 +172,9 @@ def eventually() -> Callable[..., None]:
 
 
 @contextmanager
-def running(app: Flask) -> Iterator[str]:
+def running(app: Flask, behind_proxy: bool = False) -> Iterator[str]:
     """The address of an application behind the real server."""
-    server = Server(app, bind("127.0.0.1", 0))
+    server = Server(app, bind("127.0.0.1", 0), behind_proxy)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
@@ -192,6 +192,6 @@ def _address(app: Flask) -> Iterator[str]:
 
 
 @pytest.fixture
-def serving() -> Callable[[Flask], AbstractContextManager[str]]:
+def serving() -> Callable[..., AbstractContextManager[str]]:
     """The function `running`."""
     return running

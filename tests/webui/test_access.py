@@ -19,6 +19,7 @@ from webui import access
 from webui.access import LIFE
 from webui.app import create_app
 from webui.keys import make_token, read_keys, remove_token, set_password
+from webui.rates import Rates
 from webui.reach import Reach
 
 OPEN_TO_ALL = Reach("0.0.0.0")
@@ -35,7 +36,8 @@ def folder(library: Library) -> Path:
 
 @pytest.fixture
 def guarded(library: Library, folder: Path, captioner: Any) -> Flask:
-    return create_app(library, lambda: captioner, OPEN_TO_ALL)
+    """An application to which no time passes, as far as guessing goes."""
+    return create_app(library, lambda: captioner, OPEN_TO_ALL, rates=Rates(lambda: 0.0))
 
 
 @pytest.fixture
