@@ -16,10 +16,11 @@ from data.errors import RetroflexError
 from data.limits import Limits
 from data.scan import content_hash
 from webui.decoding import Decoders
-from webui.problems import Problem
+from webui.problems import RETRY_AFTER, Problem
 
-PLACES = 4
-"""Pictures that may be in work or wait at the same time; the others are told to come again."""
+PLACES = 16
+"""Pictures that may be in work or wait at the same time, fewer than the server has threads; those of who comes then
+have to come again."""
 
 REMEMBERED = 64
 """Described pictures kept in memory, so that the next page of hits does not run the model again."""
@@ -72,14 +73,16 @@ class Describer:
         )
 
     def describe(self, content: bytes) -> Described:
-        """Describe a picture file's bytes. Raises PictureError, or Problem 503 when not loaded or busy."""
+        """Describe a picture file's bytes. Raises PictureError, Problem 503 when not loaded, or 429 when busy."""
         captioner = self.captioner()
         key = content_hash(content)
         known = self._recall(key)
         if known is not None:
             return known
         if not self._places.acquire(blocking=False):
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is busy with other pictures; try again")
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "the captioner is busy with other pictures; try again", RETRY_AFTER
+            )
         try:
             with self._describing():
                 described = self._describe(captioner, content)
