@@ -31,6 +31,7 @@ def search(asked: Asked, window: Window) -> Answer:
 
     Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
+    services().metrics.searched(asked)
     known = [[Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike)]
     like, unlike = (
         [services().describer.describe(content) for content in contents]

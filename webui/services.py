@@ -10,7 +10,9 @@ from flask import current_app
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
+from webui.metrics import Metrics
 from webui.places import Places
+from webui.rates import Rates
 from webui.thumbnails import Thumbnails
 
 EXTENSION = "retroflex"
@@ -18,13 +20,15 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, the thumbnails, indexing, and folders that can be added."""
+    """What the request handlers of one server process share."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
     jobs: Jobs
     places: Places
+    metrics: Metrics
+    rates: Rates
 
 
 def services() -> Services:
