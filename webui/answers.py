@@ -20,10 +20,11 @@ Document = dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """The document that the API gives, and small pictures of the uploads to be like, for the page."""
+    """The document that the API gives, and small pictures of the uploads to be like and unlike, for the page."""
 
     document: Document
     previews: list[str]
+    avoided: list[str]
 
 
 def search(asked: Asked, window: Window) -> Answer:
@@ -42,7 +43,7 @@ def search(asked: Asked, window: Window) -> Answer:
     )
     query = Query(asked.text, wanted, unwanted)
     result = services().library.search(query, window.limit, window.offset, asked.distant)
-    return Answer(_with_links(result), [one.preview for one in like])
+    return Answer(_with_links(result), [one.preview for one in like], [one.preview for one in unlike])
 
 
 def _known(picture_id: int) -> Description:
@@ -76,9 +77,8 @@ def as_hit(picture: StoredPicture) -> Document:
     """Return a picture in the shape of a hit, without scores."""
     captions = [caption.text for caption in picture.captions]
     path = display(from_bytes(picture.paths[0])) if picture.paths else ""
-    return {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions} | {
-        "links": links(picture)
-    }
+    said = {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions}
+    return said | _to_show(picture)
 
 
 def links(picture: StoredPicture) -> dict[str, str]:
@@ -97,5 +97,10 @@ def links(picture: StoredPicture) -> dict[str, str]:
 def _with_links(result: SearchResult) -> Document:
     answer = result.to_json()
     pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
-    hits = [hit | {"links": links(pictures[hit["id"]])} for hit in answer["hits"] if hit["id"] in pictures]
+    hits = [hit | _to_show(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
     return answer | {"hits": hits}
+
+
+def _to_show(picture: StoredPicture) -> Document:
+    """What a page needs to keep a place for the picture and to fill it."""
+    return {"width": picture.width, "height": picture.height, "links": links(picture)}

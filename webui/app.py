@@ -8,12 +8,13 @@ from flask import Flask
 
 from captioner.types import Describes
 from retrieval.library import Library
-from webui import problems, security
+from webui import problems, security, shown
 from webui.api import api
 from webui.captions import captions
 from webui.describer import Describer
 from webui.health import health
 from webui.pages import pages
+from webui.pages_picture import picture_page
 from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
@@ -34,8 +35,9 @@ def create_app(library: Library, captioner_loader: Callable[[], Describes], loca
     thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
     app.extensions[EXTENSION] = Services(library, describer, thumbnails)
     problems.register(app)
+    shown.register(app)
     security.protect(app, local_only)
-    for blueprint in (pages, api, captions, health):
+    for blueprint in (pages, picture_page, api, captions, health):
         app.register_blueprint(blueprint)
     describer.start()
     return app

@@ -10,6 +10,7 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from retrieval.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from retrieval.search import DEFAULT_LIMIT
 from webui.problems import Problem
 from webui.uploads import Uploads
 
@@ -31,13 +32,22 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Asked:
-    """Words, pictures of the library to be like and unlike, and uploaded ones; `distant`: also what is not close."""
+    """Words, pictures of the library to be like and unlike, and uploaded ones; `distant`: also what is not close.
+
+    `why`: the page tells of each hit what its relevance is made of.
+    """
 
     text: str = ""
     like: tuple[Chosen, ...] = ()
     unlike: tuple[Chosen, ...] = ()
     distant: bool = False
     uploads: Uploads = field(default_factory=Uploads)
+    why: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is a query; without one the library is looked through."""
+        return bool(self.text or self.like or self.uploads.like)
 
     def more_like(self, picture_id: int) -> str:
         """The address that asks for pictures like this one as well."""
@@ -57,22 +67,47 @@ class Asked:
         like, unlike = (tuple(one for one in chosen if one.id != picture_id) for chosen in (self.like, self.unlike))
         return replace(self, like=like, unlike=unlike)
 
-    def address(self, distant: bool | None = None, **window: int) -> str:
-        """The page's address for this query; an upload has no place in it."""
-        shown = self.distant if distant is None else distant
-        chosen = {"like": list(map(str, self.like)), "unlike": list(map(str, self.unlike))}
-        fields: dict[str, Any] = {"q": self.text or None, **chosen, "all": "true" if shown else None, **window}
-        return url_for("pages.by_words", **fields)
+    def address(self, **changed: Any) -> str:
+        """The page's address for this query; an upload has no place in it.
+
+        `changed` are fields of it to put in place of its own (None leaves one out), or `limit` and `offset`.
+        """
+        return url_for("pages.by_words", **self.fields() | changed)
+
+    def picture(self, picture_id: int, at: int | None = None, **changed: Any) -> str:
+        """The address of one picture's own page, found as number `at` by this query."""
+        return url_for("picture_page.show", picture_id=picture_id, **self.fields(), at=at, **changed)
+
+    def page_with(self, at: int | None) -> str:
+        """The address of the page of hits that shows number `at`."""
+        return self.address(offset=at // DEFAULT_LIMIT * DEFAULT_LIMIT or None if at is not None else None)
+
+    def fields(self) -> dict[str, Any]:
+        """What stands in an address for this query."""
+        return {
+            "q": self.text or None,
+            "like": list(map(str, self.like)),
+            "unlike": list(map(str, self.unlike)),
+            "all": "true" if self.distant else None,
+            "why": "true" if self.why else None,
+        }
 
 
 def read_asked(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
-    """Read `q`, `like`, `unlike` and `all` from a query string or form. Raises QueryError or Problem 400 or 404."""
-    sent = uploads or Uploads()
+    """Read a query from a query string or form. Raises QueryError, also without any, or Problem 400 or 404."""
+    asked = read_shown(fields, uploads)
+    like, unlike = (*asked.like, *asked.uploads.like), (*asked.unlike, *asked.uploads.unlike)
+    check_wanted(asked.text, len(like), len(unlike))
+    return asked
+
+
+def read_shown(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
+    """Read what the page is to show, which may be the library itself. Raises QueryError or Problem 400 or 404."""
     like = tuple(_chosen(given, MAX_WEIGHT) for given in fields.getlist("like"))
     unlike = tuple(_chosen(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
     text = fields.get("q", "")
-    check_wanted(text, len(like) + len(sent.like), len(unlike) + len(sent.unlike))
-    return Asked(text if text.strip() else "", like, unlike, _yes(fields, "all"), sent)
+    distant, why = (_yes(fields, name) for name in ("all", "why"))
+    return Asked(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why)
 
 
 def _chosen(given: str, most: float) -> Chosen:

@@ -53,6 +53,8 @@ SCHEMAS: dict[str, Schema] = {
                 "description": "The parts of the score by name: bleu, cosine, embedding; with words., like1., like2., "
                 "unlike1. and so on before it where several things were asked for, uploads first",
             },
+            "width": _COUNT,
+            "height": _COUNT,
             "links": _named("Links"),
         }
     ),

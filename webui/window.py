@@ -26,6 +26,11 @@ def read_window(fields: Mapping[str, str]) -> Window:
     return Window(limit, _whole_number(fields, "offset", 0, 0, MAX_OFFSET))
 
 
+def read_place(fields: Mapping[str, str]) -> int | None:
+    """Read `at`, a picture's place among the hits, None where it is not given. Raises Problem 400."""
+    return _whole_number(fields, "at", 0, 0, MAX_OFFSET) if fields.get("at") else None
+
+
 def _whole_number(fields: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
     text = fields.get(name, "").strip()
     if not text:
