@@ -110,7 +110,19 @@ def _caption_history(connection: sa.Connection) -> None:
     history.create(connection)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _caption_history]
+def _roots(connection: sa.Connection) -> None:
+    """The folders that were given to be indexed."""
+    table = sa.Table(
+        "roots",
+        sa.MetaData(),
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column("exclude", sa.Text, nullable=False),
+        sa.Column("indexed_at", sa.DateTime),
+    )
+    table.create(connection)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _caption_history, _roots]
 """The migration at place n brings a store of version n to version n + 1."""
 
 _META = sa.table("meta", sa.column("key"), sa.column("value"))

@@ -92,3 +92,11 @@ caption_history = Table(
     Column("text", Text),  # NULL: there was no caption by a person
     Index("caption_history_by_picture", "picture_id"),
 )
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("exclude", Text, nullable=False),  # patterns, as a JSON list
+    Column("indexed_at", DateTime),
+)

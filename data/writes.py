@@ -38,12 +38,13 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     _put_descriptions(connection, batch.descriptions, ids)
 
 
-def forget_below(connection: Connection, paths: Sequence[bytes]) -> int:
-    """Forget the files at or below `paths`; return how many there were, those skipped included."""
+def forget_below(connection: Connection, paths: Sequence[bytes], spared: Sequence[bytes] = ()) -> int:
+    """Forget the files at or below `paths` but not `spared`; return how many there were, those skipped included."""
     gone = 0
     for path in paths:
         for table in (files, skipped):
-            gone += connection.execute(delete(table).where(at_or_below(table, path))).rowcount
+            kept = [~at_or_below(table, one) for one in spared]
+            gone += connection.execute(delete(table).where(at_or_below(table, path), *kept)).rowcount
     return gone
 
 

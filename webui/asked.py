@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any
 
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+<<<<<<< HEAD
 from retrieval.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
 from retrieval.search import DEFAULT_LIMIT
+=======
+from retrieval.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from webui.openapi import Parameter
+>>>>>>> features
 from webui.problems import Problem
 from webui.uploads import Uploads
 
 LONGEST_ID = 18
 """Digits; a database's ids are not longer."""
+
+CHOSEN = Annotated[
+    list[Annotated[str, {"pattern": r"^[0-9]+(@[0-9]+(\.[0-9]+)?)?$"}]], {"maxItems": MAX_PICTURES, "default": []}
+]
+ASKED = (
+    Parameter("q", str, "The words, at most 1,000; q or like must be given"),
+    Parameter("like", CHOSEN, "Ids of pictures to be like; 7@2 lets one count twice as much, 100 times at most"),
+    Parameter("unlike", CHOSEN, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is 1 at most"),
+    Parameter(
+        "all", Annotated[bool, {"default": False}], "Whether to give pictures that are not close to the words, too"
+    ),
+)
+"""What `read_asked` reads."""
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from http import HTTPStatus
+from typing import Annotated, TypedDict
 
 from flask import Blueprint, Response, jsonify
 
 from webui import answers
 from webui.bodies import field, read_body
+from webui.documents import Picture
+from webui.openapi import operation
 from webui.paths import PICTURE, find_picture
 from webui.problems import Problem
 from webui.services import services
@@ -18,7 +21,14 @@ LONGEST = 1000
 captions = Blueprint("captions", __name__, url_prefix="/api/v1")
 
 
+class NewCaption(TypedDict):
+    """What a person says that a picture shows."""
+
+    text: Annotated[str, {"minLength": 1, "maxLength": LONGEST}]
+
+
 @captions.put(f"{PICTURE}/caption")
+@operation(answer=Picture, body=NewCaption, problems=(404, 415, 503))
 def set_caption(picture_id: int) -> Response:
     """Give a picture a caption that no captioner will ever overwrite."""
     find_picture(picture_id)
@@ -27,6 +37,7 @@ def set_caption(picture_id: int) -> Response:
 
 
 @captions.delete(f"{PICTURE}/caption")
+@operation(answer=Picture, problems=(404, 503))
 def remove_caption(picture_id: int) -> Response:
     """Take a person's caption away; the captioner's captions are there again."""
     find_picture(picture_id)
@@ -35,6 +46,7 @@ def remove_caption(picture_id: int) -> Response:
 
 
 @captions.post(f"{PICTURE}/caption/undo")
+@operation(answer=Picture, problems=(404, 409, 503))
 def undo_caption(picture_id: int) -> Response:
     """Take the last change of a person's caption back, one more each time."""
     find_picture(picture_id)

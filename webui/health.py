@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, jsonify
 
+from webui.documents import Health, Readiness
+from webui.openapi import operation
 from webui.services import services
 
 health = Blueprint("health", __name__)
 
 
 @health.get("/healthz")
+@operation(answer=Health)
 def healthz() -> Response:
     """200 as soon as the server answers at all."""
     return jsonify({"status": "ok"})
 
 
 @health.get("/readyz")
+@operation(answer=Readiness, problems=(503,))
 def readyz() -> Response:
     """200 once the captioner is loaded and the store can be read; 503 with the reason before."""
     version = services().describer.captioner().model_version

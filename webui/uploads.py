@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated
 
 from flask import Request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from retrieval.query import MAX_PICTURES
+from webui.openapi import Parameter
 from webui.problems import Problem
 
 FIELD = "image"
 UNLIKE_FIELD = "unlike_image"
 ENVELOPE = 64 * 1024
 """Bytes that the multipart marks and the other fields may add to the pictures."""
+
+_FILES = Annotated[list[bytes], {"maxItems": MAX_PICTURES}]
+UPLOADS = (
+    Parameter(FIELD, _FILES, f"Files of pictures to be like; {MAX_PICTURES} pictures at most in all"),
+    Parameter(UNLIKE_FIELD, _FILES, "Files of pictures to be unlike"),
+)
+"""What `read_uploads` reads."""
 
 
 @dataclass(frozen=True)

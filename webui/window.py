@@ -5,11 +5,21 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Annotated
 
 from retrieval.search import DEFAULT_LIMIT, MAX_LIMIT
+from webui.openapi import Parameter
 from webui.problems import Problem
 
 MAX_OFFSET = 2**31 - 1
+
+WINDOW = (
+    Parameter("limit", Annotated[int, {"minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}], "How many hits"),
+    Parameter(
+        "offset", Annotated[int, {"minimum": 0, "maximum": MAX_OFFSET, "default": 0}], "How many to leave out first"
+    ),
+)
+"""What `read_window` reads."""
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
-from webui.openapi import DOCUMENT
+from webui.app import BLUEPRINTS
+from webui.openapi import describe
+from webui.schemas import Schema
 
 SEARCH = "/api/v1/search"
 MULTIPART = "multipart/form-data"
@@ -34,6 +38,15 @@ def problem(response: TestResponse, status: int) -> str:
 
 
 def valid(name: str, answer: Any) -> None:
-    """Check an answer against the schema of this name in the API's own description."""
-    schema = {"$ref": f"#/components/schemas/{name}", "components": DOCUMENT["components"]}
-    Draft202012Validator(schema).validate(answer)
+    """Check an answer against the schema of this name in the API's own description; nothing may be undocumented."""
+    components = {"schemas": {one: schema | {"additionalProperties": False} for one, schema in _schemas().items()}}
+    Draft202012Validator({"$ref": f"#/components/schemas/{name}", "components": components}).validate(answer)
+
+
+@cache
+def _schemas() -> dict[str, Schema]:
+    app = Flask(__name__)
+    for blueprint in BLUEPRINTS:
+        app.register_blueprint(blueprint)
+    schemas: dict[str, Schema] = describe(app)["components"]["schemas"]
+    return schemas

@@ -1,0 +1,100 @@
+"""What the API answers, as types; their schemas in the API's description are made of them."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, NotRequired, TypedDict
+
+from webui.schemas import COUNT
+
+
+class Problem(TypedDict):
+    """What went wrong (RFC 9457). `instance` names this one request, as the log and X-Request-Id do."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+
+
+class Links(TypedDict):
+    """Addresses of a picture's file and thumbnail."""
+
+    file: str
+    thumbnail: str
+
+
+class Hit(TypedDict):
+    """One picture found."""
+
+    id: COUNT
+    path: str
+    caption: str
+    captions: list[str]
+    score: float
+    scores: Annotated[
+        dict[str, float],
+        {
+            "description": "The parts of the score by name: bleu, cosine, embedding; with words., like1., like2., "
+            "unlike1. and so on before it where several things were asked for, uploads first"
+        },
+    ]
+    width: COUNT
+    height: COUNT
+    links: Links
+
+
+class Told(TypedDict):
+    """What was asked for: words, and what query pictures were taken to show."""
+
+    text: NotRequired[str]
+    captions: list[str]
+
+
+class SearchResult(TypedDict):
+    """One page of hits, and how many there are in all."""
+
+    query: Told
+    total: COUNT
+    closest: Annotated[
+        float | None,
+        {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
+    ]
+    hits: list[Hit]
+
+
+class Caption(TypedDict):
+    """One caption of a picture, a person's or a model's."""
+
+    text: str
+    source: Literal["model", "user"]
+    logprob: float | None
+    model_version: str | None
+
+
+class Picture(TypedDict):
+    """All that is known of one picture."""
+
+    id: COUNT
+    paths: list[str]
+    width: COUNT
+    height: COUNT
+    format: str
+    bytes: COUNT
+    taken_at: Annotated[str | None, {"format": "date-time"}]
+    captions: list[Caption]
+    can_undo: Annotated[bool, {"description": "Whether a change of a person's caption can be undone"}]
+    links: Links
+
+
+class Health(TypedDict):
+    """The server answers."""
+
+    status: Literal["ok"]
+
+
+class Readiness(TypedDict):
+    """Every kind of search works, with the captioner of this version."""
+
+    status: Literal["ready"]
+    model_version: str
