@@ -19,7 +19,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, api, captions, health)
+BLUEPRINTS = (pages, picture_page, api, captions, health)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -40,11 +40,7 @@ def create_app(library: Library, captioner_loader: Callable[[], Describes], loca
     problems.register(app)
     shown.register(app)
     security.protect(app, local_only)
-<<<<<<< HEAD
-    for blueprint in (pages, picture_page, api, captions, health):
-=======
     for blueprint in BLUEPRINTS:
->>>>>>> features
         app.register_blueprint(blueprint)
     describer.start()
     return app

@@ -9,13 +9,9 @@ from typing import Annotated, Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
-<<<<<<< HEAD
-from retrieval.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
-from retrieval.search import DEFAULT_LIMIT
-=======
 from retrieval.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from retrieval.search import DEFAULT_LIMIT
 from webui.openapi import Parameter
->>>>>>> features
 from webui.problems import Problem
 from webui.uploads import Uploads
 

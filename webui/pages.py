@@ -40,7 +40,7 @@ def by_picture() -> str:
 @pages.app_context_processor
 def _for_every_template() -> dict[str, Any]:
     cap = services().library.settings.max_upload_bytes
-    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap), "eager": EAGER, "asked": Asked()}
+    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap), "eager": EAGER, "asked": Asked(request.args.get("q", ""))}
 
 
 def _hits(asked: Asked, window: Window) -> str:
