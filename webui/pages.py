@@ -16,8 +16,6 @@ from webui.window import Window, read_window
 
 SUGGESTIONS = 4
 LONGEST_SUGGESTION = 48
-EAGER = 8
-"""Thumbnails that are fetched at once; those below the fold wait until they are near."""
 
 pages = Blueprint("pages", __name__)
 
@@ -40,7 +38,7 @@ def by_picture() -> str:
 @pages.app_context_processor
 def _for_every_template() -> dict[str, Any]:
     cap = services().library.settings.max_upload_bytes
-    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap), "eager": EAGER, "asked": Asked(request.args.get("q", ""))}
+    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap), "asked": Asked(request.args.get("q", ""))}
 
 
 def _hits(asked: Asked, window: Window) -> str:
