@@ -13,6 +13,7 @@ from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index import Index
 from retrieval.query import QueryError
 from retrieval.relevance import Parts, Relevance
+from retrieval.selection import among, nearest
 
 MAX_WORDS = 1000
 NEAREST = 1000
@@ -32,8 +33,8 @@ class Evidence(Protocol):
     close: float
     """The relevance from which on a picture is close to what is asked for."""
 
-    def candidates(self) -> np.ndarray:
-        """Rows of the pictures that come into question, rising."""
+    def candidates(self, rows: np.ndarray | None) -> np.ndarray:
+        """Rows of the pictures that come into question, rising, of the gallery `rows` (rising) or of all."""
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Each kind of evidence for the pictures in `rows` (n,), float (n,)."""
@@ -58,9 +59,11 @@ class WordEvidence:
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self.close = CLOSE if usable else 0.0
 
-    def candidates(self) -> np.ndarray:
-        named = np.flatnonzero(self._bleu)
-        return named if self._place is None else np.union1d(named, self._index.embeddings.top(self._place, NEAREST)[0])
+    def candidates(self, rows: np.ndarray | None) -> np.ndarray:
+        named = among(rows, np.flatnonzero(self._bleu))
+        if self._place is None:
+            return named
+        return np.union1d(named, nearest(self._index.embeddings, self._place, NEAREST, rows))
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         near = np.zeros(len(rows)) if self._place is None else self._index.embeddings.cosine(self._place, rows)
@@ -83,9 +86,9 @@ class PictureEvidence:
         self._index, self._described = index, described
         self._bleu = _dense_bleu(index, [tokenize(text) for text in self.captions], CAPTION_VARIANT)
 
-    def candidates(self) -> np.ndarray:
-        near, _ = self._index.vectors.top(self._described.vector, NEAREST)
-        return np.union1d(near, np.flatnonzero(self._bleu))
+    def candidates(self, rows: np.ndarray | None) -> np.ndarray:
+        near = nearest(self._index.vectors, self._described.vector, NEAREST, rows)
+        return np.union1d(near, among(rows, np.flatnonzero(self._bleu)))
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         place = self._described.embedding

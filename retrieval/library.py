@@ -11,10 +11,12 @@ from data.errors import RetroflexError
 from data.paths import display
 from data.settings import Settings
 from data.store import Store, StoredPicture
+from retrieval.collection import Collection
 from retrieval.index import current_index
 from retrieval.query import Query
 from retrieval.results import SearchResult
 from retrieval.search import DEFAULT_LIMIT, Searcher
+from retrieval.selection import Selection
 
 DATABASE_FILE = "library.sqlite3"  # Where `Settings.url` puts the store.
 
@@ -53,9 +55,21 @@ class Library:
                 )
             return self._searcher
 
-    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
+    def search(
+        self,
+        query: Query,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
         """Return a page of hits, see `Searcher.search`."""
-        return self.searcher().search(query, limit, offset, distant)
+        return self.searcher().search(query, limit, offset, distant, selection)
+
+    @cached_property
+    def collection(self) -> Collection:
+        """The library without a query: browsed, counted and restricted by filters."""
+        return Collection(self.store)
 
     def picture(self, picture_id: int) -> StoredPicture | None:
         """Return one picture, None when there is none with this id. Raises StoreError."""

@@ -17,6 +17,7 @@ from retrieval.index import Index
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
+from retrieval.selection import Selection
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
@@ -36,9 +37,12 @@ class Ranking:
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
-        return Ranking(
-            self.ids[:count], self.scores[:count], self.hits, {name: one[:count] for name, one in self.parts.items()}
-        )
+        return self.at(slice(count))
+
+    def at(self, places: slice | np.ndarray) -> Ranking:
+        """Those at `places`, in that order."""
+        parts = {name: one[places] for name, one in self.parts.items()}
+        return Ranking(self.ids[places], self.scores[places], self.hits, parts)
 
 
 class Searcher:
@@ -50,23 +54,32 @@ class Searcher:
         self._store = store
         self._model = model
 
-    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
-        """Return a page of hits; with `distant` also those that are not close. Raises QueryError or StoreError.
+    def search(
+        self,
+        query: Query,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of hits among the selected pictures; with `distant` also those that are not close.
 
         Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
+        Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
         wanted, unwanted = self._evidence(query)
-        ranking = self._rank(wanted, unwanted)
+        ranking = self._rank(wanted, unwanted, selection)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = ranking if distant else ranking.first(ranking.hits)
+        ranking = ranking if selection is None else ranking.at(selection.sorted(ranking.ids))
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
 
-    def rank(self, query: Query) -> Ranking:
-        """Rank all candidates, close or not. Raises QueryError."""
-        return self._rank(*self._evidence(query))
+    def rank(self, query: Query, selection: Selection | None = None) -> Ranking:
+        """Rank all candidates among the selected pictures, close or not. Raises QueryError."""
+        return self._rank(*self._evidence(query), selection)
 
     def _evidence(self, query: Query) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
         like, unlike = (
@@ -78,9 +91,15 @@ class Searcher:
             wanted.insert(0, (WordEvidence(self.index, self._model, query.text), 1.0))
         return wanted, list(unlike)
 
-    def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
+    def _rank(
+        self,
+        wanted: list[tuple[Evidence, float]],
+        unwanted: list[tuple[Evidence, float]],
+        selection: Selection | None = None,
+    ) -> Ranking:
         """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
-        rows = np.unique(np.concatenate([evidence.candidates() for evidence, _ in wanted]))
+        gallery = None if selection is None else selection.rows(self.index.ids)
+        rows = np.unique(np.concatenate([evidence.candidates(gallery) for evidence, _ in wanted]))
         alone = len(wanted) + len(unwanted) == 1
         parts: dict[str, np.ndarray] = {}
         relevances = []

@@ -11,6 +11,7 @@ from retrieval.library import Library
 from webui import problems, security, shown
 from webui.api import api
 from webui.captions import captions
+from webui.collection import collection
 from webui.describer import Describer
 from webui.health import health
 from webui.pages import pages
@@ -19,7 +20,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, picture_page, api, captions, health)
+BLUEPRINTS = (pages, picture_page, api, captions, collection, health)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 

@@ -9,8 +9,11 @@ from typing import Annotated, Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from retrieval.collection import BROWSED
+from retrieval.filters import ORDERS
 from retrieval.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
 from retrieval.search import DEFAULT_LIMIT
+from webui.narrowed import FILTERS, SORT, Narrowed, read_narrowed
 from webui.openapi import Parameter
 from webui.problems import Problem
 from webui.uploads import Uploads
@@ -28,6 +31,8 @@ ASKED = (
     Parameter(
         "all", Annotated[bool, {"default": False}], "Whether to give pictures that are not close to the words, too"
     ),
+    *FILTERS,
+    SORT,
 )
 """What `read_asked` reads."""
 
@@ -56,12 +61,18 @@ class Asked:
     unlike: tuple[Chosen, ...] = ()
     distant: bool = False
     uploads: Uploads = field(default_factory=Uploads)
+    narrowed: Narrowed = field(default_factory=Narrowed)
     why: bool = False
 
     @property
     def anything(self) -> bool:
         """Whether there is a query; without one the library is looked through."""
         return bool(self.text or self.like or self.uploads.like)
+
+    def check(self) -> None:
+        """Raises QueryError where there is no query, or one of too many pictures."""
+        sent = self.uploads
+        check_wanted(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
 
     def more_like(self, picture_id: int) -> str:
         """The address that asks for pictures like this one as well."""
@@ -104,14 +115,14 @@ class Asked:
             "unlike": list(map(str, self.unlike)),
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
+            **self.narrowed.fields,
         }
 
 
 def read_asked(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
     """Read a query from a query string or form. Raises QueryError, also without any, or Problem 400 or 404."""
-    asked = read_shown(fields, uploads)
-    like, unlike = (*asked.like, *asked.uploads.like), (*asked.unlike, *asked.uploads.unlike)
-    check_wanted(asked.text, len(like), len(unlike))
+    asked = replace(read_shown(fields, uploads), narrowed=read_narrowed(fields))
+    asked.check()
     return asked
 
 
@@ -121,7 +132,17 @@ def read_shown(fields: MultiDict[str, str], uploads: Uploads | None = None) -> A
     unlike = tuple(_chosen(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
     text = fields.get("q", "")
     distant, why = (_yes(fields, name) for name in ("all", "why"))
-    return Asked(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why)
+    asked = Asked(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
+    return replace(asked, narrowed=_narrowed(fields, asked.anything))
+
+
+def _narrowed(fields: MultiDict[str, str], queried: bool) -> Narrowed:
+    """Filters and order; an order that only the other kind of page knows is the default of this one."""
+    orders, others = (ORDERS, BROWSED) if queried else (BROWSED, ORDERS)
+    known = fields.copy()
+    if known.get("sort") in {*others} - {*orders}:
+        known.pop("sort")
+    return read_narrowed(known, orders)
 
 
 def _chosen(given: str, most: float) -> Chosen:

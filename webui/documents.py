@@ -24,13 +24,21 @@ class Links(TypedDict):
     thumbnail: str
 
 
-class Hit(TypedDict):
-    """One picture found."""
+class Listed(TypedDict):
+    """One picture of a list; width and height are in pixels."""
 
     id: COUNT
     path: str
     caption: str
     captions: list[str]
+    width: COUNT
+    height: COUNT
+    links: Links
+
+
+class Hit(Listed):
+    """One picture found."""
+
     score: float
     scores: Annotated[
         dict[str, float],
@@ -39,9 +47,6 @@ class Hit(TypedDict):
             "unlike1. and so on before it where several things were asked for, uploads first"
         },
     ]
-    width: COUNT
-    height: COUNT
-    links: Links
 
 
 class Told(TypedDict):

@@ -9,13 +9,16 @@ from flask import Blueprint, render_template, request
 
 from retrieval.query import Query
 from webui import answers
-from webui.asked import Asked, read_asked, read_shown
+from webui.asked import Asked, read_shown
+from webui.narrowing import loosened, narrowing
 from webui.services import services
 from webui.uploads import in_words, read_uploads
 from webui.window import Window, read_window
 
 SUGGESTIONS = 4
 LONGEST_SUGGESTION = 48
+
+ONE = Window(limit=1, offset=0)
 
 pages = Blueprint("pages", __name__)
 
@@ -25,14 +28,14 @@ def by_words() -> str:
     """The hits for words and pictures of the library, or without a query the library itself."""
     window = read_window(request.args)
     asked = read_shown(request.args)
-    return _hits(read_asked(request.args), window) if asked.anything else _browse(asked, window)
+    return _hits(asked, window) if asked.anything else _browse(asked, window)
 
 
 @pages.post("/")
 def by_picture() -> str:
     """The hits for uploaded pictures, and for words and pictures of the library beside them."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
-    return _hits(read_asked(request.form, uploads), read_window(request.form))
+    return _hits(read_shown(request.form, uploads), read_window(request.form))
 
 
 @pages.app_context_processor
@@ -42,16 +45,19 @@ def _for_every_template() -> dict[str, Any]:
 
 
 def _hits(asked: Asked, window: Window) -> str:
+    asked.check()
     answer = answers.search(asked, window)
+    total = answer.document["total"]
     return render_template(
         "hits.html",
         answer=answer.document,
-        total=answer.document["total"],
+        total=total,
         asked=asked,
         window=window,
         uploaded=[("like", preview) for preview in answer.previews] + [("unlike", one) for one in answer.avoided],
         chosen=chosen(asked),
-        pictures=services().library.store.status().pictures,
+        narrowing=narrowing(asked),
+        loosened=[] if total else loosened(asked, lambda other: answers.search(other, ONE).document["total"]),
     )
 
 
@@ -66,25 +72,28 @@ def chosen(asked: Asked) -> list[answers.Document]:
     ]
 
 
-def browse(asked: Asked, window: Window) -> list[answers.Document]:
-    """The library's pictures as hits without scores."""
-    store = services().library.store
-    listed = [picture_id for picture_id, _ in store.captions_by_picture()]
-    shown = store.pictures(listed[window.offset : window.offset + window.limit])
-    return [answers.as_hit(picture) for picture in shown.values()]
+def browse(asked: Asked, window: Window) -> tuple[int, list[answers.Document]]:
+    """How many pictures the filters keep, and some of them as hits without scores."""
+    library = services().library
+    ids = library.collection.browse(asked.narrowed.filters, asked.narrowed.order)
+    shown = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
+    return len(ids), [answers.as_hit(picture) for picture in shown.values()]
 
 
 def _browse(asked: Asked, window: Window) -> str:
-    hits = browse(asked, window)
+    total, hits = browse(asked, window)
+    starting = not (window.offset or asked.narrowed.fields or asked.unlike)
     return render_template(
         "start.html",
         asked=asked,
         window=window,
-        total=services().library.store.status().pictures,
+        total=total,
         hits=hits,
         chosen=chosen(asked),
-        suggestions=_suggestions(hits),
-        starting=window.offset == 0,
+        suggestions=_suggestions(hits) if starting else [],
+        starting=starting,
+        narrowing=narrowing(asked),
+        loosened=[] if total else loosened(asked, lambda other: browse(other, ONE)[0]),
     )
 
 

@@ -10,7 +10,7 @@ from werkzeug.wrappers import Response
 
 from webui import answers
 from webui.answers import Document
-from webui.asked import Asked, read_asked, read_shown
+from webui.asked import Asked, read_shown
 from webui.captions import checked
 from webui.pages import browse, chosen
 from webui.paths import find_picture
@@ -76,7 +76,7 @@ def _place(asked: Asked, at: int, picture_id: int) -> Place:
     """Nothing where the hits have changed since, so that the picture is at that place no more."""
     first = max(0, at - 1)
     window = Window(at - first + 2, first)
-    hits = answers.search(read_asked(request.args), window).document["hits"] if asked.anything else browse(asked, window)
+    hits = _hits(asked, window)
     around = dict(enumerate(hits, first))
     if at not in around or around[at]["id"] != picture_id:
         return Place()
@@ -84,3 +84,11 @@ def _place(asked: Asked, at: int, picture_id: int) -> Place:
         asked.picture(around[place]["id"], place) if place in around else None for place in (at - 1, at + 1)
     )
     return Place(around[at] if asked.anything else None, previous, following)
+
+
+def _hits(asked: Asked, window: Window) -> list[Document]:
+    if not asked.anything:
+        return browse(asked, window)[1]
+    asked.check()
+    hits: list[Document] = answers.search(asked, window).document["hits"]
+    return hits

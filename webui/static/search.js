@@ -53,13 +53,17 @@ function withoutMessage(page) {
 }
 
 function show(page) {
+  const open = $$("details[open][id]").map(({ id }) => id);
+  const { id, name } = document.activeElement;
   const lost = results().contains(document.activeElement) || document.activeElement === document.body;
   for (const part of $$("[data-part]")) part.replaceWith($(`#${part.id}`, page));
+  for (const still of open) $(`#${still}`)?.setAttribute("open", "");
   document.body.className = page.body.className;
   document.title = page.title;
   words.elements.q.value = $("#words input", page).value;
   scrollTo(0, 0);
-  if (lost) results().focus({ preventScroll: true });
+  const same = name ? $(`#narrow [name="${name}"]`) : $(`#${id || "results"}`);
+  if (lost) (same ?? results()).focus({ preventScroll: true });
   dispatchEvent(new Event("shown"));
 }
 
