@@ -6,6 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -171,14 +172,23 @@ def eventually() -> Callable[..., None]:
     return wait_until
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    """The address of the application behind the real server."""
+@contextmanager
+def running(app: Flask) -> Iterator[str]:
+    """The address of an application behind the real server."""
     server = listen(app, "127.0.0.1", 0)
     thread = threading.Thread(target=server.run)
     thread.start()
-    yield server.address
-    # Closing belongs to the server's own thread; its loop ends once no socket is left in its map.
-    server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
-    thread.join(10)
-    server.task_dispatcher.shutdown()
+    try:
+        yield server.address
+    finally:
+        # Closing belongs to the server's own thread; its loop ends once no socket is left in its map.
+        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        thread.join(10)
+        server.task_dispatcher.shutdown()
+
+
+@pytest.fixture
+def address(app: Flask) -> Iterator[str]:
+    """The address of the application behind the real server."""
+    with running(app) as at:
+        yield at
