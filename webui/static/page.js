@@ -16,7 +16,7 @@ document.addEventListener("click", (event) => {
   if (link.matches(".more")) return more(link);
   if (link.matches(".hit > a")) {
     event.preventDefault();
-    look(link);
+    look(link.href);
   } else if (isSearch(link.href) && !link.getAttribute("href").startsWith("#")) {
     event.preventDefault();
     if (isOpen()) shut();
@@ -36,7 +36,7 @@ document.addEventListener("submit", (event) => {
 });
 
 addEventListener("popstate", async ({ state }) => {
-  if (state?.over && state.over === onPage()) return look({ href: location.href }, null);
+  if (state?.over && state.over === onPage()) return look(location.href, null);
   if (!isSearch(location)) return location.reload();
   const uploads = await kept(state?.uploads);
   if (isOpen()) shut();

@@ -10,25 +10,24 @@ const article = () => $("#shown");
 const idOf = (link) => $("input", link.closest(".hit")).value;
 const tile = (id) => hits().find((link) => idOf(link) === id);
 
-// Opens the picture of a tile or another picture's page over the grid; `remember` is how the history takes it.
-export async function look(link, remember = "pushState") {
-  if (remember) history[remember]({ over: onPage() }, "", link.href);
+// Opens the picture at an address over the grid; `remember` is how the history takes it, if it does.
+export async function look(address, remember = "pushState") {
+  if (remember) history[remember]({ over: onPage() }, "", address);
   if (!viewer.open) {
-    viewer.replaceChildren(stageOf(link));
+    viewer.replaceChildren(stage(hits().find((link) => link.href === address)));
     viewer.showModal();
   }
-  const page = await ask(link.href, {}, "");
+  const page = await ask(address, {}, "");
   if (!viewer.open) return;
   page ? put(page) : leave();
 }
 
 // The thumbnail is there already: it is shown until the picture is.
-function stageOf(link) {
-  const stage = document.createElement("div");
-  const image = $("img", link)?.cloneNode() ?? "";
-  stage.className = "picture stage";
-  stage.append(image);
-  return stage;
+function stage(link) {
+  const made = document.createElement("div");
+  made.className = "picture stage";
+  if (link) made.append($("img", link)?.cloneNode() ?? "");
+  return made;
 }
 
 function put(page) {
@@ -55,7 +54,7 @@ function joinToGrid(fresh) {
 export function step(name) {
   const link = $(`#shown .${name}:not([hidden])`);
   if (!link) return;
-  viewer.open ? look(link, "replaceState") : location.assign(link.href);
+  viewer.open ? look(link.href, "replaceState") : location.assign(link.href);
 }
 
 // Leaves the picture by the way it was come to.
