@@ -173,9 +173,10 @@ def _fill(matrix: np.ndarray, blobs: Sequence[bytes | None], version: str) -> No
         raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
 
 
-def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:
-    """Return (path, reason) of every skipped file by path."""
-    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
+def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
+    """Return (path, reason) of skipped files by path, a page of them or all."""
+    query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
+    rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
 
 

@@ -7,12 +7,14 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import delete, distinct, func, insert, select, update
 
 from data import writes
+from data.sql import at_or_below
 from data.store import Store
-from data.tables import roots
+from data.tables import files, roots, skipped
 
 
 @dataclass(frozen=True)
@@ -53,9 +55,9 @@ def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Roo
     below it. Raises StoreError.
     """
     known = read_roots(store)
-    whole = [one for one in known if not one.exclude and lies_in(path, one.path)]
-    if whole:
-        return whole[0]
+    for one in known:
+        if (one.path, one.exclude) == (path, tuple(exclude)) or (not one.exclude and lies_in(path, one.path)):
+            return one
     taken_in = [one.path for one in known if one.path == path or (not exclude and lies_in(one.path, path))]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path.in_(taken_in)))
@@ -68,6 +70,23 @@ def note_indexed(store: Store, paths: Sequence[bytes]) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     with store.writing() as connection:
         connection.execute(update(roots).where(roots.c.path.in_(list(paths))).values(indexed_at=now))
+
+
+class Below(NamedTuple):
+    """What lies below a folder: pictures, their files, and files that could not be taken."""
+
+    pictures: int
+    files: int
+    skipped: int
+
+
+def count_below(store: Store, root: Root) -> Below:
+    """Count what lies below a root. Raises StoreError."""
+    counted = select(func.count(distinct(files.c.picture_id)), func.count()).where(at_or_below(files, root.path))
+    left_out = select(func.count()).select_from(skipped).where(at_or_below(skipped, root.path))
+    with store.reading() as connection:
+        pictures, taken = connection.execute(counted).one()
+        return Below(pictures, taken, connection.scalar(left_out) or 0)
 
 
 def forget_root(store: Store, root: Root) -> int:

@@ -180,10 +180,10 @@ class Store:
         with self._database.reading() as connection:
             return reads.status(connection)
 
-    def skipped_files(self) -> list[tuple[bytes, str]]:
-        """Return (path, reason) of every file that could not be taken, by path."""
+    def skipped_files(self, limit: int | None = None, offset: int = 0) -> list[tuple[bytes, str]]:
+        """Return (path, reason) of the files that could not be taken, by path: all, or `limit` from `offset`."""
         with self._database.reading() as connection:
-            return reads.skipped_files(connection)
+            return reads.skipped_files(connection, limit, offset)
 
     def reading(self) -> AbstractContextManager[Connection]:
         """A transaction that only reads, for the modules of this package that keep tables of their own."""

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from flask import Flask
 
 from captioner.types import Describes
+from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui import problems, security, shown
 from webui.api import api
@@ -14,21 +16,30 @@ from webui.captions import captions
 from webui.collection import collection
 from webui.describer import Describer
 from webui.health import health
+from webui.library import library as library_views
 from webui.pages import pages
+from webui.pages_library import library_page
 from webui.pages_picture import picture_page
+from webui.places import Places
 from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, picture_page, api, captions, collection, health)
+BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, health)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
-def create_app(library: Library, captioner_loader: Callable[[], Describes], local_only: bool = True) -> Flask:
+def create_app(
+    library: Library,
+    captioner_loader: Callable[[], Describes],
+    local_only: bool = True,
+    places: Sequence[Path] = (),
+) -> Flask:
     """Return the WSGI application over an open library.
 
     The captioner is loaded once, in the background; search by words works from the start. With `local_only`
-    requests that do not name this machine as their host are refused.
+    requests that do not name this machine as their host are refused. Folders at and below `places` can be added
+    to the library.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
@@ -37,7 +48,7 @@ def create_app(library: Library, captioner_loader: Callable[[], Describes], loca
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
     describer = Describer(captioner_loader, library.settings.limits)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
-    app.extensions[EXTENSION] = Services(library, describer, thumbnails)
+    app.extensions[EXTENSION] = Services(library, describer, thumbnails, Jobs(library.settings), Places(places))
     problems.register(app)
     shown.register(app)
     security.protect(app, local_only)

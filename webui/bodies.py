@@ -23,6 +23,11 @@ def read_body() -> dict[str, Any]:
     return body
 
 
+def optional(body: dict[str, Any], name: str, kind: type[T]) -> T | None:
+    """Return a field, None where it is left out or null. Raises Problem 400 where it is of another kind."""
+    return None if body.get(name) is None else field(body, name, kind)
+
+
 def field(body: dict[str, Any], name: str, kind: type[T]) -> T:
     """Return a field that must be there. Raises Problem 400 where it is not, or is of another kind."""
     value = body.get(name)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import errno
 import json
 import signal
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from types import FrameType
 
 from flask import Flask
@@ -72,9 +73,15 @@ def listen(app: Flask, host: str, port: int) -> Server:
         raise ServeError(f"cannot listen on {host}: no such host; choose another with --host") from error
 
 
-def serve(library: Library, captioner_loader: Callable[[], Describes], host: str, port: int) -> None:
+def serve(
+    library: Library,
+    captioner_loader: Callable[[], Describes],
+    host: str,
+    port: int,
+    places: Sequence[Path] = (),
+) -> None:
     """Serve the library until Ctrl-C or SIGTERM; prints the address first. Raises ServeError."""
-    server = listen(create_app(library, captioner_loader, local_only=is_loopback(host)), host, port)
+    server = listen(create_app(library, captioner_loader, is_loopback(host), places), host, port)
     signal.signal(signal.SIGTERM, _leave)
     print(f"Retroflex is at {server.address} (Ctrl-C stops it)", flush=True)
     try:

@@ -7,8 +7,10 @@ from typing import cast
 
 from flask import current_app
 
+from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
+from webui.places import Places
 from webui.thumbnails import Thumbnails
 
 EXTENSION = "retroflex"
@@ -16,11 +18,13 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, and the thumbnails."""
+    """The open library, the captioner behind its queue, the thumbnails, indexing, and folders that can be added."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
+    jobs: Jobs
+    places: Places
 
 
 def services() -> Services:

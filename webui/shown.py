@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def register(app: Flask) -> None:
     """Give the templates of `app` these filters."""
-    for named in (ratio, marked, by_source, percent, plural, source):
+    for named in (ratio, marked, by_source, percent, plural, source, day, progress):
         app.add_template_filter(named, named.__name__)
 
 
@@ -80,6 +80,23 @@ def day(moment: str) -> str:
     """A moment in ISO 8601 as people write it: 5 March 2021, 14:07."""
     known = datetime.fromisoformat(moment)
     return f"{known.day} {known:%B %Y, %H:%M}"
+
+
+def progress(job: Mapping[str, Any]) -> str:
+    """How far indexing is: 120 of 900 files, 12 a second, 2 minutes left."""
+    if not job["total"]:
+        return "Counting files…"
+    told = [f"{job['done']:,} of {plural(job['total'], 'file')}"]
+    told += [f"{job['rate']:.3g} a second"] if job["rate"] else []
+    told += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
+    return ", ".join(told)
+
+
+def _span(seconds: float) -> str:
+    for unit, length in (("hour", 3600), ("minute", 60)):
+        if seconds >= 1.5 * length:
+            return plural(round(seconds / length), unit)
+    return plural(max(1, round(seconds)), "second")
 
 
 def plural(count: int, noun: str) -> str:

@@ -140,7 +140,7 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     monkeypatch.setattr(indexer, "BATCH", 2)
     seen: list[tuple[int, int]] = []
 
-    def stop_half_way(done: int, total: int) -> None:
+    def stop_half_way(done: int, total: int, report: Report) -> None:
         seen.append((done, total))
         if done >= 6:
             raise KeyboardInterrupt
