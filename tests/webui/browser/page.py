@@ -12,7 +12,15 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
 
-SECONDS = 15
+SECONDS = 20
+
+SHIFT = """
+const done = arguments[0];
+new PerformanceObserver((list, observer) => {
+  done(list.getEntries().filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0));
+}).observe({ type: "layout-shift", buffered: true });
+setTimeout(() => done(0), 400);
+"""
 
 # Hands files to the page as a drop or a paste does; the browser's own drag cannot be driven from outside.
 _HAND_OVER = """
@@ -52,9 +60,9 @@ class Page:
         """What the script returns."""
         return self.driver.execute_script(script, *arguments)
 
-    def wait(self, condition: Callable[[], Any]) -> Any:
+    def wait(self, condition: Callable[[], Any], seconds: float = SECONDS) -> Any:
         """The first true answer of `condition`; fails when there is none in time."""
-        patient = WebDriverWait(self.driver, SECONDS, 0.03, [StaleElementReferenceException])
+        patient = WebDriverWait(self.driver, seconds, 0.03, [StaleElementReferenceException])
         return patient.until(lambda _: condition())
 
     def all(self, selector: str) -> list[WebElement]:

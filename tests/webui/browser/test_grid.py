@@ -5,20 +5,13 @@ from __future__ import annotations
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from tests.webui.browser.page import Page
+from tests.webui.browser.page import SHIFT, Page
 
 BOXES = """
 return [...document.querySelectorAll('.frame')].map((one) => {
   const { left, top, width, height } = one.getBoundingClientRect();
   return [left, top, width, height];
 })
-"""
-SHIFT = """
-const done = arguments[0];
-new PerformanceObserver((list, observer) => {
-  done(list.getEntries().filter((one) => !one.hadRecentInput).reduce((sum, one) => sum + one.value, 0));
-}).observe({ type: "layout-shift", buffered: true });
-setTimeout(() => done(0), 400);
 """
 OWN_SHAPES = """
 return [...document.querySelectorAll('.hit img')].map((one) => one.getAttribute('width') / one.getAttribute('height'))
@@ -72,7 +65,7 @@ def test_why_is_told_on_request(page: Page) -> None:
     assert page.texts(".hit:first-child mark") == ["red", "boat"]
     assert page.texts(".hit:first-child .why dt")[:2] == ["BLEU", "Cosine"]
     bar = page.find(".hit:first-child meter")
-    shown = float(page.text(".hit:first-child .why dd"))
+    shown = float(page.text(".hit:first-child .why dd span"))
     assert abs(float(bar.get_attribute("value") or 0) - shown) < 0.01
     page.driver.refresh()
     assert page.all(".why"), "it is part of the address"
