@@ -9,7 +9,7 @@ from sqlalchemy import Connection, String, select, type_coerce
 
 from data import reads
 from data.store import Store
-from data.tables import files, pictures
+from data.tables import captions, files, pictures
 
 SAME_FORMAT = {"MPO": "JPEG"}
 """Some cameras put a second picture behind a JPEG; nobody knows that as another format."""
@@ -55,7 +55,7 @@ def read_facts(store: Store) -> Facts:
             np.array([names.index(one) for one in formats], np.int16),
             names,
             np.where(np.isnat(taken), (oldest // 10**9).astype("datetime64[s]"), taken),
-            np.isin(ids, reads.captioned_by_user(connection)),
+            np.isin(ids, _captioned_by_user(connection)),
             file_rows,
             folder_of,
             folders,
@@ -86,3 +86,9 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
     named = [SAME_FORMAT.get(one, one) for one, there in zip(formats, with_file, strict=True) if there]
     dates = np.array(taken, "datetime64[us]").astype("datetime64[s]")
     return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], named, dates[with_file]
+
+
+def _captioned_by_user(connection: Connection) -> np.ndarray:
+    return np.array(
+        connection.scalars(select(captions.c.picture_id).where(captions.c.source == "user")).all(), np.int64
+    )

@@ -15,6 +15,8 @@ from data.database import StoreError
 VERSION_KEY = "schema_version"
 GENERATION_KEY = "generation"
 
+_META = sa.table("meta", sa.column("key"), sa.column("value"))
+
 
 def _first_tables(connection: sa.Connection) -> None:
     schema = sa.MetaData()
@@ -91,6 +93,24 @@ def _embeddings(connection: sa.Connection) -> None:
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN embedding " + _binary(connection)))
 
 
+def _changes(connection: sa.Connection) -> None:
+    """Which pictures changed when. What is there already counts as unchanged, so that nothing has to be read."""
+    schema = sa.MetaData()
+    sa.Table(
+        "changes",
+        schema,
+        sa.Column("picture_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("generation", sa.BigInteger, nullable=False),
+        sa.Index("changes_by_generation", "generation"),
+    )
+    generations = sa.Table(
+        "generations", schema, sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False)
+    )
+    schema.create_all(connection, checkfirst=False)
+    present = connection.scalar(sa.select(_META.c.value).where(_META.c.key == GENERATION_KEY))
+    connection.execute(sa.insert(generations).values(generation=int(present or 0)))
+
+
 def _binary(connection: sa.Connection) -> str:
     return sa.LargeBinary().compile(dialect=connection.dialect)
 
@@ -122,10 +142,8 @@ def _roots(connection: sa.Connection) -> None:
     table.create(connection)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _caption_history, _roots]
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _changes, _caption_history, _roots]
 """The migration at place n brings a store of version n to version n + 1."""
-
-_META = sa.table("meta", sa.column("key"), sa.column("value"))
 
 
 def schema_version(connection: sa.Connection) -> int:

@@ -84,6 +84,16 @@ features = Table(
     Column("embedding", LargeBinary),
 )
 
+changes = Table(
+    "changes",
+    metadata,
+    Column("picture_id", Integer, primary_key=True, autoincrement=False),  # which may be gone, so no foreign key
+    Column("generation", BigInteger, nullable=False),
+    Index("changes_by_generation", "generation"),
+)
+
+generations = Table("generations", metadata, Column("generation", BigInteger, primary_key=True, autoincrement=False))
+
 caption_history = Table(
     "caption_history",
     metadata,

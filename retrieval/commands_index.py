@@ -58,6 +58,7 @@ def index(
     with _shown(json_progress, quiet=as_json) as show:
         report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
     opened.searcher()
+    opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
     if not json_progress:

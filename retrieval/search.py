@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -27,13 +27,15 @@ MAX_LIMIT = 1000
 class Ranking:
     """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
 
-    The first `hits` of them are close enough to be hits.
+    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query were not
+    looked at.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     hits: int
     parts: Mapping[str, np.ndarray]
+    more: bool
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
@@ -42,7 +44,7 @@ class Ranking:
     def at(self, places: slice | np.ndarray) -> Ranking:
         """Those at `places`, in that order."""
         parts = {name: one[places] for name, one in self.parts.items()}
-        return Ranking(self.ids[places], self.scores[places], self.hits, parts)
+        return replace(self, ids=self.ids[places], scores=self.scores[places], parts=parts)
 
 
 class Searcher:
@@ -68,38 +70,37 @@ class Searcher:
         Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        wanted, unwanted = self._evidence(query)
-        ranking = self._rank(wanted, unwanted, selection)
+        wanted, unwanted = self._evidence(query, selection)
+        ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = ranking if distant else ranking.first(ranking.hits)
         ranking = ranking if selection is None else ranking.at(selection.sorted(ranking.ids))
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
+        return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
 
-    def rank(self, query: Query, selection: Selection | None = None) -> Ranking:
-        """Rank all candidates among the selected pictures, close or not. Raises QueryError."""
-        return self._rank(*self._evidence(query), selection)
+    def rank(self, query: Query) -> Ranking:
+        """Rank all candidates, close or not. Raises QueryError."""
+        return self._rank(*self._evidence(query))
 
-    def _evidence(self, query: Query) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+    def _evidence(
+        self, query: Query, selection: Selection | None = None
+    ) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+        index = self.index if selection is None else self.index.only(selection.ids)
         like, unlike = (
-            [(PictureEvidence(self.index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
+            [(PictureEvidence(index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
             for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
         )
         wanted: list[tuple[Evidence, float]] = list(like)
         if query.text or not like:
-            wanted.insert(0, (WordEvidence(self.index, self._model, query.text), 1.0))
+            wanted.insert(0, (WordEvidence(index, self._model, query.text), 1.0))
         return wanted, list(unlike)
 
-    def _rank(
-        self,
-        wanted: list[tuple[Evidence, float]],
-        unwanted: list[tuple[Evidence, float]],
-        selection: Selection | None = None,
-    ) -> Ranking:
+    def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
         """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
-        gallery = None if selection is None else selection.rows(self.index.ids)
-        rows = np.unique(np.concatenate([evidence.candidates(gallery) for evidence, _ in wanted]))
+        found = [evidence.candidates() for evidence, _ in wanted]
+        rows = np.unique(np.concatenate([one.rows for one in found]))
+        ids = self.index.ids_at(rows)
         alone = len(wanted) + len(unwanted) == 1
         parts: dict[str, np.ndarray] = {}
         relevances = []
@@ -109,11 +110,11 @@ class Searcher:
             relevances.append((evidence.relevance(own, rows), weight))
         scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
         nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
-        order = np.lexsort((rows, -nearness, -scores))  # Rows rise with the ids.
+        order = np.lexsort((ids, -nearness, -scores))
         order = order[scores[order] > 0]
         hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
         ordered = {name: one[order] for name, one in parts.items()}
-        return Ranking(self.index.ids[rows[order]], scores[order], hits, ordered)
+        return Ranking(ids[order], scores[order], hits, ordered, any(one.more for one in found))
 
     def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""

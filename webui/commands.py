@@ -39,5 +39,5 @@ def serve(
             "add --allow-remote to serve there all the same"
         )
     settings = load_settings(library=library, bundle=bundle)
-    with closing(Library.open(settings)) as opened:
+    with closing(Library.open(settings, merges=True)) as opened:
         server.serve(opened, lambda: Captioner.load(settings.bundle).warm_up(), host, port, (Path.home(), *roots))

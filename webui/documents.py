@@ -61,6 +61,9 @@ class SearchResult(TypedDict):
 
     query: Told
     total: COUNT
+    more: Annotated[
+        bool, {"description": "Whether there may be more than `total`: a large library is not looked through whole"}
+    ]
     closest: Annotated[
         float | None,
         {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
