@@ -20,10 +20,11 @@ Document = dict[str, Any]
 
 
 class Answer(NamedTuple):
-    """The document that the API gives, and small pictures of the uploads to be like, for the page."""
+    """The document that the API gives, and small pictures of the uploads to be like and unlike, for the page."""
 
     document: Document
     previews: list[str]
+    avoided: list[str]
 
 
 def search(asked: Asked, window: Window) -> Answer:
@@ -45,7 +46,7 @@ def search(asked: Asked, window: Window) -> Answer:
     library, narrowed = services().library, asked.narrowed
     selection = library.collection.select(narrowed.filters, narrowed.order)
     result = library.search(query, window.limit, window.offset, asked.distant, selection)
-    return Answer(_with_links(result), [one.preview for one in like])
+    return Answer(_with_links(result), [one.preview for one in like], [one.preview for one in unlike])
 
 
 def _known(picture_id: int) -> Description:

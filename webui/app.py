@@ -11,7 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from captioner.types import Describes
 from retrieval.jobs import Jobs
 from retrieval.library import Library
-from webui import problems, security
+from webui import problems, security, shown
 from webui.access import access, guard
 from webui.api import api
 from webui.captions import captions
@@ -23,6 +23,8 @@ from webui.library import library as library_views
 from webui.logs import QUIET, Log, log_requests
 from webui.metrics import Metrics
 from webui.pages import pages
+from webui.pages_library import library_page
+from webui.pages_picture import picture_page
 from webui.places import Places
 from webui.rates import Rates
 from webui.reach import LOCAL, Reach
@@ -31,7 +33,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, api, captions, collection, library_views, health, access)
+BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, health, access)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -60,6 +62,7 @@ def create_app(
     if log.requests:
         log_requests(app, log.queries)
     problems.register(app)
+    shown.register(app)
     security.protect(app, reach)
     guard(app, library.settings.library, reach)
     for blueprint in BLUEPRINTS:

@@ -9,7 +9,10 @@ from typing import Annotated, Any
 from flask import url_for
 from werkzeug.datastructures import MultiDict
 
+from retrieval.collection import BROWSED
+from retrieval.filters import ORDERS
 from retrieval.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from retrieval.search import DEFAULT_LIMIT
 from webui.narrowed import FILTERS, SORT, Narrowed, read_narrowed
 from webui.openapi import Parameter
 from webui.problems import Problem
@@ -48,7 +51,10 @@ class Chosen:
 
 @dataclass(frozen=True)
 class Asked:
-    """Words, pictures of the library to be like and unlike, and uploaded ones; `distant`: also what is not close."""
+    """Words, pictures of the library to be like and unlike, and uploaded ones; `distant`: also what is not close.
+
+    `why`: the page tells of each hit what its relevance is made of.
+    """
 
     text: str = ""
     like: tuple[Chosen, ...] = ()
@@ -56,6 +62,17 @@ class Asked:
     distant: bool = False
     uploads: Uploads = field(default_factory=Uploads)
     narrowed: Narrowed = field(default_factory=Narrowed)
+    why: bool = False
+
+    @property
+    def anything(self) -> bool:
+        """Whether there is a query; without one the library is looked through."""
+        return bool(self.text or self.like or self.uploads.like)
+
+    def check(self) -> None:
+        """Raises QueryError where there is no query, or one of too many pictures."""
+        sent = self.uploads
+        check_wanted(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
 
     def more_like(self, picture_id: int) -> str:
         """The address that asks for pictures like this one as well."""
@@ -75,27 +92,57 @@ class Asked:
         like, unlike = (tuple(one for one in chosen if one.id != picture_id) for chosen in (self.like, self.unlike))
         return replace(self, like=like, unlike=unlike)
 
-    def address(self, distant: bool | None = None, **window: int) -> str:
-        """The page's address for this query; an upload has no place in it."""
-        shown = self.distant if distant is None else distant
-        chosen = {"like": list(map(str, self.like)), "unlike": list(map(str, self.unlike))}
-        fields: dict[str, Any] = {"q": self.text or None, **chosen, "all": "true" if shown else None}
-        fields |= {**self.narrowed.fields, **window}
-        return url_for("pages.by_words", **fields)
+    def address(self, **changed: Any) -> str:
+        """The page's address for this query; an upload has no place in it.
+
+        `changed` are fields of it to put in place of its own (None leaves one out), or `limit` and `offset`.
+        """
+        return url_for("pages.by_words", **self.fields() | changed)
+
+    def picture(self, picture_id: int, at: int | None = None, **changed: Any) -> str:
+        """The address of one picture's own page, found as number `at` by this query."""
+        return url_for("picture_page.show", picture_id=picture_id, **self.fields(), at=at, **changed)
+
+    def page_with(self, at: int | None) -> str:
+        """The address of the page of hits that shows number `at`."""
+        return self.address(offset=at // DEFAULT_LIMIT * DEFAULT_LIMIT or None if at is not None else None)
+
+    def fields(self) -> dict[str, Any]:
+        """What stands in an address for this query."""
+        return {
+            "q": self.text or None,
+            "like": list(map(str, self.like)),
+            "unlike": list(map(str, self.unlike)),
+            "all": "true" if self.distant else None,
+            "why": "true" if self.why else None,
+            **self.narrowed.fields,
+        }
 
 
 def read_asked(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
-    """Read `q`, `like`, `unlike`, `all`, filters and `sort` from a query string or form.
+    """Read a query from a query string or form. Raises QueryError, also without any, or Problem 400 or 404."""
+    asked = replace(read_shown(fields, uploads), narrowed=read_narrowed(fields))
+    asked.check()
+    return asked
 
-    Raises QueryError or Problem 400 or 404.
-    """
-    sent = uploads or Uploads()
+
+def read_shown(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
+    """Read what the page is to show, which may be the library itself. Raises QueryError or Problem 400 or 404."""
     like = tuple(_chosen(given, MAX_WEIGHT) for given in fields.getlist("like"))
     unlike = tuple(_chosen(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
     text = fields.get("q", "")
-    check_wanted(text, len(like) + len(sent.like), len(unlike) + len(sent.unlike))
-    narrowed = read_narrowed(fields)
-    return Asked(text if text.strip() else "", like, unlike, _yes(fields, "all"), sent, narrowed)
+    distant, why = (_yes(fields, name) for name in ("all", "why"))
+    asked = Asked(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
+    return replace(asked, narrowed=_narrowed(fields, asked.anything))
+
+
+def _narrowed(fields: MultiDict[str, str], queried: bool) -> Narrowed:
+    """Filters and order; an order that only the other kind of page knows is the default of this one."""
+    orders, others = (ORDERS, BROWSED) if queried else (BROWSED, ORDERS)
+    known = fields.copy()
+    if known.get("sort") in {*others} - {*orders}:
+        known.pop("sort")
+    return read_narrowed(known, orders)
 
 
 def _chosen(given: str, most: float) -> Chosen:

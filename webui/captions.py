@@ -32,10 +32,7 @@ class NewCaption(TypedDict):
 def set_caption(picture_id: int) -> Response:
     """Give a picture a caption that no captioner will ever overwrite."""
     find_picture(picture_id)
-    text = field(read_body(), "text", str)
-    if not 0 < len(text.strip()) <= LONGEST:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the field text must have 1 to {LONGEST:,} characters")
-    services().library.store.set_user_caption(picture_id, text)
+    services().library.store.set_user_caption(picture_id, checked(field(read_body(), "text", str)))
     return _changed(picture_id)
 
 
@@ -60,3 +57,10 @@ def undo_caption(picture_id: int) -> Response:
 
 def _changed(picture_id: int) -> Response:
     return jsonify(answers.picture_document(find_picture(picture_id)))
+
+
+def checked(text: str) -> str:
+    """Return the text of a caption. Raises Problem 400 where it is empty or too long."""
+    if not 0 < len(text.strip()) <= LONGEST:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the field text must have 1 to {LONGEST:,} characters")
+    return text

@@ -10,7 +10,7 @@ from flask import Blueprint, Response, jsonify, request
 
 from data.paths import display, from_bytes, to_bytes
 from data.roots import Root, count_below, forget_root, read_roots, remember_root
-from retrieval.jobs import JobError
+from retrieval import jobs
 from retrieval.models import library_model
 from webui.bodies import field, optional, read_body
 from webui.events import listeners, told
@@ -64,9 +64,7 @@ def places() -> Response:
 @operation(answer=LibraryFolder, status=201, body=Added, problems=(404, 415, 503))
 def add_folder() -> tuple[Response, int]:
     """Add a folder to the library; its pictures are there once it was indexed."""
-    place = services().places.place(field(read_body(), "place", str))
-    root = remember_root(services().library.store, to_bytes(place.path))
-    return jsonify(_folder(root)), HTTPStatus.CREATED
+    return jsonify(_folder(add_place(field(read_body(), "place", str)))), HTTPStatus.CREATED
 
 
 @library.delete("/folders/<folder_id>")
@@ -86,14 +84,7 @@ def start_job() -> tuple[Response, int]:
     """Start to index one folder of the library, or all of them."""
     body = read_body()
     folder_id, recaption = optional(body, "folder", str), bool(optional(body, "recaption", bool))
-    root = _root(folder_id) if folder_id is not None else None
-    if root is None and not read_roots(services().library.store):
-        raise Problem(HTTPStatus.CONFLICT, "the library has no folder yet; add one first")
-    try:
-        job = services().jobs.start(root, recaption)
-    except JobError as error:
-        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
-    return jsonify(job.to_json()), HTTPStatus.ACCEPTED
+    return jsonify(start_indexing(folder_id, recaption).to_json()), HTTPStatus.ACCEPTED
 
 
 @library.get("/jobs/current")
@@ -112,7 +103,7 @@ def stop_job() -> tuple[Response, int]:
     """Stop indexing; what is done stays."""
     try:
         return jsonify(services().jobs.stop().to_json()), HTTPStatus.ACCEPTED
-    except JobError as error:
+    except jobs.JobError as error:
         raise Problem(HTTPStatus.CONFLICT, str(error)) from error
 
 
@@ -136,6 +127,23 @@ def skipped() -> Response:
     page = store.skipped_files(window.limit, window.offset)
     listed = [{"path": display(from_bytes(path)), "reason": reason} for path, reason in page]
     return jsonify({"total": store.status().skipped, "skipped": listed})
+
+
+def add_place(token: str) -> Root:
+    """Add the folder that a token of the places names. Raises Problem 404."""
+    place = services().places.place(token)
+    return remember_root(services().library.store, to_bytes(place.path))
+
+
+def start_indexing(folder_id: str | None, recaption: bool) -> jobs.Job:
+    """Start to index one folder, None for all. Raises Problem 404 or 409."""
+    root = _root(folder_id) if folder_id is not None else None
+    if root is None and not read_roots(services().library.store):
+        raise Problem(HTTPStatus.CONFLICT, "the library has no folder yet; add one first")
+    try:
+        return services().jobs.start(root, recaption)
+    except jobs.JobError as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
 
 
 def _root(folder_id: str) -> Root:

@@ -1,75 +1,69 @@
-"""The page. Every state of it is made here, so it works without scripts; the script only spares reloads."""
+"""The page of hits. Every state of it is made here, so it works without scripts; the script only spares reloads."""
 
 from __future__ import annotations
 
 from itertools import islice
-from string import digits
+from typing import Any
 
 from flask import Blueprint, render_template, request
 
 from retrieval.query import Query
 from webui import answers
-from webui.asked import Asked, read_asked
+from webui.asked import Asked, read_shown
+from webui.narrowing import loosened, narrowing
 from webui.services import services
 from webui.uploads import in_words, read_uploads
 from webui.window import Window, read_window
 
-SHOWN_AT_START = 24
 SUGGESTIONS = 4
 LONGEST_SUGGESTION = 48
+
+ONE = Window(limit=1, offset=0)
 
 pages = Blueprint("pages", __name__)
 
 
 @pages.get("/")
 def by_words() -> str:
-    """The start page, or the hits for words and pictures of the library."""
-    if not request.args.keys() & {"q", "like"}:
-        return _start()
-    return _hits(read_asked(request.args), read_window(request.args))
+    """The hits for words and pictures of the library, or without a query the library itself."""
+    window = read_window(request.args)
+    asked = read_shown(request.args)
+    return _hits(asked, window) if asked.anything else _browse(asked, window)
 
 
 @pages.post("/")
 def by_picture() -> str:
-    """The hits for an uploaded picture, and for words and pictures of the library beside it."""
+    """The hits for uploaded pictures, and for words and pictures of the library beside them."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
-    return _hits(read_asked(request.form, uploads), read_window(request.form))
+    return _hits(read_shown(request.form, uploads), read_window(request.form))
 
 
 @pages.app_context_processor
-def _upload_cap() -> dict[str, object]:
+def _for_every_template() -> dict[str, Any]:
     cap = services().library.settings.max_upload_bytes
-    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap)}
-
-
-@pages.app_template_filter("by_source")
-def _by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
-    """Group the parts of a score: {"like1.cosine": 0.5} to [("Like 1", {"cosine": 0.5})]; "" for one part alone."""
-    groups: dict[str, dict[str, float]] = {}
-    for name, value in scores.items():
-        source, _, part = name.rpartition(".")
-        label = source.rstrip(digits)
-        groups.setdefault(f"{label} {source[len(label) :]}".strip().capitalize(), {})[part] = value
-    return list(groups.items())
+    return {"upload_cap": cap, "upload_cap_in_words": in_words(cap), "asked": Asked(request.args.get("q", ""))}
 
 
 def _hits(asked: Asked, window: Window) -> str:
-    answer, previews = answers.search(asked, window)
+    asked.check()
+    answer = answers.search(asked, window)
+    total = answer.document["total"]
     return render_template(
         "hits.html",
-        answer=answer,
+        answer=answer.document,
+        total=total,
         asked=asked,
         window=window,
-        words=asked.text,
-        previews=previews,
-        chosen=_chosen(asked),
-        pictures=0 if answer["total"] else services().library.store.status().pictures,
+        uploaded=[("like", preview) for preview in answer.previews] + [("unlike", one) for one in answer.avoided],
+        chosen=chosen(asked),
+        narrowing=narrowing(asked),
+        loosened=[] if total else loosened(asked, lambda other: answers.search(other, ONE).document["total"]),
     )
 
 
-def _chosen(asked: Asked) -> list[answers.Document]:
+def chosen(asked: Asked) -> list[answers.Document]:
     """The pictures of the library in a query, as hits with what they are there for and their weights."""
-    listed = [("More like", one) for one in asked.like] + [("Less like", one) for one in asked.unlike]
+    listed = [("like", one) for one in asked.like] + [("unlike", one) for one in asked.unlike]
     stored = services().library.store.pictures([one.id for _, one in listed])
     return [
         answers.as_hit(stored[one.id]) | {"purpose": purpose, "weight": one.weight}
@@ -78,12 +72,28 @@ def _chosen(asked: Asked) -> list[answers.Document]:
     ]
 
 
-def _start() -> str:
-    store = services().library.store
-    first = [picture_id for picture_id, _ in islice(store.captions_by_picture(), SHOWN_AT_START)]
-    hits = [answers.as_hit(picture) for picture in store.pictures(first).values()]
+def browse(asked: Asked, window: Window) -> tuple[int, list[answers.Document]]:
+    """How many pictures the filters keep, and some of them as hits without scores."""
+    library = services().library
+    ids = library.collection.browse(asked.narrowed.filters, asked.narrowed.order)
+    shown = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
+    return len(ids), [answers.as_hit(picture) for picture in shown.values()]
+
+
+def _browse(asked: Asked, window: Window) -> str:
+    total, hits = browse(asked, window)
+    starting = not (window.offset or asked.narrowed.fields or asked.unlike)
     return render_template(
-        "start.html", words="", total=store.status().pictures, hits=hits, suggestions=_suggestions(hits)
+        "start.html",
+        asked=asked,
+        window=window,
+        total=total,
+        hits=hits,
+        chosen=chosen(asked),
+        suggestions=_suggestions(hits) if starting else [],
+        starting=starting,
+        narrowing=narrowing(asked),
+        loosened=[] if total else loosened(asked, lambda other: browse(other, ONE)[0]),
     )
 
 

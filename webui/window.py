@@ -36,6 +36,11 @@ def read_window(fields: Mapping[str, str]) -> Window:
     return Window(limit, whole_number(fields, "offset", 0, 0, MAX_OFFSET))
 
 
+def read_place(fields: Mapping[str, str]) -> int | None:
+    """Read `at`, a picture's place among the hits, None where it is not given. Raises Problem 400."""
+    return whole_number(fields, "at", None, 0, MAX_OFFSET)
+
+
 @overload
 def whole_number(fields: Mapping[str, str], name: str, default: int, low: int, high: int) -> int: ...
 

@@ -1,0 +1,109 @@
+"""The library: folders added and removed, indexing with live progress, what was skipped, and the captioner."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from selenium.webdriver.chrome.webdriver import WebDriver
+
+from data.settings import load_settings
+from retrieval.library import Library
+from tests.webui.browser.conftest import WIDTHS, Site
+from tests.webui.browser.page import Page
+from tests.webui.conftest import ColourCaptioner, draw, running
+from webui.app import create_app
+
+PICTURES = 60
+PATIENCE = 180
+"""Seconds for a process with a deep-learning library to start on a machine that has other things to do."""
+NAMES = ".places-list .name"
+TELL = """
+const line = document.querySelector('#progress-line');
+window.told = [];
+new MutationObserver(() => told.push(line.textContent)).observe(line, { childList: true });
+"""
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterator[Site]:
+    """A library without a folder, on a machine with folders of pictures and a file that is none."""
+    folder = tmp_path_factory.mktemp("machine")
+    for width in WIDTHS:
+        place = folder / "pictures" / f"album {width}"
+        (place / "old").mkdir(parents=True)
+        for number in range(PICTURES):
+            (place / f"{number}.png").write_bytes(draw("red", seed=width + number))
+        (place / "broken.jpg").write_text("no picture")
+    settings = load_settings(library=folder / "library", bundle=tiny_bundle)
+    with closing(Library.open(settings, create=True)) as library:
+        app = create_app(library, ColourCaptioner, places=[folder / "pictures"])
+        with running(app) as address:
+            yield Site(address, library, folder / "pictures", ColourCaptioner())
+
+
+@pytest.fixture(params=WIDTHS)
+def page(request: pytest.FixtureRequest, chromium: WebDriver, empty: Site) -> Page:
+    return Page(chromium, empty.address, request.param)
+
+
+def enter(page: Page, name: str) -> None:
+    """Look into a folder."""
+    page.wait(lambda: name in page.texts(NAMES))
+    page.all(NAMES)[page.texts(NAMES).index(name)].click()
+    page.until("#add h2", f"/{name}")
+
+
+def test_an_empty_library_leads_to_its_page(page: Page) -> None:
+    page.open()
+    page.link("Set up the library").click()
+    page.until("h1", "Library")
+    page.link("Choose a folder").click()
+    enter(page, "pictures")
+    assert page.texts(NAMES) == ["album 1440", "album 360"]
+
+
+@pytest.mark.slow
+def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> None:
+    """Runs the real indexer in its process, which takes seconds to start."""
+    page.open("library?add=true")
+    enter(page, "pictures")
+    enter(page, f"album {page.width}")
+    page.link("Add this folder and index it").click()
+    page.until("#progress h2", "Indexing")
+    page.js(TELL)
+    seen: list[str] = []
+    page.wait(lambda: seen.extend(page.js("return window.told ?? []")) or page.all(".done"), PATIENCE)
+    assert any(" of 61 files" in one for one in seen), "progress came without a reload"
+    assert page.text(".done") == "Indexing is done: 60 pictures captioned, 1 file skipped."
+    assert page.text(".folders .soft").startswith("60 pictures · 1 file skipped · indexed ")
+    assert "has described 60 pictures" in page.text("[aria-labelledby=model]")
+    page.link("1 file skipped: which, and why").click()
+    page.until(".skipped dt", "broken.jpg")
+    assert "not a picture" in page.text(".skipped dd")
+    page.link("Back to the library").click()
+    page.link("Look").click()
+    page.until("[data-seen]", "of 60 pictures")
+    page.open("library")
+    page.link("Remove").click()
+    assert "Nothing on disk is touched" in page.text(".ask")
+    page.link("Yes, forget it").click()
+    page.until("h1", "0 pictures")
+    assert not page.all(".folders")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)
+def test_indexing_is_stopped_by_a_button(page: Page) -> None:
+    page.open("library?add=true")
+    enter(page, "pictures")
+    enter(page, f"album {page.width}")
+    page.link("Add this folder and index it").click()
+    page.link("Stop").click()
+    page.wait(lambda: page.all(".done"), PATIENCE)
+    assert page.text(".done").startswith("Indexing was stopped: ")
+    page.link("Remove").click()
+    page.link("Yes, forget it").click()
+    page.wait(lambda: not page.all(".folders"))

@@ -1,0 +1,27 @@
+// Small helpers that every module shares.
+
+export const $ = (selector, root = document) => root.querySelector(selector);
+export const $$ = (selector, root = document) => [...root.querySelectorAll(selector)];
+
+export const results = () => $("#results");
+export const hits = () => $$(".hit > a");
+
+// Says something for a while, to screen readers too; nothing takes it away.
+export function say(text) {
+  $("#status").textContent = text;
+}
+
+export function complain(text) {
+  $(".alert")?.remove();
+  const alert = document.createElement("div");
+  const line = document.createElement("p");
+  alert.className = "alert";
+  alert.setAttribute("role", "alert");
+  line.textContent = text;
+  alert.append(line);
+  ($("#viewer[open] .about") ?? results()).prepend(alert);
+  alert.scrollIntoView({ block: "nearest" });
+}
+
+// A click that asks for a new tab or window is left to the browser.
+export const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button);

@@ -1,0 +1,31 @@
+// How far indexing is, told by the server as it changes; at its end the page is loaded anew.
+
+import { $ } from "./dom.js";
+
+const progress = $("#progress");
+
+function span(seconds) {
+  const [unit, length] = [["hour", 3600], ["minute", 60], ["second", 1]].find(([, each]) => seconds >= 1.5 * each || each === 1);
+  const count = Math.max(1, Math.round(seconds / length));
+  return `${count} ${unit}${count === 1 ? "" : "s"}`;
+}
+
+function tell({ done, total, state, rate, seconds_left: left }) {
+  if (total) {
+    Object.assign($("progress", progress), { max: total, value: done });
+    const parts = [`${done.toLocaleString("en")} of ${total.toLocaleString("en")} file${total === 1 ? "" : "s"}`];
+    if (rate) parts.push(`${Number(rate.toPrecision(3))} a second`);
+    if (left) parts.push(`${span(left)} left`);
+    $("#progress-line").textContent = parts.join(", ");
+  }
+  if (state === "stopping") $("h2", progress).textContent = "Stopping…";
+}
+
+if (progress) {
+  const events = new EventSource(progress.dataset.events);
+  events.addEventListener("progress", ({ data }) => tell(JSON.parse(data)));
+  events.addEventListener("end", () => {
+    events.close();
+    location.reload();
+  });
+}

@@ -1,0 +1,20 @@
+// A picture that cannot be shown: the large one falls back to the thumbnail, a tile says so.
+
+import { $$ } from "./dom.js";
+
+function replace(image) {
+  const { fallback } = image.dataset;
+  if (fallback && !image.src.endsWith(fallback)) {
+    image.src = fallback;
+  } else if (image.closest(".frame")) {
+    const note = document.createElement("span");
+    note.className = "missing";
+    note.textContent = "The file of this picture is gone";
+    image.replaceWith(note);
+  }
+}
+
+addEventListener("error", (event) => {
+  if (event.target instanceof HTMLImageElement) replace(event.target);
+}, true);
+for (const image of $$("img")) if (image.complete && image.src && !image.naturalWidth) replace(image);

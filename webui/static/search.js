@@ -1,0 +1,126 @@
+// Searches without reloading the page. All markup comes from the server: an answer is the same page, and its parts
+// are put in place here. The address holds the query, all but uploads: they are sent beside it.
+
+import { $, $$, complain, results, say } from "./dom.js";
+import { keep } from "./kept.js";
+
+const words = $("#words");
+const root = new URL(words.action).pathname;
+
+let uploads = [];      // pictures searched with: { file, unlike, key }
+let shown = here();    // what is on the page: the address, and the uploads that it does not hold
+let running = null;    // the search under way
+
+export const uploaded = () => uploads;
+export const onPage = () => shown;
+export const isSearch = (address) => new URL(address, location).pathname === root;
+
+// The address that the browser shows, with the uploads that it does not hold.
+export function here(pictures = uploads) {
+  return [location.pathname + location.search, ...pictures.map((one) => `${one.key} ${one.unlike}`)].join("#");
+}
+
+export async function ask(address, options, note) {
+  running?.abort();
+  const mine = running = new AbortController();
+  results().setAttribute("aria-busy", "true");
+  say(note);
+  try {
+    const response = await fetch(address, { ...options, signal: mine.signal });
+    const text = await response.text();
+    if (response.headers.get("Content-Type")?.startsWith("text/html")) {
+      const page = new DOMParser().parseFromString(text, "text/html");
+      page.address = response.url;
+      return withoutMessage(page);
+    }
+    complain(JSON.parse(text).detail);
+  } catch {
+    if (!mine.signal.aborted) complain("The server does not answer. Is Retroflex still running?");
+  } finally {
+    if (running === mine) {
+      results().removeAttribute("aria-busy");
+      say("");
+    }
+  }
+  return null;
+}
+
+// An answer that is a message leaves the page as it is.
+function withoutMessage(page) {
+  const message = $(".alert", page);
+  if (message) complain(message.textContent.trim());
+  return message ? null : page;
+}
+
+function show(page) {
+  const open = $$("details[open][id]").map(({ id }) => id);
+  const { id, name } = document.activeElement;
+  const lost = results().contains(document.activeElement) || document.activeElement === document.body;
+  for (const part of $$("[data-part]")) part.replaceWith($(`#${part.id}`, page));
+  for (const still of open) $(`#${still}`)?.setAttribute("open", "");
+  document.body.className = page.body.className;
+  document.title = page.title;
+  words.elements.q.value = $("#words input", page).value;
+  scrollTo(0, 0);
+  const same = name ? $(`#narrow [name="${name}"]`) : $(`#${id || "results"}`);
+  if (lost) (same ?? results()).focus({ preventScroll: true });
+  dispatchEvent(new Event("shown"));
+}
+
+// Goes to the address with these uploads; `remember` is false where the browser's history has it already.
+export async function go(address, pictures = [], remember = true) {
+  const page = await send(address, pictures, pictures.length ? "Looking at your picture…" : "Searching…");
+  if (!page) return;
+  const state = { uploads: await keep(pictures) };
+  uploads = pictures;
+  if (remember) history.pushState(state, "", address);
+  shown = here();
+  show(page);
+}
+
+function send(address, pictures, note) {
+  if (!pictures.length) return ask(address, {}, note);
+  const form = new FormData();
+  for (const [field, value] of new URL(address, location).searchParams) form.append(field, value);
+  for (const { file, unlike } of pictures) form.append(unlike ? "unlike_image" : "image", file, "picture");
+  return ask(root, { method: "POST", body: form }, note);
+}
+
+// Puts the next hits behind those that are there.
+export async function more(button) {
+  const page = await send(button.dataset.address, uploads, "Searching…");
+  if (!page) return;
+  const fresh = $$(".hit", page);
+  if (!fresh.length) return complain("There are no more pictures.");
+  $("#grid").append(...fresh);
+  for (const selector of [".more", ".pager"]) {
+    const next = $(selector, page);
+    const old = $(selector);
+    next ? old?.replaceWith(next) : old?.remove();
+  }
+  remember(page);
+  dispatchEvent(new Event("shown"));
+  $("a", fresh[0]).focus({ preventScroll: true });
+}
+
+// All that is shown is in the address, so that coming back shows it again.
+function remember(page) {
+  const seen = $("[data-seen]");
+  seen.textContent = seen.textContent.replace(/–[\d,]+/, $("[data-seen]", page).textContent.match(/–[\d,]+/) ?? "$&");
+  const address = new URL(location);
+  address.searchParams.set("limit", Math.min(1000, $$(".hit").length));
+  history.replaceState(history.state, "", address);
+  shown = here();
+}
+
+words.addEventListener("submit", (event) => {
+  event.preventDefault();
+  words.elements.q.blur();
+  go(`${root}?${asQuery(words)}`, uploads);
+});
+
+// What a form asks for, without the fields that were left empty.
+export function asQuery(form) {
+  const filled = [...new FormData(form)].filter(([, value]) => value !== "");
+  return new URLSearchParams(filled);
+}

@@ -1,0 +1,69 @@
+// Pictures to search with: chosen, photographed, dropped or pasted; each is a chip in the bar, wanted or to avoid.
+
+import { $, complain } from "./dom.js";
+import { go, isSearch, uploaded } from "./search.js";
+
+const form = $("#picture");
+const words = $("#words");
+
+// The query as it stands in the bar and the address, so that a picture joins what is there.
+const address = () => {
+  const query = new URLSearchParams(isSearch(location) ? location.search : "");
+  for (const name of ["limit", "offset", "q"]) query.delete(name);
+  const typed = words.elements.q.value.trim();
+  if (typed) query.set("q", typed);
+  return `${words.getAttribute("action")}?${query}`;
+};
+
+function add(files) {
+  const pictures = [...uploaded(), ...[...files].map((file) => ({ file, unlike: false }))];
+  const bytes = pictures.reduce((sum, one) => sum + one.file.size, 0);
+  if (bytes > Number(form.dataset.maxBytes)) {
+    complain(`That is too large: at most ${form.dataset.max} of pictures can be uploaded.`);
+  } else if (files.length) {
+    go(address(), pictures);
+  }
+}
+
+const changes = {
+  drop: (pictures, place) => pictures.toSpliced(place, 1),
+  turn: (pictures, place) => pictures.with(place, { ...pictures[place], unlike: !pictures[place].unlike }),
+};
+
+// The chips show those to be like first, whatever the order in which they came.
+$(".bar").addEventListener("click", (event) => {
+  const button = event.target.closest("[data-upload] button");
+  if (!button) return;
+  const listed = [...uploaded()].sort((one, other) => one.unlike - other.unlike);
+  const place = Number(button.closest("[data-upload]").dataset.upload);
+  go(address(), changes[button.dataset.do](listed, place));
+});
+
+form.addEventListener("change", (event) => {
+  add(event.target.files);
+  event.target.value = "";
+});
+
+// A picture dropped or pasted anywhere
+
+let depth = 0;
+const carriesFile = (event) => event.dataTransfer?.types.includes("Files");
+const hover = (change) => {
+  depth = Math.max(0, depth + change);
+  $("#drop").hidden = depth === 0;
+};
+
+addEventListener("dragenter", (event) => { if (carriesFile(event)) hover(1); });
+addEventListener("dragleave", (event) => { if (carriesFile(event)) hover(-1); });
+addEventListener("dragover", (event) => { if (carriesFile(event)) event.preventDefault(); });
+addEventListener("drop", (event) => {
+  if (!carriesFile(event)) return;
+  event.preventDefault();
+  hover(-depth);
+  add(event.dataTransfer.files);
+});
+addEventListener("paste", (event) => {
+  if (!event.clipboardData?.files.length) return;
+  event.preventDefault();
+  add(event.clipboardData.files);
+});

@@ -1,0 +1,105 @@
+// One picture over the grid. It has an address of its own, so the browser's back button closes it.
+
+import { $, hits } from "./dom.js";
+import { ask, onPage } from "./search.js";
+
+const viewer = $("#viewer");
+let last = null;    // the id of the picture that was looked at
+
+const article = () => $("#shown");
+const idOf = (link) => $("input", link.closest(".hit")).value;
+const tile = (id) => hits().find((link) => idOf(link) === id);
+
+// Opens the picture at an address over the grid; `remember` is how the history takes it, if it does.
+export async function look(address, remember = "pushState") {
+  if (remember) history[remember]({ over: onPage() }, "", address);
+  if (!viewer.open) {
+    viewer.replaceChildren(stage(hits().find((link) => link.href === address)));
+    viewer.showModal();
+  }
+  const page = await ask(address, {}, "");
+  if (!viewer.open) return;
+  page ? put(page) : leave();
+}
+
+// The thumbnail is there already: it is shown until the picture is.
+function stage(link) {
+  const made = document.createElement("div");
+  made.className = "picture stage";
+  if (link) made.append($("img", link)?.cloneNode() ?? "");
+  return made;
+}
+
+function put(page) {
+  const fresh = $("#shown", page);
+  viewer.open ? viewer.replaceChildren(fresh) : article().replaceWith(fresh);
+  document.title = page.title;
+  last = fresh.dataset.id;
+  if (viewer.open) joinToGrid(fresh);
+  $("h1", fresh).focus({ preventScroll: true });
+}
+
+// Hits on the page are its neighbours, also those of an upload, which no address can tell of.
+function joinToGrid(fresh) {
+  const place = hits().indexOf(tile(last));
+  if (place < 0) return;
+  for (const [name, neighbour] of [["previous", hits()[place - 1]], ["next", hits()[place + 1]]]) {
+    const step = $(`.${name}`, fresh);
+    if (!neighbour) continue;
+    step.href = neighbour.href;
+    step.hidden = false;
+  }
+}
+
+export function step(name) {
+  const link = $(`#shown .${name}:not([hidden])`);
+  if (!link) return;
+  viewer.open ? look(link.href, "replaceState") : location.assign(link.href);
+}
+
+// Leaves the picture by the way it was come to.
+export function leave() {
+  if (viewer.open && history.state?.over) history.back();
+  else if (viewer.open) shut();
+  else $("#shown .close")?.click();
+}
+
+export function shut() {
+  viewer.close();
+  viewer.replaceChildren();
+  document.title = document.title.replace(/^.* · /, "");
+  tile(last)?.focus();
+}
+
+export const isOpen = () => viewer.open;
+
+viewer.addEventListener("cancel", (event) => {
+  event.preventDefault();
+  leave();
+});
+
+viewer.addEventListener("click", (event) => {
+  if (event.target === viewer) leave();
+});
+
+document.addEventListener("click", (event) => {
+  const link = event.target.closest("#viewer .step, #viewer .close");
+  if (!link) return;
+  event.preventDefault();
+  link.matches(".close") ? leave() : step(link.rel === "prev" ? "previous" : "next");
+});
+
+// A corrected caption is shown at once, in the grid too.
+document.addEventListener("submit", async (event) => {
+  if (!event.target.matches("[data-stay]")) return;
+  event.preventDefault();
+  const body = new FormData(event.target, event.submitter);
+  const page = await ask(event.target.action, { method: "POST", body }, "Saving…");
+  if (!page) return;
+  put(page);
+  const caption = $("h1", article()).textContent;
+  const shown = tile(last);
+  if (!shown) return;
+  $("img", shown).alt = caption;
+  $(".caption", shown.parentElement).textContent = caption;
+});
