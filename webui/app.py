@@ -25,6 +25,7 @@ from webui.metrics import Metrics
 from webui.pages import pages
 from webui.pages_library import library_page
 from webui.pages_picture import picture_page
+from webui.paths import PictureId
 from webui.places import Places
 from webui.rates import Rates
 from webui.reach import LOCAL, Reach
@@ -56,6 +57,7 @@ def create_app(
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
+    app.url_map.converters["id"] = PictureId
     app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), Places(places))
     tell_ids(app)
     made.metrics.watch(app)

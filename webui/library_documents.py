@@ -107,3 +107,10 @@ class Skipped(TypedDict):
 
     total: COUNT
     skipped: list[SkippedFile]
+
+
+class Event(TypedDict):
+    """A server-sent event: `progress` or `end`; its data is a Job as JSON, or null where nothing was indexed."""
+
+    event: Literal["progress", "end"]
+    data: str

@@ -23,7 +23,7 @@ SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 
 picture_page = Blueprint("picture_page", __name__)
 
-_PICTURE = f"/picture/<int(max={2**63 - 1}):picture_id>"
+_PICTURE = "/picture/<id:picture_id>"
 
 
 class Place(NamedTuple):

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from werkzeug.routing import IntegerConverter, Map
+
 from data.store import StoredPicture
-from webui.asked import no_picture
+from webui.asked import LONGEST_ID, no_picture
 from webui.services import services
 
-PICTURE = f"/pictures/<int(max={2**63 - 1}):picture_id>"
+PICTURE = "/pictures/<id:picture_id>"
+
+
+class PictureId(IntegerConverter):
+    """A whole number that a database may use as an id.
+
+    A longer one is no such address at all; with `int(max=...)` it would be one that takes other methods only.
+    """
+
+    regex = rf"\d{{1,{LONGEST_ID}}}"
+
+    def __init__(self, map: Map) -> None:
+        super().__init__(map, max=10**LONGEST_ID - 1)
 
 
 def find_picture(picture_id: int) -> StoredPicture:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import nullcontext, suppress
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -40,7 +42,9 @@ def test_whatever_is_asked_the_answer_is_documented(library: Library, captioner:
     statuses: Counter[int] = Counter()
     for operation, mode in itertools.product(operations, GenerationMode):
         if operation in open_ended:
-            ask_much(operation, mode, -(-CASES // len(open_ended) // 2), statuses)
+            allowed_only = suppress(Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext()
+            with allowed_only:  # Of some addresses every text is allowed; the others are asked a little more.
+                ask_much(operation, mode, CASES * 6 // 10 // len(open_ended), statuses)
         elif mode is GenerationMode.POSITIVE:
             ask_much(operation, mode, 1, statuses)
     assert statuses.total() >= CASES
