@@ -9,6 +9,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describes
+from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui import problems, security, shown
@@ -18,6 +19,7 @@ from webui.captions import captions
 from webui.collection import collection
 from webui.decoding import DECODERS
 from webui.describer import Describer
+from webui.duplicates import duplicates
 from webui.health import health
 from webui.library import library as library_views
 from webui.logs import QUIET, Log, log_requests
@@ -34,7 +36,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, health, access)
+BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, duplicates, health, access)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -79,4 +81,5 @@ def _services(library: Library, captioner_loader: Callable[[], Describes], rates
     limits, metrics = library.settings.limits, Metrics(library)
     describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
-    return Services(library, describer, thumbnails, Jobs(library.settings), places, metrics, rates)
+    copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
+    return Services(library, describer, thumbnails, Jobs(library.settings), places, metrics, rates, copies)

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
@@ -29,6 +30,7 @@ class Services:
     places: Places
     metrics: Metrics
     rates: Rates
+    copies: Copies
 
 
 def services() -> Services:

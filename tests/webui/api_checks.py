@@ -13,6 +13,7 @@ from werkzeug.test import TestResponse
 
 from webui.app import BLUEPRINTS
 from webui.openapi import describe
+from webui.paths import PictureId
 from webui.schemas import Schema
 
 SEARCH = "/api/v1/search"
@@ -47,6 +48,7 @@ def valid(name: str, answer: Any) -> None:
 @cache
 def _schemas() -> dict[str, Schema]:
     app = Flask(__name__)
+    app.url_map.converters["id"] = PictureId
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     schemas: dict[str, Schema] = describe(app)["components"]["schemas"]
