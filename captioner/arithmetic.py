@@ -36,9 +36,8 @@ class BFloat16:
 
     def __init__(self) -> None:
         import tensorflow as tf
-        from ml_dtypes import bfloat16
 
-        self._tf, self._type = tf, bfloat16
+        self._tf, self._type = tf, tf.bfloat16.as_numpy_dtype
 
     def keep(self, matrices: np.ndarray) -> Any:
         with self._tf.device("CPU"):
