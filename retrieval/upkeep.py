@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from data.records import Changes
 from data.store import Store
 from retrieval.index import Index, Part
 from retrieval.merging import LARGEST, due, taken_along
-from retrieval.segment import Segment, build_segment
+from retrieval.segment import build_segment
 from retrieval.shelf import Shelf, load_index, writing
 
 RENEWED_AT_ONCE = 20_000
@@ -113,18 +113,15 @@ def _with_new(store: Store, index: Index, old: Sequence[Part], ids: Sequence[int
     """Put the pictures `ids` and those of the `old` parts into new ones."""
     moved = np.unique(np.concatenate([np.asarray(ids, np.int64), *(part.ids for part in old)]))
     kept = [part for part in index.parts if len(part) and part not in old]
-    new = [shelf.part(one) for one in _segments(store, moved, index.model_version)]
-    if not kept + new:
-        new = [shelf.part(build_segment([], index.model_version, 0))]
-    return replace(index, parts=(*kept, *new), damage=())
+    pieces = np.array_split(moved, -(-len(moved) // LARGEST) or 1) if len(moved) or not kept else []
+    new = [_part(store, piece, index.model_version, shelf) for piece in pieces]
+    parts = [part for part in (*kept, *new) if len(part)] or new[:1]
+    return replace(index, parts=tuple(parts), damage=())
 
 
-def _segments(store: Store, ids: np.ndarray, model_version: str | None) -> Iterator[Segment]:
-    """Build segments of even sizes, one at a time, so that memory for one is enough."""
-    for piece in np.array_split(ids, -(-len(ids) // LARGEST)) if len(ids) else []:
-        segment = build_segment(store.searched_pictures(piece.tolist()), model_version, len(piece))
-        if len(segment):
-            yield segment
+def _part(store: Store, ids: np.ndarray, model_version: str | None, shelf: Shelf) -> Part:
+    """Build one segment and keep it; no more than one is in memory at a time."""
+    return shelf.part(build_segment(store.searched_pictures(ids.tolist()), model_version, len(ids)))
 
 
 def _not_in(index: Index, store: Store) -> np.ndarray:
