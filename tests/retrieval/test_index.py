@@ -82,7 +82,7 @@ def test_every_file_that_is_altered_or_missing_is_noticed(store: Store, index_di
     save_index(build_index(store), index_dir)
     (folder,) = folders(index_dir)
     files = [*folder.iterdir(), index_dir / "CURRENT"]
-    assert len(files) == 29
+    assert len(files) == 21
     for path in files:
         content = path.read_bytes()
         middle = len(content) // 2
