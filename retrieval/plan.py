@@ -20,7 +20,7 @@ from retrieval.ngrams import Term
 
 KEY_BITS = 32
 LARGEST_TABLE = 2**22
-"""Entries of the largest table that is worth making; a query needs as many from about a thousand words on."""
+"""Entries of the largest table that is worth making; a query of three orders needs as many from 160 words on."""
 NEVER = -np.inf
 
 

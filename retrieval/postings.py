@@ -63,7 +63,7 @@ class BleuPostings:
 
     def compile(self) -> None:
         """Load the compiled search whatever the gallery's size, and run it once so that nothing is left to compile."""
-        from retrieval.kernels import CompiledSearch
+        from retrieval.compiled import CompiledSearch
 
         self._search = CompiledSearch(self._ngrams, self._kinds)
         if len(self._table):

@@ -1,6 +1,6 @@
 """The best pictures of a planned query in NumPy: every key is made, nothing is skipped.
 
-`retrieval.kernels` does the same faster once it is loaded, which takes longer than a single search does here.
+`retrieval.compiled` does the same faster once it is loaded, which takes longer than a single search does here.
 """
 
 from __future__ import annotations
