@@ -32,3 +32,10 @@ def load_array(folder: Path, name: str, dimensions: int = 1) -> np.ndarray:
     if array.ndim != dimensions:
         raise IndexDamaged(f"the search index file {path.name} has {array.ndim} dimensions instead of {dimensions}")
     return array
+
+
+def smallest(numbers: np.ndarray) -> np.ndarray:
+    """Return the same whole numbers, none below 0, in the smallest type that holds them."""
+    most = int(numbers.max(initial=0))
+    kind = next((one for one in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(one).max), np.int64)
+    return numbers.astype(kind, copy=False)

@@ -74,9 +74,17 @@ def with_agreement(bleu: np.ndarray, said: np.ndarray, possible: np.ndarray, var
     `said` (n,): in how many captions each distinct query word stands, summed over the words; `possible` (n,): that
     number if each stood in each.
     """
-    if not variant.agreement:
-        return bleu
-    return (1 - variant.agreement) * bleu + variant.agreement * (said / possible)
+    return bleu_share(bleu, variant) + agreement_share(said, possible, variant)
+
+
+def bleu_share(bleu: np.ndarray, variant: BleuVariant) -> np.ndarray:
+    """The part of `with_agreement` that comes from the BLEU."""
+    return (1 - variant.agreement) * bleu
+
+
+def agreement_share(said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
+    """The part of `with_agreement` that comes from the agreement."""
+    return variant.agreement * (said / possible)
 
 
 def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:

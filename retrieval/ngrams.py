@@ -1,116 +1,151 @@
-"""Captions become n-gram postings: flat, sorted arrays, built with one sort for each order.
-
-An n-gram's id is its place among the distinct n-grams of its order. Its key is the id of its first n-1 words joined
-with the id of its last word, so two n-grams can never share a key and a query walks from order to order by key.
-"""
+"""N-gram postings: which pictures each n-gram stands in, as a few flat arrays that are read where they lie on disk."""
 
 from __future__ import annotations
 
-from array import array
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from typing import NamedTuple
 
 import numpy as np
 
-from data.text import tokenize
-from retrieval.words import WordTable
+from retrieval.arrays import IndexDamaged
 
-NO_CAPTION = (0,)  # The lengths kept for a picture without captions; no n-gram ever leads to it.
+ABSENT = -1
 
 
-@dataclass(frozen=True)
-class CaptionWords:
-    """All captions of a gallery, cut into words and laid end to end.
+class Term(NamedTuple):
+    """One distinct n-gram of a query: its order, its number in the postings, and how often the query has it."""
 
-    `words` (t,) int64: word ids; `caption` (t,) int64: which caption each stands in; `picture` (captions,) int32:
-    the row of each caption's picture; `length_sets`: the distinct sets of caption lengths; `length_set` (pictures,)
-    int32: which of them each picture has.
-    """
-
-    table: WordTable
-    words: np.ndarray
-    caption: np.ndarray
-    picture: np.ndarray
-    length_sets: list[tuple[int, ...]]
-    length_set: np.ndarray
+    order: int
+    ngram: int
+    repeats: int
 
 
 @dataclass(frozen=True)
-class OrderPostings:
-    """The n-grams of one order and the pictures they stand in.
+class NgramPostings:
+    """The n-grams of all orders, numbered by order and within an order by key; order o has first[o - 1]:first[o].
 
-    `keys` (u,) int64, rising; n-gram i stands in the pictures `rows[starts[i]:starts[i + 1]]` (int32, rising), at most
-    `counts[...]` times in one caption of theirs and in `said[...]` of their captions. `starts` (u + 1,) int64;
-    `counts` and `said` any unsigned type.
+    The key of a word is its id; that of a longer n-gram joins the place, within its order, of its first words with the
+    id of its last word, so two n-grams of an order never share a key and a query walks from order to order by key.
+
+    first int64 (orders + 1,); keys (u,); starts (u + 1,): n-gram i stands in the pictures
+    rows[starts[i]:starts[i + 1]] (int32, rising), to each of which belongs a mark in `marks`. The n-grams `common`
+    (c,), the most frequent first, stand in so many pictures that they are not listed there but have a mark for every
+    picture in dense (c, pictures), 0 where they are not.
+
+    A mark holds in its lower half how often the n-gram stands in the one caption that has most of it, and in its upper
+    half in how many of the picture's captions it stands.
     """
 
+    first: np.ndarray
     keys: np.ndarray
     starts: np.ndarray
     rows: np.ndarray
-    counts: np.ndarray
-    said: np.ndarray
+    marks: np.ndarray
+    common: np.ndarray
+    dense: np.ndarray
 
-    def find(self, keys: np.ndarray) -> np.ndarray:
-        """Return the id of the n-gram with each key, -1 where there is none."""
-        if not len(self.keys):
-            return np.full(len(keys), -1, np.int64)
-        places = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
-        return np.where(self.keys[places] == keys, places, -1)
+    def __post_init__(self) -> None:
+        """Raises IndexDamaged where the arrays do not fit together."""
+        if (
+            len(self.rows) != len(self.marks)
+            or len(self.starts) != len(self.keys) + 1
+            or len(self.dense) != len(self.common)
+            or self.marks.dtype != self.dense.dtype
+            or (self.first[-1], self.starts[-1]) != (len(self.keys), len(self.rows))
+        ):
+            raise IndexDamaged("the arrays of the search index do not fit together")
+
+    @property
+    def max_order(self) -> int:
+        """The longest n-gram that is held."""
+        return len(self.first) - 1
+
+    @property
+    def half(self) -> int:
+        """The number of bits in each half of a mark."""
+        return half_bits(self.marks.dtype)
+
+    def terms(self, words: np.ndarray, max_order: int) -> list[Term]:
+        """Return the distinct n-grams of a query that stand in any caption; `words`: its word ids, ABSENT allowed."""
+        found: list[Term] = []
+        keys = words
+        for order in range(1, max_order + 1):
+            ngrams = self._find(order, keys)
+            known = Counter(ngrams[ngrams != ABSENT].tolist())
+            found += [Term(order, ngram, repeats) for ngram, repeats in known.items()]
+            before, last = ngrams[:-1], words[order:]
+            joined = (before - self.first[order - 1]) * self.first[1] + last
+            keys = np.where((before == ABSENT) | (last == ABSENT), ABSENT, joined)
+        return found
+
+    def postings(self, ngram: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return the rows of the pictures that have the n-gram, rising, and their marks."""
+        plane = self.plane(ngram)
+        if plane is None:
+            span = self.span(ngram)
+            return self.rows[span], self.marks[span]
+        rows = np.flatnonzero(plane)
+        return rows, plane[rows]
+
+    def marks_at(self, ngram: int, rows: np.ndarray) -> np.ndarray:
+        """Return the marks of the n-gram for the pictures `rows`, int32 in any order; 0 where it does not stand."""
+        plane = self.plane(ngram)
+        if plane is not None:
+            return plane[rows]
+        span = self.span(ngram)
+        listed, marks = self.rows[span], self.marks[span]
+        places = np.minimum(np.searchsorted(listed, rows), len(listed) - 1)
+        return np.where(listed[places] == rows, marks[places], 0)
+
+    def span(self, ngram: int) -> slice:
+        """Where the n-gram's postings lie in `rows` and `marks`; nowhere where it is common."""
+        return slice(int(self.starts[ngram]), int(self.starts[ngram + 1]))
+
+    def plane(self, ngram: int) -> np.ndarray | None:
+        """The n-gram's marks for all pictures where it is common."""
+        return self.dense[self.planes[ngram]] if ngram in self.planes else None
+
+    @cached_property
+    def planes(self) -> dict[int, int]:
+        """Where in `dense` each common n-gram is."""
+        return {ngram: place for place, ngram in enumerate(self.common.tolist())}
+
+    def _find(self, order: int, keys: np.ndarray) -> np.ndarray:
+        """Return the number of the n-gram with each key, int64, ABSENT where there is none."""
+        begin, end = (int(one) for one in self.first[order - 1 : order + 1])
+        held = self.keys[begin:end]
+        if not len(held):
+            return np.full(len(keys), ABSENT, np.int64)
+        # In the type that is held: anything else would convert, that is read, all of them.
+        sought = np.clip(keys, 0, np.iinfo(held.dtype).max).astype(held.dtype)
+        places = np.minimum(np.searchsorted(held, sought), len(held) - 1)
+        return np.where(held[places] == keys, places + begin, ABSENT)
 
 
-def read_captions(gallery: Iterable[Sequence[str]], fold: Callable[[str], str]) -> CaptionWords:
-    """Cut every picture's captions into words, each as `fold` gives it; pictures and captions keep their order."""
-    numbers: dict[str, int] = {}
-    words, lengths = array("q"), array("q")
-    picture, length_set = array("i"), array("i")
-    sets: dict[tuple[int, ...], int] = {}
-    for row, captions in enumerate(gallery):
-        own = []
-        for caption in captions:
-            tokens = [fold(word) for word in tokenize(caption)]
-            words.extend([numbers.setdefault(token, len(numbers)) for token in tokens])
-            own.append(len(tokens))
-            picture.append(row)
-        lengths.extend(own)
-        length_set.append(sets.setdefault(tuple(sorted(set(own))) or NO_CAPTION, len(sets)))
-    table, ids = WordTable.build(numbers)
-    return CaptionWords(
-        table,
-        words=ids[np.asarray(words)],
-        caption=np.repeat(np.arange(len(lengths)), np.asarray(lengths)),
-        picture=np.asarray(picture),
-        length_sets=list(sets),
-        length_set=np.asarray(length_set),
-    )
+def half_bits(mark: np.dtype) -> int:
+    """The number of bits in each half of a mark of this type."""
+    return mark.itemsize * 4
 
 
-def orders(captions: CaptionWords, max_order: int) -> Iterator[OrderPostings]:
-    """Yield the postings of orders 1 to `max_order`."""
-    places = np.arange(len(captions.words))  # Where an n-gram of the present order begins.
-    keys = captions.words
-    for order in range(1, max_order + 1):
-        postings = _postings(keys, captions.caption[places], captions.picture)
-        yield postings
-        ids = np.searchsorted(postings.keys, keys)
-        goes_on = places + order < len(captions.words)
-        goes_on[goes_on] = captions.caption[places[goes_on] + order] == captions.caption[places[goes_on]]
-        places = places[goes_on]
-        keys = ids[goes_on] * len(captions.table) + captions.words[places + order]
+def pack(counts: np.ndarray, said: np.ndarray) -> np.ndarray:
+    """Return marks of the two numbers in the smallest type whose halves hold them."""
+    most = max(int(counts.max(initial=0)), int(said.max(initial=0)))
+    kinds: Sequence[type[np.integer]] = (np.uint8, np.uint16, np.uint32)
+    kind = next((one for one in kinds if most >> half_bits(np.dtype(one)) == 0), np.int64)
+    marks = said.astype(kind) << kind(half_bits(np.dtype(kind)))
+    marks |= counts.astype(kind)
+    return marks
 
 
-def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> OrderPostings:
-    """Count each n-gram in each caption, then keep each picture's largest count and number of captions with it."""
-    distinct = np.unique(keys)
-    ids = np.searchsorted(distinct, keys)
-    pairs, repeats = np.unique(ids * max(1, len(picture)) + caption, return_counts=True)
-    ngram, row = pairs // max(1, len(picture)), picture[pairs % max(1, len(picture))]
-    first = np.flatnonzero((np.diff(ngram, prepend=-1) != 0) | (np.diff(row, prepend=-1) != 0))
-    counts = np.maximum.reduceat(repeats, first) if len(first) else repeats
-    starts = np.searchsorted(ngram[first], np.arange(len(distinct) + 1))
-    said = np.diff(first, append=len(ngram))
-    return OrderPostings(distinct, starts, row[first], _smallest(counts), _smallest(said))
+def clipped(counts: np.ndarray, most: int) -> np.ndarray:
+    """Return the smaller of each count and `most`, which may be beyond what the counts' type holds."""
+    return np.minimum(counts, min(most, np.iinfo(counts.dtype).max))
 
 
-def _smallest(counts: np.ndarray) -> np.ndarray:
-    """The same whole numbers in the smallest type that holds them."""
-    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+def unpack(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the two numbers that each mark holds: most often in one caption, in how many captions."""
+    half = half_bits(marks.dtype)
+    return marks & marks.dtype.type((1 << half) - 1), marks >> marks.dtype.type(half)

@@ -7,41 +7,40 @@ folded by `retrieval.folding`.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
+from retrieval import topk
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu import INDEXED_ORDER, TYPED_VARIANT, BleuVariant, from_counts, with_agreement
+from retrieval.caption_words import read_captions
 from retrieval.folding import fold
-from retrieval.ngrams import OrderPostings, orders, read_captions
+from retrieval.kinds import Kinds
+from retrieval.ngrams import NgramPostings, Term, clipped, unpack
+from retrieval.plan import make_plan
+from retrieval.sorting import build_postings
 from retrieval.words import WordTable
 
-PARTS = ("keys", "starts", "rows", "counts", "said")
+KIND_PARTS = tuple(field.name for field in fields(Kinds))
+NGRAM_PARTS = tuple(field.name for field in fields(NgramPostings))
+COMPILED_FROM = 50_000
+"""Pictures from which on the compiled search is worth loading; below, NumPy takes a few milliseconds at most."""
 
 
 class BleuPostings:
     """The captions of n pictures, ready to be scored at once; pictures are numbered by row from 0."""
 
     def __init__(
-        self,
-        table: WordTable,
-        ngrams: Sequence[OrderPostings],
-        lengths: np.ndarray,
-        length_starts: np.ndarray,
-        length_set: np.ndarray,
-        captions: np.ndarray,
-        fold: Callable[[str], str] = fold,
+        self, table: WordTable, ngrams: NgramPostings, kinds: Kinds, fold: Callable[[str], str] = fold
     ) -> None:
-        """Use `build` or `load`. `length_set` (n,): each picture's set of caption lengths, in `lengths` from
-        `length_starts` (sets,) on; pictures share few such sets. `captions` (n,): how many each picture has."""
+        """Use `build` or `load`."""
         self._table = table
         self._ngrams = ngrams
-        self._lengths = lengths
-        self._length_starts = length_starts
-        self._length_set = length_set
-        self._captions = captions
+        self._kinds = kinds
         self._fold = fold
+        self._search: topk.TopSearch = topk.PlainSearch(ngrams, kinds)
 
     @classmethod
     def build(
@@ -52,39 +51,83 @@ class BleuPostings:
         Words of captions and queries are compared as `fold` gives them.
         """
         captions = read_captions(gallery, fold)
-        sizes = [len(lengths) for lengths in captions.length_sets]
-        length_starts = np.cumsum([0, *sizes])[:-1]
-        lengths = np.array([length for lengths in captions.length_sets for length in lengths], np.int64)
-        ngrams = list(orders(captions, max_order))
-        counts = np.bincount(captions.picture, minlength=len(captions.length_set))
-        return cls(captions.table, ngrams, lengths, length_starts, captions.length_set, counts, fold)
+        return cls(captions.table, build_postings(captions, max_order), captions.kinds, fold)
+
+    def warm_up(self) -> None:
+        """Load the compiled search, where the gallery is large enough for it, and let `top` use it from now on.
+
+        For processes that answer many queries: loading takes about a second, and several the first time ever.
+        """
+        if len(self) >= COMPILED_FROM:
+            self.compile()
+
+    def compile(self) -> None:
+        """Load the compiled search whatever the gallery's size, and run it once so that nothing is left to compile."""
+        from retrieval.compiled import CompiledSearch
+
+        self._search = CompiledSearch(self._ngrams, self._kinds)
+        if len(self._table):
+            plan = make_plan(["any"], [Term(1, 0, 1)], BleuVariant(1, (1.0,), 0), self._kinds)
+            assert plan is not None  # One word makes small tables.
+            self._search.top(plan, 1, None)
 
     @property
     def max_order(self) -> int:
         """The longest n-gram that can be scored."""
-        return len(self._ngrams)
+        return self._ngrams.max_order
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return len(self._length_set)
+        return len(self._kinds.of_picture)
+
+    def top(
+        self, query: Sequence[str], variant: BleuVariant, count: int, absent: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best `count` of what `scores` returns: rows int32 (m,) and scores float64 (m,).
+
+        The best score comes first, of equal ones the lower row. Rows that `absent`, bool (n,), names are left out.
+        Raises ValueError as `scores` does.
+        """
+        words, terms = self._read(query, variant)
+        if not terms:
+            return np.zeros(0, np.int32), np.zeros(0)
+        plan = make_plan(words, terms, variant, self._kinds)
+        if plan is not None:
+            return self._search.top(plan, count, absent)
+        rows, scores = self.scores(query, variant)
+        if absent is not None:
+            rows, scores = rows[~absent[rows]], scores[~absent[rows]]
+        return topk.first(rows, scores, count)
+
+    def at(self, query: Sequence[str], variant: BleuVariant, rows: np.ndarray) -> np.ndarray:
+        """Return the scores of the pictures `rows` (m,) alone, in any order, float64 (m,).
+
+        Takes time for each of these rows and each word of the query. Raises ValueError as `scores` does.
+        """
+        words, terms = self._read(query, variant)
+        rows = np.asarray(rows, np.int32)
+        matches, said = np.zeros((variant.max_order, len(rows)), np.int64), np.zeros(len(rows), np.int64)
+        for term in terms:
+            counts, saying = unpack(self._ngrams.marks_at(term.ngram, rows))
+            matches[term.order - 1] += clipped(counts, term.repeats)
+            said += saying if term.order == 1 else 0
+        return self._finish(words, variant, rows, matches, said)
 
     def scores(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> tuple[np.ndarray, np.ndarray]:
         """Return rows int32 (m,), rising, and their scores float64 (m,); pictures without any query word are left out.
 
         Raises ValueError when `variant` has higher orders than were indexed.
         """
-        if variant.max_order > self.max_order:
-            raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
-        words = [self._fold(word) for word in query]
-        matches = self._matches(words, variant.max_order)
-        rows = np.flatnonzero(matches[0])
-        if not len(rows):
-            return rows.astype(np.int32), np.zeros(0)
-        closest = self._closest_lengths(len(words))[self._length_set[rows]]
-        bleu = from_counts(matches[:, rows], len(words), closest, variant)
-        distinct = list(set(words)) if variant.agreement else []
-        said, possible = self._said(distinct)[rows], len(distinct) * self._captions[rows]
-        return rows.astype(np.int32), with_agreement(bleu, said, possible, variant)
+        words, terms = self._read(query, variant)
+        matches, said = np.zeros((variant.max_order, len(self)), np.int64), np.zeros(len(self), np.int64)
+        for term in terms:
+            rows, marks = self._ngrams.postings(term.ngram)
+            counts, saying = unpack(marks)
+            matches[term.order - 1][rows] += clipped(counts, term.repeats)  # A row stands once among them.
+            if term.order == 1:
+                said[rows] += saying
+        rows = np.flatnonzero(matches[0]).astype(np.int32)
+        return rows, self._finish(words, variant, rows, matches[:, rows], said[rows])
 
     def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
         """The same as `scores` for every picture, float64 (n,), 0 for those without any query word."""
@@ -93,80 +136,37 @@ class BleuPostings:
         every[rows] = found
         return every
 
-    def top(
-        self, query: Sequence[str], variant: BleuVariant, count: int, absent: np.ndarray | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows int32 and scores of the `count` best pictures, best first, ties by row, without `absent` (n,).
-
-        Pictures without any query word are left out. Raises ValueError as `scores` does.
-        """
-        rows, scores = self.scores(query, variant)
-        if absent is not None:
-            rows, scores = rows[~absent[rows]], scores[~absent[rows]]
-        order = np.lexsort((rows, -scores))[:count]
-        return rows[order], scores[order]
-
-    def at(self, query: Sequence[str], variant: BleuVariant, rows: np.ndarray) -> np.ndarray:
-        """Return the scores, float64 (m,), of the pictures in `rows` (m,). Raises ValueError as `scores` does."""
-        return self.dense(query, variant)[rows]
-
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raises OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})
-        save_arrays(folder, {"lengths": self._lengths, "length_starts": self._length_starts})
-        save_arrays(folder, {"length_set": self._length_set, "captions": self._captions})
-        for order, postings in enumerate(self._ngrams, 1):
-            save_arrays(folder, {f"{part}_{order}": getattr(postings, part) for part in PARTS})
+        save_arrays(folder, {f"kind_{name}": getattr(self._kinds, name) for name in KIND_PARTS})
+        save_arrays(folder, {f"ngram_{name}": getattr(self._ngrams, name) for name in NGRAM_PARTS})
 
     @classmethod
     def load(cls, folder: Path, max_order: int) -> BleuPostings:
         """Map the arrays in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
         table = WordTable(load_array(folder, "letters"), load_array(folder, "words"))
-        ngrams = [
-            OrderPostings(*(load_array(folder, f"{part}_{order}") for part in PARTS))
-            for order in range(1, max_order + 1)
-        ]
-        if any(not len(one.rows) == len(one.counts) == len(one.said) for one in ngrams) or any(
-            len(one.starts) != len(one.keys) + 1 for one in ngrams
-        ):
+        kinds = Kinds(**{name: load_array(folder, f"kind_{name}") for name in KIND_PARTS})
+        ngrams = NgramPostings(
+            **{name: load_array(folder, f"ngram_{name}", 2 if name == "dense" else 1) for name in NGRAM_PARTS}
+        )
+        if ngrams.max_order != max_order or ngrams.dense.shape[1] != len(kinds.of_picture):
             raise IndexDamaged("the arrays of the search index do not fit together")
-        lengths, starts = load_array(folder, "lengths"), load_array(folder, "length_starts")
-        return cls(table, ngrams, lengths, starts, load_array(folder, "length_set"), load_array(folder, "captions"))
+        return cls(table, ngrams, kinds)
 
-    def _matches(self, query: Sequence[str], max_order: int) -> np.ndarray:
-        """Return the clipped matches of each order in each picture, int64 (max_order, n)."""
-        matches = np.zeros((max_order, len(self)), np.int64)
-        words = self._table.ids(query)
-        ids = words
-        for order, postings in enumerate(self._ngrams[:max_order], 1):
-            if order > 1:
-                before, last = ids[:-1], words[order - 1 :]
-                ids = postings.find(np.where((before < 0) | (last < 0), -1, before * len(self._table) + last))
-            if not (ids >= 0).any():
-                break
-            matches[order - 1] = self._count(postings, ids[ids >= 0])
-        return matches
+    def _read(self, query: Sequence[str], variant: BleuVariant) -> tuple[list[str], list[Term]]:
+        if variant.max_order > self.max_order:
+            raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
+        words = [self._fold(word) for word in query]
+        return words, self._ngrams.terms(self._table.ids(words), variant.max_order)
 
-    def _count(self, postings: OrderPostings, ids: np.ndarray) -> np.ndarray:
-        distinct, repeats = np.unique(ids, return_counts=True)
-        spans = [slice(postings.starts[one], postings.starts[one + 1]) for one in distinct]
-        rows = np.concatenate([postings.rows[span] for span in spans])
-        if repeats.max() == 1:  # Every count is clipped to 1 then.
-            return np.bincount(rows, minlength=len(self))
-        clipped = [np.minimum(postings.counts[span], most) for span, most in zip(spans, repeats, strict=True)]
-        return np.bincount(rows, weights=np.concatenate(clipped), minlength=len(self)).astype(np.int64)
-
-    def _said(self, words: Sequence[str]) -> np.ndarray:
-        """Return in how many captions of each picture each of the distinct `words` stands, summed over them, (n,)."""
-        words_postings, ids = self._ngrams[0], self._table.ids(words)
-        total = np.zeros(len(self), np.int64)
-        for one in ids[ids >= 0]:
-            span = slice(words_postings.starts[one], words_postings.starts[one + 1])
-            total[words_postings.rows[span]] += words_postings.said[span]  # A row stands once in a span.
-        return total
-
-    def _closest_lengths(self, length: int) -> np.ndarray:
-        """Return, for each set of lengths, the one closest to `length`; the shorter of two that are equally close."""
-        above_all = int(self._lengths.max(initial=0)) + 1
-        ranked = np.abs(self._lengths - length) * above_all + self._lengths
-        return np.minimum.reduceat(ranked, self._length_starts) % above_all
+    def _finish(
+        self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, said: np.ndarray
+    ) -> np.ndarray:
+        """Return the scores of pictures whose matches (orders, m) and said words (m,) were counted, float64 (m,)."""
+        if not words:
+            return np.zeros(len(rows))
+        kinds = self._kinds.of_picture[rows]
+        bleu = from_counts(matches, len(words), self._kinds.closest(len(words))[kinds], variant)
+        possible = len(set(words)) * np.maximum(self._kinds.captions[kinds], 1)
+        return with_agreement(bleu, said, possible, variant)

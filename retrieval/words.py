@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -20,6 +20,8 @@ class WordTable:
 
     letters: np.ndarray
     starts: np.ndarray
+    _met: dict[str, int] = field(default_factory=dict, repr=False)
+    """The ids of words that were asked for, which are soon most of those that people use."""
 
     @classmethod
     def build(cls, words: Collection[str]) -> tuple[WordTable, np.ndarray]:
@@ -38,11 +40,15 @@ class WordTable:
 
     def ids(self, words: Sequence[str]) -> np.ndarray:
         """Return the id of each word, int64, UNKNOWN where a word stands in no caption."""
-        return np.array([self._id(_encode(word)) for word in words], np.int64)
+        return np.array([self._met.get(word) or self._id(word) for word in words], np.int64)
 
-    def _id(self, word: bytes) -> int:
+    def _id(self, text: str) -> int:
+        word = _encode(text)
         place = bisect_left(range(len(self)), word, key=self._word)
-        return place if place < len(self) and self._word(place) == word else UNKNOWN
+        if place == len(self) or self._word(place) != word:
+            return UNKNOWN
+        self._met[text] = place
+        return place
 
     def _word(self, place: int) -> bytes:
         return self.letters[self.starts[place] : self.starts[place + 1]].tobytes()

@@ -121,14 +121,14 @@ def test_orders_that_were_not_indexed_are_refused() -> None:
 @pytest.mark.parametrize("content", [b"", b"no array", b"\x93NUMPY\x01\x00v\x00{'descr': '|O', 'fortran_order': "])
 def test_a_file_that_is_no_array_is_damage(tmp_path: Path, content: bytes) -> None:
     BleuPostings.build([["a dog"]]).save(tmp_path)
-    (tmp_path / "keys_1.npy").write_bytes(content)
-    with pytest.raises(IndexDamaged, match=r"keys_1\.npy cannot be read"):
+    (tmp_path / "ngram_keys.npy").write_bytes(content)
+    with pytest.raises(IndexDamaged, match=r"ngram_keys\.npy cannot be read"):
         BleuPostings.load(tmp_path, 2)
 
 
 def test_arrays_that_do_not_fit_together_are_damage(tmp_path: Path) -> None:
     BleuPostings.build([["a dog"]]).save(tmp_path)
-    np.save(tmp_path / "rows_1.npy", np.zeros(9, np.int32))
+    np.save(tmp_path / "ngram_rows.npy", np.zeros(9, np.int32))
     with pytest.raises(IndexDamaged, match="do not fit together"):
         BleuPostings.load(tmp_path, 2)
 
