@@ -34,7 +34,7 @@ def bench_searching() -> dict[str, float]:
         library = Library.open(settings)
         searcher = library.searcher()
         tokens = [tokenize(query) for query in QUERIES]
-        postings = searcher.index.postings
+        postings = searcher.index.parts[0].segment.postings
         difference, nltk_seconds = against_nltk(library, tokens)
         bleu = measure(lambda: [postings.scores(query, TYPED_VARIANT) for query in tokens])
         warm = measure(lambda: [library.search(Query(query)) for query in QUERIES])
@@ -88,14 +88,13 @@ def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, flo
     smoothing = getattr(SmoothingFunction(), f"method{TYPED_VARIANT.smoothing}")
     gallery = [[stems(one) for one in texts] for _, texts in library.store.captions_by_picture()]
     largest, seconds = 0.0, 0.0
+    every = np.arange(len(gallery))
     for query in queries:
         words = [fold(word) for word in query]
         started = time.perf_counter()
         theirs = np.asarray([nltk_score(words, captions, smoothing) for captions in gallery])
         seconds += time.perf_counter() - started
-        rows, scores = library.searcher().index.postings.scores(query, TYPED_VARIANT)
-        ours = np.zeros(len(gallery))
-        ours[rows] = scores
+        ours = library.searcher().index.postings.at(query, TYPED_VARIANT, every)
         largest = max(largest, float(np.abs(ours - theirs).max()))
     return largest, seconds / len(queries)
 

@@ -15,6 +15,8 @@ from data.database import StoreError
 VERSION_KEY = "schema_version"
 GENERATION_KEY = "generation"
 
+_META = sa.table("meta", sa.column("key"), sa.column("value"))
+
 
 def _first_tables(connection: sa.Connection) -> None:
     schema = sa.MetaData()
@@ -91,14 +93,57 @@ def _embeddings(connection: sa.Connection) -> None:
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN embedding " + _binary(connection)))
 
 
+def _changes(connection: sa.Connection) -> None:
+    """Which pictures changed when. What is there already counts as unchanged, so that nothing has to be read."""
+    schema = sa.MetaData()
+    sa.Table(
+        "changes",
+        schema,
+        sa.Column("picture_id", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("generation", sa.BigInteger, nullable=False),
+        sa.Index("changes_by_generation", "generation"),
+    )
+    generations = sa.Table(
+        "generations", schema, sa.Column("generation", sa.BigInteger, primary_key=True, autoincrement=False)
+    )
+    schema.create_all(connection, checkfirst=False)
+    present = connection.scalar(sa.select(_META.c.value).where(_META.c.key == GENERATION_KEY))
+    connection.execute(sa.insert(generations).values(generation=int(present or 0)))
+
+
 def _binary(connection: sa.Connection) -> str:
     return sa.LargeBinary().compile(dialect=connection.dialect)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings]
-"""The migration at place n brings a store of version n to version n + 1."""
+def _caption_history(connection: sa.Connection) -> None:
+    """What a person's captions said before, for undoing; NULL where there was none."""
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    history = sa.Table(
+        "caption_history",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("text", sa.Text),
+        sa.Index("caption_history_by_picture", "picture_id"),
+    )
+    history.create(connection)
 
-_META = sa.table("meta", sa.column("key"), sa.column("value"))
+
+def _roots(connection: sa.Connection) -> None:
+    """The folders that were given to be indexed."""
+    table = sa.Table(
+        "roots",
+        sa.MetaData(),
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column("exclude", sa.Text, nullable=False),
+        sa.Column("indexed_at", sa.DateTime),
+    )
+    table.create(connection)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _changes, _caption_history, _roots]
+"""The migration at place n brings a store of version n to version n + 1."""
 
 
 def schema_version(connection: sa.Connection) -> int:

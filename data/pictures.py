@@ -95,16 +95,23 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
     With `min_side` (pixels) a JPEG may be decoded at a reduced scale whose shorter side is still at
     least that long. Only the first frame of an animation is read. Raises a PictureError.
     """
+    image = open_header(content, limits)
+    width, height = image.size
+    _load(image, min_side)
+    orientation = _orientation(image)
+    if orientation in _SIDEWAYS:
+        width, height = height, width
+    return Picture(_upright(image, orientation), width, height, str(image.format), date_taken(image))
+
+
+def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
+    """Return a picture file's header, whose pixels are not decoded yet but within the caps. Raises a PictureError."""
     _check_bytes(len(content), limits)
     image = _open(content)
     width, height = image.size
     if width * height > limits.max_pixels:
         raise PictureTooLarge(f"has {width}x{height} pixels, the cap is {limits.max_pixels:,}")
-    _load(image, min_side)
-    orientation = _orientation(image)
-    if orientation in _SIDEWAYS:
-        width, height = height, width
-    return Picture(_upright(image, orientation), width, height, str(image.format), _taken_at(image))
+    return image
 
 
 def read_square(path: Path, side: int, limits: Limits = DEFAULT_LIMITS) -> np.ndarray:
@@ -195,7 +202,8 @@ def _white(mode: str, brightest: float) -> float:
     return next((white for white in usual if brightest <= white), brightest)
 
 
-def _taken_at(image: Image.Image) -> datetime | None:
+def date_taken(image: Image.Image) -> datetime | None:
+    """Return when the picture was taken by its EXIF block, without a time zone; None where that does not say."""
     try:
         exif = image.getexif()
         text = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)

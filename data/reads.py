@@ -8,17 +8,15 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-import numpy as np
 from sqlalchemy import ColumnElement, Connection, Select, Table, distinct, func, or_, select, true
 
-from data.database import StoreDamaged
 from data.migrations import GENERATION_KEY
-from data.records import KnownFile, Status, StoredCaption, StoredPicture, StoredVectors
+from data.records import KnownFile, Status, StoredCaption, StoredPicture
 from data.sql import at_or_below, chunks
-from data.tables import captions, features, files, meta, pictures, skipped
+from data.tables import caption_history, captions, features, files, meta, pictures, skipped
 
 _ROWS_AT_ONCE = 5000
-_HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
+HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
 
 
 def generation(connection: Connection) -> int:
@@ -63,7 +61,7 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
     found: dict[int, StoredPicture] = {}
     for piece in chunks(list(dict.fromkeys(ids))):
         paths = _paths(connection, piece)
-        texts = _captions(connection, piece)
+        texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(select(pictures).where(pictures.c.id.in_(piece)))}
         for number in piece:
             if number in rows:
@@ -90,7 +88,8 @@ def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[byte
     return paths
 
 
-def _captions(connection: Connection, ids: list[int]) -> defaultdict[int, list[StoredCaption]]:
+def captions_of(connection: Connection, ids: Collection[int]) -> defaultdict[int, list[StoredCaption]]:
+    """Return each picture's captions, the user's first; `ids` are few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
     query = _in_order(
         select(captions.c.picture_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
@@ -107,77 +106,28 @@ def _in_order(query: Select[Any]) -> Select[Any]:
 
 def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]]]:
     """Yield (picture id, captions) by rising id, for the pictures that have a file; streams."""
-    query = _in_order(select(captions.c.picture_id, captions.c.text).join(pictures).where(_HAS_FILE))
+    query = _in_order(select(captions.c.picture_id, captions.c.text).join(pictures).where(HAS_FILE))
     rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     for picture_id, group in groupby(rows, key=itemgetter(0)):
         yield picture_id, [text for _, text in group]
 
 
-def captioned_by_user(connection: Connection) -> np.ndarray:
-    """Return the ids of the pictures with a user's caption."""
-    query = select(captions.c.picture_id).where(captions.c.source == "user").order_by(captions.c.picture_id)
-    return np.array(connection.scalars(query).all(), np.int64)
+def can_undo_caption(connection: Connection, picture_id: int) -> bool:
+    """Tell whether the user's caption of the picture was ever changed and not changed back."""
+    return _count(connection, select(func.count()).where(caption_history.c.picture_id == picture_id)) > 0
 
 
-def vectors(connection: Connection) -> StoredVectors:
-    """Return the vectors and embeddings of the most common model version."""
-    per_version = (
-        select(
-            features.c.model_version,
-            func.count(),
-            func.max(func.length(features.c.vector)),
-            func.max(func.length(features.c.embedding)),
-        )
-        .join(pictures)
-        .where(_HAS_FILE)
-        .group_by(features.c.model_version)
-        .order_by(func.count().desc(), features.c.model_version)
-    )
-    most_common = connection.execute(per_version).first()
-    if most_common is None:
-        return StoredVectors(None, np.zeros(0, np.int64), *np.zeros((2, 0, 0), np.float16))
-    version, count, *widths = most_common
-    matrices = [np.zeros((count, (width or 0) // 2), np.float16) for width in widths]
-    found = StoredVectors(version, np.zeros(count, np.int64), *matrices)
-    _read_vectors(connection, found)
-    return found
-
-
-def _read_vectors(connection: Connection, into: StoredVectors) -> None:
-    query = select(features.c.picture_id, features.c.vector, features.c.embedding).join(pictures).where(_HAS_FILE)
-    query = query.where(features.c.model_version == into.model_version).order_by(features.c.picture_id)
-    rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
-    start = 0
-    for piece in rows.partitions():
-        stop = start + len(piece)
-        ids, *columns = zip(*piece, strict=True)
-        into.ids[start:stop] = ids
-        for matrix, blobs in zip((into.vectors, into.embeddings), columns, strict=True):
-            _fill(matrix[start:stop], blobs, str(into.model_version))
-        start = stop
-
-
-def _fill(matrix: np.ndarray, blobs: Sequence[bytes | None], version: str) -> None:
-    """Put the vectors that there are into the rows of `matrix`."""
-    there = [row for row, blob in enumerate(blobs) if blob is not None]
-    if not there:
-        return
-    try:
-        matrix[there] = np.stack([np.frombuffer(blobs[row] or b"", "<f2") for row in there])
-    except ValueError as error:
-        raise StoreDamaged(f"the vectors of {version} differ in length; index again") from error
-
-
-def skipped_files(connection: Connection) -> list[tuple[bytes, str]]:
-    """Return (path, reason) of every skipped file by path."""
-    rows = connection.execute(select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path))
+def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
+    """Return (path, reason) of skipped files by path, a page of them or all."""
+    query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
+    rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
 
 
 def status(connection: Connection) -> Status:
     """Return counts; pictures, captions and model versions are counted over pictures that have a file."""
-    kept = select(func.count(captions.c.id)).join(pictures).where(_HAS_FILE)
-    versions = select(features.c.model_version, func.count()).join(pictures).where(_HAS_FILE)
+    kept = select(func.count(captions.c.id)).join(pictures).where(HAS_FILE)
+    versions = select(features.c.model_version, func.count()).join(pictures).where(HAS_FILE)
     by_version = connection.execute(versions.group_by(features.c.model_version).order_by(features.c.model_version))
     return Status(
         pictures=_count(connection, select(func.count(distinct(files.c.picture_id)))),

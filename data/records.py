@@ -109,17 +109,29 @@ class StoredPicture:
     captions: list[StoredCaption]
 
 
-class StoredVectors(NamedTuple):
-    """What one model version makes of n pictures that have a file, by rising id.
+class SearchedPicture(NamedTuple):
+    """What a picture is found by: its captions, the user's first, and its float16 vectors of shapes (d,) and (e,).
 
-    `ids` (n,) int64; `vectors` (n, d) and `embeddings` (n, e) float16, a row of zeros where there is none;
-    `model_version` is None where no picture is described.
+    `by_user` says whether a person captioned it; `model_version` made the vectors, None where there are none.
     """
 
+    id: int
+    captions: list[str]
+    by_user: bool
     model_version: str | None
-    ids: np.ndarray
-    vectors: np.ndarray
-    embeddings: np.ndarray
+    vector: np.ndarray | None
+    embedding: np.ndarray | None
+
+
+class Changes(NamedTuple):
+    """What became of pictures up to `generation`: ids int64, rising, of those to be found anew and of those gone.
+
+    A picture counts as gone once it has no file.
+    """
+
+    generation: int
+    changed: np.ndarray
+    gone: np.ndarray
 
 
 @dataclass(frozen=True)

@@ -3,37 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
 from sqlalchemy import Connection
 
-from data import reads, writes
+from data import reads, searched, writes
 from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
 from data.migrations import MIGRATIONS, migrate, schema_version
 from data.paths import absolute, to_bytes
 from data.records import (
     Batch,
     CaptionRow,
+    Changes,
     DescriptionRow,
     FileRow,
     KnownFile,
     PictureRow,
+    SearchedPicture,
     SkipRow,
     Status,
     StoredCaption,
     StoredPicture,
-    StoredVectors,
 )
+from data.sql import chunks
 
 __all__ = [
     "Batch",
     "CaptionRow",
+    "Changes",
     "DescriptionRow",
     "FileRow",
     "KnownFile",
     "PictureRow",
+    "SearchedPicture",
     "SkipRow",
     "Status",
     "Store",
@@ -44,7 +48,6 @@ __all__ = [
     "StoreTooNew",
     "StoredCaption",
     "StoredPicture",
-    "StoredVectors",
 ]
 
 
@@ -129,6 +132,21 @@ class Store:
         with self._writing() as connection:
             writes.set_user_caption(connection, picture_id, caption)
 
+    def remove_user_caption(self, picture_id: int) -> None:
+        """Leave the picture with the model's captions alone. Raises StoreError for an unknown picture."""
+        with self._writing() as connection:
+            writes.set_user_caption(connection, picture_id, None)
+
+    def undo_user_caption(self, picture_id: int) -> bool:
+        """Take the last change of the user's caption back; return False where there is none to take back."""
+        with self._writing() as connection:
+            return writes.undo_user_caption(connection, picture_id)
+
+    def can_undo_caption(self, picture_id: int) -> bool:
+        """Tell whether `undo_user_caption` has something to take back."""
+        with self.reading() as connection:
+            return reads.can_undo_caption(connection, picture_id)
+
     def pictures(self, ids: Sequence[int]) -> dict[int, StoredPicture]:
         """Return the pictures by id in the order asked for; unknown ids are left out."""
         with self._database.reading() as connection:
@@ -147,28 +165,52 @@ class Store:
         with self._database.reading() as connection:
             yield from reads.captions_by_picture(connection)
 
-    def captioned_by_user(self) -> np.ndarray:
-        """Return the ids, int64, of the pictures that a person has captioned."""
+    def searched_ids(self) -> tuple[int, np.ndarray]:
+        """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:
-            return reads.captioned_by_user(connection)
+            return searched.searched_ids(connection)
 
-    def vectors(self) -> StoredVectors:
-        """Return what the most common model version makes of the pictures that have a file.
+    def changes(self, since: int) -> Changes | None:
+        """Return what changed after the generation `since`, None where the store was never in that state."""
+        with self._database.reading() as connection:
+            return searched.changes_since(connection, since)
+
+    def main_model(self) -> str | None:
+        """Return the model version that described most of the pictures that have a file, None where none did.
 
         The vectors of two models cannot be compared.
         """
         with self._database.reading() as connection:
-            return reads.vectors(connection)
+            return searched.main_model(connection)
+
+    def searched_pictures(self, ids: Collection[int]) -> Iterator[SearchedPicture]:
+        """Yield those of the pictures, by rising `ids`, that have a file, and a caption or a vector.
+
+        They stream, a few in each transaction: a walk over a million holds up no writer and sees what is written
+        meanwhile.
+        """
+        for piece in chunks(ids):
+            with self._database.reading() as connection:
+                found = searched.searched_pictures(connection, piece)
+            yield from found
 
     def status(self) -> Status:
         """Return counts over what can be found by a search, and the generation."""
         with self._database.reading() as connection:
             return reads.status(connection)
 
-    def skipped_files(self) -> list[tuple[bytes, str]]:
-        """Return (path, reason) of every file that could not be taken, by path."""
+    def skipped_files(self, limit: int | None = None, offset: int = 0) -> list[tuple[bytes, str]]:
+        """Return (path, reason) of the files that could not be taken, by path: all, or `limit` from `offset`."""
         with self._database.reading() as connection:
-            return reads.skipped_files(connection)
+            return reads.skipped_files(connection, limit, offset)
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        """A transaction that only reads, for the modules of this package that keep tables of their own."""
+        return self._database.reading()
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """A transaction that writes and raises the generation, for the same modules."""
+        return self._writing()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

@@ -83,3 +83,30 @@ features = Table(
     Column("vector", LargeBinary, nullable=False),
     Column("embedding", LargeBinary),
 )
+
+changes = Table(
+    "changes",
+    metadata,
+    Column("picture_id", Integer, primary_key=True, autoincrement=False),  # which may be gone, so no foreign key
+    Column("generation", BigInteger, nullable=False),
+    Index("changes_by_generation", "generation"),
+)
+
+generations = Table("generations", metadata, Column("generation", BigInteger, primary_key=True, autoincrement=False))
+
+caption_history = Table(
+    "caption_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("text", Text),  # NULL: there was no caption by a person
+    Index("caption_history_by_picture", "picture_id"),
+)
+
+roots = Table(
+    "roots",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("exclude", Text, nullable=False),  # patterns, as a JSON list
+    Column("indexed_at", DateTime),
+)

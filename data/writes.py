@@ -7,17 +7,17 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, insert, select, update
+from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, delete, func, insert, select, update
 
 from data.database import StoreError
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
 from data.sql import at_or_below, chunks
-from data.tables import captions, features, files, meta, pictures, skipped
+from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
 
 
 def bump_generation(connection: Connection) -> None:
-    """Raise the generation, first thing in a writing transaction: its row is the lock between writers.
+    """Raise the generation and log it, first thing in a writing transaction: its row is the lock between writers.
 
     It follows the clock (microseconds), so that a store that was made anew, or put back from a backup, never
     comes to a number that an older index of it carries.
@@ -25,6 +25,7 @@ def bump_generation(connection: Connection) -> None:
     row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
     raised = max(int(connection.scalar(row) or 0) + 1, time.time_ns() // 1000)
     connection.execute(update(meta).where(meta.c.key == GENERATION_KEY).values(value=str(raised)))
+    connection.execute(insert(generations).values(generation=raised))
 
 
 def write_batch(connection: Connection, batch: Batch) -> None:
@@ -36,19 +37,36 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
     _put_descriptions(connection, batch.descriptions, ids)
+    for piece in chunks(ids.values()):
+        note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(piece)))
 
 
-def forget_below(connection: Connection, paths: Sequence[bytes]) -> int:
-    """Forget the files at or below `paths`; return how many there were, those skipped included."""
+def note_changes(connection: Connection, picture_ids: Select[tuple[int]]) -> None:
+    """Log the pictures as changed in the present generation, before or after the change itself.
+
+    Whatever writes captions, features or files has to call this, or searches will not see it.
+    """
+    connection.execute(delete(changes).where(changes.c.picture_id.in_(picture_ids)))
+    present = select(cast(meta.c.value, BigInteger)).where(meta.c.key == GENERATION_KEY).scalar_subquery()
+    connection.execute(insert(changes).from_select(["picture_id", "generation"], picture_ids.add_columns(present)))
+
+
+def forget_below(connection: Connection, paths: Sequence[bytes], spared: Sequence[bytes] = ()) -> int:
+    """Forget the files at or below `paths` but not `spared`; return how many there were, those skipped included."""
     gone = 0
     for path in paths:
+        note_changes(connection, select(files.c.picture_id).where(at_or_below(files, path)).distinct())
         for table in (files, skipped):
-            gone += connection.execute(delete(table).where(at_or_below(table, path))).rowcount
+            kept = [~at_or_below(table, one) for one in spared]
+            gone += connection.execute(delete(table).where(at_or_below(table, path), *kept)).rowcount
     return gone
 
 
 def prune(connection: Connection) -> int:
-    """Drop the pictures that have neither a file nor a user's caption; return how many."""
+    """Drop the pictures that have neither a file nor a user's caption; return how many.
+
+    Searches do not find them any more since they lost their last file, so no change is logged.
+    """
     has_file = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
     has_user_caption = (
         select(captions.c.id).where(captions.c.picture_id == pictures.c.id, captions.c.source == "user").exists()
@@ -56,17 +74,44 @@ def prune(connection: Connection) -> int:
     return connection.execute(delete(pictures).where(~has_file, ~has_user_caption)).rowcount
 
 
-def set_user_caption(connection: Connection, picture_id: int, text: str) -> None:
-    """Put `text` in the place of the user's caption of the picture. Raises StoreError for an unknown id."""
+def set_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
+    """Make `text` the user's caption of the picture, None for no caption; what it was before can be undone.
+
+    Raises StoreError for an unknown id.
+    """
     if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
         raise StoreError(f"no picture has the id {picture_id}")
-    old = (captions.c.picture_id == picture_id) & (captions.c.source == "user")
-    connection.execute(delete(captions).where(old))
-    connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
+    before = connection.scalar(select(captions.c.text).where(_by_user(picture_id)))
+    if before != text:
+        connection.execute(insert(caption_history).values(picture_id=picture_id, text=before))
+        _put_user_caption(connection, picture_id, text)
+
+
+def undo_user_caption(connection: Connection, picture_id: int) -> bool:
+    """Put back what the user's caption was before its last change; return whether there was such a change."""
+    query = select(caption_history.c.id, caption_history.c.text).where(caption_history.c.picture_id == picture_id)
+    last = connection.execute(query.order_by(caption_history.c.id.desc()).limit(1)).first()
+    if last is None:
+        return False
+    connection.execute(delete(caption_history).where(caption_history.c.id == last.id))
+    _put_user_caption(connection, picture_id, last.text)
+    return True
+
+
+def _put_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
+    connection.execute(delete(captions).where(_by_user(picture_id)))
+    if text is not None:
+        connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
+    note_changes(connection, select(pictures.c.id).where(pictures.c.id == picture_id))
+
+
+def _by_user(picture_id: int) -> ColumnElement[bool]:
+    return (captions.c.picture_id == picture_id) & (captions.c.source == "user")
 
 
 def _forget(connection: Connection, paths: Collection[bytes]) -> None:
     for piece in chunks(paths):
+        note_changes(connection, select(files.c.picture_id).where(files.c.path.in_(piece)).distinct())
         for table in (files, skipped):
             connection.execute(delete(table).where(table.c.path.in_(piece)))
 

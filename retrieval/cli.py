@@ -59,3 +59,7 @@ def main() -> None:
 def _fail(message: str, code: int) -> None:
     click.echo(f"retroflex: {' '.join(message.split())}", err=True)
     sys.exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -12,12 +15,14 @@ from tqdm import tqdm
 
 from captioner.facade import Captioner
 from captioner.types import Caption
+from data.errors import RetroflexError
 from data.paths import display
 from data.pictures import PictureError, read_square
 from data.scan import Skip, scan
 from data.settings import Settings, load_settings
 from retrieval.indexer import BATCH, Report
-from retrieval.indexer import index as run_index
+from retrieval.indexing import Progress, plan_given, plan_remembered
+from retrieval.indexing import run as run_plan
 from retrieval.library import Library
 from retrieval.options import bundle_option, json_option, library_option, print_json
 
@@ -25,30 +30,56 @@ FEW = 5
 
 
 @click.command()
-@click.argument("folders", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
 @library_option
 @bundle_option
 @click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
+@click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
+@click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
 def index(
     folders: tuple[Path, ...],
     library: Path | None,
     bundle: Path | None,
     exclude: tuple[str, ...],
+    keep_captions: bool,
     errors: Path | None,
+    json_progress: bool,
     as_json: bool,
 ) -> None:
-    """Caption every new or changed picture in FOLDERS and make it searchable."""
+    """Caption every new or changed picture in FOLDERS, by default in all that were ever given, make it searchable."""
+    if exclude and not folders:
+        raise RetroflexError("--exclude goes with folders; those that are remembered have their own")
     settings = load_settings(library=library, bundle=bundle)
-    opened = Library.open(settings, create=True)
+    opened = Library.open(settings, create=bool(folders))
+    plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
     captioner = Captioner.load(settings.bundle)
-    with tqdm(desc="indexing", unit="pic", disable=True if as_json else None) as bar:
-        report = run_index(opened.store, captioner, folders, settings.limits, exclude, lambda *at: _show(bar, *at))
+    with _shown(json_progress, quiet=as_json) as show:
+        report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
     opened.searcher()
+    opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
-    _tell(report, settings, as_json)
+    if not json_progress:
+        _tell(report, settings, as_json)
+
+
+@contextmanager
+def _shown(json_progress: bool, quiet: bool) -> Iterator[Progress]:
+    """Show progress as lines of JSON, or as a bar on a terminal."""
+    if json_progress:
+        # A server that was started in the background handed down that it is deaf to Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+        yield _print_step
+        return
+    with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:
+        yield lambda done, total, _: _show(bar, done, total)
+
+
+def _print_step(done: int, total: int, report: Report) -> None:
+    step = {"done": done, "total": total, "captioned": report.captioned, "skipped": len(report.skipped)}
+    click.echo(json.dumps(step))  # which flushes
 
 
 def _show(bar: tqdm, done: int, total: int) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -11,16 +11,27 @@ from captioner.types import Description, TextModel
 from data.text import tokenize
 from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index import Index
+from retrieval.joined import JoinedVectors
 from retrieval.query import QueryError
 from retrieval.relevance import Parts, Relevance
 
 MAX_WORDS = 1000
 NEAREST = 1000
-"""How many of the nearest vectors are candidates, beside all pictures that share a word."""
+"""How many of the nearest vectors are candidates: as many as one page of hits may show."""
+EVERY = 50_000
+"""Pictures up to which all that share a word are candidates too; beyond, the NEAREST by BLEU. Most pictures share some
+word with most queries, and every candidate costs its parts."""
 CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
 LIKENESS = Relevance(-6.0, {"bleu": 1.0, "cosine": 6.0, "embedding": 4.0})
 """For pictures like a picture; see docs/ranking.md."""
+
+
+class Candidates(NamedTuple):
+    """Rows of the pictures that come into question, rising; `more` where others that share a word were left out."""
+
+    rows: np.ndarray
+    more: bool
 
 
 class Evidence(Protocol):
@@ -32,11 +43,11 @@ class Evidence(Protocol):
     close: float
     """The relevance from which on a picture is close to what is asked for."""
 
-    def candidates(self) -> np.ndarray:
-        """Rows of the pictures that come into question, rising."""
+    def candidates(self) -> Candidates:
+        """The pictures that come into question."""
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Each kind of evidence for the pictures in `rows` (n,), float (n,)."""
+        """Each kind of evidence for the pictures in rising `rows` (n,), float (n,)."""
 
     def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
         """How likely each picture is what is asked for, float (n,) between 0 and 1."""
@@ -51,27 +62,27 @@ class WordEvidence:
         """`model` is left out where another made the library's embeddings. Raises QueryError."""
         tokens = _query_words(text)
         self.captions = [text]
-        self._index, self._bleu = index, _dense_bleu(index, [tokens], TYPED_VARIANT)
+        self._index, self._bleu = index, _Bleu(index, [tokens], TYPED_VARIANT)
         usable = model if model is not None and model.version == index.model_version else None
         self._place = usable.embedder.embed(tokens) if usable else None
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self.close = CLOSE if usable else 0.0
 
-    def candidates(self) -> np.ndarray:
-        named = np.flatnonzero(self._bleu)
-        return named if self._place is None else np.union1d(named, self._index.embeddings.top(self._place, NEAREST)[0])
+    def candidates(self) -> Candidates:
+        named = self._bleu.candidates()
+        return named if self._place is None else _with_nearest(named, self._index.embeddings, self._place)
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         near = np.zeros(len(rows)) if self._place is None else self._index.embeddings.cosine(self._place, rows)
-        return {"bleu": self._bleu[rows], "cosine": near}
+        return {"bleu": self._bleu.at(rows), "cosine": near}
 
     def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
         """By the model's measure, as far as the words are known; a person's own caption counts for what it says."""
         if self._place is None or self._relevance is None:
             return parts["bleu"]
         found = self._relevance(parts) * self._known
-        return np.where(self._index.by_user[rows], np.maximum(found, parts["bleu"]), found)
+        return np.where(self._index.by_user_at(rows), np.maximum(found, parts["bleu"]), found)
 
 
 class PictureEvidence:
@@ -81,16 +92,15 @@ class PictureEvidence:
         self.name, self.close = name, 0.0  # Likeness knows no border.
         self.captions = [caption.text for caption in described.captions]
         self._index, self._described = index, described
-        self._bleu = _dense_bleu(index, [tokenize(text) for text in self.captions], CAPTION_VARIANT)
+        self._bleu = _Bleu(index, [tokenize(text) for text in self.captions], CAPTION_VARIANT)
 
-    def candidates(self) -> np.ndarray:
-        near, _ = self._index.vectors.top(self._described.vector, NEAREST)
-        return np.union1d(near, np.flatnonzero(self._bleu))
+    def candidates(self) -> Candidates:
+        return _with_nearest(self._bleu.candidates(), self._index.vectors, self._described.vector)
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         place = self._described.embedding
         return {
-            "bleu": self._bleu[rows],
+            "bleu": self._bleu.at(rows),
             "cosine": self._index.vectors.cosine(self._described.vector, rows),
             "embedding": np.zeros(len(rows)) if place is None else self._index.embeddings.cosine(place, rows),
         }
@@ -108,9 +118,27 @@ def _query_words(text: str) -> Sequence[str]:
     return words
 
 
-def _dense_bleu(index: Index, sentences: Sequence[Sequence[str]], variant: BleuVariant) -> np.ndarray:
-    """Mean BLEU of the sentences to each picture's captions, float64 (pictures,)."""
-    bleu = np.zeros(len(index))
-    for sentence in sentences:
-        bleu += index.postings.dense(sentence, variant) / len(sentences)
-    return bleu
+class _Bleu:
+    """Mean BLEU of sentences to each picture's captions."""
+
+    def __init__(self, index: Index, sentences: Sequence[Sequence[str]], variant: BleuVariant) -> None:
+        self._index, self._sentences, self._variant = index, sentences, variant
+
+    def candidates(self) -> Candidates:
+        pictures = len(self._index)
+        count = pictures if pictures <= EVERY else NEAREST
+        found = [self._index.postings.top(sentence, self._variant, count) for sentence in self._sentences]
+        rows = [rows[scores > 0] for rows, scores in found]
+        more = count < pictures and any(len(own) == count for own in rows)
+        return Candidates(np.unique(np.concatenate([np.zeros(0, np.int64), *rows])), more)
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """Float64 (n,) for the pictures in rising `rows` (n,)."""
+        bleu = np.zeros(len(rows))
+        for sentence in self._sentences:
+            bleu += self._index.postings.at(sentence, self._variant, rows) / len(self._sentences)
+        return bleu
+
+
+def _with_nearest(named: Candidates, vectors: JoinedVectors, vector: np.ndarray) -> Candidates:
+    return named._replace(rows=np.union1d(named.rows, vectors.top(vector, NEAREST)[0]))

@@ -1,134 +1,130 @@
-"""The search index of a store: postings and vectors over the same rows, derived from it at any time."""
+"""The search index of a store: a short list of segments, each with the rows that are no longer true."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
-from data.paths import display
-from data.store import Store
-from retrieval.arrays import IndexDamaged, load_array, save_arrays
-from retrieval.bleu import INDEXED_ORDER
-from retrieval.index_files import Facts, load_folder, write_folder
-from retrieval.postings import BleuPostings
-from retrieval.vectors import VectorIndex
-
-logger = logging.getLogger(__name__)
+from retrieval.index_files import Sealed
+from retrieval.joined import JoinedPostings, JoinedVectors, Rows
+from retrieval.segment import NO_MODEL, Segment
 
 
-@dataclass(frozen=True)
-class Index:
-    """Row i of `postings`, `vectors` and `embeddings` is the picture `ids[i]` (int64, rising).
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A segment, its rows that are `absent` (bool (n,), None for no row), and its folder once it has one.
 
-    `by_user` (bool) says which pictures a person has captioned. `model_version` made vectors and embeddings, None
-    where there are none; `generation` is the state of the store that the index holds.
+    A picture that was changed or removed since the segment was made is absent from it.
     """
 
-    ids: np.ndarray
-    by_user: np.ndarray
-    postings: BleuPostings
-    vectors: VectorIndex
-    embeddings: VectorIndex
+    segment: Segment
+    absent: np.ndarray | None = None
+    stored: Sealed | None = None
+
+    @cached_property
+    def rows(self) -> np.ndarray:
+        """The rows that are present, rising."""
+        return np.arange(len(self.segment)) if self.absent is None else np.flatnonzero(~self.absent)
+
+    @property
+    def ids(self) -> np.ndarray:
+        """The ids of the pictures that are present, rising."""
+        return self.segment.ids[self.rows]
+
+    @cached_property
+    def models(self) -> Counter[str]:
+        """How many of the pictures that are present each model version described."""
+        made = self.segment.models[self.rows]
+        counts = np.bincount(made[made != NO_MODEL], minlength=len(self.segment.model_versions))
+        return Counter(dict(zip(self.segment.model_versions, counts.tolist(), strict=True)))
+
+    def __len__(self) -> int:
+        """The number of pictures that are present."""
+        return len(self.rows)
+
+    def without(self, ids: np.ndarray) -> Part:
+        """The same without the pictures `ids`."""
+        own = self.segment.ids
+        rows = np.searchsorted(own, ids)
+        rows = rows[np.take(own, rows, mode="clip") == ids] if len(own) else rows[:0]
+        if not len(rows):
+            return self
+        absent = np.zeros(len(own), bool) if self.absent is None else self.absent.copy()
+        absent[rows] = True
+        return replace(self, absent=absent)
+
+    def only(self, ids: np.ndarray) -> Part:
+        """The same with no other pictures than `ids`."""
+        left_out = ~np.isin(self.segment.ids, ids, assume_unique=True)
+        return replace(self, absent=left_out if self.absent is None else left_out | self.absent)
+
+
+@dataclass(frozen=True, eq=False)
+class Index:
+    """The pictures of all `parts`, of which there is one at least; each picture is present in one of them only.
+
+    Rows are numbered on from part to part. `model_version` made the vectors and embeddings, None where there are none;
+    `generation` is the state of the store that the index holds. An index that is not `whole` has lost a segment.
+    """
+
+    parts: tuple[Part, ...]
     model_version: str | None
     generation: int
+    whole: bool = True
 
     def __len__(self) -> int:
         """The number of pictures."""
-        return len(self.ids)
+        return sum(len(part) for part in self.parts)
 
+    def only(self, ids: np.ndarray) -> Index:
+        """The index of the gallery `ids` alone, over the same segments."""
+        return replace(self, parts=tuple(part.only(ids) for part in self.parts))
 
-def build_index(store: Store) -> Index:
-    """Build the index of all pictures that have a caption or a vector. Raises StoreError."""
-    generation = store.generation()  # First: what is written meanwhile makes the index stale, not wrong.
-    stored = store.vectors()
-    noted: list[int] = []
-    postings = BleuPostings.build(_captions(store, stored.ids, noted))
-    ids = np.array(noted, np.int64)
-    by_user = np.isin(ids, store.captioned_by_user())
-    vectors, embeddings = (
-        VectorIndex.build(_by_row(ids, stored.ids, matrix)) for matrix in (stored.vectors, stored.embeddings)
-    )
-    return Index(ids, by_user, postings, vectors, embeddings, stored.model_version, generation)
+    @cached_property
+    def postings(self) -> JoinedPostings:
+        """The captions."""
+        return JoinedPostings(self._rows, [one.postings for one in self._segments])
 
+    @cached_property
+    def vectors(self) -> JoinedVectors:
+        """What the pictures look like."""
+        return JoinedVectors(self._rows, [one.vectors for one in self._segments])
 
-def save_index(index: Index, index_dir: Path) -> None:
-    """Put `index` in the place of the one in `index_dir`; readers see the old one or the new one. Raises OSError."""
+    @cached_property
+    def embeddings(self) -> JoinedVectors:
+        """Where the pictures lie in the space that they share with sentences."""
+        return JoinedVectors(self._rows, [one.embeddings for one in self._segments])
 
-    def fill(folder: Path) -> None:
-        save_arrays(folder, {"ids": index.ids, "by_user": index.by_user})
-        index.postings.save(folder)
-        index.vectors.save(folder, "vectors")
-        index.embeddings.save(folder, "embeddings")
+    @cached_property
+    def ids(self) -> np.ndarray:
+        """The ids of all rows, int64; they rise within each part."""
+        return np.concatenate([one.ids for one in self._segments])
 
-    write_folder(index_dir, fill, Facts(index.generation, len(index), index.postings.max_order, index.model_version))
+    def ids_at(self, rows: np.ndarray) -> np.ndarray:
+        """Return the ids, int64 (m,), of the pictures in rising `rows` (m,)."""
+        return self._rows.gather(rows, lambda place, own: self._segments[place].ids[own])
 
+    def by_user_at(self, rows: np.ndarray) -> np.ndarray:
+        """Return whether a person captioned each of the pictures in rising `rows` (m,)."""
+        return self._rows.gather(rows, lambda place, own: self._segments[place].by_user[own])
 
-def load_index(index_dir: Path) -> Index | None:
-    """Map the present index into memory; None when there is none yet. Raises IndexDamaged."""
-    return load_folder(index_dir, _load)
+    def row_of(self, picture_id: int) -> int | None:
+        """Return the row that holds the picture, None where none does."""
+        return self._rows.row_of(picture_id)
 
+    @property
+    def main_model(self) -> str | None:
+        """The model version that described most pictures, the first by name of several; None where none did."""
+        counts: Counter[str] = sum((part.models for part in self.parts), Counter())
+        return min(counts, key=lambda version: (-counts[version], version), default=None)
 
-def current_index(store: Store, index_dir: Path) -> Index:
-    """Return the index of the store's present state, built and saved anew where there is none that fits.
+    @cached_property
+    def _segments(self) -> list[Segment]:
+        return [part.segment for part in self.parts]
 
-    A damaged index, or a folder that cannot be written, is one warning line. Raises StoreError.
-    """
-    found = _load_fitting(store, index_dir)
-    if found is not None:
-        return found
-    index = build_index(store)
-    try:
-        save_index(index, index_dir)
-    except OSError as error:
-        reason = error.strerror or error
-        logger.warning("the search index cannot be kept in %s (%s); this search works", display(index_dir), reason)
-    return index
-
-
-def _load_fitting(store: Store, index_dir: Path) -> Index | None:
-    try:
-        index = load_index(index_dir)
-    except IndexDamaged as error:
-        logger.warning("%s; it is built again from the library", error)
-        return None
-    if index is None or index.generation != store.generation():
-        return None
-    return index if index.postings.max_order >= INDEXED_ORDER else None
-
-
-def _load(folder: Path, facts: Facts) -> Index:
-    ids, by_user = load_array(folder, "ids"), load_array(folder, "by_user")
-    postings = BleuPostings.load(folder, facts.max_order)
-    vectors, embeddings = (VectorIndex.load(folder, name) for name in ("vectors", "embeddings"))
-    if not len(ids) == len(by_user) == len(postings) == len(vectors) == len(embeddings) == facts.pictures:
-        raise IndexDamaged("the parts of the search index differ in length")
-    return Index(ids, by_user, postings, vectors, embeddings, facts.model_version, facts.generation)
-
-
-def _captions(store: Store, vector_ids: np.ndarray, ids: list[int]) -> Iterator[list[str]]:
-    """Yield the captions of each picture by rising id, none for one that has a vector only; note the ids in `ids`."""
-    waiting = 0
-    for picture_id, captions in store.captions_by_picture():
-        while waiting < len(vector_ids) and vector_ids[waiting] < picture_id:
-            ids.append(int(vector_ids[waiting]))
-            waiting += 1
-            yield []
-        waiting += waiting < len(vector_ids) and vector_ids[waiting] == picture_id
-        ids.append(picture_id)
-        yield captions
-    for picture_id in vector_ids[waiting:]:
-        ids.append(int(picture_id))
-        yield []
-
-
-def _by_row(ids: np.ndarray, vector_ids: np.ndarray, matrix: np.ndarray) -> np.ndarray:
-    """Return the vectors in the order of `ids`, with zeros for the pictures that have none."""
-    if np.array_equal(ids, vector_ids):
-        return matrix
-    aligned = np.zeros((len(ids), matrix.shape[1]), matrix.dtype)
-    aligned[np.searchsorted(ids, vector_ids)] = matrix
-    return aligned
+    @cached_property
+    def _rows(self) -> Rows:
+        return Rows([one.ids for one in self._segments], [part.absent for part in self.parts])

@@ -1,9 +1,10 @@
-"""Index folders on disk: written beside the present one, then named in a small file in one step.
+"""Index folders on disk: sealed by a manifest with checksums, and named in a small file in one step.
 
-    index/CURRENT               the name of the present folder and the checksum of its manifest
-    index/<generation>-<random>/  manifest.json and .npy arrays, never changed once CURRENT names them
+    index/CURRENT             the name of the present state and the checksum of its manifest
+    index/state-<random>/     manifest.json, which lists the segments, and which rows of theirs are absent
+    index/segment-<random>/   manifest.json and .npy arrays, never changed
 
-A folder without CURRENT naming it is the rest of a build that was cut short; the next writer removes it.
+A folder that CURRENT does not lead to is the rest of a writer that was cut short; the next one removes it.
 """
 
 from __future__ import annotations
@@ -14,96 +15,78 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple
 
 from retrieval.arrays import IndexDamaged
 
-T = TypeVar("T")
-FORMAT = 3
+FORMAT = 4
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 MANIFEST = "manifest.json"
-TRIES = 10
 SAMPLES = 16
 SAMPLE_BYTES = 64 * 2**10
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What an index folder holds: the store's generation, the number of pictures, the longest n-gram.
-
-    `model_version` made its vectors, None where there are none.
-    """
-
-    generation: int
-    pictures: int
-    max_order: int
-    model_version: str | None
+Facts = dict[str, Any]
 
 
-def write_folder(index_dir: Path, fill: Callable[[Path], None], facts: Facts) -> None:
-    """Let `fill` write an index into a new folder of `index_dir`, make it the present one and remove the others.
+class Sealed(NamedTuple):
+    """A folder that is whole: its name, and the checksum of its manifest."""
 
-    Writers take turns; readers are never held up. Raises OSError, and then the present index stays.
-    """
-    index_dir.mkdir(parents=True, exist_ok=True)
-    with _only_writer(index_dir):
-        folder = index_dir / f"{facts.generation}-{uuid.uuid4().hex[:12]}"
-        try:
-            folder.mkdir()
-            fill(folder)
-            checksum = _write_manifest(folder, facts)
-            _replace(index_dir / CURRENT, f"{folder.name} {checksum}\n")
-        except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)
-            raise
-        _remove_others(index_dir, folder)
+    name: str
+    checksum: str
 
 
-def load_folder(index_dir: Path, load: Callable[[Path, Facts], T]) -> T | None:
-    """Return what `load` makes of the present folder once it has been checked, None where there is none.
-
-    Files are checked by size, and by a checksum of the whole file up to 1 MiB and of samples beyond, so that a
-    large index opens at once. Raises IndexDamaged.
-    """
-    for _ in range(TRIES):
-        try:
-            name, checksum = (index_dir / CURRENT).read_text().split()
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except (OSError, ValueError) as error:
-            raise IndexDamaged(f"the search index file {CURRENT} cannot be read: {error}") from error
-        try:
-            return load(index_dir / name, _check(index_dir / name, checksum))
-        except FileNotFoundError:
-            continue  # A writer has put a newer folder in its place since; CURRENT names it.
-    raise IndexDamaged("files of the search index are missing")
+class OtherFormat(IndexDamaged):
+    """The index was written by another version of the program."""
 
 
 @contextmanager
-def _only_writer(index_dir: Path) -> Iterator[None]:
+def only_writer(index_dir: Path, wait: bool) -> Iterator[bool]:
+    """Yield whether this is the only writer for as long as the context lasts; False where another one is.
+
+    With `wait` that one is waited for. Readers are never held up. Raises OSError.
+    """
+    index_dir.mkdir(parents=True, exist_ok=True)
     with (index_dir / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
+        yield _locked(lock.fileno(), wait)
 
 
-def _write_manifest(folder: Path, facts: Facts) -> str:
-    files = {path.name: _describe(path) for path in sorted(folder.iterdir())}
-    content = json.dumps({"format": FORMAT, "facts": asdict(facts), "files": files}, indent=1)
-    (folder / MANIFEST).write_text(content)
-    for path in (*folder.iterdir(), folder):
-        _flush(path)
-    return _digest(content.encode())
+def _locked(handle: int, wait: bool) -> bool:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except BlockingIOError:
+        return False
+    return True
 
 
-def _check(folder: Path, checksum: str) -> Facts:
+def seal_folder(index_dir: Path, kind: str, fill: Callable[[Path], Facts], durable: bool) -> Sealed:
+    """Let `fill` write a new folder and return its facts; seal it.
+
+    What is not `durable` may be lost with the machine's power, which is noticed on opening. Raises OSError, and then
+    nothing of it stays.
+    """
+    folder = index_dir / f"{kind}-{uuid.uuid4().hex[:12]}"
+    try:
+        folder.mkdir()
+        return Sealed(folder.name, _write_manifest(folder, fill(folder), durable))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
+def open_folder(index_dir: Path, sealed: Sealed) -> tuple[Path, Facts]:
+    """Check a folder; return its path and facts.
+
+    Files are checked by size, and by a checksum of the whole file up to 1 MiB and of samples beyond, so that a
+    large index opens at once. Raises IndexDamaged, OtherFormat or FileNotFoundError.
+    """
+    folder = index_dir / sealed.name
     try:
         content = (folder / MANIFEST).read_bytes()
-        if _digest(content) != checksum:
+        if _digest(content) != sealed.checksum:
             raise IndexDamaged("the search index's manifest was altered")
         manifest: dict[str, Any] = json.loads(content)
     except FileNotFoundError:
@@ -111,11 +94,41 @@ def _check(folder: Path, checksum: str) -> Facts:
     except (OSError, ValueError) as error:
         raise IndexDamaged(f"the search index's manifest cannot be read: {error}") from error
     if manifest["format"] != FORMAT:
-        raise IndexDamaged(f"the search index has format {manifest['format']}, this program knows {FORMAT}")
+        raise OtherFormat(f"the search index has format {manifest['format']}, this program knows {FORMAT}")
     for name, expected in manifest["files"].items():
         if _describe(folder / name) != expected:
             raise IndexDamaged(f"the search index file {name} is damaged")
-    return Facts(**manifest["facts"])
+    return folder, manifest["facts"]
+
+
+def read_current(index_dir: Path) -> Sealed | None:
+    """Return the present state's folder, None where there is none. Raises IndexDamaged."""
+    try:
+        name, checksum = (index_dir / CURRENT).read_text().split()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError) as error:
+        raise IndexDamaged(f"the search index file {CURRENT} cannot be read: {error}") from error
+    return Sealed(name, checksum)
+
+
+def set_current(index_dir: Path, state: Sealed, segments: Collection[Sealed]) -> None:
+    """Make `state` the present one in one step, and remove what neither it nor its `segments` are. Raises OSError."""
+    _replace(index_dir / CURRENT, f"{state.name} {state.checksum}\n")
+    keep = {state.name, *(one.name for one in segments)}
+    for path in index_dir.iterdir():
+        if path.is_dir() and path.name not in keep:
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _write_manifest(folder: Path, facts: Facts, durable: bool) -> str:
+    files = {path.name: _describe(path) for path in sorted(folder.iterdir())}
+    content = json.dumps({"format": FORMAT, "facts": facts, "files": files}, indent=1)
+    (folder / MANIFEST).write_text(content)
+    if durable:
+        for path in (*folder.iterdir(), folder):
+            _flush(path)
+    return _digest(content.encode())
 
 
 def _describe(path: Path) -> dict[str, int | str]:
@@ -148,9 +161,3 @@ def _flush(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _remove_others(index_dir: Path, keep: Path) -> None:
-    for path in index_dir.iterdir():
-        if path.is_dir() and path != keep:
-            shutil.rmtree(path, ignore_errors=True)

@@ -50,6 +50,16 @@ class Report:
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
 
+    def __add__(self, other: Report) -> Report:
+        """What this run and the other did together."""
+        return Report(
+            self.captioned + other.captioned,
+            self.known_content + other.known_content,
+            self.unchanged + other.unchanged,
+            self.gone + other.gone,
+            self.skipped + other.skipped,
+        )
+
 
 @dataclass
 class _Chunk:
@@ -66,25 +76,28 @@ def index(
     roots: Sequence[Path],
     limits: Limits,
     exclude: Sequence[str] = (),
-    progress: Callable[[int, int], None] = lambda done, total: None,
+    progress: Callable[[int, int, Report], None] = lambda done, total, report: None,
+    recaption: bool = True,
 ) -> Report:
-    """Bring the store up to date with the picture files under `roots`; `progress` gets (files done, files in all).
+    """Bring the store up to date with the picture files under `roots`.
 
-    Only new and changed files, and pictures that another model version described, are read. Raises
-    RetroflexError where a root is missing or the store fails; a bad picture is skipped and reported.
+    Only new and changed files are read and, with `recaption`, pictures that another model version described.
+    `progress` gets (files done, files in all, what was done so far). Raises RetroflexError where a root is missing
+    or the store fails; a bad picture is skipped and reported.
     """
     known = store.known_files(roots)
     found = scan(roots, known, exclude)
-    stale = _stale_files(store, describer.model_version, known, set(found.gone), found.changed)
+    version = describer.model_version
+    stale = _stale_files(store, version, known, set(found.gone), found.changed) if recaption else []
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
     waiting = [*found.changed, *stale]
-    progress(0, len(waiting))
+    progress(0, len(waiting), report)
     done = 0
     for chunk in _described(store, describer, limits, waiting):
         store.write_batch(chunk.batch)
         done += len(chunk.batch.files) + len(chunk.batch.skipped)
         _count(report, chunk)
-        progress(done, len(waiting))
+        progress(done, len(waiting), report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     return report

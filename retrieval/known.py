@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from captioner.types import Caption, Description
 from data.scan import content_hash
 from retrieval.library import Library
@@ -15,13 +13,11 @@ def known_picture(library: Library, picture_id: int) -> Description | None:
     The captions are those that it is found by, a person's own included. Raises StoreError.
     """
     index = library.searcher().index
-    row = int(np.searchsorted(index.ids, picture_id))
-    picture = library.picture(picture_id)
-    if picture is None or row == len(index) or index.ids[row] != picture_id:
+    row, picture = index.row_of(picture_id), library.picture(picture_id)
+    if picture is None or row is None:
         return None
     captions = [Caption(caption.text, caption.logprob or 0.0) for caption in picture.captions]
-    vector, embedding = (of.matrix[row].astype(np.float32) for of in (index.vectors, index.embeddings))
-    return Description(captions, vector, embedding)
+    return Description(captions, index.vectors.vector(row), index.embeddings.vector(row))
 
 
 def known_content(library: Library, content: bytes, model_version: str) -> Description | None:

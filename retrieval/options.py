@@ -44,7 +44,8 @@ def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
     if result.total > len(result.hits):
-        click.echo(f"{len(result.hits)} of {result.total} hits; --limit shows more")
+        least = "at least " if result.more else ""
+        click.echo(f"{len(result.hits)} of {least}{result.total} hits; --limit shows more")
 
 
 def print_nothing_close(result: SearchResult, pictures: int) -> None:

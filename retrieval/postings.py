@@ -93,6 +93,23 @@ class BleuPostings:
         every[rows] = found
         return every
 
+    def top(
+        self, query: Sequence[str], variant: BleuVariant, count: int, absent: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows int32 and scores of the `count` best pictures, best first, ties by row, without `absent` (n,).
+
+        Pictures without any query word are left out. Raises ValueError as `scores` does.
+        """
+        rows, scores = self.scores(query, variant)
+        if absent is not None:
+            rows, scores = rows[~absent[rows]], scores[~absent[rows]]
+        order = np.lexsort((rows, -scores))[:count]
+        return rows[order], scores[order]
+
+    def at(self, query: Sequence[str], variant: BleuVariant, rows: np.ndarray) -> np.ndarray:
+        """Return the scores, float64 (m,), of the pictures in `rows` (m,). Raises ValueError as `scores` does."""
+        return self.dense(query, variant)[rows]
+
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raises OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})

@@ -26,12 +26,14 @@ class Hit:
 class SearchResult:
     """One page of hits.
 
-    `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits.
+    `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits, or with
+    `more` those among the best candidates: in a large library not every picture that shares a word is looked at.
     `closest` is the best relevance of any picture, hit or not; None where nothing at all speaks for one.
     """
 
     query: dict[str, Any]
     total: int
+    more: bool
     closest: float | None
     hits: list[Hit]
 

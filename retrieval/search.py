@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from retrieval.index import Index
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
+from retrieval.selection import Selection
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
@@ -26,19 +27,24 @@ MAX_LIMIT = 1000
 class Ranking:
     """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
 
-    The first `hits` of them are close enough to be hits.
+    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query were not
+    looked at.
     """
 
     ids: np.ndarray
     scores: np.ndarray
     hits: int
     parts: Mapping[str, np.ndarray]
+    more: bool
 
     def first(self, count: int) -> Ranking:
         """The best `count`."""
-        return Ranking(
-            self.ids[:count], self.scores[:count], self.hits, {name: one[:count] for name, one in self.parts.items()}
-        )
+        return self.at(slice(count))
+
+    def at(self, places: slice | np.ndarray) -> Ranking:
+        """Those at `places`, in that order."""
+        parts = {name: one[places] for name, one in self.parts.items()}
+        return replace(self, ids=self.ids[places], scores=self.scores[places], parts=parts)
 
 
 class Searcher:
@@ -50,37 +56,51 @@ class Searcher:
         self._store = store
         self._model = model
 
-    def search(self, query: Query, limit: int = DEFAULT_LIMIT, offset: int = 0, distant: bool = False) -> SearchResult:
-        """Return a page of hits; with `distant` also those that are not close. Raises QueryError or StoreError.
+    def search(
+        self,
+        query: Query,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of hits among the selected pictures; with `distant` also those that are not close.
 
         Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
+        Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        wanted, unwanted = self._evidence(query)
+        wanted, unwanted = self._evidence(query, selection)
         ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = ranking if distant else ranking.first(ranking.hits)
+        ranking = ranking if selection is None else ranking.at(selection.sorted(ranking.ids))
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        return SearchResult(_told(query, captions), len(ranking.ids), closest, hits)
+        return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
         return self._rank(*self._evidence(query))
 
-    def _evidence(self, query: Query) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+    def _evidence(
+        self, query: Query, selection: Selection | None = None
+    ) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+        index = self.index if selection is None else self.index.only(selection.ids)
         like, unlike = (
-            [(PictureEvidence(self.index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
+            [(PictureEvidence(index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
             for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
         )
         wanted: list[tuple[Evidence, float]] = list(like)
         if query.text or not like:
-            wanted.insert(0, (WordEvidence(self.index, self._model, query.text), 1.0))
+            wanted.insert(0, (WordEvidence(index, self._model, query.text), 1.0))
         return wanted, list(unlike)
 
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
         """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
-        rows = np.unique(np.concatenate([evidence.candidates() for evidence, _ in wanted]))
+        found = [evidence.candidates() for evidence, _ in wanted]
+        rows = np.unique(np.concatenate([one.rows for one in found]))
+        ids = self.index.ids_at(rows)
         alone = len(wanted) + len(unwanted) == 1
         parts: dict[str, np.ndarray] = {}
         relevances = []
@@ -90,11 +110,11 @@ class Searcher:
             relevances.append((evidence.relevance(own, rows), weight))
         scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
         nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
-        order = np.lexsort((rows, -nearness, -scores))  # Rows rise with the ids.
+        order = np.lexsort((ids, -nearness, -scores))
         order = order[scores[order] > 0]
         hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
         ordered = {name: one[order] for name, one in parts.items()}
-        return Ranking(self.index.ids[rows[order]], scores[order], hits, ordered)
+        return Ranking(ids[order], scores[order], hits, ordered, any(one.more for one in found))
 
     def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""

@@ -49,11 +49,16 @@ class VectorIndex:
             cosines[start : start + ROWS_AT_ONCE] = products * self._inverse_norms[piece]
         return np.round(cosines, DECIMALS)
 
-    def top(self, query: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows int32 and cosines of the `count` nearest vectors, nearest first, ties by row."""
+    def top(self, query: np.ndarray, count: int, absent: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows int32 and cosines of the `count` nearest vectors, nearest first, ties by row.
+
+        Rows where `absent` (n,) is true are left out.
+        """
         cosines = self.cosine(query)
-        count = min(count, len(cosines))
-        near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count]) if count else np.zeros(0, np.int64)
+        there = np.arange(len(self)) if absent is None else np.flatnonzero(~absent)
+        count = min(count, len(there))
+        least = np.partition(cosines[there], -count)[-count] if count else 0.0
+        near = there[cosines[there] >= least] if count else there[:0]
         order = near[np.lexsort((near, -cosines[near]))][:count]
         return order.astype(np.int32), cosines[order]
 

@@ -131,6 +131,20 @@ def copies(
 
 
 @evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy.")
+def duplicates(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Tell copies of a picture from other pictures by cosine alone: precision and recall by threshold."""
+    from training.duplicates import evaluate_duplicates
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, result["thresholds"], {"limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
 @click.option(
     "--labelled", type=click.Path(path_type=Path), required=True, help="Folder that holds a folder for each class."
 )

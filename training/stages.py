@@ -12,6 +12,7 @@ from tqdm import tqdm
 from captioner.types import Describes
 from data.captioned import Dataset
 from data.text import tokenize
+from retrieval.bleu import TYPED_VARIANT
 from retrieval.query import Query, QueryError
 from retrieval.search import Ranking, Searcher
 from training.baselines import Ranker, baselines
@@ -69,8 +70,10 @@ def _own(searcher: Searcher, senses: bool) -> dict[str, Ranker]:
     Cosine exists only inside the whole search, so that is what its time is.
     """
 
+    every = np.arange(len(searcher.index))
+
     def bleu(query: str) -> np.ndarray:
-        return searcher.index.postings.dense(tokenize(query))
+        return searcher.index.postings.at(tokenize(query), TYPED_VARIANT, every)
 
     if not senses:
         return {"BLEU": bleu}

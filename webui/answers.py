@@ -42,7 +42,9 @@ def search(asked: Asked, window: Window) -> Answer:
         for uploaded, chosen in zip((like, unlike), known, strict=True)
     )
     query = Query(asked.text, wanted, unwanted)
-    result = services().library.search(query, window.limit, window.offset, asked.distant)
+    library, narrowed = services().library, asked.narrowed
+    selection = library.collection.select(narrowed.filters, narrowed.order)
+    result = library.search(query, window.limit, window.offset, asked.distant, selection)
     return Answer(_with_links(result), [one.preview for one in like])
 
 
@@ -68,6 +70,7 @@ def picture_document(picture: StoredPicture) -> Document:
             | {"model_version": caption.model_version}
             for caption in picture.captions
         ],
+        "can_undo": services().library.store.can_undo_caption(picture.id),
         "links": links(picture),
     }
 
@@ -76,9 +79,13 @@ def as_hit(picture: StoredPicture) -> Document:
     """Return a picture in the shape of a hit, without scores."""
     captions = [caption.text for caption in picture.captions]
     path = display(from_bytes(picture.paths[0])) if picture.paths else ""
-    return {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions} | {
-        "links": links(picture)
-    }
+    hit = {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions}
+    return hit | _shown(picture)
+
+
+def _shown(picture: StoredPicture) -> Document:
+    """What it takes to show a picture that is listed."""
+    return {"width": picture.width, "height": picture.height, "links": links(picture)}
 
 
 def links(picture: StoredPicture) -> dict[str, str]:
@@ -97,5 +104,5 @@ def links(picture: StoredPicture) -> dict[str, str]:
 def _with_links(result: SearchResult) -> Document:
     answer = result.to_json()
     pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
-    hits = [hit | {"links": links(pictures[hit["id"]])} for hit in answer["hits"] if hit["id"] in pictures]
+    hits = [hit | _shown(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
     return answer | {"hits": hits}

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Response, current_app, jsonify, request
 
-from data.store import StoredPicture
 from webui import answers
-from webui.asked import ASKED, no_picture, read_asked
+from webui.asked import ASKED, read_asked
 from webui.documents import Picture, SearchResult
 from webui.openapi import Parameter, describe, operation
 from webui.originals import read_original
+from webui.paths import PICTURE, find_picture
 from webui.services import services
 from webui.uploads import UPLOADS, read_uploads
 from webui.window import WINDOW, read_window
@@ -29,7 +29,6 @@ MIMETYPES = {
 
 api = Blueprint("api", __name__, url_prefix="/api/v1")
 
-_PICTURE = f"/pictures/<int(max={2**63 - 1}):picture_id>"
 _VERSION = Parameter("v", str, "Start of the content hash; with it a browser may keep the answer for good")
 
 
@@ -48,23 +47,23 @@ def search_by_picture() -> Response:
     return jsonify(answers.search(read_asked(request.form, uploads), read_window(request.form)).document)
 
 
-@api.get(_PICTURE)
+@api.get(PICTURE)
 @operation(answer=Picture, problems=(404, 503))
 def picture(picture_id: int) -> Response:
     """All that is known of one picture."""
-    return jsonify(answers.picture_document(_find(picture_id)))
+    return jsonify(answers.picture_document(find_picture(picture_id)))
 
 
-@api.get(f"{_PICTURE}/file")
+@api.get(f"{PICTURE}/file")
 @operation(answer=bytes, media="image/*", problems=(404, 410, 503), query=(_VERSION,), kept=True)
 def file(picture_id: int) -> Response:
     """The picture's file as it is on disk."""
-    found = _find(picture_id)
+    found = find_picture(picture_id)
     content = read_original(found, services().library.settings.limits)
     return _kept_by_browser(content, MIMETYPES.get(found.format, "application/octet-stream"), found.digest)
 
 
-@api.get(f"{_PICTURE}/thumbnail")
+@api.get(f"{PICTURE}/thumbnail")
 @operation(
     answer=bytes,
     media="image/webp",
@@ -74,7 +73,7 @@ def file(picture_id: int) -> Response:
 )
 def thumbnail(picture_id: int) -> Response:
     """The picture as WebP, its shorter side at most 320 pixels."""
-    found = _find(picture_id)
+    found = find_picture(picture_id)
     return _kept_by_browser(services().thumbnails.get(found), "image/webp", f"{found.digest}-thumbnail")
 
 
@@ -83,13 +82,6 @@ def thumbnail(picture_id: int) -> Response:
 def openapi() -> Response:
     """This API's description."""
     return jsonify(describe(current_app) | {"servers": [{"url": request.script_root or "/"}]})
-
-
-def _find(picture_id: int) -> StoredPicture:
-    found = services().library.picture(picture_id)
-    if found is None:
-        raise no_picture(picture_id)
-    return found
 
 
 def _kept_by_browser(content: bytes, mimetype: str, tag: str) -> Response:

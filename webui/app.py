@@ -2,22 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import cast
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describes
+from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui import problems, security
 from webui.access import access, guard
 from webui.api import api
+from webui.captions import captions
+from webui.collection import collection
 from webui.decoding import DECODERS
 from webui.describer import Describer
 from webui.health import health
+from webui.library import library as library_views
 from webui.logs import QUIET, Log, log_requests
 from webui.metrics import Metrics
 from webui.pages import pages
+from webui.places import Places
 from webui.rates import Rates
 from webui.reach import LOCAL, Reach
 from webui.request_id import tell_ids
@@ -25,7 +32,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, api, health, access)
+BLUEPRINTS = (pages, api, captions, collection, library_views, health, access)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -35,19 +42,20 @@ def create_app(
     reach: Reach = LOCAL,
     log: Log = QUIET,
     rates: Rates | None = None,
+    places: Sequence[Path] = (),
 ) -> Flask:
     """Return the WSGI application over an open library.
 
     The captioner is loaded once, in the background; search by words works from the start. `reach` says who is let
-    in; `rates` are those that several processes share. Raises RetroflexError when others can reach the server and
-    there is neither password nor token.
+    in; `rates` are those that several processes share; folders at and below `places` can be added to the library.
+    Raises RetroflexError when others can reach the server and there is neither password nor token.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
-    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates())
+    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), places)
     tell_ids(app)
     made.metrics.watch(app)
     if log.requests:
@@ -63,8 +71,15 @@ def create_app(
     return app
 
 
-def _services(library: Library, captioner_loader: Callable[[], Describes], rates: Rates) -> Services:
+def close_app(app: Flask) -> None:
+    """End what `app` has started beside itself, that is indexing."""
+    cast(Services, app.extensions[EXTENSION]).jobs.close()
+
+
+def _services(
+    library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Sequence[Path]
+) -> Services:
     limits, metrics = library.settings.limits, Metrics(library)
     describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
-    return Services(library, describer, thumbnails, metrics, rates)
+    return Services(library, describer, thumbnails, Jobs(library.settings), Places(places), metrics, rates)

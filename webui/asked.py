@@ -10,6 +10,7 @@ from flask import url_for
 from werkzeug.datastructures import MultiDict
 
 from retrieval.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from webui.narrowed import FILTERS, SORT, Narrowed, read_narrowed
 from webui.openapi import Parameter
 from webui.problems import Problem
 from webui.uploads import Uploads
@@ -27,6 +28,8 @@ ASKED = (
     Parameter(
         "all", Annotated[bool, {"default": False}], "Whether to give pictures that are not close to the words, too"
     ),
+    *FILTERS,
+    SORT,
 )
 """What `read_asked` reads."""
 
@@ -52,6 +55,7 @@ class Asked:
     unlike: tuple[Chosen, ...] = ()
     distant: bool = False
     uploads: Uploads = field(default_factory=Uploads)
+    narrowed: Narrowed = field(default_factory=Narrowed)
 
     def more_like(self, picture_id: int) -> str:
         """The address that asks for pictures like this one as well."""
@@ -75,18 +79,23 @@ class Asked:
         """The page's address for this query; an upload has no place in it."""
         shown = self.distant if distant is None else distant
         chosen = {"like": list(map(str, self.like)), "unlike": list(map(str, self.unlike))}
-        fields: dict[str, Any] = {"q": self.text or None, **chosen, "all": "true" if shown else None, **window}
+        fields: dict[str, Any] = {"q": self.text or None, **chosen, "all": "true" if shown else None}
+        fields |= {**self.narrowed.fields, **window}
         return url_for("pages.by_words", **fields)
 
 
 def read_asked(fields: MultiDict[str, str], uploads: Uploads | None = None) -> Asked:
-    """Read `q`, `like`, `unlike` and `all` from a query string or form. Raises QueryError or Problem 400 or 404."""
+    """Read `q`, `like`, `unlike`, `all`, filters and `sort` from a query string or form.
+
+    Raises QueryError or Problem 400 or 404.
+    """
     sent = uploads or Uploads()
     like = tuple(_chosen(given, MAX_WEIGHT) for given in fields.getlist("like"))
     unlike = tuple(_chosen(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
     text = fields.get("q", "")
     check_wanted(text, len(like) + len(sent.like), len(unlike) + len(sent.unlike))
-    return Asked(text if text.strip() else "", like, unlike, _yes(fields, "all"), sent)
+    narrowed = read_narrowed(fields)
+    return Asked(text if text.strip() else "", like, unlike, _yes(fields, "all"), sent, narrowed)
 
 
 def _chosen(given: str, most: float) -> Chosen:

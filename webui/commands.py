@@ -15,6 +15,13 @@ from webui.stopping import Stopping
 @bundle_option
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folders below this one can be added from the page, too, as those of your home can; may be repeated.",
+)
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Server processes.")
 @click.option("--public-name", multiple=True, help="Host name people reach the server by; may be repeated.")
 @click.option("--behind-proxy", is_flag=True, help="One reverse proxy stands before the server; believe its headers.")
@@ -26,6 +33,7 @@ def serve(
     bundle: Path | None,
     host: str,
     port: int,
+    roots: tuple[Path, ...],
     processes: int,
     public_name: tuple[str, ...],
     behind_proxy: bool,
@@ -52,4 +60,4 @@ def serve(
         def load() -> Captioner:
             return Captioner.load(settings.bundle).warm_up()
 
-        Service(settings, load, port, processes, reach, log).run(stopping)
+        Service(settings, load, port, processes, reach, log, (Path.home(), *roots)).run(stopping)

@@ -24,13 +24,21 @@ class Links(TypedDict):
     thumbnail: str
 
 
-class Hit(TypedDict):
-    """One picture found."""
+class Listed(TypedDict):
+    """One picture of a list; width and height are in pixels."""
 
     id: COUNT
     path: str
     caption: str
     captions: list[str]
+    width: COUNT
+    height: COUNT
+    links: Links
+
+
+class Hit(Listed):
+    """One picture found."""
+
     score: float
     scores: Annotated[
         dict[str, float],
@@ -39,7 +47,6 @@ class Hit(TypedDict):
             "unlike1. and so on before it where several things were asked for, uploads first"
         },
     ]
-    links: Links
 
 
 class Told(TypedDict):
@@ -54,6 +61,9 @@ class SearchResult(TypedDict):
 
     query: Told
     total: COUNT
+    more: Annotated[
+        bool, {"description": "Whether there may be more than `total`: a large library is not looked through whole"}
+    ]
     closest: Annotated[
         float | None,
         {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
@@ -81,6 +91,7 @@ class Picture(TypedDict):
     bytes: COUNT
     taken_at: Annotated[str | None, {"format": "date-time"}]
     captions: list[Caption]
+    can_undo: Annotated[bool, {"description": "Whether a change of a person's caption can be undone"}]
     links: Links
 
 

@@ -7,9 +7,11 @@ from typing import cast
 
 from flask import current_app
 
+from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
 from webui.metrics import Metrics
+from webui.places import Places
 from webui.rates import Rates
 from webui.thumbnails import Thumbnails
 
@@ -18,11 +20,14 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, the thumbnails, the figures and the rate limits."""
+    """The open library, the captioner behind its queue, the thumbnails, indexing, folders that can be added, the
+    figures and the rate limits."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
+    jobs: Jobs
+    places: Places
     metrics: Metrics
     rates: Rates
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, overload
 
 from retrieval.search import DEFAULT_LIMIT, MAX_LIMIT
 from webui.openapi import Parameter
@@ -32,11 +32,20 @@ class Window:
 
 def read_window(fields: Mapping[str, str]) -> Window:
     """Read `limit` and `offset` from a query string or form. Raises Problem 400."""
-    limit = _whole_number(fields, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
-    return Window(limit, _whole_number(fields, "offset", 0, 0, MAX_OFFSET))
+    limit = whole_number(fields, "limit", DEFAULT_LIMIT, 1, MAX_LIMIT)
+    return Window(limit, whole_number(fields, "offset", 0, 0, MAX_OFFSET))
 
 
-def _whole_number(fields: Mapping[str, str], name: str, default: int, low: int, high: int) -> int:
+@overload
+def whole_number(fields: Mapping[str, str], name: str, default: int, low: int, high: int) -> int: ...
+
+
+@overload
+def whole_number(fields: Mapping[str, str], name: str, default: None, low: int, high: int) -> int | None: ...
+
+
+def whole_number(fields: Mapping[str, str], name: str, default: int | None, low: int, high: int) -> int | None:
+    """Read a number from `low` to `high`; an empty field counts as not given. Raises Problem 400."""
     text = fields.get(name, "").strip()
     if not text:
         return default

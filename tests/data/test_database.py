@@ -163,17 +163,17 @@ def test_a_damaged_database_is_named(url: str, batch_of: MakeBatch) -> None:
 
 
 def read_everything(store: Store) -> object:
-    walked = [store.known_files(), list(store.captions_by_picture()), store.vectors()]
+    walked = [store.known_files(), list(store.captions_by_picture()), list(store.searched_pictures(range(3000)))]
     return walked, list(store.pictures(range(3000)).values())
 
 
-def test_vectors_of_different_length_are_damage(url: str, batch_of: MakeBatch) -> None:
+def test_half_a_number_in_a_vector_is_damage(url: str, batch_of: MakeBatch) -> None:
     store = Store.open(url)
     store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
     with sqlite3.connect(file_of(url)) as other:
-        other.execute("UPDATE features SET vector = x'0000' WHERE picture_id = 1")
-    with pytest.raises(StoreDamaged, match="differ in length"):
-        store.vectors()
+        other.execute("UPDATE features SET vector = x'000000' WHERE picture_id = 1")
+    with pytest.raises(StoreDamaged, match="vector in the library is damaged"):
+        list(store.searched_pictures([1, 2]))
     store.close()
 
 
@@ -239,7 +239,8 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     batches = status.files // 20
     assert batches in (len(reported), len(reported) + 1)
     assert (status.files, status.pictures, status.captions) == (batches * 20, batches * 20, batches * 100)
-    assert store.vectors().vectors.shape == (batches * 20, 64)
+    searched = list(store.searched_pictures(store.searched_ids()[1].tolist()))
+    assert [one.vector.shape for one in searched if one.vector is not None] == [(64,)] * batches * 20
     with sqlite3.connect(file_of(url)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()

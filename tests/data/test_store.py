@@ -16,6 +16,7 @@ from data.store import (
     FileRow,
     KnownFile,
     PictureRow,
+    SearchedPicture,
     SkipRow,
     Store,
     StoredCaption,
@@ -24,6 +25,11 @@ from data.store import (
 )
 
 MakeBatch = Callable[..., Batch]
+
+
+def found(store: Store) -> dict[int, SearchedPicture]:
+    """What searches find, by id."""
+    return {one.id: one for one in store.searched_pictures(store.searched_ids()[1].tolist())}
 
 
 def texts(store: Store, picture_id: int) -> list[str]:
@@ -35,8 +41,8 @@ def test_a_new_store_is_empty(store: Store) -> None:
     assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
     assert store.known_files() == {}
     assert list(store.captions_by_picture()) == []
-    _, ids, matrix, _ = store.vectors()
-    assert (ids.shape, ids.dtype, matrix.shape, matrix.dtype) == ((0,), np.int64, (0, 0), np.float16)
+    assert found(store) == {}
+    assert store.main_model() is None
 
 
 def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -> None:
@@ -61,9 +67,7 @@ def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -
     assert again.known_files() == {path: KnownFile(2**40, 2**62, "d1"), b"/pictures/bad.png": KnownFile(7, 8, "")}
     assert again.skipped_files() == [(b"/pictures/bad.png", "is empty (0 bytes)")]
     assert again.generation() == generation == again.status().generation
-    _, ids, matrix, _ = again.vectors()
-    assert (ids.tolist(), matrix.dtype) == ([1], np.float16)
-    assert np.allclose(matrix, vector, atol=1e-3)
+    assert found(again)[1].vector == pytest.approx(vector, abs=1e-3)
     again.close()
 
 
@@ -121,6 +125,41 @@ def test_a_second_user_caption_takes_the_place_of_the_first(store: Store, batch_
     assert store.status().user_captions == 1
 
 
+def test_changes_of_a_caption_are_undone_one_by_one(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    assert not store.can_undo_caption(1)
+    steps = [lambda: store.set_user_caption(1, "first"), lambda: store.set_user_caption(1, "second")]
+    seen = [texts(store, 1)]
+    for step in [*steps, lambda: store.remove_user_caption(1), steps[0]]:
+        step()
+        seen.append(texts(store, 1))
+    store.write_batch(batch_of(b"/a.jpg", model="m1"))
+    assert [one[0] for one in seen] == ["best by m1", "first", "second", "best by m1", "first"]
+    while store.can_undo_caption(1):
+        assert texts(store, 1) == seen.pop()
+        assert store.undo_user_caption(1)
+    assert seen == [texts(store, 1)]
+    assert not store.undo_user_caption(1)
+
+
+def test_the_same_caption_again_is_no_change(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.remove_user_caption(1)
+    assert not store.can_undo_caption(1)
+    store.set_user_caption(1, "mine")
+    store.set_user_caption(1, " mine ")
+    store.undo_user_caption(1)
+    assert not store.can_undo_caption(1)
+
+
+def test_the_history_goes_with_its_picture(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    store.set_user_caption(1, "mine")
+    store.remove_user_caption(1)
+    store.remove([b"/a.jpg"])
+    assert not store.can_undo_caption(1)
+
+
 @pytest.mark.parametrize(("picture_id", "text"), [(7, "mine"), (1, " \n ")])
 def test_a_user_caption_needs_a_picture_and_a_word(
     store: Store, batch_of: MakeBatch, picture_id: int, text: str
@@ -128,6 +167,9 @@ def test_a_user_caption_needs_a_picture_and_a_word(
     store.write_batch(batch_of(b"/a.jpg"))
     with pytest.raises(StoreError):
         store.set_user_caption(picture_id, text)
+    with pytest.raises(StoreError):
+        store.remove_user_caption(7)
+    assert not store.undo_user_caption(7)
     assert store.status().user_captions == 0
 
 
@@ -161,7 +203,7 @@ def test_a_path_with_other_content_moves_to_the_new_picture(store: Store, batch_
 def test_pictures_without_files_are_not_searched_but_keep_their_captions(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
     store.write_batch(Batch(gone=[b"/a.jpg"]))
-    assert store.vectors().ids.tolist() == [2]
+    assert list(found(store)) == [2]
     assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
     assert store.status().pictures == 1
     assert texts(store, 1) == ["best by m1", "second by m1"]
@@ -229,17 +271,17 @@ def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch)
 def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(6000))))
     assert [picture_id for picture_id, _ in store.captions_by_picture()] == list(range(1, 6001))
-    _, ids, matrix, _ = store.vectors()
-    assert ids.tolist() == list(range(1, 6001))
-    assert (matrix == 0.5).all()
+    assert list(found(store)) == list(range(1, 6001))
+    assert all((one.vector == 0.5).all() for one in found(store).values())
 
 
-def test_only_vectors_of_the_most_common_model_are_compared(store: Store, batch_of: MakeBatch) -> None:
-    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m1"))
-    store.write_batch(batch_of(b"/3.jpg", model="m2"))
-    assert store.vectors().ids.tolist() == [1, 2]
-    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", model="m2"))
-    assert store.vectors().ids.tolist() == [1, 2, 3]
+def test_the_main_model_described_most_pictures_that_have_a_file(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", b"/3.jpg", model="m2"))
+    store.write_batch(batch_of(b"/4.jpg", b"/5.jpg", model="m1"))
+    assert store.main_model() == "m2"
+    store.write_batch(Batch(gone=[b"/1.jpg"]))
+    assert store.main_model() == "m1"
+    assert {one.model_version for one in found(store).values()} == {"m1", "m2"}
 
 
 def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBatch) -> None:
@@ -290,4 +332,4 @@ def test_an_embedding_is_kept_where_there_is_one(store: Store) -> None:
     pictures = [PictureRow(row.digest, 4, 3, "JPEG", 9, None) for row in rows]
     files = [FileRow(row.digest.encode(), 9, 1, row.digest) for row in rows]
     store.write_batch(Batch(files, pictures, rows))
-    assert store.vectors().embeddings.tolist() == [[0.0], [0.5]]
+    assert [one.embedding for one in found(store).values()] == [None, np.array([0.5])]

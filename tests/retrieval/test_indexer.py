@@ -56,9 +56,8 @@ def run(store: Store, folder: Path, captioner: FakeCaptioner | None = None, **op
 
 def contents(store: Store) -> list[tuple[object, ...]]:
     """Everything that a person could tell apart, without ids and times."""
-    _, ids, vectors, _ = store.vectors()
-    by_id = dict(zip(ids.tolist(), vectors, strict=True))
-    pictures = store.pictures(ids.tolist()).values()
+    by_id = {one.id: one.vector for one in store.searched_pictures(store.searched_ids()[1].tolist())}
+    pictures = store.pictures(list(by_id)).values()
     return sorted(
         (one.digest, sorted(one.paths), [caption.text for caption in one.captions], by_id[one.id].tobytes())
         for one in pictures
@@ -100,7 +99,7 @@ def test_a_changed_and_a_deleted_file(store: Store, photos: Path) -> None:
 
 def test_a_new_model_captions_again_but_keeps_a_users_caption(store: Store, photos: Path) -> None:
     run(store, photos)
-    _, ids, *_ = store.vectors()
+    _, ids = store.searched_ids()
     store.set_user_caption(int(ids[0]), "my own words")
     report = run(store, photos, FakeCaptioner("fake-2"))
     assert report.captioned == 12
@@ -140,7 +139,7 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     monkeypatch.setattr(indexer, "BATCH", 2)
     seen: list[tuple[int, int]] = []
 
-    def stop_half_way(done: int, total: int) -> None:
+    def stop_half_way(done: int, total: int, report: Report) -> None:
         seen.append((done, total))
         if done >= 6:
             raise KeyboardInterrupt

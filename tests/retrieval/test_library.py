@@ -63,7 +63,7 @@ def test_the_searcher_follows_the_store(
 def test_another_process_finds_the_index_that_was_built(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     generation = library.searcher().index.generation
     again = Library.open(library.settings)
-    monkeypatch.setattr("retrieval.index.build_index", lambda store: pytest.fail("built again without need"))
+    monkeypatch.setattr("retrieval.upkeep.build_segment", lambda *given: pytest.fail("built again without need"))
     assert again.searcher().index.generation == generation
 
 

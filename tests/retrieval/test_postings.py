@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from data.text import tokenize
 from retrieval.arrays import IndexDamaged
-from retrieval.bleu import SMOOTHINGS, BleuVariant, score
+from retrieval.bleu import SMOOTHINGS, TYPED_VARIANT, BleuVariant, score
 from retrieval.folding import fold
 from retrieval.postings import BleuPostings
 
@@ -136,3 +136,15 @@ def test_arrays_that_do_not_fit_together_are_damage(tmp_path: Path) -> None:
 def test_arrays_on_disk_hold_no_objects(tmp_path: Path) -> None:
     BleuPostings.build([["a dog"], ["two cats"]]).save(tmp_path)
     assert all(np.load(path, allow_pickle=False).dtype.kind in "iu" for path in tmp_path.iterdir())
+
+
+def test_the_best_pictures_are_those_of_all_scores_without_the_absent() -> None:
+    gallery = [["a dog"], ["a dog on a dog"], ["a boat"], ["a dog"], ["the dog"]]
+    postings = BleuPostings.build(gallery)
+    every = postings.dense(["a", "dog"])
+    rows, scores = postings.top(["a", "dog"], TYPED_VARIANT, 3)
+    assert rows.tolist() == sorted(range(5), key=lambda row: (-every[row], row))[:3]
+    assert scores.tolist() == every[rows].tolist()
+    absent = np.array([True, False, False, False, True])
+    assert set(postings.top(["a", "dog"], TYPED_VARIANT, 9, absent)[0].tolist()) == {1, 2, 3}
+    assert postings.at(["a", "dog"], TYPED_VARIANT, np.array([3, 0])).tolist() == every[[3, 0]].tolist()

@@ -138,6 +138,7 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
     assert library.search(Query("dog")).to_json() == {
         "query": {"text": "dog", "captions": []},
         "total": 0,
+        "more": False,
         "closest": None,
         "hits": [],
     }
@@ -146,7 +147,7 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
 
 def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
-    assert set(document) == {"query", "total", "closest", "hits"}
+    assert set(document) == {"query", "total", "more", "closest", "hits"}
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"}
     assert document["hits"][0]["id"] in (1, 2)
 

@@ -69,3 +69,11 @@ def test_a_matrix_of_the_wrong_shape_is_damage(vectors: np.ndarray, tmp_path: Pa
     np.save(tmp_path / "look.npy", vectors.ravel())
     with pytest.raises(IndexDamaged, match="1 dimensions instead of 2"):
         VectorIndex.load(tmp_path, "look")
+
+
+def test_absent_rows_are_never_near(vectors: np.ndarray) -> None:
+    index, query = VectorIndex.build(vectors), vectors[5].astype(np.float32)
+    absent = np.zeros(700, bool)
+    absent[index.top(query, 3)[0]] = True
+    assert np.array_equal(index.top(query, 4, absent)[0], index.top(query, 7)[0][3:])
+    assert len(index.top(query, 4, np.ones(700, bool))[0]) == 0

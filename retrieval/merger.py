@@ -1,0 +1,61 @@
+"""Merging beside a long-running process: in a process of its own, which takes neither its time nor its memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from threading import Lock, Thread
+
+from data.errors import RetroflexError
+from data.settings import ENV_PREFIX, Settings, load_settings
+
+PAUSE = 10.0
+"""Seconds between two merges, so that small ones come together."""
+NICENESS = 10
+
+logger = logging.getLogger(__name__)
+
+
+class Merger:
+    """Merges the search index of one library, one run at a time."""
+
+    def __init__(self, settings: Settings, merged: Callable[[], None]) -> None:
+        """`merged` is called after each run, in the merger's thread."""
+        self._settings, self._merged = settings, merged
+        self._busy = Lock()
+
+    def start(self) -> None:
+        """Begin a run unless there is one; returns at once."""
+        if self._busy.acquire(blocking=False):
+            Thread(target=self._run, name="merger", daemon=True).start()
+
+    def _run(self) -> None:
+        given = {"LIBRARY": str(self._settings.library), "DATABASE_URL": self._settings.database_url or ""}
+        environment = os.environ | {ENV_PREFIX + name: value for name, value in given.items()}
+        try:
+            subprocess.run([sys.executable, "-m", __name__], env=environment, check=True)
+            self._merged()
+        except (RetroflexError, OSError, subprocess.CalledProcessError) as error:
+            logger.warning("the search index was not merged: %s", error)
+        finally:
+            time.sleep(PAUSE)
+            self._busy.release()
+
+
+def main() -> None:
+    """Merge the index of the library that the environment names."""
+    from retrieval.library import Library  # which starts mergers
+
+    os.nice(NICENESS)
+    try:
+        Library.open(load_settings()).merge()
+    except RetroflexError as error:
+        sys.exit(f"retroflex: {error}")
+
+
+if __name__ == "__main__":
+    main()
