@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -60,7 +61,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
     app.url_map.converters["id"] = PictureId
-    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), Places(places))
+    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), places)
     tell_ids(app)
     made.metrics.watch(app)
     if log.requests:
@@ -77,9 +78,17 @@ def create_app(
     return app
 
 
-def _services(library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Places) -> Services:
+def close_app(app: Flask) -> None:
+    """End what `app` has started beside itself, that is indexing."""
+    cast(Services, app.extensions[EXTENSION]).jobs.close()
+
+
+def _services(
+    library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Sequence[Path]
+) -> Services:
     limits, metrics = library.settings.limits, Metrics(library)
     describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
     copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
-    return Services(library, describer, thumbnails, Jobs(library.settings), places, metrics, rates, copies)
+    jobs = Jobs(library.settings)
+    return Services(library, describer, thumbnails, jobs, Places(places), metrics, rates, copies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +15,7 @@ from captioner.types import Describes
 from data.settings import Settings
 from retrieval.library import Library
 from webui.access import Guard
-from webui.app import create_app
+from webui.app import close_app, create_app
 from webui.captioner_process import connect, listen_for_pictures, serve_captioner
 from webui.logs import QUIET, Log, log_as_json
 from webui.metrics import SHARED, forget_process
@@ -36,7 +36,7 @@ class Service:
     processes: int = 1
     reach: Reach = LOCAL
     log: Log = QUIET
-    places: tuple[Path, ...] = ()
+    places: Sequence[Path] = ()
 
     def run(self, stopping: Stopping) -> None:
         """Serve until Ctrl-C or SIGTERM and end the process; prints the address first.
@@ -69,6 +69,7 @@ class Service:
             with stopping.gently(server.stop):
                 begin()
                 server.run()
+            close_app(app)
 
     def _serve_together(self, bound: socket.socket, stopping: Stopping) -> None:
         with tempfile.TemporaryDirectory(prefix="retroflex-") as folder:
