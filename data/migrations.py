@@ -142,7 +142,31 @@ def _roots(connection: sa.Connection) -> None:
     table.create(connection)
 
 
-MIGRATIONS: list[Callable[[sa.Connection], None]] = [_first_tables, _embeddings, _changes, _caption_history, _roots]
+def _choices(connection: sa.Connection) -> None:
+    """Which of several copies a person wants to keep."""
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    table = sa.Table(
+        "choices",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("group_key", sa.String(64), nullable=False),
+        sa.Column("picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("path", sa.LargeBinary, nullable=False),
+        sa.Column("keep", sa.Boolean, nullable=False),
+        sa.UniqueConstraint("picture_id", "path", name="choices_of_a_copy"),
+    )
+    table.create(connection)
+
+
+MIGRATIONS: list[Callable[[sa.Connection], None]] = [
+    _first_tables,
+    _embeddings,
+    _changes,
+    _caption_history,
+    _roots,
+    _choices,
+]
 """The migration at place n brings a store of version n to version n + 1."""
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     DateTime,
@@ -109,4 +110,15 @@ roots = Table(
     Column("path", LargeBinary, primary_key=True),
     Column("exclude", Text, nullable=False),  # patterns, as a JSON list
     Column("indexed_at", DateTime),
+)
+
+choices = Table(
+    "choices",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("group_key", String(64), nullable=False),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("path", LargeBinary, nullable=False),  # of the file among exact copies, empty among near ones
+    Column("keep", Boolean, nullable=False),
+    UniqueConstraint("picture_id", "path", name="choices_of_a_copy"),
 )

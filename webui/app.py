@@ -8,6 +8,7 @@ from pathlib import Path
 from flask import Flask
 
 from captioner.types import Describes
+from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui import problems, security, shown
@@ -15,9 +16,11 @@ from webui.api import api
 from webui.captions import captions
 from webui.collection import collection
 from webui.describer import Describer
+from webui.duplicates import duplicates
 from webui.health import health
 from webui.library import library as library_views
 from webui.pages import pages
+from webui.pages_duplicates import duplicates_page
 from webui.pages_library import library_page
 from webui.pages_picture import picture_page
 from webui.places import Places
@@ -25,7 +28,9 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, health)
+PAGES = (pages, picture_page, library_page, duplicates_page)
+API = (api, captions, collection, library_views, duplicates, health)
+BLUEPRINTS = (*PAGES, *API)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -48,7 +53,9 @@ def create_app(
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
     describer = Describer(captioner_loader, library.settings.limits)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
-    app.extensions[EXTENSION] = Services(library, describer, thumbnails, Jobs(library.settings), Places(places))
+    copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
+    jobs = Jobs(library.settings)
+    app.extensions[EXTENSION] = Services(library, describer, thumbnails, jobs, Places(places), copies)
     problems.register(app)
     shown.register(app)
     security.protect(app, local_only)

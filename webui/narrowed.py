@@ -55,7 +55,7 @@ def read_narrowed(fields: MultiDict[str, str], orders: Sequence[str] = ORDERS) -
     plain: dict[str, str | list[str]] = {
         name: values if name == "format" else values[0] for name, values in given.items()
     }
-    return Narrowed(read_filters(fields), _one_of(fields, "sort", orders) or orders[0], plain)
+    return Narrowed(read_filters(fields), known_value(fields, "sort", orders) or orders[0], plain)
 
 
 def read_filters(fields: MultiDict[str, str]) -> Filters:
@@ -65,11 +65,11 @@ def read_filters(fields: MultiDict[str, str]) -> Filters:
         services().library.collection.folder(folder) if folder else None,
         _day(fields, "taken_from"),
         _day(fields, "taken_to"),
-        _one_of(fields, "orientation", ORIENTATIONS),
+        known_value(fields, "orientation", ORIENTATIONS),
         whole_number(fields, "min_side", None, 1, LONGEST_SIDE),
         whole_number(fields, "max_side", None, 1, LONGEST_SIDE),
         tuple(_known("format", one, FORMATS) for one in fields.getlist("format") if one),
-        _one_of(fields, "source", SOURCES),
+        known_value(fields, "source", SOURCES),
     )
 
 
@@ -84,7 +84,8 @@ def _day(fields: Mapping[str, str], name: str) -> date | None:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a day such as 2024-07-31") from error
 
 
-def _one_of(fields: Mapping[str, str], name: str, values: Sequence[str]) -> str | None:
+def known_value(fields: Mapping[str, str], name: str, values: Sequence[str]) -> str | None:
+    """Read a field that has a few known values, None where it is empty. Raises Problem 400."""
     text = fields.get(name)
     return _known(name, text, values) if text else None
 

@@ -7,6 +7,7 @@ from typing import cast
 
 from flask import current_app
 
+from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
@@ -18,13 +19,14 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, the thumbnails, indexing, and folders that can be added."""
+    """The open library, the captioner behind its queue, the thumbnails, indexing, what can be added, near copies."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
     jobs: Jobs
     places: Places
+    copies: Copies
 
 
 def services() -> Services:

@@ -24,7 +24,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def register(app: Flask) -> None:
     """Give the templates of `app` these filters."""
-    for named in (ratio, marked, by_source, percent, plural, source, day, progress):
+    for named in (ratio, marked, by_source, percent, plural, source, day, progress, in_words):
         app.add_template_filter(named, named.__name__)
 
 
