@@ -117,6 +117,16 @@ class Copies:
         self._progress = (done, total)
 
 
+def near_copies(index: Index, picture_id: int, most: int) -> list[tuple[int, float]]:
+    """Return ids and cosines of up to `most` near copies of one picture, closest first."""
+    row = index.row_of(picture_id)
+    if row is None:
+        return []
+    rows, cosines = index.vectors.top(index.vectors.vector(row), most + 1)
+    near = [(int(index.ids[one]), float(cosine)) for one, cosine in zip(rows, cosines, strict=True) if cosine >= NEAR]
+    return [(other, cosine) for other, cosine in near if other != picture_id][:most]
+
+
 def _joined(known: Known, ids: np.ndarray, order: np.ndarray, pairs: Pairs) -> Known:
     first, second = (ids[order[rows]] for rows in (pairs.first, pairs.second))
     return Known(known.model_version, ids, np.concatenate([known.first, first]), np.concatenate([known.second, second]))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
-
-from flask import url_for
+from typing import NamedTuple
 
 from captioner.types import Description
 from data.paths import display, from_bytes
@@ -13,10 +11,11 @@ from retrieval.known import known_picture
 from retrieval.query import Query, Wanted
 from retrieval.results import SearchResult
 from webui.asked import Asked, no_picture
+from webui.details import details
+from webui.listed import Document, links, shown
+from webui.listed import as_hit as as_hit  # pages take it from here
 from webui.services import services
 from webui.window import Window
-
-Document = dict[str, Any]
 
 
 class Answer(NamedTuple):
@@ -57,7 +56,8 @@ def _known(picture_id: int) -> Description:
 
 def picture_document(picture: StoredPicture) -> Document:
     """Return all that is known of one picture."""
-    return {
+    library = services().library
+    return details(picture, library) | {
         "id": picture.id,
         "paths": [display(from_bytes(path)) for path in picture.paths],
         "width": picture.width,
@@ -70,39 +70,13 @@ def picture_document(picture: StoredPicture) -> Document:
             | {"model_version": caption.model_version}
             for caption in picture.captions
         ],
-        "can_undo": services().library.store.can_undo_caption(picture.id),
+        "can_undo": library.store.can_undo_caption(picture.id),
         "links": links(picture),
-    }
-
-
-def as_hit(picture: StoredPicture) -> Document:
-    """Return a picture in the shape of a hit, without scores."""
-    captions = [caption.text for caption in picture.captions]
-    path = display(from_bytes(picture.paths[0])) if picture.paths else ""
-    hit = {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions}
-    return hit | _shown(picture)
-
-
-def _shown(picture: StoredPicture) -> Document:
-    """What it takes to show a picture that is listed."""
-    return {"width": picture.width, "height": picture.height, "links": links(picture)}
-
-
-def links(picture: StoredPicture) -> dict[str, str]:
-    """Return the addresses of the picture's file and thumbnail.
-
-    They carry the content's hash, so that a browser may keep them for good and still never shows an old picture
-    when another library uses the same id.
-    """
-    version = picture.digest[:16]
-    return {
-        "file": url_for("api.file", picture_id=picture.id, v=version),
-        "thumbnail": url_for("api.thumbnail", picture_id=picture.id, v=version),
     }
 
 
 def _with_links(result: SearchResult) -> Document:
     answer = result.to_json()
     pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
-    hits = [hit | _shown(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
+    hits = [hit | shown(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
     return answer | {"hits": hits}

@@ -9,8 +9,8 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import display, from_bytes
 from retrieval.collection import BROWSED
 from retrieval.filters import ORIENTATIONS, SOURCES
-from webui.answers import as_hit
 from webui.documents import Listed
+from webui.listed import as_hit
 from webui.narrowed import FILTERS, read_filters, read_narrowed
 from webui.openapi import Parameter, operation
 from webui.schemas import COUNT

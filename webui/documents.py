@@ -80,6 +80,38 @@ class Caption(TypedDict):
     model_version: str | None
 
 
+class Folder(TypedDict):
+    """The folder of a picture's first file; its id filters searches."""
+
+    id: str
+    path: str
+
+
+class ExifFacts(TypedDict):
+    """What the camera wrote into the file, in words; null where it did not. The place is left out, for privacy."""
+
+    camera: str | None
+    lens: str | None
+    exposure: str | None
+    aperture: str | None
+    iso: str | None
+    focal_length: str | None
+    taken_at: str | None
+
+
+class NearCopy(Listed):
+    """A picture that looks the same, and the cosine of the two."""
+
+    cosine: float
+
+
+class CopiesOf(TypedDict):
+    """Paths of further files with the same content, and pictures that look the same, closest first."""
+
+    exact: list[str]
+    near: list[NearCopy]
+
+
 class Picture(TypedDict):
     """All that is known of one picture."""
 
@@ -91,6 +123,9 @@ class Picture(TypedDict):
     bytes: COUNT
     taken_at: Annotated[str | None, {"format": "date-time"}]
     captions: list[Caption]
+    folder: Folder | None
+    exif: ExifFacts
+    copies: CopiesOf
     can_undo: Annotated[bool, {"description": "Whether a change of a person's caption can be undone"}]
     links: Links
 

@@ -11,9 +11,9 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import display, from_bytes
 from data.store import StoredPicture
 from retrieval.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
-from webui.answers import as_hit
 from webui.bodies import field, read_body
 from webui.documents import Listed
+from webui.listed import as_hit
 from webui.narrowed import known_value
 from webui.openapi import Parameter, operation
 from webui.problems import Problem
