@@ -8,17 +8,12 @@ from typing import NamedTuple
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from data.exif import Exif, read_exif
-from data.pictures import PictureError
-from data.store import StoredPicture
 from webui import answers
 from webui.answers import Document
 from webui.asked import Asked, read_shown
 from webui.captions import checked
-from webui.originals import read_original
 from webui.pages import browse, chosen
 from webui.paths import find_picture
-from webui.problems import Problem
 from webui.services import services
 from webui.shown import facts_of
 from webui.window import Window, read_place
@@ -43,8 +38,7 @@ class Place(NamedTuple):
 def show(picture_id: int) -> str:
     """One picture, large, and all that is known of it."""
     asked, at = read_shown(request.args), read_place(request.args)
-    found = find_picture(picture_id)
-    document = answers.picture_document(found)
+    document = answers.picture_document(find_picture(picture_id))
     captions = document["captions"]
     return render_template(
         "picture.html",
@@ -55,7 +49,7 @@ def show(picture_id: int) -> str:
         chosen=chosen(asked),
         caption=captions[0]["text"] if captions else "",
         by_user=any(one["source"] == "user" for one in captions),
-        facts=facts_of(document, _exif(found)),
+        facts=facts_of(document),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,
         back=asked.page_with(at),
@@ -90,15 +84,6 @@ def _place(asked: Asked, at: int, picture_id: int) -> Place:
         asked.picture(around[place]["id"], place) if place in around else None for place in (at - 1, at + 1)
     )
     return Place(around[at] if asked.anything else None, previous, following)
-
-
-def _exif(picture: StoredPicture) -> Exif:
-    """What the file says of how it was taken; nothing where it is gone or broken."""
-    limits = services().library.settings.limits
-    try:
-        return read_exif(read_original(picture, limits), limits)
-    except (Problem, PictureError):
-        return Exif()
 
 
 def _hits(asked: Asked, window: Window) -> list[Document]:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from pathlib import PurePath
 from string import digits
 from typing import Any
 
 from flask import Flask
 from markupsafe import Markup, escape
 
-from data.exif import Exif
 from retrieval.folding import stems
 from webui.uploads import in_words
 
@@ -67,18 +65,17 @@ def source(caption: Mapping[str, Any]) -> str:
     return "Yours" if caption["source"] == "user" else f"By {caption['model_version']}"
 
 
-def facts_of(picture: Mapping[str, Any], exif: Exif) -> list[tuple[str, str]]:
+def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a picture's file, by name."""
-    width, height = picture["width"], picture["height"]
+    width, height, exif = picture["width"], picture["height"], picture["exif"]
     facts = [
         ("Taken", day(picture["taken_at"]) if picture["taken_at"] else None),
-        ("Camera", exif.camera),
-        ("Lens", exif.lens),
-        ("Exposure", ", ".join(filter(None, (exif.exposure, exif.aperture, exif.iso and f"ISO {exif.iso}")))),
-        ("Focal length", exif.focal_length),
+        ("Camera", exif["camera"]),
+        ("Lens", exif["lens"]),
+        ("Exposure", ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}")))),
+        ("Focal length", exif["focal_length"]),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
         ("File", f"{picture['format']}, {in_words(picture['bytes'])}"),
-        ("Folder", PurePath(picture["paths"][0]).parent.name if picture["paths"] else None),
     ]
     return [(name, value) for name, value in facts if value]
 
