@@ -76,9 +76,7 @@ def _without(asked: Asked, name: str, value: str) -> Asked:
     changed: dict[str, Any] = {_FILTER_OF.get(name, name): tuple(rest) if name == "format" else None}
     return replace(
         asked,
-        narrowed=Narrowed(
-            replace(now.filters, **changed), now.order, fields | {name: rest} if rest else fields
-        ),
+        narrowed=Narrowed(replace(now.filters, **changed), now.order, fields | {name: rest} if rest else fields),
     )
 
 

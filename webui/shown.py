@@ -72,7 +72,10 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Taken", day(picture["taken_at"]) if picture["taken_at"] else None),
         ("Camera", exif["camera"]),
         ("Lens", exif["lens"]),
-        ("Exposure", ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}")))),
+        (
+            "Exposure",
+            ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}"))),
+        ),
         ("Focal length", exif["focal_length"]),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
         ("File", f"{picture['format']}, {in_words(picture['bytes'])}"),

@@ -127,7 +127,8 @@ def test_buttons_of_the_library_that_do_not_exist_are_refused(client: FlaskClien
 
 
 @pytest.mark.parametrize(
-    ("address", "status"), [("/?q=red&limit=0", 400), ("/picture/99", 404), ("/?q=red&why=maybe", 400), ("/?like=99", 404), ("/nowhere", 404)]
+    ("address", "status"),
+    [("/?q=red&limit=0", 400), ("/picture/99", 404), ("/?q=red&why=maybe", 400), ("/?like=99", 404), ("/nowhere", 404)],
 )
 def test_errors_are_messages_on_the_page(client: FlaskClient, address: str, status: int) -> None:
     response = client.get(address)
