@@ -17,6 +17,7 @@ from webui.captions import captions
 from webui.collection import collection
 from webui.describer import Describer
 from webui.duplicates import duplicates
+from webui.export import export
 from webui.health import health
 from webui.library import library as library_views
 from webui.pages import pages
@@ -25,7 +26,7 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, api, captions, collection, library_views, duplicates, health)
+BLUEPRINTS = (pages, api, captions, collection, library_views, duplicates, export, health)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
