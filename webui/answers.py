@@ -30,6 +30,7 @@ def search(asked: Asked, window: Window) -> Answer:
 
     Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
+    services().metrics.searched(asked)
     known = query_of(asked)
     like, unlike = (
         [services().describer.describe(content) for content in contents]
