@@ -51,8 +51,8 @@ def bench_searching() -> dict[str, float]:
     }
 
 
-def make_library(url: str) -> None:
-    """Write 10,000 made-up pictures whose captions are drawn from the shipped vocabulary by Zipf's law."""
+def make_library(url: str, pictures: int = PICTURES) -> None:
+    """Write made-up pictures whose captions are drawn from the shipped vocabulary by Zipf's law."""
     bundle = load_bundle(BUNDLED)
     words, shared = np.asarray(bundle.vocabulary.words), bundle.embedding
     places = shared.config.members * shared.config.dimensions if shared else 1
@@ -60,9 +60,9 @@ def make_library(url: str) -> None:
     chance = 1 / np.arange(2, len(words) + 2)
     chance /= chance.sum()
     store = Store.open(url)
-    for start in range(0, PICTURES, 1000):
+    for start in range(0, pictures, 1000):
         batch = Batch()
-        for number in range(start, start + 1000):
+        for number in range(start, min(start + 1000, pictures)):
             digest = f"{number:064x}"
             captions = [
                 CaptionRow(" ".join(random.choice(words, random.integers(6, 14), p=chance)), -10.0)

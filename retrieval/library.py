@@ -60,6 +60,11 @@ class Library:
                     self._merger.start()
             return held
 
+    @property
+    def indexed(self) -> int | None:
+        """The store's generation that is searched at present; None before the first search."""
+        return self._searcher.index.generation if self._searcher else None
+
     def search(
         self,
         query: Query,

@@ -39,3 +39,14 @@ def test_links_lead_somewhere() -> None:
 def test_figures_are_those_of_the_shipped_bundle() -> None:
     for page in (ROOT / "README.md", ROOT / "docs" / "ranking.md", BUNDLED / "README.md"):
         assert bundle_version(BUNDLED) in page.read_text(), f"{page.name} speaks of another bundle"
+
+
+def test_every_threat_names_a_test_that_exists() -> None:
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", (ROOT / "docs" / "security.md").read_text())
+    rows = [line for line in (ROOT / "docs" / "security.md").read_text().splitlines() if line.startswith("| ")]
+    threats = [row for row in rows if not row.startswith(("| **", "| what"))]
+    assert all("::" in row for row in threats)
+    assert len(threats) > 20
+    for file, test in named:
+        path = ROOT / file if "/" in file else ROOT / "tests" / "webui" / file
+        assert re.search(rf"^def {test}\(", path.read_text(), re.M), f"{file}::{test}"

@@ -4,32 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from flask import Flask
+from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describes
 from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui import problems, security, shown
+from webui.access import access, guard
 from webui.api import api
 from webui.captions import captions
 from webui.collection import collection
+from webui.decoding import DECODERS
 from webui.describer import Describer
 from webui.duplicates import duplicates
+from webui.export import export
 from webui.health import health
 from webui.library import library as library_views
+from webui.logs import QUIET, Log, log_requests
+from webui.metrics import Metrics
 from webui.pages import pages
 from webui.pages_duplicates import duplicates_page
 from webui.pages_library import library_page
 from webui.pages_picture import picture_page
 from webui.places import Places
+from webui.rates import Rates
+from webui.reach import LOCAL, Reach
+from webui.request_id import tell_ids
 from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
 PAGES = (pages, picture_page, library_page, duplicates_page)
-API = (api, captions, collection, library_views, duplicates, health)
+API = (api, captions, collection, library_views, duplicates, export, health, access)
 BLUEPRINTS = (*PAGES, *API)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
@@ -37,29 +47,50 @@ BLUEPRINTS = (*PAGES, *API)
 def create_app(
     library: Library,
     captioner_loader: Callable[[], Describes],
-    local_only: bool = True,
+    reach: Reach = LOCAL,
+    log: Log = QUIET,
+    rates: Rates | None = None,
     places: Sequence[Path] = (),
 ) -> Flask:
     """Return the WSGI application over an open library.
 
-    The captioner is loaded once, in the background; search by words works from the start. With `local_only`
-    requests that do not name this machine as their host are refused. Folders at and below `places` can be added
-    to the library.
+    The captioner is loaded once, in the background; search by words works from the start. `reach` says who is let
+    in; `rates` are those that several processes share; folders at and below `places` can be added to the library.
+    Raises RetroflexError when others can reach the server and there is neither password nor token.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
-    describer = Describer(captioner_loader, library.settings.limits)
-    thumbnails = Thumbnails(library.settings.thumbnail_dir, library.settings.limits)
-    copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
-    jobs = Jobs(library.settings)
-    app.extensions[EXTENSION] = Services(library, describer, thumbnails, jobs, Places(places), copies)
+    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), places)
+    tell_ids(app)
+    made.metrics.watch(app)
+    if log.requests:
+        log_requests(app, log.queries)
     problems.register(app)
     shown.register(app)
-    security.protect(app, local_only)
+    security.protect(app, reach)
+    guard(app, library.settings.library, reach)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
-    describer.start()
+    if reach.behind_proxy:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
+    made.describer.start()
     return app
+
+
+def close_app(app: Flask) -> None:
+    """End what `app` has started beside itself, that is indexing."""
+    cast(Services, app.extensions[EXTENSION]).jobs.close()
+
+
+def _services(
+    library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Sequence[Path]
+) -> Services:
+    limits, metrics = library.settings.limits, Metrics(library)
+    describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
+    thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
+    copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
+    jobs = Jobs(library.settings)
+    return Services(library, describer, thumbnails, jobs, Places(places), copies, metrics, rates)

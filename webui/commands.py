@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import closing
 from pathlib import Path
 
 import click
 
-from captioner.facade import Captioner
-from data.errors import RetroflexError
-from data.settings import load_settings
-from retrieval.library import Library
 from retrieval.options import bundle_option, library_option
-from webui import server
-from webui.security import is_loopback
+from webui.stopping import Stopping
 
 
 @click.command()
@@ -28,16 +22,42 @@ from webui.security import is_loopback
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="Folders below this one can be added from the page, too, as those of your home can; may be repeated.",
 )
-@click.option("--allow-remote", is_flag=True, help="Let other machines in: there is no password and no encryption.")
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Server processes.")
+@click.option("--public-name", multiple=True, help="Host name people reach the server by; may be repeated.")
+@click.option("--behind-proxy", is_flag=True, help="One reverse proxy stands before the server; believe its headers.")
+@click.option("--no-password", is_flag=True, help="Let in whoever can reach the server: everybody sees every picture.")
+@click.option("--log-json", is_flag=True, help="Log each request as a line of JSON on standard error.")
+@click.option("--log-queries", is_flag=True, help="As --log-json, and what was searched for with it.")
 def serve(
-    library: Path | None, bundle: Path | None, host: str, port: int, roots: tuple[Path, ...], allow_remote: bool
+    library: Path | None,
+    bundle: Path | None,
+    host: str,
+    port: int,
+    roots: tuple[Path, ...],
+    processes: int,
+    public_name: tuple[str, ...],
+    behind_proxy: bool,
+    no_password: bool,
+    log_json: bool,
+    log_queries: bool,
 ) -> None:
-    """Serve the search page and the API."""
-    if not (allow_remote or is_loopback(host)):
-        raise RetroflexError(
-            f"other machines can reach {host}, and Retroflex asks for no password; "
-            "add --allow-remote to serve there all the same"
-        )
-    settings = load_settings(library=library, bundle=bundle)
-    with closing(Library.open(settings, merges=True)) as opened:
-        server.serve(opened, lambda: Captioner.load(settings.bundle).warm_up(), host, port, (Path.home(), *roots))
+    """Serve the search page and the API.
+
+    Other machines are let in with a password or a token only, see `retroflex password` and `retroflex token`.
+    """
+    with Stopping() as stopping:
+        # Only now: from here on Ctrl-C ends the command in good order, whatever is being imported.
+        from captioner.facade import Captioner
+        from data.settings import load_settings
+        from webui.logs import Log
+        from webui.reach import Reach
+        from webui.running import Service
+
+        settings = load_settings(library=library, bundle=bundle)
+        reach = Reach(host, behind_proxy, public_name, no_password)
+        log = Log(log_json or log_queries, log_queries)
+
+        def load() -> Captioner:
+            return Captioner.load(settings.bundle).warm_up()
+
+        Service(settings, load, port, processes, reach, log, (Path.home(), *roots)).run(stopping)

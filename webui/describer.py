@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import base64
-import io
 import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from PIL import Image
-
 from captioner.types import Describes, Description
-from data import pictures
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.scan import content_hash
-from webui.problems import Problem
+from webui.decoding import Decoders
+from webui.problems import RETRY_AFTER, Problem
 
-PLACES = 4
-"""Pictures that may be in work or wait at the same time; the others are told to come again."""
+PLACES = 16
+"""Pictures that may be in work or wait at the same time, fewer than the server has threads; those of who comes then
+have to come again."""
 
 REMEMBERED = 64
 """Described pictures kept in memory, so that the next page of hits does not run the model again."""
-
-PREVIEW_SIDE = 192
 
 _log = logging.getLogger(__name__)
 
@@ -42,10 +39,18 @@ class Described:
 class Describer:
     """Turns uploaded bytes into a description with one model in memory and a bounded queue before it."""
 
-    def __init__(self, loader: Callable[[], Describes], limits: Limits) -> None:
-        """`loader` runs in a thread of its own once `start` is called."""
+    def __init__(
+        self,
+        loader: Callable[[], Describes],
+        decoders: Decoders,
+        limits: Limits,
+        describing: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        """`loader` runs in a thread of its own once `start` is called; each picture is in work within `describing`."""
         self._loader = loader
+        self._decoders = decoders
         self._limits = limits
+        self._describing = describing
         self._captioner: Describes | None = None
         self._failure: str | None = None
         self._places = threading.BoundedSemaphore(PLACES)
@@ -68,16 +73,19 @@ class Describer:
         )
 
     def describe(self, content: bytes) -> Described:
-        """Describe a picture file's bytes. Raises PictureError, or Problem 503 when not loaded or busy."""
+        """Describe a picture file's bytes. Raises PictureError, Problem 503 when not loaded, or 429 when busy."""
         captioner = self.captioner()
         key = content_hash(content)
         known = self._recall(key)
         if known is not None:
             return known
         if not self._places.acquire(blocking=False):
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is busy with other pictures; try again")
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "the captioner is busy with other pictures; try again", RETRY_AFTER
+            )
         try:
-            described = self._describe(captioner, content)
+            with self._describing():
+                described = self._describe(captioner, content)
         finally:
             self._places.release()
         self._remember(key, described)
@@ -93,11 +101,10 @@ class Describer:
             _log.exception("the captioner could not be loaded")
 
     def _describe(self, captioner: Describes, content: bytes) -> Described:
-        image = pictures.decode(content, self._limits, min_side=captioner.input_side).image
-        batch = pictures.square(image, captioner.input_side)[None]
+        decoded = self._decoders.decode(content, captioner.input_side, self._limits)
         with self._model_lock:
-            description = captioner.describe(batch)[0]
-        return Described(description, _preview(image))
+            description = captioner.describe(decoded.square[None])[0]
+        return Described(description, _data_address(decoded.preview))
 
     def _recall(self, key: str) -> Described | None:
         with self._memory_lock:
@@ -112,9 +119,5 @@ class Describer:
                 self._memory.popitem(last=False)
 
 
-def _preview(image: Image.Image) -> str:
-    small = image.copy()
-    small.thumbnail((2 * PREVIEW_SIDE, PREVIEW_SIDE))
-    buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=80)
-    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
+def _data_address(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")

@@ -1,4 +1,4 @@
-"""Health: is the process alive, and can it answer every kind of search."""
+"""Health: is the process alive, can it answer every kind of search, and what has it done so far."""
 
 from __future__ import annotations
 
@@ -25,3 +25,10 @@ def readyz() -> Response:
     version = services().describer.captioner().model_version
     services().library.store.generation()
     return jsonify({"status": "ready", "model_version": version})
+
+
+@health.get("/metrics")
+@operation(answer=str, media="text/plain", problems=(503,))
+def metrics() -> Response:
+    """Figures for Prometheus."""
+    return Response(services().metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -105,7 +105,7 @@ def describe(app: Flask) -> Schema:
     """Return the OpenAPI document of all operations that are declared on the routes of `app`."""
     schemas, paths = Schemas(), dict[str, Schema]()
     for rule, view in _declared(app):
-        item = paths.setdefault(re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule), {})
+        item = paths.setdefault(path_of(rule), {})
         for method in sorted((rule.methods or set()).intersection(METHODS)):
             item[method.lower()] = _operation(view, rule, schemas)
     return {
@@ -125,6 +125,11 @@ _SECURITY = {
     "token": {"type": "http", "scheme": "bearer", "description": "From `retroflex token` or RETROFLEX_TOKEN"},
     "session": {"type": "apiKey", "in": "cookie", "name": "retroflex", "description": "From the page's login"},
 }
+
+
+def path_of(rule: Rule) -> str:
+    """Return a route as OpenAPI writes it, with its parameters in braces."""
+    return re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule)
 
 
 def _declared(app: Flask) -> Iterator[tuple[Rule, Callable[..., Any]]]:

@@ -12,7 +12,8 @@ from werkzeug.wrappers import Response
 from retrieval.query import Query
 from webui import answers
 from webui.asked import LONGEST_ID, Asked, read_shown
-from webui.export import exported
+from webui.export import FORMATS, exported
+from webui.narrowed import known_value
 from webui.narrowing import loosened, narrowing
 from webui.problems import Problem
 from webui.services import services
@@ -48,7 +49,7 @@ def export_selection() -> Response:
     ids = request.form.getlist("ids")
     if not all(one.isascii() and one.isdigit() and len(one) <= LONGEST_ID for one in ids):
         raise Problem(HTTPStatus.BAD_REQUEST, "the fields ids must be ids of pictures")
-    return exported(request.form.get("form", ""), [int(one) for one in ids])
+    return exported(known_value(request.form, "form", FORMATS) or FORMATS[0], [int(one) for one in ids])
 
 
 @pages.app_context_processor

@@ -12,7 +12,11 @@ from werkzeug.exceptions import HTTPException
 from data.errors import RetroflexError
 from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.store import StoreError
-from retrieval.search import QueryError
+from retrieval.query import QueryError
+from webui.request_id import request_id
+
+PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
+"""Where the addresses begin that programs ask; they get problem documents, and are described."""
 
 RETRY_AFTER = 2
 """Seconds after which a caller that was told 503 may try again."""
@@ -36,16 +40,26 @@ _log = logging.getLogger(__name__)
 
 
 class Problem(RetroflexError):
-    """An error that carries its HTTP status; the message is one line for a person."""
+    """An error that carries its HTTP status; the message is one line for a person.
 
-    def __init__(self, status: HTTPStatus, detail: str) -> None:
+    `retry_after` (seconds) tells the caller when to try again; with 503 it is RETRY_AFTER where not given.
+    """
+
+    def __init__(self, status: HTTPStatus, detail: str, retry_after: int | None = None) -> None:
         super().__init__(detail)
         self.status = status
+        self.retry_after = retry_after
 
 
-def document(status: int, detail: str) -> dict[str, object]:
-    """Return the problem document: type, title, status, detail."""
-    return {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+def document(status: int, detail: str, instance: str) -> dict[str, object]:
+    """Return the problem document; `instance` is the request's id."""
+    told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return told | {"instance": f"urn:uuid:{instance}"}
+
+
+def for_a_person() -> bool:
+    """Tell whether the present request is one for a page, and not one of a program."""
+    return not request.path.startswith((*PROGRAMS, "/static/"))
 
 
 def register(app: Flask) -> None:
@@ -57,7 +71,14 @@ def register(app: Flask) -> None:
 
 def _on_known(error: RetroflexError) -> Response:
     detail = f"the file {error}" if isinstance(error, PictureError) else str(error)
-    return _answer(_status_of(error), detail)
+    status = _status_of(error)
+    answer = _answer(status, detail)
+    wait = error.retry_after if isinstance(error, Problem) else None
+    if wait is None and status == HTTPStatus.SERVICE_UNAVAILABLE:
+        wait = RETRY_AFTER
+    if wait is not None:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
 
 
 def _on_http(error: HTTPException) -> Response:
@@ -86,14 +107,10 @@ def _status_of(error: RetroflexError) -> HTTPStatus:
 
 
 def _answer(status: int, detail: str) -> Response:
-    if _for_a_person():
-        answer = Response(render_template("message.html", message=detail, words=request.args.get("q", "")), status)
-    else:
-        answer = Response(json.dumps(document(status, detail)), status, mimetype="application/problem+json")
-    if status == HTTPStatus.SERVICE_UNAVAILABLE:
-        answer.headers["Retry-After"] = str(RETRY_AFTER)
+    if for_a_person():
+        return Response(render_template("message.html", message=detail, words=request.args.get("q", "")), status)
+    body = json.dumps(document(status, detail, request_id()))
+    answer = Response(body, status, mimetype="application/problem+json")
+    if status == HTTPStatus.UNAUTHORIZED:
+        answer.headers["WWW-Authenticate"] = 'Bearer realm="Retroflex"'
     return answer
-
-
-def _for_a_person() -> bool:
-    return not request.path.startswith(("/api/", "/healthz", "/readyz", "/static/"))

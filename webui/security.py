@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 
 from webui.problems import Problem
+from webui.reach import Reach
 
 HEADERS = {
     "Content-Security-Policy": (
@@ -23,31 +23,26 @@ HEADERS = {
 }
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether `host` (a name or an IP address without port) is this very machine."""
-    if host.lower() == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def protect(app: Flask, local_only: bool) -> None:
+def protect(app: Flask, reach: Reach) -> None:
     """Set the security headers on every answer of `app`, and refuse what another site set in motion.
 
-    With `local_only` a request must name this machine as its host: a site that points its own name at 127.0.0.1
-    (DNS rebinding) is refused.
+    A request must name a host that the server answers to, see `Reach.answers_to`.
     """
-    if local_only:
-        app.before_request(_require_loopback_host)
+
+    def require_host() -> None:
+        name = _hostname(f"//{request.host}")
+        if not reach.answers_to(name):
+            raise Problem(HTTPStatus.FORBIDDEN, _other_host(reach, name))
+
+    app.before_request(require_host)
     app.before_request(_require_same_origin)
     app.after_request(_add_headers)
 
 
-def _require_loopback_host() -> None:
-    if not is_loopback(_hostname(f"//{request.host}")):
-        raise Problem(HTTPStatus.FORBIDDEN, "this server answers to localhost only; open it as http://127.0.0.1")
+def _other_host(reach: Reach, name: str) -> str:
+    if reach.local_only and not reach.public_names:
+        return "this server answers to localhost only; open it as http://127.0.0.1"
+    return f"this server does not answer to the name {name!r}; start it with --public-name and that name if it should"
 
 
 def _require_same_origin() -> None:

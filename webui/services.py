@@ -11,7 +11,9 @@ from retrieval.copies import Copies
 from retrieval.jobs import Jobs
 from retrieval.library import Library
 from webui.describer import Describer
+from webui.metrics import Metrics
 from webui.places import Places
+from webui.rates import Rates
 from webui.thumbnails import Thumbnails
 
 EXTENSION = "retroflex"
@@ -19,7 +21,8 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, the thumbnails, indexing, what can be added, near copies."""
+    """The open library, the captioner behind its queue, the thumbnails, indexing, folders that can be added, near
+    copies, the figures and the rate limits."""
 
     library: Library
     describer: Describer
@@ -27,6 +30,8 @@ class Services:
     jobs: Jobs
     places: Places
     copies: Copies
+    metrics: Metrics
+    rates: Rates
 
 
 def services() -> Services:

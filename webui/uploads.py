@@ -12,6 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 from retrieval.query import MAX_PICTURES
 from webui.openapi import Parameter
 from webui.problems import Problem
+from webui.services import services
 
 FIELD = "image"
 UNLIKE_FIELD = "unlike_image"
@@ -38,7 +39,7 @@ def read_uploads(request: Request, max_bytes: int) -> Uploads:
     """Return the bytes of the multipart file fields; the client's file names and types are not looked at.
 
     Raises Problem 413 over `max_bytes` in total (from the declared length, before the body is read, where it is
-    declared), and 415 for a body that is no form.
+    declared), 415 for a body that is no form, and 429 when this client sent too many pictures of late.
     """
     if (request.content_length or 0) > max_bytes + ENVELOPE:
         raise _too_large(max_bytes)
@@ -54,6 +55,7 @@ def read_uploads(request: Request, max_bytes: int) -> Uploads:
         raise _too_large(max_bytes) from error
     if sum(map(len, (*like, *unlike))) > max_bytes:
         raise _too_large(max_bytes)
+    services().rates.pictures(request.remote_addr, len(like) + len(unlike))
     return Uploads(like, unlike)
 
 

@@ -30,7 +30,8 @@ def problem(response: TestResponse, status: int) -> str:
     assert response.status_code == status, response.text
     assert response.mimetype == "application/problem+json"
     document = response.get_json(force=True)
-    assert set(document) == {"type", "title", "status", "detail"}
+    valid("Problem", document)
+    assert document["instance"] == f"urn:uuid:{response.headers['X-Request-Id']}"
     assert document["status"] == status
     assert document["detail"]
     assert "\n" not in document["detail"]

@@ -6,7 +6,7 @@ import io
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +14,6 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
-from waitress import wasyncore
 
 from captioner.types import Caption, Description, TextModel
 from data import pictures
@@ -24,7 +23,7 @@ from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from retrieval.library import Library
 from webui.app import create_app
-from webui.server import listen
+from webui.server import Server, address, bind
 
 COLOURS = {
     "red": ((200, 40, 30), "a red boat on the water"),
@@ -173,22 +172,26 @@ def eventually() -> Callable[..., None]:
 
 
 @contextmanager
-def running(app: Flask) -> Iterator[str]:
+def running(app: Flask, behind_proxy: bool = False) -> Iterator[str]:
     """The address of an application behind the real server."""
-    server = listen(app, "127.0.0.1", 0)
+    server = Server(app, bind("127.0.0.1", 0), behind_proxy)
     thread = threading.Thread(target=server.run)
     thread.start()
     try:
-        yield server.address
+        yield address(server.socket)
     finally:
-        # Closing belongs to the server's own thread; its loop ends once no socket is left in its map.
-        server.trigger.pull_trigger(lambda: wasyncore.close_all(server._map))
+        server.stop()
         thread.join(10)
-        server.task_dispatcher.shutdown()
 
 
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
+@pytest.fixture(name="address")
+def _address(app: Flask) -> Iterator[str]:
     """The address of the application behind the real server."""
     with running(app) as at:
         yield at
+
+
+@pytest.fixture
+def serving() -> Callable[..., AbstractContextManager[str]]:
+    """The function `running`."""
+    return running

@@ -81,4 +81,4 @@ def test_a_busy_captioner_turns_the_surplus_away(app: Flask, captioner: Any, pai
     gate.set()
     for thread in threads:
         thread.join(10)
-    assert sorted(statuses) == [200] * PLACES + [503] * 3
+    assert sorted(statuses) == [200] * PLACES + [429] * 3

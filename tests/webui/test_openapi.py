@@ -11,10 +11,9 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
-from webui.openapi import METHODS, describe
+from webui.openapi import METHODS, describe, path_of
+from webui.problems import PROGRAMS
 from webui.schemas import Schemas
-
-NOT_API = ("static", "pages.")
 
 
 class Inner(TypedDict):
@@ -47,9 +46,9 @@ def operations(document: dict[str, Any]) -> dict[tuple[str, str], dict[str, Any]
 
 def test_every_route_is_described(app: Flask, document: dict[str, Any]) -> None:
     routes = {
-        (re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule), method.lower())
+        (path_of(rule), method.lower())
         for rule in app.url_map.iter_rules()
-        if not rule.endpoint.startswith(NOT_API)
+        if rule.rule.startswith(PROGRAMS)
         for method in (rule.methods or set()).intersection(METHODS)
     }
     assert routes == operations(document).keys()

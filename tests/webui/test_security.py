@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from typing import Any
 
 import pytest
@@ -9,7 +10,8 @@ from flask.testing import FlaskClient
 
 from retrieval.library import Library
 from webui.app import create_app
-from webui.security import HEADERS, is_loopback
+from webui.reach import Reach, is_loopback
+from webui.security import HEADERS
 
 
 @pytest.mark.parametrize("address", ["/", "/?q=", "/api/v1/pictures/1/thumbnail", "/static/page.js", "/nowhere"])
@@ -30,9 +32,30 @@ def test_this_machine_is_let_in(client: FlaskClient, host: str) -> None:
     assert client.get("/api/v1/search?q=red", headers={"Host": host}).status_code == 200
 
 
-def test_with_remote_access_any_host_name_is_good(library: Library, captioner: Any) -> None:
-    client = create_app(library, lambda: captioner, local_only=False).test_client()
-    assert client.get("/healthz", headers={"Host": "pictures.example"}).status_code == 200
+PRIVATE = Reach("0.0.0.0", no_password=True)
+
+
+@pytest.mark.parametrize(
+    ("reach", "host", "answered"),
+    [
+        (PRIVATE, "192.168.1.7:8000", True),
+        (PRIVATE, socket.gethostname(), True),
+        (PRIVATE, "evil.example", False),
+        (Reach("0.0.0.0"), "pictures.example", True),
+        (Reach("0.0.0.0", public_names=("pictures.example",)), "PICTURES.example:8000", True),
+        (Reach("0.0.0.0", public_names=("pictures.example",)), "evil.example", False),
+        (Reach(behind_proxy=True, public_names=("pictures.example",)), "pictures.example", True),
+        (Reach(behind_proxy=True), "pictures.example", False),
+        (Reach(public_names=("pictures.local",)), "pictures.local", True),
+    ],
+)
+def test_only_its_own_names_are_answered_to(
+    library: Library, captioner: Any, monkeypatch: pytest.MonkeyPatch, reach: Reach, host: str, answered: bool
+) -> None:
+    monkeypatch.setenv("RETROFLEX_TOKEN", "a token of the tests")
+    client = create_app(library, lambda: captioner, reach).test_client()
+    answer = client.get("/healthz", headers={"Host": host})
+    assert answer.status_code == (200 if answered else 403)
 
 
 @pytest.mark.parametrize(

@@ -4,34 +4,19 @@ from __future__ import annotations
 
 import http.client
 import json
-import signal
 import socket
-import subprocess
-import sys
-from pathlib import Path
+import threading
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from click.testing import CliRunner
-from flask import Flask
+from flask import Flask, Response
 
-from data.errors import RetroflexError
 from retrieval.library import Library
-from tests.conftest import hear_ctrl_c
-from webui.commands import serve
-from webui.server import ServeError, listen
-
-RUN = """
-import sys
-from pathlib import Path
-from data.settings import load_settings
-from retrieval.library import Library
-from webui.server import serve
-def load():
-    raise RuntimeError("no captioner here")
-serve(Library.open(load_settings(library=Path(sys.argv[1]))), load, "127.0.0.1", 0)
-"""
+from webui.app import create_app
+from webui.logs import Log
+from webui.server import THREADS, ServeError, address, bind
 
 
 def test_it_answers_over_a_real_socket(address: str) -> None:
@@ -61,44 +46,60 @@ def test_a_request_that_is_no_http_is_a_problem(address: str) -> None:
         assert b"application/problem+json" in client.recv(4096)
 
 
-def test_a_port_that_is_taken_is_one_clear_line(app: Flask) -> None:
+def test_a_port_that_is_taken_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ServeError, match=f"port {port} on 127.0.0.1 is taken.*--port"):
-            listen(app, "127.0.0.1", port)
+            bind("127.0.0.1", port)
 
 
-@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid"])
-def test_an_address_of_another_machine_is_one_clear_line(app: Flask, host: str) -> None:
+@pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "a..b"])
+def test_an_address_of_another_machine_is_one_clear_line(host: str) -> None:
     with pytest.raises(ServeError, match=f"cannot listen on {host}"):
-        listen(app, host, 0)
+        bind(host, 0)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_prints_its_address_and_stops_cleanly(library: Library, number: int) -> None:
-    command = [sys.executable, "-c", RUN, str(library.settings.library)]
-    root = Path(__file__).parents[2]
-    pipes: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    with subprocess.Popen(command, cwd=root, preexec_fn=hear_ctrl_c, **pipes) as process:
-        try:
-            line = process.stdout.readline()
-            process.send_signal(number)
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()
-    assert line.startswith("Retroflex is at http://127.0.0.1:")
-    assert process.returncode == 0
-    assert errors.count("Traceback") == errors.count("no captioner here")
+def test_version_6_is_served(app: Flask, serving: Any) -> None:
+    bound = bind("::1", 0)
+    assert address(bound).startswith("http://[::1]:")
+    bound.close()
 
 
-def test_other_machines_are_let_in_only_when_asked_for(library: Library) -> None:
-    result = CliRunner().invoke(serve, ["--library", str(library.settings.library), "--host", "0.0.0.0"])
-    assert isinstance(result.exception, RetroflexError)
-    assert "--allow-remote" in str(result.exception)
+def test_parts_of_an_answer_are_sent_as_they_come(library: Library, captioner: Any, serving: Any) -> None:
+    """As server-sent events need it: whatever watches the answers holds nothing back."""
+    app = create_app(library, lambda: captioner, log=Log(requests=True))
+    gate = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"data: 1\n\n"
+        assert gate.wait(10)
+        yield b"data: 2\n\n"
+
+    app.add_url_rule("/events", view_func=lambda: Response(parts(), mimetype="text/event-stream"))
+    with serving(app) as at:
+        connection = http.client.HTTPConnection(urlsplit(at).netloc, timeout=5)
+        connection.request("GET", "/events")
+        answer = connection.getresponse()
+        assert answer.readline() == b"data: 1\n"
+        gate.set()
+        assert answer.read() == b"\ndata: 2\n\n"
 
 
-def test_a_missing_library_is_one_clear_line(tmp_path: Path) -> None:
-    result: Any = CliRunner().invoke(serve, ["--library", str(tmp_path / "none"), "--port", "0"])
-    assert isinstance(result.exception, RetroflexError)
-    assert "retroflex index" in str(result.exception)
-    assert not (tmp_path / "none").exists()
+def test_many_open_streams_leave_room_for_a_search(library: Library, captioner: Any, serving: Any) -> None:
+    app = create_app(library, lambda: captioner)
+    gate = threading.Event()
+
+    def parts() -> Iterator[bytes]:
+        yield b"begun"
+        gate.wait(10)
+
+    app.add_url_rule("/events", view_func=lambda: Response(parts(), mimetype="text/event-stream"))
+    with serving(app) as at:
+        streams = [http.client.HTTPConnection(urlsplit(at).netloc, timeout=5) for _ in range(THREADS - 4)]
+        for stream in streams:
+            stream.request("GET", "/events")
+            assert stream.getresponse().read(5) == b"begun"
+        search = http.client.HTTPConnection(urlsplit(at).netloc, timeout=5)
+        search.request("GET", "/api/v1/search?q=red")
+        assert search.getresponse().status == 200
+        gate.set()

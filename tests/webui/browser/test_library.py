@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
-from captioner.facade import Captioner
 from data.settings import load_settings
 from retrieval.library import Library
 from tests.webui.browser.conftest import WIDTHS, Site

@@ -1,0 +1,192 @@
+"""A load test on loopback: `python -m bench.load --seconds 120 --users 50`, or words only with `--rate 20`.
+
+Users ask one thing after the other with a short pause between: words, a thumbnail or a search by an uploaded picture.
+With `--rate` requests are sent at fixed times, and each one's latency counts from when it should have been sent.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import random
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import quote, urlsplit
+
+import click
+import numpy as np
+
+from bench.encoding import make_photographs
+from bench.searching import QUERIES, make_library
+from data.settings import load_settings
+
+SHARES = {"words": 0.55, "thumbnail": 0.4, "upload": 0.05}
+PAUSE = 0.25
+"""Seconds that a user waits between two requests, on average."""
+SENDERS = 64
+BOUNDARY = "x" * 24
+RETROFLEX = str(Path(sys.executable).parent / "retroflex")
+
+Figures = dict[str, float | str]
+
+
+@dataclass
+class Tally:
+    """What came of the requests: (kind, status, seconds) each; a request without an answer has status 0."""
+
+    seen: list[tuple[str, int, float]] = field(default_factory=list)
+    memory: list[float] = field(default_factory=list)
+
+    def figures(self, seconds: float) -> Figures:
+        """Requests a second, latencies by kind in milliseconds, statuses, and megabytes at start, middle and end."""
+        found: Figures = {"requests_per_second": len(self.seen) / seconds}
+        for kind in sorted({kind for kind, _, _ in self.seen}):
+            taken = [1e3 * took for one, status, took in self.seen if one == kind and status == 200]
+            if taken:
+                found |= {f"{kind}_ms_p{share}": float(np.percentile(taken, share)) for share in (50, 99)}
+            found[f"{kind}_statuses"] = json.dumps(Counter(status for one, status, _ in self.seen if one == kind))
+        return found | {
+            f"memory_mb_{when}": mb for when, mb in zip(("start", "middle", "end"), self.memory, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class Load:
+    """Asks the server at `address`, whose main process is `process`, with picture files to search by."""
+
+    address: str
+    process: int
+    uploads: Sequence[bytes]
+    pictures: int
+
+    def users(self, count: int, seconds: float) -> Figures:
+        """Let so many users ask at once for so long."""
+        end = time.monotonic() + seconds
+        return self._watched(seconds, lambda tally: self._in_parallel(count, lambda at: self._user(at, end, tally)))
+
+    def at_rate(self, rate: float, seconds: float) -> Figures:
+        """Send words at fixed times, so many a second."""
+        begin, turns = time.monotonic() + 0.1, iter(range(int(rate * seconds)))
+        lock = threading.Lock()
+
+        def sender(_: int, tally: Tally) -> None:
+            connection = self._connect()
+            while True:
+                with lock:
+                    turn = next(turns, None)
+                if turn is None:
+                    return
+                due = begin + turn / rate
+                time.sleep(max(0.0, due - time.monotonic()))
+                self._ask(connection, "words", random.Random(turn), due, tally)
+
+        return self._watched(seconds, lambda tally: self._in_parallel(SENDERS, lambda at: sender(at, tally)))
+
+    def _watched(self, seconds: float, work: Callable[[Tally], None]) -> Figures:
+        tally = Tally()
+        tally.memory.append(memory(self.process))
+        middle = threading.Timer(seconds / 2, lambda: tally.memory.append(memory(self.process)))
+        middle.start()
+        began = time.monotonic()
+        work(tally)
+        took = time.monotonic() - began
+        middle.join()
+        tally.memory.append(memory(self.process))
+        return tally.figures(took)
+
+    def _in_parallel(self, count: int, work: Callable[[int], None]) -> None:
+        with ThreadPoolExecutor(count) as pool:
+            list(pool.map(work, range(count)))
+
+    def _user(self, number: int, end: float, tally: Tally) -> None:
+        choice, connection = random.Random(number), self._connect()
+        while time.monotonic() < end:
+            (kind,) = choice.choices(list(SHARES), list(SHARES.values()))
+            self._ask(connection, kind, choice, time.monotonic(), tally)
+            time.sleep(choice.expovariate(1 / PAUSE))
+
+    def _ask(
+        self, connection: http.client.HTTPConnection, kind: str, choice: random.Random, due: float, tally: Tally
+    ) -> None:
+        try:
+            connection.request(*self._request(kind, choice))
+            answer = connection.getresponse()
+            answer.read()
+            status = answer.status
+        except OSError:
+            connection.close()  # The next request opens it again.
+            status = 0
+        tally.seen.append((kind, status, time.monotonic() - due))
+
+    def _request(self, kind: str, choice: random.Random) -> tuple[str, str, bytes | None, dict[str, str]]:
+        if kind == "words":
+            words = choice.sample(" ".join(QUERIES).split(), 3)
+            return "GET", f"/api/v1/search?q={quote(' '.join(words))}", None, {}
+        if kind == "thumbnail":
+            return "GET", f"/api/v1/pictures/{choice.randint(1, self.pictures)}/thumbnail", None, {}
+        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
+        body = head.encode() + choice.choice(self.uploads) + f"\r\n--{BOUNDARY}--\r\n".encode()
+        return "POST", "/api/v1/search", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+    def _connect(self) -> http.client.HTTPConnection:
+        return http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+
+
+def memory(process: int) -> float:
+    """Megabytes that a process and its children hold; what they share counts once (proportional set size)."""
+    tasks = Path(f"/proc/{process}/task").glob("*/children")
+    children = [int(one) for task in tasks for one in task.read_text().split()]
+    lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
+    own = next(int(line.split()[1]) for line in lines if line.startswith("Pss:")) / 1024
+    return own + sum(map(memory, children))
+
+
+@click.command()
+@click.option("--seconds", default=120.0, show_default=True)
+@click.option("--users", default=50, show_default=True)
+@click.option("--rate", type=float, help="Only words, so many a second, on a made-up library.")
+@click.option("--pictures", default=500, show_default=True)
+@click.option("--processes", default=1, show_default=True)
+def main(seconds: float, users: int, rate: float | None, pictures: int, processes: int) -> None:
+    """Make a library, serve it, load the server and print the figures."""
+    with tempfile.TemporaryDirectory() as folder:
+        library, photos = Path(folder) / "library", []
+        if rate is None:
+            photos = sorted(make_photographs(Path(folder), pictures).iterdir())
+            subprocess.run([RETROFLEX, "index", "--library", str(library), str(photos[0].parent)], check=True)
+        else:
+            library.mkdir()
+            make_library(load_settings(library=library).url, pictures)
+        command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+            address = server.stdout.readline().split()[3]  # type: ignore[union-attr]
+            _wait_until_ready(address)
+            load = Load(address, server.pid, [photo.read_bytes() for photo in photos], pictures)
+            figures = load.users(users, seconds) if rate is None else load.at_rate(rate, seconds)
+            server.terminate()
+    for name, value in figures.items():
+        click.echo(f"{name:24} {value if isinstance(value, str) else f'{value:,.4g}'}")
+
+
+def _wait_until_ready(address: str) -> None:
+    """Until pictures can be searched by, and one search has opened the index."""
+    netloc = urlsplit(address).netloc
+    for path in ("/readyz", "/api/v1/search?q=dog"):
+        while True:
+            connection = http.client.HTTPConnection(netloc, timeout=600)
+            connection.request("GET", path)
+            if connection.getresponse().status == 200:
+                break
+            time.sleep(0.5)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""What `retroflex serve` runs: one server process, or several that share a socket."""
+
+from __future__ import annotations
+
+import os
+import socket
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from captioner.types import Describes
+from data.settings import Settings
+from retrieval.library import Library
+from webui.access import Guard
+from webui.app import close_app, create_app
+from webui.captioner_process import connect, listen_for_pictures, serve_captioner
+from webui.logs import QUIET, Log, log_as_json
+from webui.metrics import SHARED, forget_process
+from webui.rates import Rates
+from webui.reach import LOCAL, Reach
+from webui.server import Server, address, bind
+from webui.stopping import Stopping, leave
+from webui.supervisor import Supervisor
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is served, by how many processes, and to whom."""
+
+    settings: Settings
+    captioner_loader: Callable[[], Describes]
+    port: int
+    processes: int = 1
+    reach: Reach = LOCAL
+    log: Log = QUIET
+    places: Sequence[Path] = ()
+
+    def run(self, stopping: Stopping) -> None:
+        """Serve until Ctrl-C or SIGTERM and end the process; prints the address first.
+
+        Raises RetroflexError, one line, when there is no library, no password where one is needed, or no such
+        address.
+        """
+        if self.log.requests:
+            log_as_json()
+        Library.open(self.settings).close()
+        Guard(self.settings.library, self.reach)
+        with closing(bind(self.reach.host, self.port)) as bound:
+            if self.processes == 1:
+                self._serve(bound, self.captioner_loader, Rates(), stopping, lambda: _announce(bound))
+            else:
+                self._serve_together(bound, stopping)
+        leave()
+
+    def _serve(
+        self,
+        bound: socket.socket,
+        loader: Callable[[], Describes],
+        rates: Rates,
+        stopping: Stopping,
+        begin: Callable[[], None],
+    ) -> None:
+        with closing(Library.open(self.settings, merges=True)) as library:
+            app = create_app(library, loader, self.reach, self.log, rates, self.places)
+            server = Server(app, bound, self.reach.behind_proxy)
+            with stopping.gently(server.stop):
+                begin()
+                server.run()
+            close_app(app)
+
+    def _serve_together(self, bound: socket.socket, stopping: Stopping) -> None:
+        with tempfile.TemporaryDirectory(prefix="retroflex-") as folder:
+            os.environ[SHARED] = folder
+            path = Path(folder) / "captioner"
+            listener = listen_for_pictures(path)
+            bound.listen()  # From now on callers wait until the first process is there.
+            loader = partial(connect, path)
+            work = partial(self._serve, bound, loader, Rates(), stopping, lambda: None)
+            captioning = partial(serve_captioner, listener, self.captioner_loader)
+            supervisor = Supervisor([captioning, *[work] * self.processes], forget_process)
+            _announce(bound)
+            supervisor.run()
+
+
+def _announce(bound: socket.socket) -> None:
+    print(f"Retroflex is at {address(bound)} (Ctrl-C stops it)", flush=True)
