@@ -74,15 +74,18 @@ class Searcher:
         wanted, unwanted = self._evidence(query, selection)
         ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
-        ranking = ranking if distant else ranking.first(ranking.hits)
-        ranking = ranking if selection is None else ranking.at(selection.sorted(ranking.ids))
+        ranking = _hits(ranking, distant, selection)
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
-        hits = self._hits(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
+        hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
         return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
 
     def hasty(self) -> Searcher:
         """The same searcher without a second look at the best pictures."""
         return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
+
+    def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
+        """Return all hits in order, as `search` pages them. Raises QueryError."""
+        return _hits(self._rank(*self._evidence(query, selection)), distant, selection)
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
@@ -126,12 +129,18 @@ class Searcher:
         found = self._store.views(ids, self.index.model_version or "")
         return [found.get(one) for one in ids]
 
-    def _hits(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
+    def _page(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""
         ids = ranking.ids[page.start : page.stop].tolist()
         pictures = self._store.pictures(ids)
         found = [(place, pictures[one]) for place, one in zip(page, ids, strict=True) if one in pictures]
         return [_hit(picture, ranking, place, words) for place, picture in found]
+
+
+def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:
+    """Those candidates that are hits, in the order asked for."""
+    hits = ranking if distant else ranking.first(ranking.hits)
+    return hits if selection is None else hits.at(selection.sorted(hits.ids))
 
 
 def _check_page(limit: int, offset: int) -> None:

@@ -32,20 +32,23 @@ def search(asked: Asked, window: Window) -> Answer:
     Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
     services().metrics.searched(asked)
-    known = [[Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike)]
+    known = query_of(asked)
     like, unlike = (
         [services().describer.describe(content) for content in contents]
         for contents in (asked.uploads.like, asked.uploads.unlike)
     )
-    wanted, unwanted = (
-        [*(Wanted(one.description) for one in uploaded), *chosen]
-        for uploaded, chosen in zip((like, unlike), known, strict=True)
-    )
-    query = Query(asked.text, wanted, unwanted)
+    wanted, unwanted = ([Wanted(one.description) for one in uploaded] for uploaded in (like, unlike))
+    query = Query(asked.text, [*wanted, *known.like], [*unwanted, *known.unlike])
     library, narrowed = services().library, asked.narrowed
     selection = library.collection.select(narrowed.filters, narrowed.order)
     result = library.search(query, window.limit, window.offset, asked.distant, selection)
     return Answer(_with_links(result), [one.preview for one in like], [one.preview for one in unlike])
+
+
+def query_of(asked: Asked) -> Query:
+    """Return the query without its uploads. Raises Problem 404 for an unknown picture, or StoreError."""
+    like, unlike = ([Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
+    return Query(asked.text, like, unlike)
 
 
 def _known(picture_id: int) -> Description:

@@ -21,11 +21,13 @@ from webui.collection import collection
 from webui.decoding import DECODERS
 from webui.describer import Describer
 from webui.duplicates import duplicates
+from webui.export import export
 from webui.health import health
 from webui.library import library as library_views
 from webui.logs import QUIET, Log, log_requests
 from webui.metrics import Metrics
 from webui.pages import pages
+from webui.pages_duplicates import duplicates_page
 from webui.pages_library import library_page
 from webui.pages_picture import picture_page
 from webui.paths import PictureId
@@ -37,7 +39,9 @@ from webui.services import EXTENSION, Services
 from webui.thumbnails import Thumbnails
 from webui.uploads import ENVELOPE
 
-BLUEPRINTS = (pages, picture_page, library_page, api, captions, collection, library_views, duplicates, health, access)
+PAGES = (pages, picture_page, library_page, duplicates_page)
+API = (api, captions, collection, library_views, duplicates, export, health, access)
+BLUEPRINTS = (*PAGES, *API)
 """All that is served; what is listed here is protected, measured and described without more ado."""
 
 
@@ -91,4 +95,4 @@ def _services(
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
     copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
     jobs = Jobs(library.settings)
-    return Services(library, describer, thumbnails, jobs, Places(places), metrics, rates, copies)
+    return Services(library, describer, thumbnails, jobs, Places(places), copies, metrics, rates)

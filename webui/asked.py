@@ -107,6 +107,11 @@ class Asked:
         """The address of the page of hits that shows number `at`."""
         return self.address(offset=at // DEFAULT_LIMIT * DEFAULT_LIMIT or None if at is not None else None)
 
+    def export(self, form: str) -> str:
+        """The address of all hits as a file: csv, json or zip."""
+        fields = self.fields() | {"why": None}
+        return url_for("export.export_hits", **fields | {"format": [form, *fields.get("format", [])]})
+
     def fields(self) -> dict[str, Any]:
         """What stands in an address for this query."""
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from http import HTTPStatus
 from typing import Annotated, Any, Literal, TypedDict
 
@@ -89,7 +90,7 @@ def decide_duplicates(key: str) -> Response:
     keep = field(read_body(), "keep", list)
     if not all(type(one) in (int, str) for one in keep):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field keep must list ids of copies")
-    decide(services().library.store, _group(key), keep)
+    keep_copies(key, keep)
     return jsonify(_documents([_group(key)])[0])
 
 
@@ -99,6 +100,11 @@ def forget_duplicates(key: str) -> Response:
     """Forget what was decided of a group."""
     forget(services().library.store, _group(key))
     return jsonify(_documents([_group(key)])[0])
+
+
+def keep_copies(key: str, keep: Collection[COPY_ID]) -> None:
+    """Remember which copies of the group of this key to keep. Raises Problem 404 or QueryError."""
+    decide(services().library.store, _group(key), keep)
 
 
 def _groups(kind: str) -> tuple[list[Group], dict[str, Any]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from threading import BoundedSemaphore
 
 from retrieval.jobs import Job, Jobs
+from webui.turns import Turns
 
 LISTENERS = 4
 """Each takes a thread of the server as long as it listens."""
@@ -16,7 +16,7 @@ SPACING = 0.25
 HEARTBEAT = 15.0
 """Most seconds without a sign of life, after which a connection that is gone is noticed."""
 
-listeners = BoundedSemaphore(LISTENERS)
+listeners = Turns(LISTENERS, "too many pages are listening; ask for jobs/current instead")
 
 
 def told(jobs: Jobs, heartbeat: float = HEARTBEAT) -> Iterator[str]:

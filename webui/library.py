@@ -111,10 +111,7 @@ def stop_job() -> tuple[Response, int]:
 @operation(answer=Event, media="text/event-stream", problems=(503,))
 def events() -> Response:
     """How far indexing is, as server-sent events: `progress` with a job as often as it changes, then one `end`."""
-    if not listeners.acquire(blocking=False):
-        raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many pages are listening; ask for jobs/current instead")
-    response = Response(told(services().jobs), mimetype="text/event-stream")
-    response.call_on_close(listeners.release)
+    response = Response(listeners.stream(told(services().jobs)), mimetype="text/event-stream")
     response.headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return response
 

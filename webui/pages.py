@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 from flask import Blueprint, render_template, request
+from werkzeug.wrappers import Response
 
 from retrieval.query import Query
 from webui import answers
-from webui.asked import Asked, read_shown
+from webui.asked import LONGEST_ID, Asked, read_shown
+from webui.export import FORMATS, exported
+from webui.narrowed import known_value
 from webui.narrowing import loosened, narrowing
+from webui.problems import Problem
 from webui.services import services
 from webui.uploads import in_words, read_uploads
 from webui.window import Window, read_window
@@ -36,6 +41,15 @@ def by_picture() -> str:
     """The hits for uploaded pictures, and for words and pictures of the library beside them."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
     return _hits(read_shown(request.form, uploads), read_window(request.form))
+
+
+@pages.post("/export")
+def export_selection() -> Response:
+    """The chosen hits as a file."""
+    ids = request.form.getlist("ids")
+    if not all(one.isascii() and one.isdigit() and len(one) <= LONGEST_ID for one in ids):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the fields ids must be ids of pictures")
+    return exported(known_value(request.form, "form", FORMATS) or FORMATS[0], [int(one) for one in ids])
 
 
 @pages.app_context_processor

@@ -21,16 +21,17 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """What the request handlers of one server process share."""
+    """The open library, the captioner behind its queue, the thumbnails, indexing, folders that can be added, near
+    copies, the figures and the rate limits."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
     jobs: Jobs
     places: Places
+    copies: Copies
     metrics: Metrics
     rates: Rates
-    copies: Copies
 
 
 def services() -> Services:

@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def register(app: Flask) -> None:
     """Give the templates of `app` these filters."""
-    for named in (ratio, marked, by_source, percent, plural, source, day, progress):
+    for named in (ratio, marked, by_source, percent, plural, source, day, progress, in_words):
         app.add_template_filter(named, named.__name__)
 
 
@@ -67,13 +67,24 @@ def source(caption: Mapping[str, Any]) -> str:
 
 def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
     """What is known of a picture's file, by name."""
-    width, height = picture["width"], picture["height"]
-    taken = [("Taken", day(picture["taken_at"]))] if picture["taken_at"] else []
-    return [
-        *taken,
+    width, height, exif = picture["width"], picture["height"], picture["exif"]
+    facts = [
+        ("Taken", day(picture["taken_at"]) if picture["taken_at"] else None),
+        ("Camera", exif["camera"]),
+        ("Lens", exif["lens"]),
+        (
+            "Exposure",
+            ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}"))),
+        ),
+        ("Focal length", exif["focal_length"]),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
         ("File", f"{picture['format']}, {in_words(picture['bytes'])}"),
     ]
+    return [(name, value) for name, value in facts if value]
+
+
+def _iso(speed: str | None) -> str | None:
+    return speed and f"ISO {speed}"
 
 
 def day(moment: str) -> str:

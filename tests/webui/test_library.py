@@ -20,6 +20,7 @@ from tests.webui.api_checks import problem, valid
 from webui import events, places
 from webui.app import create_app
 from webui.places import Places
+from webui.turns import Turns
 
 LIBRARY = "/api/v1/library"
 
@@ -120,7 +121,7 @@ def test_events_are_spaced_and_a_quiet_time_has_heartbeats(opened: Library) -> N
 
 
 def test_listeners_are_bounded_and_leave_their_places(owner: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webui.library.listeners", events.BoundedSemaphore(1))
+    monkeypatch.setattr("webui.library.listeners", Turns(1, "ask for jobs/current"))
     owner.head(f"{LIBRARY}/events").close()
     listening = owner.get(f"{LIBRARY}/events")
     assert "jobs/current" in problem(owner.get(f"{LIBRARY}/events"), 503)

@@ -84,15 +84,12 @@ class Page:
 
     def text(self, selector: str) -> str:
         """The text of the first element, "" where there is none."""
-        return str(self.js("return document.querySelector(arguments[0])?.textContent.trim() ?? ''", selector))
+        return next(iter(self.texts(selector)), "")
 
     def texts(self, selector: str) -> list[str]:
-        """The texts of all of them."""
-        return list(
-            self.js(
-                "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent.trim())", selector
-            )
-        )
+        """The texts of all elements, with single spaces."""
+        script = "return [...document.querySelectorAll(arguments[0])].map((one) => one.textContent)"
+        return [" ".join(one.split()) for one in self.js(script, selector)]
 
     def until(self, selector: str, part: str) -> None:
         """Wait until the first element's text holds `part`."""

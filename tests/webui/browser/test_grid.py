@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from zipfile import ZipFile
+
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
@@ -141,3 +144,20 @@ def test_a_picture_whose_file_is_gone_says_so(page: Page) -> None:
     page.open(EVERYTHING)
     page.js("document.querySelector('.hit img').src = '/api/v1/pictures/999/thumbnail'")
     page.until(".hit .missing", "gone")
+
+
+def test_hits_and_a_selection_are_exported(page: Page, tmp_path: Path) -> None:
+    page.driver.execute_cdp_cmd(
+        "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path), "eventsEnabled": False}
+    )
+    page.open("?q=red+boat&format=PNG")
+    page.link("Export").click()
+    page.link("CSV, table").click()
+    page.wait(lambda: (tmp_path / "retroflex.csv").exists())
+    assert len((tmp_path / "retroflex.csv").read_text().splitlines()) == 1 + int(page.text("h1").split(" ")[0])
+    page.js("document.querySelectorAll('.hit > a')[1].focus()")
+    page.press("x", Keys.ARROW_RIGHT, "x")
+    page.link("ZIP").click()
+    page.wait(lambda: (tmp_path / "retroflex.zip").exists())
+    with ZipFile(tmp_path / "retroflex.zip") as files:
+        assert len([name for name in files.namelist() if name.endswith(".png")]) == 2

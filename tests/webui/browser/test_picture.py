@@ -83,6 +83,8 @@ def test_it_tells_all_captions_with_their_source_and_the_facts(page: Page) -> No
     assert page.text(".others li").startswith("something red")
     facts = dict(zip(page.texts(".facts dt"), page.texts(".facts dd"), strict=True))
     assert facts["Taken"] == "1 January 2021, 12:00"
+    assert facts["Camera"] == "Retina IIIc"
+    assert facts["Folder"] == "beach"
     assert facts["Size"].startswith("120 × 90 px")
     assert facts["File"].startswith("JPEG, ")
     assert page.text(".path").endswith("beach/red 0.jpg")
