@@ -25,7 +25,9 @@ import click
 import numpy as np
 
 from bench.encoding import make_photographs
-from bench.searching import QUERIES, make_library
+from bench.library import make_library
+from bench.searching import QUERIES
+from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
 
 SHARES = {"words": 0.55, "thumbnail": 0.4, "upload": 0.05}
@@ -164,7 +166,7 @@ def main(seconds: float, users: int, rate: float | None, pictures: int, processe
             subprocess.run([RETROFLEX, "index", "--library", str(library), str(photos[0].parent)], check=True)
         else:
             library.mkdir()
-            make_library(load_settings(library=library).url, pictures)
+            make_library(load_settings(library=library).url, pictures, 1, load_bundle(BUNDLED))
         command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
             address = server.stdout.readline().split()[3]  # type: ignore[union-attr]

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import numpy as np
 
+from bench.library import make_library
 from bench.timing import measure
 from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
-from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from data.text import tokenize
 from retrieval.bleu import TYPED_VARIANT
 from retrieval.folding import fold
@@ -22,7 +22,6 @@ from retrieval.query import Query
 
 PICTURES = 10_000
 CAPTIONS = 5
-VECTOR = 256
 QUERIES = ("a dog runs through the grass", "two children on a beach", "man", "a red car in the street at night")
 
 
@@ -30,7 +29,7 @@ def bench_searching() -> dict[str, float]:
     """Return milliseconds a query: NLTK loop, BLEU postings, warm search, and a cold `retroflex search`."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(library=Path(folder))
-        make_library(settings.url)
+        make_library(settings.url, PICTURES, CAPTIONS, load_bundle(BUNDLED))
         library = Library.open(settings)
         searcher = library.searcher()
         tokens = [tokenize(query) for query in QUERIES]
@@ -49,36 +48,6 @@ def bench_searching() -> dict[str, float]:
         "warm_search_ms": 1e3 * warm.median / len(QUERIES),
         "cold_search_ms": 1e3 * cold.median,
     }
-
-
-def make_library(url: str, pictures: int = PICTURES) -> None:
-    """Write made-up pictures whose captions are drawn from the shipped vocabulary by Zipf's law."""
-    bundle = load_bundle(BUNDLED)
-    words, shared = np.asarray(bundle.vocabulary.words), bundle.embedding
-    places = shared.config.members * shared.config.dimensions if shared else 1
-    random = np.random.default_rng(0)
-    chance = 1 / np.arange(2, len(words) + 2)
-    chance /= chance.sum()
-    store = Store.open(url)
-    for start in range(0, pictures, 1000):
-        batch = Batch()
-        for number in range(start, min(start + 1000, pictures)):
-            digest = f"{number:064x}"
-            captions = [
-                CaptionRow(" ".join(random.choice(words, random.integers(6, 14), p=chance)), -10.0)
-                for _ in range(CAPTIONS)
-            ]
-            vector, place = _unit(random, VECTOR), _unit(random, places)
-            batch.files.append(FileRow(f"/made-up/{number}.jpg".encode(), 1, 1, digest))
-            batch.pictures.append(PictureRow(digest, 500, 375, "JPEG", 1, None))
-            batch.descriptions.append(DescriptionRow(digest, bundle.version, captions, vector, place))
-        store.write_batch(batch)
-    store.close()
-
-
-def _unit(random: np.random.Generator, dimensions: int) -> np.ndarray:
-    vector = random.standard_normal(dimensions).astype(np.float32)
-    return np.asarray(vector / np.linalg.norm(vector))
 
 
 def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, float]:

@@ -7,26 +7,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import sqlalchemy as sa
 
-from bench.searching import QUERIES, VECTOR
+from bench.library import VECTOR, make_library, place_width, units
+from bench.searching import QUERIES
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from data.settings import Settings, load_settings
-from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
-from data.tables import captions, features, files, pictures
+from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from retrieval.indexer import BATCH
 from retrieval.library import Library
 from retrieval.query import Query
 
 ADDED = 1000
-POOL = 20_000
-"""Different captions in a made-up library; each of its pictures has one of them."""
-AT_ONCE = 20_000
 NEW_WORDS = ("quokka", "axolotl", "pangolin", "okapi")
 """Each round of additions takes one of these; the captioner never met them, so they find what says them and no more."""
 SEARCHES = 100
@@ -58,7 +52,7 @@ def bench_segments(pictures: int) -> dict[str, float]:
     """Return what a made-up library of so many pictures takes: times in seconds and milliseconds, memory in MB."""
     with tempfile.TemporaryDirectory() as folder:
         settings, bundle = load_settings(library=Path(folder)), load_bundle(BUNDLED)
-        make_library(settings.url, pictures, bundle)
+        make_library(settings.url, pictures, 1, bundle)
         started = time.time()
         built = _fresh(settings, 1)
         warm = _fresh(settings, SEARCHES // len(QUERIES))
@@ -98,63 +92,16 @@ def _adding(settings: Settings, pictures: int, bundle: Bundle) -> dict[str, floa
     return seconds
 
 
-def make_library(url: str, count: int, bundle: Bundle) -> None:
-    """Write `count` pictures with one caption each, drawn from the shipped vocabulary by Zipf's law, in bulk."""
-    random = np.random.default_rng(0)
-    pool = _captions(random, bundle)
-    Store.open(url).close()
-    engine = sa.create_engine(url)
-    for start in range(1, count + 1, AT_ONCE):
-        ids = range(start, min(start + AT_ONCE, count + 1))
-        with engine.begin() as connection:
-            for table, rows in _rows(ids, pool, random, bundle).items():
-                connection.execute(sa.insert(table), rows)
-    engine.dispose()
-
-
-def _rows(ids: range, pool: list[str], random: np.random.Generator, bundle: Bundle) -> dict[sa.Table, Any]:
-    said = random.integers(0, len(pool), len(ids)).tolist()
-    looks, places = (_units(random, len(ids), wide) for wide in (VECTOR, _place_width(bundle)))
-    own = {"source": "model", "rank": 0, "logprob": -10.0, "model_version": bundle.version}
-    shape = {"width": 500, "height": 375, "format": "JPEG", "bytes": 1, "added_at": datetime(2026, 1, 1)}
-    return {
-        pictures: [{"id": one, "digest": f"{one:064x}", "taken_at": None, **shape} for one in ids],
-        files: [{"path": b"/made-up/%d.jpg" % one, "picture_id": one, "size": 1, "mtime_ns": 1} for one in ids],
-        captions: [{"picture_id": one, "text": pool[which], **own} for one, which in zip(ids, said, strict=True)],
-        features: [
-            {"picture_id": one, "model_version": bundle.version, "vector": look.tobytes(), "embedding": place.tobytes()}
-            for one, look, place in zip(ids, looks, places, strict=True)
-        ],
-    }
-
-
-def _captions(random: np.random.Generator, bundle: Bundle) -> list[str]:
-    words = np.asarray(bundle.vocabulary.words)
-    chance = 1 / np.arange(2, len(words) + 2)
-    drawn = random.choice(words, (POOL, 14), p=chance / chance.sum())
-    return [" ".join(one[:length]) for one, length in zip(drawn, random.integers(6, 15, POOL), strict=True)]
-
-
 def _batch(word: str, count: int, random: np.random.Generator, bundle: Bundle) -> Batch:
     """New pictures that all say `word`."""
     batch = Batch()
-    for look, place in zip(_units(random, count, VECTOR), _units(random, count, _place_width(bundle)), strict=True):
+    for look, place in zip(units(random, count, VECTOR), units(random, count, place_width(bundle)), strict=True):
         digest = random.bytes(32).hex()
         batch.files.append(FileRow(f"/added/{digest}.jpg".encode(), 1, 1, digest))
         batch.pictures.append(PictureRow(digest, 500, 375, "JPEG", 1, None))
         caption = CaptionRow(f"a {word} stands in the grass", -10.0)
         batch.descriptions.append(DescriptionRow(digest, bundle.version, [caption], look, place))
     return batch
-
-
-def _units(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
-    vectors = random.standard_normal((count, dimensions), np.float32)
-    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float16)
-
-
-def _place_width(bundle: Bundle) -> int:
-    config = bundle.embedding.config if bundle.embedding else None
-    return config.members * config.dimensions if config else 1
 
 
 def _fresh(settings: Settings, rounds: int) -> dict[str, float]:

@@ -67,6 +67,11 @@ class JoinedPostings:
     def __init__(self, rows: Rows, segments: Sequence[BleuPostings]) -> None:
         self._rows, self._segments = rows, segments
 
+    def warm_up(self) -> None:
+        """Load what makes large segments quick, see `BleuPostings.warm_up`."""
+        for one in self._segments:
+            one.warm_up()
+
     def top(self, query: Sequence[str], variant: BleuVariant, count: int) -> Found:
         """Return rows and scores of the `count` best pictures that share a word, best first, ties by picture id."""
         pairs = zip(self._segments, self._rows.absent, strict=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cached_property
-from threading import Lock
+from threading import Lock, Thread
 
 from captioner.bundle import BUNDLED, load_text_model
 from captioner.types import TextModel
@@ -38,8 +38,8 @@ class Library:
     def open(cls, settings: Settings, create: bool = False, merges: bool = False) -> Library:
         """Open the library that the settings name, or with `create` make it where there is none.
 
-        A long-running process `merges` the segments of the search index in the background. Raises RetroflexError when
-        there is no library, or a StoreError.
+        A long-running process `merges` the segments of the search index in the background, and readies itself for many
+        queries. Raises RetroflexError when there is no library, or a StoreError.
         """
         if settings.database_url is None and not (settings.library / DATABASE_FILE).exists() and not create:
             raise RetroflexError(
@@ -98,7 +98,10 @@ class Library:
         return load_text_model(self.settings.bundle or BUNDLED)
 
     def _brought_up_to_date(self, held: Index | None) -> Searcher:
-        return Searcher(self.store, current_index(self.store, self.settings.index_dir, held), self._text_model)
+        index = current_index(self.store, self.settings.index_dir, held)
+        if self._merger is not None:
+            Thread(target=index.postings.warm_up, name="warming up", daemon=True).start()
+        return Searcher(self.store, index, self._text_model)
 
     def _take_merged(self) -> None:
         """Search in the index that another process has merged; opening it holds up no search."""

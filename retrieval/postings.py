@@ -58,7 +58,7 @@ class BleuPostings:
 
         For processes that answer many queries: loading takes about a second, and several the first time ever.
         """
-        if len(self) >= COMPILED_FROM:
+        if len(self) >= COMPILED_FROM and isinstance(self._search, topk.PlainSearch):
             self.compile()
 
     def compile(self) -> None:

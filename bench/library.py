@@ -1,0 +1,88 @@
+"""Made-up libraries of any size, written in bulk."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import sqlalchemy as sa
+
+from captioner.bundle import Bundle
+from captioner.views import pack_views
+from data.store import Store
+from data.tables import captions, features, files, pictures
+
+VECTOR = 256
+POOL = 20_000
+"""Different captions in a made-up library; each caption of its pictures is one of them."""
+VIEWS = 50
+"""Different views in it."""
+AT_ONCE = 20_000
+
+
+def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
+    """Write `count` pictures with `each` captions, drawn from the shipped vocabulary by Zipf's law."""
+    random = np.random.default_rng(0)
+    pool, views = _captions(random, bundle), _views(random, bundle)
+    Store.open(url).close()
+    engine = sa.create_engine(url)
+    for start in range(1, count + 1, AT_ONCE):
+        ids = range(start, min(start + AT_ONCE, count + 1))
+        said = random.integers(0, len(pool), (len(ids), each)).tolist()
+        with engine.begin() as connection:
+            for table, rows in {**_files(ids), captions: _said(ids, said, pool, bundle.version)}.items():
+                connection.execute(sa.insert(table), rows)
+            connection.execute(sa.insert(features), _features(ids, views, random, bundle))
+    engine.dispose()
+
+
+def units(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
+    """Return random vectors of length 1, float16 (count, dimensions)."""
+    vectors = random.standard_normal((count, dimensions), np.float32)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float16)
+
+
+def place_width(bundle: Bundle) -> int:
+    """The length of an embedding by the bundle's model."""
+    config = bundle.embedding.config if bundle.embedding else None
+    return config.members * config.dimensions if config else 1
+
+
+def _files(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
+    shape = {"width": 500, "height": 375, "format": "JPEG", "bytes": 1, "added_at": datetime(2026, 1, 1)}
+    return {
+        pictures: [{"id": one, "digest": f"{one:064x}", "taken_at": None, **shape} for one in ids],
+        files: [{"path": b"/made-up/%d.jpg" % one, "picture_id": one, "size": 1, "mtime_ns": 1} for one in ids],
+    }
+
+
+def _said(ids: range, said: list[list[int]], pool: list[str], version: str) -> list[dict[str, Any]]:
+    own = {"source": "model", "logprob": -10.0, "model_version": version}
+    return [
+        {"picture_id": one, "rank": rank, "text": pool[which], **own}
+        for one, chosen in zip(ids, said, strict=True)
+        for rank, which in enumerate(chosen)
+    ]
+
+
+def _features(ids: range, views: list[bytes], random: np.random.Generator, bundle: Bundle) -> list[dict[str, Any]]:
+    looks, places = (units(random, len(ids), wide) for wide in (VECTOR, place_width(bundle)))
+    return [
+        {"picture_id": one, "model_version": bundle.version, "vector": look.tobytes(), "embedding": place.tobytes()}
+        | {"views": views[one % len(views)]}
+        for one, look, place in zip(ids, looks, places, strict=True)
+    ]
+
+
+def _captions(random: np.random.Generator, bundle: Bundle) -> list[str]:
+    words = np.asarray(bundle.vocabulary.words)
+    chance = 1 / np.arange(2, len(words) + 2)
+    drawn = random.choice(words, (POOL, 14), p=chance / chance.sum())
+    return [" ".join(one[:length]) for one, length in zip(drawn, random.integers(6, 15, POOL), strict=True)]
+
+
+def _views(random: np.random.Generator, bundle: Bundle) -> list[bytes]:
+    """Nine in ten of their numbers are nought, as real ones'."""
+    cells = np.maximum(random.normal(-1.3, 1, (VIEWS, 100, bundle.decoder.attention)), 0)
+    return pack_views(cells.astype(np.float32))
