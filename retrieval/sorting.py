@@ -79,10 +79,11 @@ def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tup
     ngram -= 1
     ids = np.empty_like(ngram)
     ids[order] = ngram
-    parts = [_count(ngram[part], caption[order[part]], picture) for part in _slices(ngram)]
-    ngrams, rows, counts, said = (np.concatenate(one) for one in zip(*parts, strict=True))
     distinct = keys[order[begins]]
-    return ids, _Order(distinct, np.bincount(ngrams, minlength=len(distinct)), rows, counts, said)
+    parts = [_count(ngram[part], caption[order[part]], picture) for part in _slices(ngram)]
+    del order, ngram
+    sizes, rows, counts, said = (np.concatenate(one) for one in zip(*parts, strict=True))
+    return ids, _Order(distinct, sizes, rows, counts, said)
 
 
 def _slices(ngram: np.ndarray) -> Iterator[slice]:
@@ -101,7 +102,8 @@ def _slices(ngram: np.ndarray) -> Iterator[slice]:
 def _count(ngram: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, ...]:
     """Count each n-gram in each caption, then keep each picture's largest count and number of captions with it.
 
-    `ngram` is sorted, and `caption` for each n-gram. Returns n-gram, row, largest count and captions of each posting.
+    `ngram` is sorted, and `caption` for each n-gram. Returns how many postings each n-gram has, and row, largest count
+    and number of captions of each posting.
     """
     runs = np.flatnonzero(_changes(ngram) | _changes(caption))
     repeats = np.diff(runs, append=len(ngram))
@@ -109,7 +111,8 @@ def _count(ngram: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tuple
     postings = np.flatnonzero(_changes(own) | _changes(row))
     counts = np.maximum.reduceat(repeats, postings) if len(postings) else repeats
     said = np.diff(postings, append=len(own))
-    return own[postings], row[postings], smallest(counts), smallest(said)
+    sizes = np.diff(np.flatnonzero(_changes(own[postings])), append=len(postings))
+    return sizes, row[postings], smallest(counts), smallest(said)
 
 
 def _changes(numbers: np.ndarray) -> np.ndarray:
