@@ -14,7 +14,7 @@ GALLERY := $(PHOTOS)
 LIBRARY := $(DEMO)/own-library
 endif
 
-.PHONY: setup demo test lint bench clean
+.PHONY: setup demo test lint bench bench-scale clean
 
 setup: .venv/.setup
 
@@ -47,6 +47,9 @@ test: lint
 
 bench: .venv/.dev
 	$(BIN)/python -m bench
+
+bench-scale: .venv/.dev
+	$(BIN)/python -m bench.scale
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info

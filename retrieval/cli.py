@@ -37,6 +37,8 @@ def main() -> None:
     # Before TensorFlow is imported anywhere: its start-up notes are no news to the people who use this.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Before NumPy is: its products are small here, and sharing one out among threads costs more than it saves.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli.main(standalone_mode=False)
     except RetroflexError as error:
