@@ -27,7 +27,7 @@ from data.samples import copy_samples
 from data.settings import load_settings
 from retrieval.library import Library
 from webui.app import create_app
-from webui.server import listen
+from webui.server import Server, address, bind
 
 MOST_BYTES = 120_000
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-prefers-reduced-motion")
@@ -73,9 +73,11 @@ def site(folder: Path) -> Iterator[str]:
     subprocess.run([*index, folder / "pictures" / "photographs", folder / "pictures" / "copies"], check=True)
     settings = load_settings(library=folder / "library")
     with closing(Library.open(settings)) as library:
-        server = listen(create_app(library, lambda: Captioner.load(settings.bundle)), "127.0.0.1", 0)
+        app = create_app(library, lambda: Captioner.load(settings.bundle), places=[folder])
+        server = Server(app, bind("127.0.0.1", 0))
         threading.Thread(target=server.run, daemon=True).start()
-        yield server.address
+        yield address(server.socket)
+        server.stop()
 
 
 @contextmanager
@@ -90,13 +92,13 @@ def browser() -> Iterator[WebDriver]:
     driver.quit()
 
 
-def take(driver: WebDriver, address: str, shot: Shot) -> Image.Image:
+def take(driver: WebDriver, site_address: str, shot: Shot) -> Image.Image:
     """Show a view and return what is to be seen once its pictures are there."""
     size = {"width": shot.width, "height": shot.height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = [{"name": "prefers-color-scheme", "value": shot.scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    driver.get(address + shot.place)
+    driver.get(site_address + shot.place)
     if shot.click:
         driver.find_element(By.CSS_SELECTOR, shot.click).click()
         WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, "#viewer h1"))
@@ -116,9 +118,9 @@ def save(image: Image.Image, path: Path) -> None:
 def main(out: Path) -> None:
     """Write all views to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix="retroflex") as folder, site(Path(folder)) as address, browser() as driver:
+    with tempfile.TemporaryDirectory(prefix="retroflex") as folder, site(Path(folder)) as at, browser() as driver:
         for shot in SHOTS:
-            save(take(driver, address, shot), out / f"{shot.name}.webp")
+            save(take(driver, at, shot), out / f"{shot.name}.webp")
             print(f"{out / shot.name}.webp")
 
 

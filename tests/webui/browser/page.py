@@ -75,11 +75,12 @@ class Page:
         return found[0]
 
     def link(self, text: str) -> WebElement:
-        """The link, button or summary that says `text`, as soon as it can be seen."""
+        """The link, button or summary that says `text`, as soon as it can be seen; not under what stays on top."""
         path = f"//*[self::a or self::button or self::summary][normalize-space()='{text}']"
         seen: WebElement = self.wait(
             lambda: next((one for one in self.driver.find_elements(By.XPATH, path) if one.is_displayed()), None)
         )
+        self.js("arguments[0].scrollIntoView({ block: 'center' })", seen)
         return seen
 
     def text(self, selector: str) -> str:

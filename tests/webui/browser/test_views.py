@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import axe_core_python
@@ -19,6 +18,7 @@ VIEWS = {
     "picture": "picture/1?q=red+boat&at=0",
     "library": "library?add=true",
     "skipped": "library/skipped",
+    "copies": "duplicates?kind=near",
     "wrong": "nowhere",
 }
 TRIES = 5
@@ -51,37 +51,39 @@ button.click();
 """
 
 
-@pytest.fixture(params=["light", "dark"])
-def coloured(request: pytest.FixtureRequest, page: Page) -> Iterator[Page]:
-    page.scheme(request.param)
-    yield page
-    page.scheme("")
+OPEN_ALL = "for (const one of document.querySelectorAll('details')) one.open = true"
 
 
 def violations(page: Page) -> list[str]:
+    """What axe finds in light and in dark."""
     page.js(AXE.read_text())
-    return list(page.driver.execute_async_script(AXE_RUN))
+    found: list[str] = []
+    for scheme in ("light", "dark"):
+        page.scheme(scheme)
+        found += [f"{scheme} {one}" for one in page.driver.execute_async_script(AXE_RUN)]
+    page.scheme("")
+    return found
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_axe_finds_no_violation(coloured: Page, view: str) -> None:
-    coloured.open(VIEWS[view])
-    coloured.js("for (const one of document.querySelectorAll('details')) one.open = true")
-    assert violations(coloured) == []
-
-
-def test_axe_finds_no_violation_over_the_grid(coloured: Page) -> None:
-    coloured.open("?q=red+boat")
-    coloured.find(".hit > a").click()
-    coloured.wait(lambda: coloured.all("#viewer h1"))
-    assert violations(coloured) == []
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_nothing_sticks_out_sideways(page: Page, view: str) -> None:
+def test_each_view_is_still_fits_and_can_be_used_by_all(page: Page, view: str) -> None:
+    page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    page.driver.get_log("browser")
     page.open(VIEWS[view])
-    page.js("for (const one of document.querySelectorAll('details')) one.open = true")
+    assert page.driver.execute_async_script(SHIFT) < 0.01
+    page.js(OPEN_ALL)
     assert page.js("return document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+    assert violations(page) == []
+    complaints = [one["message"] for one in page.driver.get_log("browser")]
+    assert len(complaints) == (view == "wrong"), "the browser has nothing to complain about but an address that is none"
+
+
+def test_a_picture_over_the_grid_can_be_used_by_all(page: Page) -> None:
+    page.open("?q=red+boat")
+    page.find(".hit > a").click()
+    page.wait(lambda: page.all("#viewer h1"))
+    page.js(OPEN_ALL)
+    assert violations(page) == []
 
 
 def test_light_and_dark_follow_the_system(page: Page) -> None:
@@ -119,17 +121,3 @@ def painted_in_place(page: Page) -> float:
     """Milliseconds from the first byte of an answer to the frame that shows its hits."""
     page.open("?q=red+boat")
     return float(page.driver.execute_async_script(MEASURED))
-
-
-@pytest.mark.parametrize("view", VIEWS)
-def test_nothing_shifts_while_a_view_loads(page: Page, view: str) -> None:
-    page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
-    page.open(VIEWS[view])
-    assert page.driver.execute_async_script(SHIFT) < 0.01
-
-
-def test_the_browser_has_nothing_to_complain_about(page: Page) -> None:
-    page.driver.get_log("browser")
-    for view in ("start", "hits", "picture", "library"):
-        page.open(VIEWS[view])
-    assert page.driver.get_log("browser") == []
