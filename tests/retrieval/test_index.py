@@ -114,11 +114,11 @@ def test_a_damaged_index_is_built_again_with_one_line(
 ) -> None:
     current_index(store, index_dir)
     (folder,) = folders(index_dir)
-    (folder / "rows_1.npy").write_bytes(b"rubbish")
+    (folder / "ngram_rows.npy").write_bytes(b"rubbish")
     with caplog.at_level(logging.WARNING):
         assert len(current_index(store, index_dir)) == 5
     assert [record.getMessage() for record in caplog.records] == [
-        "the search index file rows_1.npy is damaged; it is built again from the library"
+        "the search index file ngram_rows.npy is damaged; it is built again from the library"
     ]
     assert load_index(index_dir) is not None
 
