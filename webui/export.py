@@ -40,6 +40,28 @@ _FORMAT = Parameter(
 _PROBLEMS = (404, 503)
 
 
+class ExportedPicture(TypedDict):
+    """What is known of a picture; without a score where it was not searched for."""
+
+    id: COUNT
+    paths: list[str]
+    caption: str
+    captions: list[str]
+    score: float | None
+    width: COUNT
+    height: COUNT
+    taken_at: str | None
+
+
+class ExportedPictures(TypedDict):
+    """Pictures in the order of the hits, or of the request."""
+
+    pictures: list[ExportedPicture]
+
+
+_ANSWERS = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES["zip"]: bytes}
+
+
 class Selected(TypedDict):
     """Pictures of the library, and the form to give them in."""
 
@@ -49,8 +71,7 @@ class Selected(TypedDict):
 
 @export.get("/export")
 @operation(
-    answer=bytes,
-    media=tuple(MIMETYPES.values()),
+    answer=_ANSWERS,
     problems=_PROBLEMS,
     query=(_FORMAT, *(one for one in ASKED if one.name != "format")),
 )
@@ -73,7 +94,7 @@ def export_hits() -> Response:
 
 
 @export.post("/export")
-@operation(answer=bytes, media=tuple(MIMETYPES.values()), body=Selected, problems=(415, *_PROBLEMS))
+@operation(answer=_ANSWERS, body=Selected, problems=(415, *_PROBLEMS))
 def export_selection() -> Response:
     """A selection of pictures as a file, in the order of their ids in the request; unknown ids are left out."""
     body = read_body()

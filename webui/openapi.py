@@ -8,8 +8,8 @@
 - The summary is the docstring's first paragraph, the operation's id the function's name (`near`, `by_words` becomes
   `byWords`), and path parameters are those of the route.
 - `answer` is a type as `webui.schemas` takes it, best a TypedDict with a docstring (see `webui.documents`); `bytes`
-  for a file, `str` for text, None for no content. `media` says in which form or forms it comes, `status` with which
-  status.
+  for a file, `str` for text, None for no content. `media` says in which form it comes, or `answer` is a dictionary of
+  forms and types; `status` says with which status.
 - `problems` are the statuses of the errors that it may answer with, beyond those of every operation (`EVERYWHERE`).
 - `kept` says that the answer has an ETag, so that it may be 304.
 - `query` are the parameters of the query string, `form` the fields of a multipart form, `body` the type of a JSON
@@ -68,10 +68,9 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """What `operation` declares of a view function."""
+    """What `operation` declares of a view function; `answers` by the form that they come in."""
 
-    answer: Any
-    media: tuple[str, ...]
+    answers: dict[str, Any]
     status: int
     problems: tuple[int, ...]
     query: tuple[Parameter, ...]
@@ -82,7 +81,7 @@ class Operation:
 
 def operation(
     answer: Any,
-    media: str | tuple[str, ...] = JSON,
+    media: str = JSON,
     status: int = 200,
     problems: tuple[int, ...] = (),
     query: tuple[Parameter, ...] = (),
@@ -91,8 +90,8 @@ def operation(
     kept: bool = False,
 ) -> Callable[[View], View]:
     """Declare a view function as an operation of the API, see the top of this file."""
-    forms = (media,) if isinstance(media, str) else media
-    declared = Operation(answer, forms, status, problems, query, form, body, kept)
+    answers = answer if isinstance(answer, dict) else {media: answer} if answer is not None else {}
+    declared = Operation(answers, status, problems, query, form, body, kept)
 
     def declare(view: View) -> View:
         vars(view)["operation"] = declared
@@ -158,8 +157,8 @@ def _operation(view: Callable[..., Any], rule: Rule, schemas: Schemas) -> Schema
 
 def _answers(declared: Operation, schemas: Schemas) -> Schema:
     answer: Schema = {"description": "Done"}
-    if declared.answer is not None:
-        answer["content"] = {media: {"schema": schemas.of(declared.answer)} for media in declared.media}
+    if declared.answers:
+        answer["content"] = {media: {"schema": schemas.of(kind)} for media, kind in declared.answers.items()}
     problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
     codes = sorted({*EVERYWHERE, *declared.problems})
     unchanged: Schema = {"304": {"description": "As it was under the ETag that was sent"}} if declared.kept else {}

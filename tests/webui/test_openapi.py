@@ -11,6 +11,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from jsonschema import Draft202012Validator
 
+from webui.asked import LONGEST_ID
 from webui.openapi import METHODS, describe, path_of
 from webui.problems import PROGRAMS
 from webui.schemas import Schemas
@@ -87,7 +88,7 @@ def test_operations_have_names_and_summaries_of_their_own(document: dict[str, An
 
 def test_path_parameters_are_those_of_the_route(document: dict[str, Any]) -> None:
     (parameter,) = document["paths"]["/api/v1/pictures/{picture_id}"]["get"]["parameters"]
-    assert parameter["schema"] == {"type": "integer", "minimum": 0, "maximum": 2**63 - 1}
+    assert parameter["schema"] == {"type": "integer", "minimum": 0, "maximum": 10**LONGEST_ID - 1}
     assert (parameter["name"], parameter["in"], parameter["required"]) == ("picture_id", "path", True)
 
 

@@ -41,7 +41,8 @@ def proxy_to(upstream: str) -> type[BaseHTTPRequestHandler]:
             content = answer.read()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-                self.send_header(name, value)
+                if name.lower() != "transfer-encoding":  # The chunks were put together.
+                    self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)
             connection.close()

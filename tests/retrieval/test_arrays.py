@@ -1,0 +1,26 @@
+"""Half precision is widened to the same values, and a mapped array can be read again after its pages were let go."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.arrays import load_array, release, save_arrays, widened
+
+
+def test_every_finite_half_keeps_its_value() -> None:
+    halves = np.arange(2**16, dtype=np.uint16).view(np.float16)
+    halves = halves[np.isfinite(halves)]
+    assert np.array_equal(widened(halves).view(np.uint32), halves.astype(np.float32).view(np.uint32))
+    matrix = halves[: 2**10].reshape(32, 32)
+    assert np.array_equal(widened(matrix[:, ::2]), matrix[:, ::2].astype(np.float32))
+
+
+def test_released_pages_are_read_again(tmp_path: Path) -> None:
+    values = np.arange(100_000)
+    save_arrays(tmp_path, {"values": values})
+    mapped = load_array(tmp_path, "values")
+    for array in (mapped, values):
+        release(array)
+        assert array.sum() == 4_999_950_000
