@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -92,7 +93,7 @@ def test_there_is_no_index_at_first(index_dir: Path) -> None:
 
 def test_every_file_that_is_altered_or_missing_is_noticed(two_segments: Path) -> None:
     names = [path for path in two_segments.rglob("*") if path.is_file() and path.name != "LOCK"]
-    assert len(names) > 40
+    assert len(names) > 20
     for path in names:
         content = path.read_bytes()
         for how in range(4):
@@ -262,6 +263,8 @@ def test_readers_never_see_half_an_update(store: Store, two_segments: Path) -> N
             upkeep.merge_index(store, two_segments)
         else:
             current_index(store, two_segments)
+    while not (reads or failures):
+        time.sleep(0.01)  # On a busy machine no reader may have come to an end yet.
     stop.set()
     for reader in readers:
         reader.join()
