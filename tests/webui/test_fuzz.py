@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -42,9 +42,7 @@ def test_whatever_is_asked_the_answer_is_documented(library: Library, captioner:
     statuses: Counter[int] = Counter()
     for operation, mode in itertools.product(operations, GenerationMode):
         if operation in open_ended:
-            allowed_only = suppress(Unsatisfiable) if mode is GenerationMode.NEGATIVE else nullcontext()
-            with allowed_only:  # Of some addresses every text is allowed; the others are asked a little more.
-                ask_much(operation, mode, CASES * 6 // 10 // len(open_ended), statuses)
+            ask_much(operation, mode, CASES * 3 // len(open_ended) // 4, statuses)
         elif mode is GenerationMode.POSITIVE:
             ask_much(operation, mode, 1, statuses)
     assert statuses.total() >= CASES
@@ -62,4 +60,5 @@ def ask_much(operation: Any, mode: GenerationMode, examples: int, statuses: Coun
         statuses[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
-    ask()
+    with suppress(Unsatisfiable):  # Where any text will do as a path, nothing can be asked that is not allowed.
+        ask()
