@@ -20,6 +20,7 @@ export function here(pictures = uploads) {
   return [location.pathname + location.search, ...pictures.map((one) => `${one.key} ${one.unlike}`)].join("#");
 }
 
+// Returns the page that answers, null where there is none to show; a later request takes the place of this one.
 export async function ask(address, options, note) {
   running?.abort();
   const mine = running = new AbortController();
@@ -29,9 +30,7 @@ export async function ask(address, options, note) {
     const response = await fetch(address, { ...options, signal: mine.signal });
     const text = await response.text();
     if (response.headers.get("Content-Type")?.startsWith("text/html")) {
-      const page = new DOMParser().parseFromString(text, "text/html");
-      page.address = response.url;
-      return withoutMessage(page);
+      return checked(new DOMParser().parseFromString(text, "text/html"));
     }
     complain(JSON.parse(text).detail);
   } catch {
@@ -45,8 +44,12 @@ export async function ask(address, options, note) {
   return null;
 }
 
-// An answer that is a message leaves the page as it is.
-function withoutMessage(page) {
+// An answer that is a message leaves the page as it is; one that is no page of ours asks to log in.
+function checked(page) {
+  if (!$("#results", page)) {
+    location.reload();
+    return null;
+  }
   const message = $(".alert", page);
   if (message) complain(message.textContent.trim());
   return message ? null : page;

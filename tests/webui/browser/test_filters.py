@@ -98,7 +98,7 @@ def test_nothing_found_says_which_filter_to_leave_out(page: Page) -> None:
     assert len(offers) == 1, "leaving out the format alone would not help"
     assert offers[0].startswith("without “From 1 January 2030”: ")
     page.find(".empty .examples a").click()
-    page.until("h1", "picture")
+    page.wait(lambda: page.all(".hit"))
     assert total(page) == offers[0].split(": ")[1].split(" ")[0]
 
 

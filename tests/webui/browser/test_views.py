@@ -66,7 +66,7 @@ def violations(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("view", VIEWS)
-def test_each_view_is_still_fits_and_can_be_used_by_all(page: Page, view: str) -> None:
+def test_each_view_keeps_still_fits_and_serves_all(page: Page, view: str) -> None:
     page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     page.driver.get_log("browser")
     page.open(VIEWS[view])
