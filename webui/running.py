@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from threadpoolctl import threadpool_limits
-
 from captioner.types import Describes
 from data.errors import RetroflexError
 from data.settings import Settings
@@ -67,7 +65,6 @@ class Service:
         stopping: Stopping,
         begin: Callable[[Library], None],
     ) -> None:
-        threadpool_limits(1, user_api="blas")  # Requests have threads already; those of BLAS would fight with them.
         with closing(Library.open(self.settings, merges=True)) as library:
             app = create_app(library, loader, self.reach, self.log, rates, self.places)
             server = Server(app, bound, self.reach.behind_proxy)
