@@ -36,7 +36,7 @@ class Space:
     """`spectrum` gives some main directions (from 1) and the variance along each; those between lie on straight lines
     in logarithms. `mean` is the length of the vectors' mean. Themes and subjects have their shares of the variance,
     and the size of a subject varies by the logarithm's standard deviation `unevenness`; the copies of `noisy` have the
-    cosine `closeness` to their originals.
+    cosine `closeness` to their originals. Real `vectors` come with main directions as axes, embeddings are `turned`.
     """
 
     spectrum: Mapping[int, float]
@@ -47,6 +47,7 @@ class Space:
     subject_share: float
     unevenness: float
     closeness: float
+    turned: bool
 
 
 SPACES = {
@@ -59,6 +60,7 @@ SPACES = {
         subject_share=0.2,
         unevenness=0.2,
         closeness=0.78,
+        turned=False,
     ),
     576: Space(
         {1: 74.7, 2: 54.3, 4: 38.6, 8: 25.6, 16: 9.74, 32: 1.27, 64: 0.403, 128: 0.178, 256: 0.069, 512: 0.0143},
@@ -69,6 +71,7 @@ SPACES = {
         subject_share=0.2,
         unevenness=0.15,
         closeness=0.955,
+        turned=True,
     ),
 }
 """By dimensions: how pictures look, and their places among sentences."""
@@ -77,7 +80,7 @@ SPACES = {
 def vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
     """Return unit vectors, float16 (count, dimensions). Raises KeyError for dimensions that were not measured."""
     space, random = SPACES[dimensions], np.random.default_rng(seed)
-    deviations = _deviations(space, dimensions)
+    deviations, turn = _deviations(space, dimensions), _turn(space, dimensions)
     mean = np.zeros(dimensions, np.float32)
     mean[dimensions // 2 :] = space.mean / np.sqrt(dimensions - dimensions // 2)  # Where the variance is small.
     centres, sizes = _subjects(space, dimensions)
@@ -85,7 +88,7 @@ def vectors(count: int, dimensions: int, seed: int) -> np.ndarray:
     for start in range(0, count, AT_ONCE):
         chosen = random.integers(0, space.subjects, min(AT_ONCE, count - start))
         own = sizes[chosen] * random.standard_normal((len(chosen), dimensions), dtype=np.float32)
-        made[start : start + AT_ONCE] = unit(mean + deviations * (centres[chosen] + own))
+        made[start : start + AT_ONCE] = unit((mean + deviations * (centres[chosen] + own)) @ turn)
     return made
 
 
@@ -129,6 +132,12 @@ def _deviations(space: Space, dimensions: int) -> np.ndarray:
     places, values = np.log(list(space.spectrum)), np.log(list(space.spectrum.values()))
     variances = np.exp(np.interp(np.log(np.arange(1, dimensions + 1)), places, values))
     return np.sqrt(variances / variances.sum() * (1 - space.mean**2)).astype(np.float32)
+
+
+def _turn(space: Space, dimensions: int) -> np.ndarray:
+    """A rotation, float32 (dimensions, dimensions), alike for all seeds."""
+    square = np.random.default_rng(0).standard_normal((dimensions, dimensions))
+    return (np.linalg.qr(square)[0] if space.turned else np.eye(dimensions)).astype(np.float32)
 
 
 def _subjects(space: Space, dimensions: int) -> tuple[np.ndarray, np.ndarray]:

@@ -10,7 +10,7 @@ from retrieval.approximate import Codes
 from retrieval.arrays import load_array, release, save_arrays, widened
 
 APPROXIMATE_FROM = 20_000
-"""So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms; codes take 1 ms, and 0.2 s once to load faiss."""
+"""So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
 MAPPED_ROWS = 4_000
 """Pages are let go after so many scattered rows, each of which maps 64 KiB: 256 MiB in all."""
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
