@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.facts import Facts, read_facts
+from data.paths import display, from_bytes
 from data.roots import read_roots
 from data.store import Store
 from retrieval.filters import ORIENTATIONS, SOURCES, Filters, orientations
@@ -69,6 +70,13 @@ class Collection:
         if folder_id not in tree.ids:
             raise QueryError("there is no such folder in the library; take an id from its folders")
         return tree.paths[tree.ids.index(folder_id)]
+
+    def folder_at(self, path: bytes) -> bytes:
+        """Return the path of a folder of the library. Raises QueryError where no picture of it lies there."""
+        _, tree = self.state()
+        if path not in tree.paths:
+            raise QueryError(f"no picture of the library lies in {display(from_bytes(path))}; index it first")
+        return path
 
     def select(self, filters: Filters, order: str = "relevance") -> Selection | None:
         """Return the pictures that the filters keep, None where that is all of them and order does not matter."""

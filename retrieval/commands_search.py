@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
 from data.settings import load_settings
+from retrieval.filter_options import filter_options, read_filters
 from retrieval.library import Library
 from retrieval.options import (
     bundle_option,
@@ -30,6 +32,7 @@ PICTURE = "PICTURE[@WEIGHT]"
 @click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
 @click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
 @click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
+@filter_options
 @explain_option
 @library_option
 @bundle_option
@@ -45,11 +48,14 @@ def search(
     bundle: Path | None,
     limit: int,
     as_json: bool,
+    sort: str,
+    **narrowing: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may hand over stray bytes
-    result = opened.search(_query(opened, text, like, unlike), limit, distant=distant)
+    selection = opened.collection.select(read_filters(opened, **narrowing), sort)
+    result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
     _print(opened, result, as_json, explain)
 
 

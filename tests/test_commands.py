@@ -113,6 +113,22 @@ def test_words_and_pictures_join(call, photos: Path, tmp_path: Path) -> None:  #
     assert "cosine 1.000" in call("search", "--like", known, "--limit", 1, "--explain").stdout
 
 
+def test_filters_restrict_a_search_and_folders_are_remembered(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+    one_line(call("index"), "retroflex index")
+    assert call("index", photos).returncode == 0
+    query = ("search", "--like", photos / "photo3.jpg", "--json")
+    pngs = json.loads(call(*query, "--format", "PNG", "--sort", "newest").stdout)["hits"]
+    assert {Path(hit["path"]).suffix for hit in pngs} == {".png"}
+    trip = json.loads(call(*query, "--folder", photos / "trip").stdout)["hits"]
+    assert sorted(Path(hit["path"]).name for hit in trip) == ["photo10.png", "photo11.webp"]
+    assert json.loads(call(*query, "--to", "2000-01-01").stdout)["total"] == 0
+    one_line(call(*query, "--folder", photos / "nowhere"), "nowhere")
+    one_line(call(*query, "--from", "2020-02-02", "--to", "2020-01-01"), "earlier day")
+    draw_picture(photos / "new.png", "red", seed=99)
+    assert "1 captioned" in call("index").stdout
+    one_line(call("index", "--exclude", "x"), "--exclude")
+
+
 def test_bad_pictures_and_weights_are_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
     assert call("index", photos).returncode == 0
     (tmp_path / "notes.jpg").write_text("no picture")

@@ -17,6 +17,7 @@ from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training.commands_evaluate import evaluate
 from training.labelled import precision_at_nearest, read_labelled
+from training.transformations import TRANSFORMATIONS
 
 
 class MeanColour:
@@ -89,6 +90,19 @@ def test_copies_as_a_table(dataset: Path) -> None:
     assert ["pictures", "3"] in lines
     assert ["recall", "at", "1,", "flip", "100.00"] in lines
     assert "left out: red.png is not a picture" in result.stderr
+
+
+def test_duplicates_as_json(dataset: Path) -> None:
+    document = json.loads(run("duplicates", "--dataset", dataset, "--json").stdout)
+    assert document["command"] == "retroflex evaluate duplicates --dataset DIR --split dev --seed 0"
+    assert (document["pictures"], document["pairs"]) == (4, 6)
+    lowest, highest = document["thresholds"]["0.80"], document["thresholds"]["0.99"]
+    assert lowest["flip"] == lowest["resize"] == highest["resize"] == 100
+    for row in (lowest, highest):
+        copies = row["recall"] * 32 / 100
+        assert row["recall"] == pytest.approx(np.mean([row[name] for name in TRANSFORMATIONS]))
+        assert row["precision"] == pytest.approx(100 * copies / (copies + row["others"]))
+    assert highest["others"] <= lowest["others"] <= 6
 
 
 def test_copies_of_nothing_readable(dataset: Path) -> None:
