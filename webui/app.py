@@ -58,8 +58,8 @@ def create_app(
 
     The captioner is loaded once, in the background; search by words works from the start. `reach` says who is let
     in; `rates` are those that several processes share. Folders at and below `places` can be added to the library, and
-    indexed where this process serves `alone`. Raises RetroflexError when others can reach the server and there is neither password nor
-    token.
+    indexed where this process serves `alone`. Raises RetroflexError when others can reach the server and there is
+    neither password nor token.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
