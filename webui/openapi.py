@@ -38,7 +38,7 @@ from webui.schemas import Schema, Schemas, about
 View = TypeVar("View", bound=Callable[..., Any])
 
 JSON = "application/json"
-EVERYWHERE = (400, 401, 403)
+EVERYWHERE = (400, 401, 403, 405)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _REASONS = {
@@ -46,6 +46,7 @@ _REASONS = {
     401: "A password or a token is needed",
     403: "The request names another host, or another web site sent it",
     404: "There is no such thing in the library",
+    405: "The address does not take that method",
     409: "It does not fit what is there now",
     410: "The picture's file was moved, changed or deleted since it was indexed",
     413: "The upload has too many bytes or pixels",
