@@ -77,9 +77,9 @@ class Job:
 class Jobs:
     """The one indexing process of a server; may be used by several threads at once."""
 
-    def __init__(self, settings: Settings, alone: bool = True) -> None:
-        """Nothing is started yet. Only a server process that is `alone` can follow what it has started."""
-        self._settings, self._alone = settings, alone
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is started yet."""
+        self._settings = settings
         self._changed = Condition()
         self._job: Job | None = None
         self._process: subprocess.Popen[bytes] | None = None
@@ -90,8 +90,6 @@ class Jobs:
 
     def start(self, root: Root | None, recaption: bool) -> Job:
         """Start to index one remembered folder, or all of them. Raises JobError while a job runs."""
-        if not self._alone:
-            raise JobError("several server processes run; index with `retroflex index` instead, they see it at once")
         with self._changed:
             if self._job is not None and not self._job.finished:
                 raise JobError("a folder is being indexed already; wait until that is done, or stop it")

@@ -52,14 +52,12 @@ def create_app(
     log: Log = QUIET,
     rates: Rates | None = None,
     places: Sequence[Path] = (),
-    alone: bool = True,
 ) -> Flask:
     """Return the WSGI application over an open library.
 
     The captioner is loaded once, in the background; search by words works from the start. `reach` says who is let
-    in; `rates` are those that several processes share. Folders at and below `places` can be added to the library, and
-    indexed where this process serves `alone`. Raises RetroflexError when others can reach the server and there is
-    neither password nor token.
+    in; `rates` are those that several processes share. Folders at and below `places` can be added to the library.
+    Raises RetroflexError when others can reach the server and there is neither password nor token.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = library.settings.max_upload_bytes + ENVELOPE
@@ -67,9 +65,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # one address for each thing; the others are 404
     app.url_map.converters["id"] = PictureId
-    jobs = Jobs(library.settings, alone)
-    made = _services(library, captioner_loader, rates or Rates(), Places(places if alone else ()), jobs)
-    app.extensions[EXTENSION] = made
+    app.extensions[EXTENSION] = made = _services(library, captioner_loader, rates or Rates(), places)
     tell_ids(app)
     made.metrics.watch(app)
     if log.requests:
@@ -92,10 +88,11 @@ def close_app(app: Flask) -> None:
 
 
 def _services(
-    library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Places, jobs: Jobs
+    library: Library, captioner_loader: Callable[[], Describes], rates: Rates, places: Sequence[Path]
 ) -> Services:
     limits, metrics = library.settings.limits, Metrics(library)
     describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
     copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
-    return Services(library, describer, thumbnails, jobs, places, copies, metrics, rates)
+    jobs = Jobs(library.settings)
+    return Services(library, describer, thumbnails, jobs, Places(places), copies, metrics, rates)

@@ -66,7 +66,7 @@ class Service:
         begin: Callable[[Library], None],
     ) -> None:
         with closing(Library.open(self.settings, merges=True)) as library:
-            app = create_app(library, loader, self.reach, self.log, rates, self.places, alone=self.processes == 1)
+            app = create_app(library, loader, self.reach, self.log, rates, self.places)
             server = Server(app, bound, self.reach.behind_proxy)
             with stopping.gently(server.stop):
                 begin(library)

@@ -101,9 +101,3 @@ def test_a_job_that_cannot_work_says_why(tmp_path: Path, settings: Settings, sto
     assert last.state == "failed"
     assert last.error is not None
     assert "nowhere" in last.error
-
-
-def test_one_of_several_server_processes_says_how_else_to_index(tmp_path: Path) -> None:
-    jobs = Jobs(load_settings(library=tmp_path), alone=False)
-    with pytest.raises(JobError, match="retroflex index"):
-        jobs.start(None, recaption=False)
