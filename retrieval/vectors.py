@@ -11,8 +11,9 @@ from retrieval.arrays import load_array, release, save_arrays, widened
 
 APPROXIMATE_FROM = 20_000
 """So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
-MAPPED_ROWS = 4_000
-"""Pages are let go after so many scattered rows, each of which maps 64 KiB: 256 MiB in all."""
+MAPPED = 2**28
+"""So many bytes of a larger matrix may stay mapped after scattered reads."""
+AROUND = 2**16  # Linux maps so many bytes around each that is read.
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
 DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
 
@@ -94,8 +95,10 @@ class VectorIndex:
 
     def _release_after(self, rows: int) -> None:
         """Or a server would come to hold the whole of a large matrix after some hundred queries."""
+        if self._codes is None or self.matrix.nbytes <= MAPPED:
+            return
         self._touched += rows
-        if self._codes is not None and self._touched >= MAPPED_ROWS:
+        if self._touched * AROUND >= MAPPED:
             self._touched = 0
             release(self.matrix)
 

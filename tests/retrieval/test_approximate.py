@@ -103,7 +103,10 @@ def test_dimensions_that_cannot_be_cut_evenly(tmp_path: Path) -> None:
     assert np.isin(exact.top(vectors[0], COUNT)[0], rows).mean() >= 0.98
 
 
-def test_it_comes_back_from_disk(index: VectorIndex, queries: np.ndarray, tmp_path: Path) -> None:
+def test_it_comes_back_from_disk(
+    index: VectorIndex, queries: np.ndarray, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.vectors.MAPPED", 0)
     index.save(tmp_path, "look")
     again = VectorIndex.load(tmp_path, "look")
     for _ in range(2):  # The second time after the matrix's pages were let go.
