@@ -90,10 +90,10 @@ def start_job() -> tuple[Response, int]:
 @library.get("/jobs/current")
 @operation(answer=Job, problems=(404,))
 def current_job() -> Response:
-    """The indexing that runs, or the last one since the server was started."""
+    """The indexing that runs, or the last one that was started here."""
     job = services().jobs.current()
     if job is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "nothing was indexed since the server was started")
+        raise Problem(HTTPStatus.NOT_FOUND, "no indexing was started here yet")
     return jsonify(job.to_json())
 
 
