@@ -40,8 +40,15 @@ _FORMAT = Parameter(
 _PROBLEMS = (404, 503)
 
 
+class Selected(TypedDict):
+    """Pictures of the library, and the form to give them in."""
+
+    format: Literal[FORMATS]  # type: ignore[valid-type]
+    ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
+
+
 class ExportedPicture(TypedDict):
-    """What is known of a picture; without a score where it was not searched for."""
+    """What is known of a picture; the score is that of a search."""
 
     id: COUNT
     paths: list[str]
@@ -54,24 +61,17 @@ class ExportedPicture(TypedDict):
 
 
 class ExportedPictures(TypedDict):
-    """Pictures in the order of the hits, or of the request."""
+    """An export as JSON."""
 
     pictures: list[ExportedPicture]
 
 
-_ANSWERS = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES["zip"]: bytes}
-
-
-class Selected(TypedDict):
-    """Pictures of the library, and the form to give them in."""
-
-    format: Literal[FORMATS]  # type: ignore[valid-type]
-    ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
+_ANSWER = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES["zip"]: bytes}
 
 
 @export.get("/export")
 @operation(
-    answer=_ANSWERS,
+    answer=_ANSWER,
     problems=_PROBLEMS,
     query=(_FORMAT, *(one for one in ASKED if one.name != "format")),
 )
@@ -86,15 +86,15 @@ def export_hits() -> Response:
     if not request.args.keys() & {"q", "like"}:
         narrowed = read_narrowed(fields)
         order = "newest" if narrowed.order == "relevance" else narrowed.order
-        return exported(form, library.collection.browse(narrowed.filters, order).tolist(), None)
+        return _sent(form, library.collection.browse(narrowed.filters, order).tolist(), None)
     asked = read_asked(fields)
     selection = library.collection.select(asked.narrowed.filters, asked.narrowed.order)
     hits = library.searcher().hits(query_of(asked), asked.distant, selection)
-    return exported(form, hits.ids.tolist(), hits.scores.tolist())
+    return _sent(form, hits.ids.tolist(), hits.scores.tolist())
 
 
 @export.post("/export")
-@operation(answer=_ANSWERS, body=Selected, problems=(415, *_PROBLEMS))
+@operation(answer=_ANSWER, body=Selected, problems=(415, *_PROBLEMS))
 def export_selection() -> Response:
     """A selection of pictures as a file, in the order of their ids in the request; unknown ids are left out."""
     body = read_body()
@@ -103,7 +103,7 @@ def export_selection() -> Response:
         raise Problem(HTTPStatus.BAD_REQUEST, "the field ids must list ids of pictures")
     if len(ids) > MOST_FILES:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} pictures were chosen; choose {MOST_FILES:,} at most")
-    return exported(form, list(dict.fromkeys(ids)), None)
+    return _sent(form, list(dict.fromkeys(ids)), None)
 
 
 def _form(given: str | None) -> str:
@@ -112,8 +112,7 @@ def _form(given: str | None) -> str:
     return given
 
 
-def exported(form: str, ids: Sequence[int], scores: Sequence[float] | None = None) -> Response:
-    """Return pictures as a file to be kept. Raises Problem 400 for a form that is none, or too many files."""
+def _sent(form: str, ids: Sequence[int], scores: Sequence[float] | None) -> Response:
     if form == "zip" and len(ids) > MOST_FILES:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} files are too many for one archive; filter more")
     pictures = _pictures(services().library.store, ids, scores)
