@@ -41,7 +41,9 @@ def proxy_to(upstream: str) -> type[BaseHTTPRequestHandler]:
             content = answer.read()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-                self.send_header(name, value)
+                if name.lower() not in {"transfer-encoding", "content-length"}:  # those are between two machines only
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
             connection.close()
