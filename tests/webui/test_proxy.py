@@ -41,14 +41,9 @@ def proxy_to(upstream: str) -> type[BaseHTTPRequestHandler]:
             content = answer.read()
             self.send_response_only(answer.status)
             for name, value in answer.getheaders():
-<<<<<<< HEAD
-                if name.lower() != "transfer-encoding":  # The chunks were put together.
-                    self.send_header(name, value)
-=======
                 if name.lower() not in {"transfer-encoding", "content-length"}:  # those are between two machines only
                     self.send_header(name, value)
             self.send_header("Content-Length", str(len(content)))
->>>>>>> page
             self.end_headers()
             self.wfile.write(content)
             connection.close()
