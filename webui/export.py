@@ -86,11 +86,11 @@ def export_hits() -> Response:
     if not request.args.keys() & {"q", "like"}:
         narrowed = read_narrowed(fields)
         order = "newest" if narrowed.order == "relevance" else narrowed.order
-        return _sent(form, library.collection.browse(narrowed.filters, order).tolist(), None)
+        return exported(form, library.collection.browse(narrowed.filters, order).tolist())
     asked = read_asked(fields)
     selection = library.collection.select(asked.narrowed.filters, asked.narrowed.order)
     hits = library.searcher().hits(query_of(asked), asked.distant, selection)
-    return _sent(form, hits.ids.tolist(), hits.scores.tolist())
+    return exported(form, hits.ids.tolist(), hits.scores.tolist())
 
 
 @export.post("/export")
@@ -103,7 +103,7 @@ def export_selection() -> Response:
         raise Problem(HTTPStatus.BAD_REQUEST, "the field ids must list ids of pictures")
     if len(ids) > MOST_FILES:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} pictures were chosen; choose {MOST_FILES:,} at most")
-    return _sent(form, list(dict.fromkeys(ids)), None)
+    return exported(form, list(dict.fromkeys(ids)))
 
 
 def _form(given: str | None) -> str:
@@ -112,7 +112,8 @@ def _form(given: str | None) -> str:
     return given
 
 
-def _sent(form: str, ids: Sequence[int], scores: Sequence[float] | None) -> Response:
+def exported(form: str, ids: Sequence[int], scores: Sequence[float] | None = None) -> Response:
+    """Return pictures as a file to be kept. Raises Problem 400 for too many files."""
     if form == "zip" and len(ids) > MOST_FILES:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} files are too many for one archive; filter more")
     pictures = _pictures(services().library.store, ids, scores)
