@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -34,7 +35,7 @@ def memory():
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {name: int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon", "VmHWM")}
 started = time.perf_counter()
-library = Library.open(load_settings(library=Path(sys.argv[1])))
+library = Library.open(load_settings(library=Path(sys.argv[1])), merges=True)
 library.searcher()
 opening, searched, taken = time.perf_counter() - started, 0, []
 for round in range(int(sys.argv[2])):
@@ -108,5 +109,6 @@ def _fresh(settings: Settings, rounds: int) -> dict[str, float]:
     """Search in a process of its own; when it `started` and first `answered`, and its memory in MB."""
     started = time.time()
     command = [sys.executable, "-c", FRESH, str(settings.library), str(rounds), *QUERIES]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    alone = {**os.environ, "OPENBLAS_NUM_THREADS": "1"}  # as the command line sets it
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=alone)
     return {"started": started, **json.loads(done.stdout)}
