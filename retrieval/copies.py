@@ -18,7 +18,7 @@ from data.paths import display
 from retrieval.index import Index
 from retrieval.near import Pairs, connected, near_pairs
 
-NEAR = 0.95
+NEAR = 0.75
 """Cosine of two VGG vectors from which on their pictures count as copies; measured, see docs/duplicates.md."""
 
 _log = logging.getLogger(__name__)

@@ -11,16 +11,16 @@ from captioner.types import Description, TextModel
 from data.text import tokenize
 from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index import Index
-from retrieval.joined import JoinedVectors
+from retrieval.joined import JoinedVectors, distinct
 from retrieval.query import QueryError
 from retrieval.relevance import Parts, Relevance
 
 MAX_WORDS = 1000
 NEAREST = 1000
 """How many of the nearest vectors are candidates: as many as one page of hits may show."""
-EVERY = 50_000
+EVERY = 20_000
 """Pictures up to which all that share a word are candidates too; beyond, the NEAREST by BLEU. Most pictures share some
-word with most queries, and every candidate costs its parts."""
+word with most queries, and each candidate costs two microseconds, most of them for its cosine."""
 CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
 LIKENESS = Relevance(-6.0, {"bleu": 1.0, "cosine": 6.0, "embedding": 4.0})
@@ -130,7 +130,7 @@ class _Bleu:
         found = [self._index.postings.top(sentence, self._variant, count) for sentence in self._sentences]
         rows = [rows[scores > 0] for rows, scores in found]
         more = count < pictures and any(len(own) == count for own in rows)
-        return Candidates(np.unique(np.concatenate([np.zeros(0, np.int64), *rows])), more)
+        return Candidates(distinct(rows), more)
 
     def at(self, rows: np.ndarray) -> np.ndarray:
         """Float64 (n,) for the pictures in rising `rows` (n,)."""
@@ -141,4 +141,4 @@ class _Bleu:
 
 
 def _with_nearest(named: Candidates, vectors: JoinedVectors, vector: np.ndarray) -> Candidates:
-    return named._replace(rows=np.union1d(named.rows, vectors.top(vector, NEAREST)[0]))
+    return named._replace(rows=distinct([named.rows, vectors.top(vector, NEAREST)[0]]))

@@ -24,7 +24,7 @@ class Part:
     absent: np.ndarray | None = None
     stored: Sealed | None = None
 
-    @cached_property
+    @property
     def rows(self) -> np.ndarray:
         """The rows that are present, rising."""
         return np.arange(len(self.segment)) if self.absent is None else np.flatnonzero(~self.absent)
@@ -43,7 +43,7 @@ class Part:
 
     def __len__(self) -> int:
         """The number of pictures that are present."""
-        return len(self.rows)
+        return len(self.segment) - self._dead
 
     def without(self, ids: np.ndarray) -> Part:
         """The same without the pictures `ids`."""
@@ -61,19 +61,23 @@ class Part:
         left_out = ~np.isin(self.segment.ids, ids, assume_unique=True)
         return replace(self, absent=left_out if self.absent is None else left_out | self.absent)
 
+    @cached_property
+    def _dead(self) -> int:
+        return 0 if self.absent is None else int(np.count_nonzero(self.absent))
+
 
 @dataclass(frozen=True, eq=False)
 class Index:
     """The pictures of all `parts`, of which there is one at least; each picture is present in one of them only.
 
     Rows are numbered on from part to part. `model_version` made the vectors and embeddings, None where there are none;
-    `generation` is the state of the store that the index holds. An index that is not `whole` has lost a segment.
+    `generation` is the state of the store that the index holds. Each `damage` is a line about a segment that was lost.
     """
 
     parts: tuple[Part, ...]
     model_version: str | None
     generation: int
-    whole: bool = True
+    damage: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         """The number of pictures."""

@@ -11,23 +11,26 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
-from contextlib import nullcontext
-from dataclasses import asdict, dataclass, fields, replace
+from contextlib import nullcontext, suppress
+from dataclasses import fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Condition, Thread, Timer
-from typing import Any, NamedTuple
+from threading import Thread, Timer
+from typing import IO, NamedTuple
 
 from data.errors import RetroflexError
 from data.paths import from_bytes
 from data.roots import Root
 from data.settings import ENV_PREFIX, Settings
+from retrieval.job import Job
+from retrieval.job_board import JobBoard, Posted
 
 NICENESS = 10
 """So that a search that comes meanwhile goes first."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a job that another process may follow."""
 PATIENCE = 20.0
 """Seconds that a process has to stop by itself; a kill loses nothing that was reported as done."""
-FINISHED = frozenset({"done", "stopped", "failed"})
 
 
 class JobError(RetroflexError):
@@ -43,97 +46,72 @@ class Step(NamedTuple):
     skipped: int
 
 
-@dataclass(frozen=True)
-class Job:
-    """One run of indexing: `state` is "running", "stopping", "done", "stopped" or "failed".
-
-    `folder` is the id of the only folder that it goes through, None for all; `total` is None until files were
-    counted; `rate` is in pictures a second since then; `error` is one line where it failed.
-    """
-
-    id: str
-    state: str
-    folder: str | None
-    recaption: bool
-    started_at: str
-    done: int = 0
-    total: int | None = None
-    captioned: int = 0
-    skipped: int = 0
-    rate: float | None = None
-    seconds_left: float | None = None
-    error: str | None = None
-
-    @property
-    def finished(self) -> bool:
-        """Whether nothing will come any more."""
-        return self.state in FINISHED
-
-    def to_json(self) -> dict[str, Any]:
-        """Return the job as plain values for JSON."""
-        return asdict(self)
-
-
 class Jobs:
-    """The one indexing process of a server; may be used by several threads at once."""
+    """The one indexing process of a library, whichever of its server processes started it; safe for threads."""
 
     def __init__(self, settings: Settings) -> None:
         """Nothing is started yet."""
         self._settings = settings
-        self._changed = Condition()
-        self._job: Job | None = None
+        self._board = JobBoard(settings.library)
         self._process: subprocess.Popen[bytes] | None = None
 
     def current(self) -> Job | None:
         """Return the job that runs, or else the last one; None where there was none."""
-        return self._job
+        posted = self._board.read()
+        return posted.job if posted else None
 
     def start(self, root: Root | None, recaption: bool) -> Job:
         """Start to index one remembered folder, or all of them. Raises JobError while a job runs."""
-        with self._changed:
-            if self._job is not None and not self._job.finished:
-                raise JobError("a folder is being indexed already; wait until that is done, or stop it")
-            self._process = _launched(_command(root, recaption), _environment(self._settings))
-            now = datetime.now(UTC).isoformat(timespec="seconds")
-            self._job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
-            Thread(target=self._follow, args=(self._job, self._process), name="indexing", daemon=True).start()
-            atexit.unregister(self.close)
-            atexit.register(self.close)
-            return self._job
+        lock = self._board.claim()
+        if lock is None:
+            raise JobError("a folder is being indexed already; wait until that is done, or stop it")
+        process = self._process = _launched(_command(root, recaption), _environment(self._settings))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
+        self._board.post(Posted(job, process.pid))
+        Thread(target=self._follow, args=(job, process, lock), name="indexing", daemon=True).start()
+        atexit.unregister(self.close)
+        atexit.register(self.close)
+        return job
 
     def stop(self) -> Job:
         """Ask the running process to stop; what it has done stays. Raises JobError where none runs."""
-        with self._changed:
-            if self._job is None or self._job.finished or self._process is None:
-                raise JobError("nothing is being indexed")
-            if self._job.state == "running":
-                self._process.send_signal(signal.SIGINT)
-                killer = Timer(PATIENCE, self._process.kill)
-                killer.daemon = True
-                killer.start()
-                self._set(replace(self._job, state="stopping"))
-            return self._job
+        posted = self._board.read()
+        if posted is None or posted.job.finished:
+            raise JobError("nothing is being indexed")
+        if posted.job.state == "stopping":
+            return posted.job
+        stopping = replace(posted.job, state="stopping")
+        self._board.post(Posted(stopping, posted.pid))
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(posted.pid, signal.SIGINT)
+        killer = Timer(PATIENCE, self._kill, [posted])
+        killer.daemon = True
+        killer.start()
+        return stopping
 
     def wait(self, seen: Job | None, seconds: float) -> Job | None:
         """Return the job as soon as it is another than `seen`, and after `seconds` in any case."""
-        with self._changed:
-            self._changed.wait_for(lambda: self._job != seen, seconds)
-            return self._job
+        end = time.monotonic() + seconds
+        while (job := self.current()) == seen and time.monotonic() < end:
+            time.sleep(LOOK_EVERY)
+        return job
 
     def close(self) -> None:
-        """Stop what runs and wait for it."""
-        if self._job is not None and not self._job.finished and self._process is not None:
+        """Stop what this process started and wait for it."""
+        if self._process is not None and self._process.poll() is None:
             self.stop()
             self._process.wait()
 
-    def _set(self, job: Job) -> None:
-        self._job = job
-        self._changed.notify_all()
+    def _kill(self, stopped: Posted) -> None:
+        posted = self._board.read()
+        if posted is not None and posted.pid == stopped.pid and not posted.job.finished:
+            os.kill(posted.pid, signal.SIGKILL)
 
-    def _follow(self, job: Job, process: subprocess.Popen[bytes]) -> None:
+    def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
         """Take over what the process tells until it ends."""
         started, said = 0.0, ""
-        with process.stdout or nullcontext() as lines:
+        with lock, process.stdout or nullcontext() as lines:
             for line in lines or ():
                 step = _step(line)
                 if step is None:
@@ -141,14 +119,14 @@ class Jobs:
                     continue
                 started = started or time.monotonic()
                 job = _progressed(job, step, time.monotonic() - started)
-                with self._changed:
-                    self._set(replace(job, state=self._state()))
-        code = process.wait()
-        with self._changed:
-            self._set(_ended(replace(job, state=self._state()), code, said))
+                self._board.post(Posted(replace(job, state=self._state()), process.pid))
+            code = process.wait()
+            self._board.post(Posted(_ended(replace(job, state=self._state()), code, said), process.pid))
 
     def _state(self) -> str:
-        return self._job.state if self._job is not None else "running"
+        """Whichever server process was asked to stop it has posted so."""
+        job = self.current()
+        return job.state if job is not None else "running"
 
 
 def _launched(command: Sequence[str | os.PathLike[str]], environment: dict[str, str]) -> subprocess.Popen[bytes]:

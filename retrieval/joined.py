@@ -18,6 +18,12 @@ Found = tuple[np.ndarray, np.ndarray]
 """Rows and scores (m,), best first."""
 
 
+def distinct(rows: Sequence[np.ndarray]) -> np.ndarray:
+    """Return the rows of all arrays, each once and rising, int64; several times as fast as `np.unique`."""
+    rising = np.sort(np.concatenate([np.zeros(0, np.int64), *rows]))
+    return rising[np.diff(rising, prepend=-1) > 0]
+
+
 class Rows:
     """The rows of all segments: `ids` gives each segment's picture ids (int64), `absent` (bool) or None its dead."""
 

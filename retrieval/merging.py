@@ -12,8 +12,8 @@ import numpy as np
 
 from retrieval.index import Index, Part
 
-LARGEST = 2**18
-"""Pictures in one segment at most: building one takes half a minute and about a gigabyte."""
+LARGEST = 2**19
+"""Pictures in one segment at most, so that the memory that building one takes has a bound."""
 FULL = LARGEST // 2
 """A segment of that many pictures is left as it is."""
 AT_ONCE = 1000

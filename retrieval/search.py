@@ -14,6 +14,7 @@ from data.store import Store, StoredPicture
 from retrieval.evidence import Evidence, PictureEvidence, WordEvidence
 from retrieval.folding import stems
 from retrieval.index import Index
+from retrieval.joined import distinct
 from retrieval.query import Query, QueryError
 from retrieval.relevance import combine
 from retrieval.results import Hit, SearchResult
@@ -102,7 +103,7 @@ class Searcher:
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
         """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
         found = [evidence.candidates() for evidence, _ in wanted]
-        rows = np.unique(np.concatenate([one.rows for one in found]))
+        rows = distinct([one.rows for one in found])
         ids = self.index.ids_at(rows)
         alone = len(wanted) + len(unwanted) == 1
         parts: dict[str, np.ndarray] = {}

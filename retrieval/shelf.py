@@ -26,6 +26,7 @@ from retrieval.index_files import (
 from retrieval.segment import Segment
 
 TRIES = 10
+NEVER = -1  # The generation of no store.
 LARGE = 10_000
 """Pictures from which on a segment is flushed to the disk: a smaller one is sooner built again than flushed."""
 
@@ -93,22 +94,24 @@ def _tell_unkept(index_dir: Path, error: OSError) -> None:
 
 
 def load_index(index_dir: Path, held: Index | None = None) -> Index | None:
-    """Map the present index into memory, segments that `held` has from there; None where there is none that fits.
+    """Map the present index into memory, but for segments that `held` has; None where there is none of this format.
 
-    A damaged segment is one warning line and left out. Raises IndexDamaged where the list of segments is damaged.
+    Damaged segments are left out and named in `damage`, all of them where their list is damaged.
     """
-    known = {part.stored: part.segment for part in held.parts} if held else {}
+    known = {} if held is None else {part.stored: part.segment for part in held.parts}
+    damage = "files of the search index are missing"
     for _ in range(TRIES):
-        current = read_current(index_dir)
-        if current is None:
-            return None
         try:
-            return _load_state(index_dir, current, known)
+            current = read_current(index_dir)
+            return None if current is None else _load_state(index_dir, current, known)
         except FileNotFoundError:
             continue  # A writer has put a newer state in its place since; CURRENT names it.
         except OtherFormat:
             return None
-    raise IndexDamaged("files of the search index are missing")
+        except IndexDamaged as error:
+            damage = str(error)
+            break
+    return Index((), None, NEVER, (damage,))
 
 
 def _save_state(index: Index, folder: Path) -> Facts:
@@ -122,31 +125,22 @@ def _save_state(index: Index, folder: Path) -> Facts:
 def _load_state(index_dir: Path, current: Sealed, known: dict[Sealed | None, Segment]) -> Index:
     folder, facts = open_folder(index_dir, current)
     absent = load_array(folder, "absent")
-    parts, start = [], 0
+    parts, damage, start = [], [], 0
     for (name, checksum), count in facts["segments"]:
         stored = Sealed(name, checksum)
-        part = _load_part(index_dir, current, stored, known)
-        if part is not None:
-            parts.append(_with_absent(part, absent[start : start + count]))
-        start += count
-    whole = len(parts) == len(facts["segments"])
-    return Index(tuple(parts), facts["model_version"], facts["generation"], whole)
-
-
-def _load_part(index_dir: Path, current: Sealed, stored: Sealed, known: dict[Sealed | None, Segment]) -> Part | None:
-    if stored in known:
-        return Part(known[stored], stored=stored)
-    try:
-        return Part(_load_segment(index_dir, stored), stored=stored)
-    except OtherFormat:
-        raise
-    except FileNotFoundError:
-        if read_current(index_dir) != current:
+        try:
+            segment = known[stored] if stored in known else _load_segment(index_dir, stored)
+            parts.append(_with_absent(Part(segment, stored=stored), absent[start : start + count]))
+        except OtherFormat:
             raise
-        logger.warning("files of the search index are missing; they are built again from the library")
-    except IndexDamaged as error:
-        logger.warning("%s; it is built again from the library", error)
-    return None
+        except FileNotFoundError:
+            if read_current(index_dir) != current:
+                raise
+            damage.append("files of the search index are missing")
+        except IndexDamaged as error:
+            damage.append(str(error))
+        start += count
+    return Index(tuple(parts), facts["model_version"], facts["generation"], tuple(damage))
 
 
 def _with_absent(part: Part, rows: np.ndarray) -> Part:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,10 +11,9 @@ import numpy as np
 
 from data.records import Changes
 from data.store import Store
-from retrieval.arrays import IndexDamaged
 from retrieval.index import Index, Part
 from retrieval.merging import LARGEST, due, taken_along
-from retrieval.segment import Segment, build_segment
+from retrieval.segment import build_segment
 from retrieval.shelf import Shelf, load_index, writing
 
 RENEWED_AT_ONCE = 20_000
@@ -38,7 +37,7 @@ def current_index(store: Store, index_dir: Path, held: Index | None = None) -> I
     if found is not None and _fits(found, store):
         return found
     with writing(index_dir, wait=_changes(store, found) is None) as shelf:
-        base = _stored(index_dir, found) if shelf.keeps else found
+        base = load_index(index_dir, found) if shelf.keeps else found
         return _renewed(store, base, shelf)
 
 
@@ -50,7 +49,7 @@ def merge_index(store: Store, index_dir: Path) -> Index | None:
     with writing(index_dir, wait=False) as shelf:
         if not shelf.keeps:
             return None
-        index = _renewed(store, _stored(index_dir, None), shelf)
+        index = _renewed(store, load_index(index_dir), shelf)
         if index.main_model != index.model_version:
             index = _built(store, shelf)
         while group := due(index):
@@ -66,22 +65,14 @@ def needs_merging(index: Index) -> bool:
 
 def _newest(index_dir: Path, held: Index | None) -> Index | None:
     """The index on disk unless the one in memory is ahead of it."""
-    stored = _stored(index_dir, held)
+    stored = load_index(index_dir, held)
     if stored is None or held is None:
-        return stored or held
+        return held if stored is None else stored
     return held if held.generation > stored.generation else stored
 
 
-def _stored(index_dir: Path, held: Index | None) -> Index | None:
-    try:
-        return load_index(index_dir, held)
-    except IndexDamaged as error:
-        logger.warning("%s; it is built again from the library", error)
-        return None
-
-
 def _fits(index: Index, store: Store) -> bool:
-    return index.whole and index.generation == store.generation()
+    return not index.damage and index.generation == store.generation()
 
 
 def _changes(store: Store, index: Index | None) -> Changes | None:
@@ -95,12 +86,14 @@ def _renewed(store: Store, base: Index | None, shelf: Shelf) -> Index:
     """Bring `base` up to date and publish it, unless it is."""
     if base is not None and _fits(base, store):
         return base
+    for damage in () if base is None else base.damage:
+        logger.warning("%s; it is built again from the library", damage)
     changes = _changes(store, base)
     if base is None or changes is None:
         return _built(store, shelf)
     stale = np.concatenate([changes.changed, changes.gone])
     rest = replace(base, parts=tuple(part.without(stale) for part in base.parts), generation=changes.generation)
-    ids = changes.changed if base.whole else _not_in(rest, store)
+    ids = _not_in(rest, store) if base.damage else changes.changed
     index = _with_new(store, rest, taken_along(rest.parts, len(ids)), ids, shelf)
     if index.main_model != index.model_version and len(index) <= RENEWED_AT_ONCE:
         return _built(store, shelf)
@@ -120,18 +113,15 @@ def _with_new(store: Store, index: Index, old: Sequence[Part], ids: Sequence[int
     """Put the pictures `ids` and those of the `old` parts into new ones."""
     moved = np.unique(np.concatenate([np.asarray(ids, np.int64), *(part.ids for part in old)]))
     kept = [part for part in index.parts if len(part) and part not in old]
-    new = [shelf.part(one) for one in _segments(store, moved, index.model_version)]
-    if not kept + new:
-        new = [shelf.part(build_segment([], index.model_version, 0))]
-    return replace(index, parts=(*kept, *new), whole=True)
+    pieces = np.array_split(moved, -(-len(moved) // LARGEST) or 1) if len(moved) or not kept else []
+    new = [_part(store, piece, index.model_version, shelf) for piece in pieces]
+    parts = [part for part in (*kept, *new) if len(part)] or new[:1]
+    return replace(index, parts=tuple(parts), damage=())
 
 
-def _segments(store: Store, ids: np.ndarray, model_version: str | None) -> Iterator[Segment]:
-    """Build segments of even sizes, one at a time, so that memory for one is enough."""
-    for piece in np.array_split(ids, -(-len(ids) // LARGEST)) if len(ids) else []:
-        segment = build_segment(store.searched_pictures(piece.tolist()), model_version, len(piece))
-        if len(segment):
-            yield segment
+def _part(store: Store, ids: np.ndarray, model_version: str | None, shelf: Shelf) -> Part:
+    """Build one segment and keep it; no more than one is in memory at a time."""
+    return shelf.part(build_segment(store.searched_pictures(ids.tolist()), model_version, len(ids)))
 
 
 def _not_in(index: Index, store: Store) -> np.ndarray:

@@ -136,11 +136,14 @@ def copies(
 def duplicates(
     dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
 ) -> None:
-    """Tell copies of a picture from other pictures by cosine alone: precision and recall by threshold."""
+    """Tell copies of a picture from other pictures by cosine alone: precision and recall by threshold.
+
+    The limit holds for the pictures that are copied; all of the split are the others.
+    """
     from training.duplicates import evaluate_duplicates
 
-    pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed)
+    pictures = _read(dataset, split, None)
+    result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed, limit_pictures)
     _report(result, result["thresholds"], {"limit_pictures": limit_pictures}, as_json)
 
 

@@ -14,16 +14,16 @@ from training.evaluate import EvaluationError
 from training.similar import Encodes
 from training.transformations import TRANSFORMATIONS, transformed
 
-THRESHOLDS = (0.80, 0.85, 0.88, 0.90, 0.92, 0.94, 0.95, 0.96, 0.97, 0.98, 0.99)
+THRESHOLDS = (0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90)
 
 
-def evaluate_duplicates(captioner: Encodes, dataset: Dataset, seed: int) -> dict[str, Any]:
-    """Hold the cosine of each picture to its copies against those of all pairs of different pictures of the split.
+def evaluate_duplicates(captioner: Encodes, dataset: Dataset, seed: int, copied: int | None = None) -> dict[str, Any]:
+    """Hold the cosine of the first `copied` pictures (all by default) to their copies against those of others.
 
-    Returns the facts of the run and, by threshold, `recall` (percent of copies at or above it, of all and by
-    transformation), `others` (pairs of different pictures at or above it; a data set may hold near copies itself)
-    and `precision` (percent of all pairs at or above it that are copies). Raises EvaluationError when no picture
-    can be read.
+    Others are all pairs of different pictures of the split. Returns the facts of the run and, by threshold, `recall`
+    (percent of copies at or above it, of all and by transformation), `others` (pairs at or above it; a data set may
+    hold near copies itself) and `precision` (percent of all pairs at or above it that are copies). Raises
+    EvaluationError when fewer than two pictures can be read.
     """
     started = time.monotonic()
     files = [one.path for one in dataset.pictures]
@@ -33,7 +33,7 @@ def evaluate_duplicates(captioner: Encodes, dataset: Dataset, seed: int) -> dict
     place = {int(row): own for own, row in enumerate(originals.rows)}
     cosines = {}
     for name in TRANSFORMATIONS:
-        copies = _encoded(captioner, files, name, partial(transformed, name=name, seed=seed))
+        copies = _encoded(captioner, files[:copied], name, partial(transformed, name=name, seed=seed))
         own = originals.values[[place[int(row)] for row in copies.rows]]
         cosines[name] = np.sum(copies.values * own, axis=1)
     others = (originals.values @ originals.values.T)[np.triu_indices(len(originals.rows), 1)]
@@ -42,6 +42,7 @@ def evaluate_duplicates(captioner: Encodes, dataset: Dataset, seed: int) -> dict
         "split": dataset.split,
         "model_version": captioner.model_version,
         "pictures": len(originals.rows),
+        "copied": len(files[:copied]),
         "pairs": len(others),
         "seed": seed,
         "problems": [*dataset.problems, *originals.problems],

@@ -6,7 +6,8 @@ import json
 import time
 from collections.abc import Iterator
 
-from retrieval.jobs import Job, Jobs
+from retrieval.job import Job
+from retrieval.jobs import Jobs
 from webui.turns import Turns
 
 LISTENERS = 4

@@ -47,10 +47,31 @@ class Selected(TypedDict):
     ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
 
 
+class ExportedPicture(TypedDict):
+    """What is known of a picture; the score is that of a search."""
+
+    id: COUNT
+    paths: list[str]
+    caption: str
+    captions: list[str]
+    score: float | None
+    width: COUNT
+    height: COUNT
+    taken_at: str | None
+
+
+class ExportedPictures(TypedDict):
+    """An export as JSON."""
+
+    pictures: list[ExportedPicture]
+
+
+_ANSWER = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES["zip"]: bytes}
+
+
 @export.get("/export")
 @operation(
-    answer=bytes,
-    media=tuple(MIMETYPES.values()),
+    answer=_ANSWER,
     problems=_PROBLEMS,
     query=(_FORMAT, *(one for one in ASKED if one.name != "format")),
 )
@@ -73,7 +94,7 @@ def export_hits() -> Response:
 
 
 @export.post("/export")
-@operation(answer=bytes, media=tuple(MIMETYPES.values()), body=Selected, problems=(415, *_PROBLEMS))
+@operation(answer=_ANSWER, body=Selected, problems=(415, *_PROBLEMS))
 def export_selection() -> Response:
     """A selection of pictures as a file, in the order of their ids in the request; unknown ids are left out."""
     body = read_body()

@@ -14,7 +14,7 @@ from retrieval import jobs
 from retrieval.models import library_model
 from webui.bodies import field, optional, read_body
 from webui.events import listeners, told
-from webui.library_documents import Added, Forgotten, Job, Library, LibraryFolder, NewJob, Places, Skipped
+from webui.library_documents import Added, Event, Forgotten, Job, Library, LibraryFolder, NewJob, Places, Skipped
 from webui.openapi import Parameter, operation
 from webui.places import Place, count_pictures
 from webui.problems import Problem
@@ -90,10 +90,10 @@ def start_job() -> tuple[Response, int]:
 @library.get("/jobs/current")
 @operation(answer=Job, problems=(404,))
 def current_job() -> Response:
-    """The indexing that runs, or the last one since the server was started."""
+    """The indexing that runs, or the last one that was started here."""
     job = services().jobs.current()
     if job is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "nothing was indexed since the server was started")
+        raise Problem(HTTPStatus.NOT_FOUND, "no indexing was started here yet")
     return jsonify(job.to_json())
 
 
@@ -108,7 +108,7 @@ def stop_job() -> tuple[Response, int]:
 
 
 @library.get("/events")
-@operation(answer=str, media="text/event-stream", problems=(503,))
+@operation(answer=Event, media="text/event-stream", problems=(503,))
 def events() -> Response:
     """How far indexing is, as server-sent events: `progress` with a job as often as it changes, then one `end`."""
     response = Response(listeners.stream(told(services().jobs)), mimetype="text/event-stream")

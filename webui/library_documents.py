@@ -107,3 +107,10 @@ class Skipped(TypedDict):
 
     total: COUNT
     skipped: list[SkippedFile]
+
+
+class Event(TypedDict):
+    """One server-sent event; `data` is the job as JSON, or null."""
+
+    event: Literal["progress", "end"]
+    data: str

@@ -9,7 +9,7 @@
   `byWords`), and path parameters are those of the route.
 - `answer` is a type as `webui.schemas` takes it, best a TypedDict with a docstring (see `webui.documents`); `bytes`
   for a file, `str` for text, None for no content. `media` says in which form or forms it comes, `status` with which
-  status.
+  status; a dict gives each form a type of its own.
 - `problems` are the statuses of the errors that it may answer with, beyond those of every operation (`EVERYWHERE`).
 - `kept` says that the answer has an ETag, so that it may be 304.
 - `query` are the parameters of the query string, `form` the fields of a multipart form, `body` the type of a JSON
@@ -38,7 +38,7 @@ from webui.schemas import Schema, Schemas, about
 View = TypeVar("View", bound=Callable[..., Any])
 
 JSON = "application/json"
-EVERYWHERE = (400, 401, 403)
+EVERYWHERE = (400, 401, 403, 405)
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 _REASONS = {
@@ -46,6 +46,7 @@ _REASONS = {
     401: "A password or a token is needed",
     403: "The request names another host, or another web site sent it",
     404: "There is no such thing in the library",
+    405: "The address does not take that method",
     409: "It does not fit what is there now",
     410: "The picture's file was moved, changed or deleted since it was indexed",
     413: "The upload has too many bytes or pixels",
@@ -159,7 +160,8 @@ def _operation(view: Callable[..., Any], rule: Rule, schemas: Schemas) -> Schema
 def _answers(declared: Operation, schemas: Schemas) -> Schema:
     answer: Schema = {"description": "Done"}
     if declared.answer is not None:
-        answer["content"] = {media: {"schema": schemas.of(declared.answer)} for media in declared.media}
+        kinds = declared.answer if isinstance(declared.answer, dict) else dict.fromkeys(declared.media, declared.answer)
+        answer["content"] = {media: {"schema": schemas.of(kind)} for media, kind in kinds.items()}
     problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
     codes = sorted({*EVERYWHERE, *declared.problems})
     unchanged: Schema = {"304": {"description": "As it was under the ETag that was sent"}} if declared.kept else {}

@@ -1,25 +1,26 @@
 """The folders of this machine that may be added to the library, by names of the server's own making.
 
-A client never sends a path: it sends a token that this server handed out for a folder below one of the places that
-its owner allows. What is a link, or is hidden, is not shown and cannot be reached.
+A client cannot send a path: it sends a token that this server handed out, under a seal that only this server has, for
+a folder below one of the places that its owner allows. What is a link, or is hidden, is neither shown nor reached.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from operator import attrgetter
 from pathlib import Path
-from threading import Lock
+
+from itsdangerous import BadData, URLSafeSerializer
 
 from data.pictures import SUFFIXES
 from webui.problems import Problem
 
-MOST_TOKENS = 10_000
+_SECRET = secrets.token_bytes(32)
+"""Of this run; the processes of one server are forked with it."""
 MOST_ENTRIES = 5_000
 """Entries of a folder that are looked at to count its pictures."""
 
@@ -39,9 +40,7 @@ class Places:
     def __init__(self, tops: Sequence[Path]) -> None:
         """Only what really lies below `tops`, links followed, is ever shown."""
         self._tops = list(dict.fromkeys(Path(os.path.realpath(top)) for top in tops))
-        self._tokens: OrderedDict[str, Path] = OrderedDict()
-        self._by_path: dict[Path, str] = {}
-        self._lock = Lock()
+        self._seal = URLSafeSerializer(_SECRET, salt="places")
 
     def tops(self) -> list[Place]:
         """Return the places where one may start to look."""
@@ -49,8 +48,10 @@ class Places:
 
     def place(self, token: str) -> Place:
         """Return the folder that a token was handed out for. Raises Problem 404, also where it has gone since."""
-        with self._lock:
-            path = self._tokens.get(token)
+        try:
+            path = Path(os.fsdecode(bytes.fromhex(self._seal.loads(token))))
+        except BadData:
+            path = None
         if path is None or not self._allowed(path):
             raise Problem(HTTPStatus.NOT_FOUND, "this folder is not known any more; look for it once more")
         return self._place(path)
@@ -69,14 +70,7 @@ class Places:
         return Place(self._token(path), path, above)
 
     def _token(self, path: Path) -> str:
-        with self._lock:
-            token = self._by_path.setdefault(path, secrets.token_urlsafe(16))
-            self._tokens[token] = path
-            self._tokens.move_to_end(token)
-            while len(self._tokens) > MOST_TOKENS:
-                _, oldest = self._tokens.popitem(last=False)
-                del self._by_path[oldest]
-            return token
+        return str(self._seal.dumps(os.fsencode(path).hex()))
 
     def _allowed(self, path: Path) -> bool:
         """Whether the folder is still there, and still no link that leads elsewhere."""

@@ -6,14 +6,18 @@ import os
 import socket
 import tempfile
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from threadpoolctl import threadpool_limits
+
 from captioner.types import Describes
+from data.errors import RetroflexError
 from data.settings import Settings
 from retrieval.library import Library
+from retrieval.query import Query
 from webui.access import Guard
 from webui.app import close_app, create_app
 from webui.captioner_process import connect, listen_for_pictures, serve_captioner
@@ -50,7 +54,7 @@ class Service:
         Guard(self.settings.library, self.reach)
         with closing(bind(self.reach.host, self.port)) as bound:
             if self.processes == 1:
-                self._serve(bound, self.captioner_loader, Rates(), stopping, lambda: _announce(bound))
+                self._serve(bound, self.captioner_loader, Rates(), stopping, lambda _: _announce(bound))
             else:
                 self._serve_together(bound, stopping)
         leave()
@@ -61,13 +65,14 @@ class Service:
         loader: Callable[[], Describes],
         rates: Rates,
         stopping: Stopping,
-        begin: Callable[[], None],
+        begin: Callable[[Library], None],
     ) -> None:
+        threadpool_limits(1, user_api="blas")  # Requests have threads already; those of BLAS would fight with them.
         with closing(Library.open(self.settings, merges=True)) as library:
             app = create_app(library, loader, self.reach, self.log, rates, self.places)
             server = Server(app, bound, self.reach.behind_proxy)
             with stopping.gently(server.stop):
-                begin()
+                begin(library)
                 server.run()
             close_app(app)
 
@@ -78,11 +83,17 @@ class Service:
             listener = listen_for_pictures(path)
             bound.listen()  # From now on callers wait until the first process is there.
             loader = partial(connect, path)
-            work = partial(self._serve, bound, loader, Rates(), stopping, lambda: None)
+            work = partial(self._serve, bound, loader, Rates(), stopping, _warm_up)
             captioning = partial(serve_captioner, listener, self.captioner_loader)
             supervisor = Supervisor([captioning, *[work] * self.processes], forget_process)
             _announce(bound)
             supervisor.run()
+
+
+def _warm_up(library: Library) -> None:
+    """Open the search index and the model of words, so that nobody waits while another process could answer at once."""
+    with suppress(RetroflexError):  # A search will say what is wrong.
+        library.search(Query("a picture"))
 
 
 def _announce(bound: socket.socket) -> None:

@@ -41,10 +41,12 @@ class Senses:
 
 MODEL = TextModel("model-1", Senses(), {"words": {"bias": -7.0, "bleu": 1.0, "cosine": 10.0}})  # type: ignore[arg-type]
 
-Add = Callable[[Store, str, Sequence[str], Sequence[float]], None]
+Add = Callable[..., None]
 
 
-def add_picture(store: Store, name: str, captions: Sequence[str], vector: Sequence[float]) -> None:
+def add_picture(
+    store: Store, name: str, captions: Sequence[str], vector: Sequence[float], model: str = "model-1"
+) -> None:
     """Write one picture to the store under the path /photos/NAME.jpg."""
     digest = content_hash(name.encode())
     rows = [CaptionRow(text, -1.0 - rank) for rank, text in enumerate(captions)]
@@ -53,7 +55,7 @@ def add_picture(store: Store, name: str, captions: Sequence[str], vector: Sequen
         Batch(
             files=[FileRow(f"/photos/{name}.jpg".encode(), 1, 1, digest)],
             pictures=[PictureRow(digest, 50, 40, "JPEG", 1, None)],
-            descriptions=[DescriptionRow(digest, "model-1", rows, unit, unit[:3])],
+            descriptions=[DescriptionRow(digest, model, rows, unit, unit[:3])],
         )
     )
 

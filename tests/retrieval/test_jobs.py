@@ -14,7 +14,9 @@ from data.paths import to_bytes
 from data.roots import read_roots, remember_root
 from data.settings import Settings, load_settings
 from data.store import Store
-from retrieval.jobs import Job, JobError, Jobs
+from retrieval.job import Job
+from retrieval.job_board import JobBoard, Posted
+from retrieval.jobs import JobError, Jobs
 from tests.conftest import draw_picture
 
 SECONDS = 60.0
@@ -86,10 +88,12 @@ def test_a_job_that_is_stopped_keeps_what_it_did(jobs: Jobs, store: Store, photo
     assert read_roots(store)[0].indexed_at is None
 
 
-def test_a_job_that_dies_is_told_and_another_can_be_started(jobs: Jobs, store: Store) -> None:
+def test_a_job_that_dies_is_told_and_another_can_be_started(jobs: Jobs, store: Store, settings: Settings) -> None:
     for _ in range(2):
         jobs.start(None, recaption=True)
-        os.kill(vars(jobs)["_process"].pid, signal.SIGKILL)
+        posted = JobBoard(settings.library).read()
+        assert posted is not None
+        os.kill(posted.pid, signal.SIGKILL)
         last = until(jobs, lambda job: job.finished)[-1]
         assert (last.state, last.error) == ("failed", "it ended with code -9")
 
@@ -101,3 +105,22 @@ def test_a_job_that_cannot_work_says_why(tmp_path: Path, settings: Settings, sto
     assert last.state == "failed"
     assert last.error is not None
     assert "nowhere" in last.error
+
+
+def test_other_server_processes_see_and_stop_the_job(jobs: Jobs, store: Store, settings: Settings) -> None:
+    other = Jobs(settings)
+    job = jobs.start(None, recaption=False)
+    assert other.current() == job
+    with pytest.raises(JobError, match="already"):
+        other.start(None, recaption=False)
+    assert other.stop().state == jobs.stop().state == "stopping"
+    assert until(other, lambda job: job.finished)[-1].state == "stopped"
+
+
+def test_a_job_whose_server_went_away_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
+    JobBoard(settings.library).post(Posted(Job("1", "running", None, False, "now"), 1))
+    last = jobs.current()
+    assert last is not None
+    assert (last.state, last.error) == ("failed", "the server went away meanwhile")
+    (settings.library / "job.json").write_text("{")
+    assert jobs.current() is None

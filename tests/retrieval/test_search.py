@@ -9,9 +9,11 @@ import pytest
 
 from captioner.types import Caption, Description
 from data.text import tokenize
+from retrieval import evidence
 from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.folding import fold
 from retrieval.library import Library
+from retrieval.options import print_result
 from retrieval.query import Query, QueryError, Wanted
 from retrieval.results import SearchResult
 from retrieval.search import Searcher
@@ -150,6 +152,20 @@ def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     assert set(document) == {"query", "total", "more", "closest", "hits"}
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"}
     assert document["hits"][0]["id"] in (1, 2)
+
+
+def test_in_a_large_library_the_best_are_ranked_and_more_says_so(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = searcher.search(Query("a dog on the beach"))
+    monkeypatch.setattr(evidence, "EVERY", 4)
+    monkeypatch.setattr(evidence, "NEAREST", 2)
+    best = searcher.search(Query("a dog on the beach"), 1)
+    assert (best.total, best.more, everything.more) == (2, True, False)
+    assert best.hits == everything.hits[:1]
+    print_result(best, as_json=False, explain=False)
+    assert "1 of at least 2 hits" in capsys.readouterr().out
+    assert not searcher.search(Query("zyzzyva")).more
 
 
 @pytest.fixture

@@ -96,7 +96,7 @@ def test_duplicates_as_json(dataset: Path) -> None:
     document = json.loads(run("duplicates", "--dataset", dataset, "--json").stdout)
     assert document["command"] == "retroflex evaluate duplicates --dataset DIR --split dev --seed 0"
     assert (document["pictures"], document["pairs"]) == (4, 6)
-    lowest, highest = document["thresholds"]["0.80"], document["thresholds"]["0.99"]
+    lowest, highest = document["thresholds"]["0.40"], document["thresholds"]["0.90"]
     assert lowest["flip"] == lowest["resize"] == highest["resize"] == 100
     for row in (lowest, highest):
         copies = row["recall"] * 32 / 100

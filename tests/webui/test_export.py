@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 
 from data.limits import Limits
 from retrieval.library import Library
-from tests.webui.api_checks import SEARCH, problem
+from tests.webui.api_checks import SEARCH, problem, valid
 from webui import export
 from webui.exports import Exported, as_zip
 
@@ -41,6 +41,7 @@ def test_filters_and_orders_hold(client: FlaskClient) -> None:
     whole = json.loads(client.get(EXPORT, query_string={"format": "json", "sort": "oldest"}).text)["pictures"]
     assert len(whole) == 12
     assert {one["score"] for one in whole} == {None}
+    valid("ExportedPictures", {"pictures": whole})
     jpegs = json.loads(client.get(EXPORT, query_string={"format": ["JPEG", "json"]}).text)["pictures"]
     assert sorted(one["id"] for one in jpegs) == [1, 4, 7, 10]
     none = client.get(EXPORT, query_string={"format": "json", "source": "user"}).text

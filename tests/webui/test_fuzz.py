@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
+from hypothesis.errors import Unsatisfiable
 from schemathesis import Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.specs.openapi.checks import (
@@ -40,7 +42,7 @@ def test_whatever_is_asked_the_answer_is_documented(library: Library, captioner:
     statuses: Counter[int] = Counter()
     for operation, mode in itertools.product(operations, GenerationMode):
         if operation in open_ended:
-            ask_much(operation, mode, -(-CASES // len(open_ended) // 2), statuses)
+            ask_much(operation, mode, CASES * 3 // len(open_ended) // 4, statuses)
         elif mode is GenerationMode.POSITIVE:
             ask_much(operation, mode, 1, statuses)
     assert statuses.total() >= CASES
@@ -58,4 +60,5 @@ def ask_much(operation: Any, mode: GenerationMode, examples: int, statuses: Coun
         statuses[answer.status_code] += 1
         case.validate_response(answer, checks=CHECKS)
 
-    ask()
+    with suppress(Unsatisfiable):  # Where any text will do as a path, nothing can be asked that is not allowed.
+        ask()

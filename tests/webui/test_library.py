@@ -14,12 +14,15 @@ from flask.testing import FlaskClient
 from captioner.checksums import bundle_version
 from data.records import Batch, SkipRow
 from data.settings import load_settings
-from retrieval.jobs import Job, Jobs
+from retrieval.job import Job
+from retrieval.job_board import JobBoard, Posted
+from retrieval.jobs import Jobs
 from retrieval.library import Library
 from tests.webui.api_checks import problem, valid
-from webui import events, places
+from webui import events
 from webui.app import create_app
 from webui.places import Places
+from webui.problems import Problem
 from webui.turns import Turns
 
 LIBRARY = "/api/v1/library"
@@ -110,13 +113,17 @@ def test_without_a_job_the_events_end_at_once(owner: FlaskClient) -> None:
 
 def test_events_are_spaced_and_a_quiet_time_has_heartbeats(opened: Library) -> None:
     jobs = Jobs(opened.settings)
-    vars(jobs)["_job"] = Job("1", "running", None, False, "now")
+    board = JobBoard(opened.settings.library)
+    lock = board.claim()
+    assert lock is not None
+    board.post(Posted(Job("1", "running", None, False, "now"), 1))
     stream = events.told(jobs, heartbeat=0.05)
     started = time.monotonic()
     assert next(stream).startswith("event: progress\n")
     assert next(stream) == ": still here\n\n"
     assert time.monotonic() - started >= events.SPACING
-    vars(jobs)["_job"] = Job("1", "done", None, False, "now")
+    board.post(Posted(Job("1", "done", None, False, "now"), 1))
+    lock.close()
     assert [text.partition("\n")[0] for text in stream] == ["event: end"]
 
 
@@ -160,17 +167,17 @@ def test_a_folder_that_became_a_link_is_not_followed(owner: FlaskClient, photos:
     problem(owner.post(f"{LIBRARY}/folders", json={"place": token}), 404)
 
 
-def test_tokens_are_bounded_and_stay_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(places, "MOST_TOKENS", 3)
-    for name in "abcd":
-        (tmp_path / name).mkdir()
-    known = Places([tmp_path])
-    (top,) = known.tops()
-    first = known.inside(top)[0]
-    assert known.inside(known.place(top.token))[-1].path.name == "d"
-    assert len(vars(known)["_tokens"]) == len(vars(known)["_by_path"]) == 3
-    with pytest.raises(places.Problem, match="not known"):
-        known.place(first.token)
+def test_tokens_hold_in_every_process_of_a_server_and_in_no_other_place(tmp_path: Path) -> None:
+    for name in "ab":
+        (tmp_path / name / "inner").mkdir(parents=True)
+    one, same, other = Places([tmp_path / "a"]), Places([tmp_path / "a"]), Places([tmp_path / "b"])
+    inner = one.inside(one.tops()[0])[0]
+    assert same.place(inner.token) == inner
+    with pytest.raises(Problem, match="not known"):
+        other.place(inner.token)
+    forged = inner.token[:-1] + ("A" if inner.token[-1] != "A" else "B")
+    with pytest.raises(Problem, match="not known"):
+        one.place(forged)
 
 
 def test_what_was_skipped_comes_page_by_page(owner: FlaskClient, opened: Library) -> None:
