@@ -69,8 +69,8 @@ def index(
 def _shown(json_progress: bool, quiet: bool) -> Iterator[Progress]:
     """Show progress as lines of JSON, or as a bar on a terminal."""
     if json_progress:
-        # A server that was started in the background handed down that it is deaf to Ctrl-C.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
+        # The server stops it by SIGTERM: one that was started in the background hands down that it is deaf to Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield _print_step
         return
     with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:

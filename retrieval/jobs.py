@@ -84,7 +84,7 @@ class Jobs:
         stopping = replace(posted.job, state="stopping")
         self._board.post(Posted(stopping, posted.pid))
         with suppress(ProcessLookupError):  # it has just ended by itself
-            os.kill(posted.pid, signal.SIGINT)
+            os.kill(posted.pid, signal.SIGTERM)
         killer = Timer(PATIENCE, self._kill, [posted])
         killer.daemon = True
         killer.start()
