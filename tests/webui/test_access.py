@@ -148,6 +148,7 @@ def test_a_session_ends(friend: FlaskClient, monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_logging_out_ends_it(friend: FlaskClient) -> None:
+    assert "Log out" in friend.get("/").text
     assert friend.post("/logout").status_code == 303
     assert friend.get(SEARCH, query_string={"q": "red"}).status_code == 401
 
