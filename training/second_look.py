@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from threadpoolctl import threadpool_limits
 from tqdm import tqdm
 
 from retrieval.relevance import sigmoid
@@ -35,8 +34,7 @@ def look_again(
     """
     rows = np.argsort(-logits, axis=1, kind="stable")[:, :LOOKS]
     bar = tqdm(zip(queries, rows, strict=True), desc="second look", total=len(queries), unit="query", disable=None)
-    with threadpool_limits(1, user_api="blas"):  # The products are too small to be shared out.
-        found = [second.parts(query, [views[row] for row in best], places[best]) for query, best in bar]
+    found = [second.parts(query, [views[row] for row in best], places[best]) for query, best in bar]
     parts = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return Looks(rows, np.take_along_axis(logits, rows, axis=1), parts)
 
