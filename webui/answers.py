@@ -13,7 +13,6 @@ from retrieval.results import SearchResult
 from webui.asked import Asked, no_picture
 from webui.details import details
 from webui.listed import Document, links, shown
-from webui.listed import as_hit as as_hit  # pages take it from here
 from webui.services import services
 from webui.window import Window
 

@@ -13,6 +13,7 @@ from retrieval.query import Query
 from webui import answers
 from webui.asked import LONGEST_ID, Asked, read_shown
 from webui.export import FORMATS, exported
+from webui.listed import as_hit
 from webui.narrowed import known_value
 from webui.narrowing import loosened, narrowing
 from webui.problems import Problem
@@ -80,7 +81,7 @@ def chosen(asked: Asked) -> list[answers.Document]:
     listed = [("like", one) for one in asked.like] + [("unlike", one) for one in asked.unlike]
     stored = services().library.store.pictures([one.id for _, one in listed])
     return [
-        answers.as_hit(stored[one.id]) | {"purpose": purpose, "weight": one.weight}
+        as_hit(stored[one.id]) | {"purpose": purpose, "weight": one.weight}
         for purpose, one in listed
         if one.id in stored
     ]
@@ -91,7 +92,7 @@ def browse(asked: Asked, window: Window) -> tuple[int, list[answers.Document]]:
     library = services().library
     ids = library.collection.browse(asked.narrowed.filters, asked.narrowed.order)
     shown = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
-    return len(ids), [answers.as_hit(picture) for picture in shown.values()]
+    return len(ids), [as_hit(picture) for picture in shown.values()]
 
 
 def _browse(asked: Asked, window: Window) -> str:
