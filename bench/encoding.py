@@ -25,7 +25,7 @@ from captioner.vgg16 import BLOCKS
 from data.pictures import DEFAULT_LIMITS, read_square
 from data.samples import copy_samples
 from data.store import Store
-from retrieval.indexer import BATCH, GROUP, index
+from retrieval.indexing.indexer import BATCH, GROUP, index
 
 PICTURES = 1024
 JPEG_SIZE = (500, 375)

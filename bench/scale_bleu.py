@@ -15,9 +15,9 @@ from nltk.translate.bleu_score import SmoothingFunction
 from bench.searching import nltk_score, stems
 from bench.synthetic import captions as made_up
 from bench.synthetic import model_bigrams, queries, texts
-from retrieval.bleu import CAPTION_VARIANT, INDEXED_ORDER, TYPED_VARIANT
-from retrieval.folding import fold
-from retrieval.postings import BleuPostings
+from retrieval.bleu.folding import fold
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import CAPTION_VARIANT, INDEXED_ORDER, TYPED_VARIANT
 
 TOP = 30
 QUERIES = 400

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench.synthetic_vectors import noisy, real_vectors, vectors
 from bench.timing import measure
-from retrieval.vectors import VectorIndex
+from retrieval.vectors.cosine import VectorIndex
 
 NEAREST = 200
 QUERIES = 100

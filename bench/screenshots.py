@@ -27,7 +27,7 @@ from data.samples import copy_samples
 from data.settings import load_settings
 from retrieval.library import Library
 from webui.app import create_app
-from webui.server import Server, address, bind
+from webui.serving.server import Server, address, bind
 
 MOST_BYTES = 120_000
 FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars", "--force-prefers-reduced-motion")

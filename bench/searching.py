@@ -15,10 +15,10 @@ from bench.timing import measure
 from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
 from data.text import tokenize
-from retrieval.bleu import TYPED_VARIANT
-from retrieval.folding import fold
+from retrieval.bleu.folding import fold
+from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.library import Library
-from retrieval.query import Query
+from retrieval.search.query import Query
 
 PICTURES = 10_000
 CAPTIONS = 5

@@ -17,9 +17,9 @@ from bench.searching import QUERIES
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
-from retrieval.indexer import BATCH
+from retrieval.indexing.indexer import BATCH
 from retrieval.library import Library
-from retrieval.query import Query
+from retrieval.search.query import Query
 
 ADDED = 1000
 NEW_WORDS = ("quokka", "axolotl", "pangolin", "okapi")
@@ -30,7 +30,7 @@ import json, sys, time
 from pathlib import Path
 from data.settings import load_settings
 from retrieval.library import Library
-from retrieval.query import Query
+from retrieval.search.query import Query
 def memory():
     lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return {name: int(lines[name].split()[0]) / 1024 for name in ("VmRSS", "RssAnon", "VmHWM")}

@@ -15,9 +15,9 @@ from captioner.likelihood import Likelihood
 class TextModel(NamedTuple):
     """What search by words needs of a bundle.
 
-    `relevance` holds, for each kind of query, how its evidence adds up (`retrieval.relevance`); `version` says whose
-    embeddings and views the sentences can be compared with. For a second look at the best pictures there are the
-    decoder's `likelihood` and where usual `sentences` (m, e) lie; None where the bundle has no such look.
+    `relevance` holds, for each kind of query, how its evidence adds up (`retrieval.search.relevance`); `version` says
+    whose embeddings and views the sentences can be compared with. For a second look at the best pictures there are
+    the decoder's `likelihood` and where usual `sentences` (m, e) lie; None where the bundle has no such look.
     """
 
     version: str

@@ -11,14 +11,14 @@ from data.errors import RetroflexError
 from data.paths import display
 from data.settings import Settings
 from data.store import Store, StoredPicture
-from retrieval.collection import Collection
-from retrieval.index import Index
+from retrieval.index.index import Index
+from retrieval.index.upkeep import current_index, merge_index, needs_merging
 from retrieval.merger import Merger
-from retrieval.query import Query
-from retrieval.results import SearchResult
-from retrieval.search import DEFAULT_LIMIT, Searcher
-from retrieval.selection import Selection
-from retrieval.upkeep import current_index, merge_index, needs_merging
+from retrieval.search.collection import Collection
+from retrieval.search.query import Query
+from retrieval.search.results import SearchResult
+from retrieval.search.search import DEFAULT_LIMIT, Searcher
+from retrieval.search.selection import Selection
 
 DATABASE_FILE = "library.sqlite3"  # Where `Settings.url` puts the store.
 

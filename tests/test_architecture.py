@@ -32,7 +32,7 @@ def test_files_and_functions_are_short(path: Path) -> None:
             assert node.end_lineno - node.lineno < LONGEST_FUNCTION, f"{node.name} is too long"
 
 
-@pytest.mark.parametrize("module", ["retrieval.commands_search", "retrieval.commands_library"])
+@pytest.mark.parametrize("module", ["retrieval.commands.search", "retrieval.commands.library"])
 def test_text_search_imports_no_deep_learning_framework(module: str) -> None:
     code = f"import sys, {module}; print({{'tensorflow', 'keras', 'torch', 'jax'}} & set(sys.modules))"
     result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

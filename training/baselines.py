@@ -8,9 +8,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from data.text import tokenize
-from retrieval.bleu import BleuVariant
-from retrieval.folding import stems
-from retrieval.postings import BleuPostings
+from retrieval.bleu.folding import stems
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import BleuVariant
 
 Ranker = Callable[[str], np.ndarray]
 """A query to the scores of all pictures, float64 (n,); 0 is no hit."""

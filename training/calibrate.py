@@ -11,9 +11,9 @@ from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
 from captioner.likelihood import Likelihood
 from captioner.views import pack_views
-from retrieval.postings import BleuPostings
-from retrieval.relevance import Relevance, sigmoid
-from retrieval.second_look import SecondLook
+from retrieval.bleu.postings import BleuPostings
+from retrieval.search.relevance import Relevance, sigmoid
+from retrieval.search.second_look import SecondLook
 from training.examples import Split
 from training.protocol import ranks_of_rows, summarise
 from training.second_look import fit_look, held_out_look, look_again

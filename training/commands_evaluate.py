@@ -12,7 +12,7 @@ import click
 from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
 from data.settings import load_settings
-from retrieval.options import bundle_option, json_option, print_json, print_left_out
+from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
 
 if TYPE_CHECKING:
     from captioner.facade import Captioner

@@ -10,7 +10,7 @@ import click
 
 from captioner.encoder import EncoderConfig
 from captioner.quiet import load_keras
-from retrieval.options import print_left_out
+from retrieval.commands.options import print_left_out
 from training.config import TrainConfig
 
 

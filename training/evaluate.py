@@ -13,9 +13,9 @@ from tqdm import tqdm
 from captioner.types import Describes
 from data.captioned import Dataset
 from data.errors import RetroflexError
-from retrieval.bleu import TYPED_VARIANT
-from retrieval.query import Query, QueryError
-from retrieval.search import Searcher
+from retrieval.bleu.score import TYPED_VARIANT
+from retrieval.search.query import Query, QueryError
+from retrieval.search.search import Searcher
 from training.gallery import BATCH, Described, describe_pictures, searchable
 from training.metrics import caption_scores
 from training.protocol import ranks_of_queries, summarise

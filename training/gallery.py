@@ -18,8 +18,8 @@ from data.pictures import PictureError, read_square
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from data.scan import content_hash
 from data.store import Store
-from retrieval.search import Searcher
-from retrieval.upkeep import build_index
+from retrieval.index.upkeep import build_index
+from retrieval.search.search import Searcher
 
 BATCH = 32
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from retrieval.relevance import sigmoid
-from retrieval.second_look import LOOKS, SecondLook, shift
+from retrieval.search.relevance import sigmoid
+from retrieval.search.second_look import LOOKS, SecondLook, shift
 
 NEWTON_STEPS = 20
 RIDGE = 1e-3

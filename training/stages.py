@@ -12,9 +12,9 @@ from tqdm import tqdm
 from captioner.types import Describes, TextModel
 from data.captioned import Dataset
 from data.text import tokenize
-from retrieval.bleu import TYPED_VARIANT
-from retrieval.query import Query, QueryError
-from retrieval.search import Ranking, Searcher
+from retrieval.bleu.score import TYPED_VARIANT
+from retrieval.search.query import Query, QueryError
+from retrieval.search.search import Ranking, Searcher
 from training.baselines import Ranker, baselines
 from training.evaluate import describe_split, run_facts
 from training.gallery import BATCH, searchable

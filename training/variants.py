@@ -13,9 +13,9 @@ from tqdm import tqdm
 from captioner.types import Describes, Description
 from data.captioned import Dataset
 from data.text import tokenize
-from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
-from retrieval.folding import fold
-from retrieval.postings import BleuPostings
+from retrieval.bleu.folding import fold
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from training.evaluate import describe_split, run_facts
 from training.gallery import BATCH
 from training.protocol import ranks_of, summarise

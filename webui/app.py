@@ -10,34 +10,36 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describes
-from retrieval.copies import Copies
-from retrieval.jobs import Jobs
+from retrieval.copies.copies import Copies
+from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
-from webui import problems, security, shown
-from webui.access import access, guard
-from webui.api import api
-from webui.captions import captions
-from webui.collection import collection
-from webui.decoding import DECODERS
-from webui.describer import Describer
-from webui.duplicates import duplicates
-from webui.export import export
-from webui.health import health
-from webui.library import library as library_views
-from webui.logs import QUIET, Log, log_requests
-from webui.metrics import Metrics
-from webui.pages import pages
-from webui.pages_duplicates import duplicates_page
-from webui.pages_library import library_page
-from webui.pages_picture import picture_page
-from webui.paths import PictureId
-from webui.places import Places
-from webui.rates import Rates
-from webui.reach import LOCAL, Reach
-from webui.request_id import tell_ids
+from webui import problems
+from webui.api.captions import captions
+from webui.api.collection import collection
+from webui.api.duplicates import duplicates
+from webui.api.export import export
+from webui.api.health import health
+from webui.api.library import library as library_views
+from webui.api.pictures import api
+from webui.describing.decoding import DECODERS
+from webui.describing.describer import Describer
+from webui.guard import security
+from webui.guard.access import access, guard
+from webui.guard.places import Places
+from webui.guard.rates import Rates
+from webui.guard.reach import LOCAL, Reach
+from webui.media.thumbnails import Thumbnails
+from webui.pages import shown
+from webui.pages.duplicates import duplicates_page
+from webui.pages.hits import pages
+from webui.pages.library import library_page
+from webui.pages.picture import picture_page
+from webui.request.paths import PictureId
+from webui.request.uploads import ENVELOPE
 from webui.services import EXTENSION, Services
-from webui.thumbnails import Thumbnails
-from webui.uploads import ENVELOPE
+from webui.telemetry.logs import QUIET, Log, log_requests
+from webui.telemetry.metrics import Metrics
+from webui.telemetry.request_id import tell_ids
 
 PAGES = (pages, picture_page, library_page, duplicates_page)
 API = (api, captions, collection, library_views, duplicates, export, health, access)

@@ -12,8 +12,8 @@ from werkzeug.exceptions import HTTPException
 from data.errors import RetroflexError
 from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.store import StoreError
-from retrieval.query import QueryError
-from webui.request_id import request_id
+from retrieval.search.query import QueryError
+from webui.telemetry.request_id import request_id
 
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Where the addresses begin that programs ask; they get problem documents, and are described."""

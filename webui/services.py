@@ -7,14 +7,14 @@ from typing import cast
 
 from flask import current_app
 
-from retrieval.copies import Copies
-from retrieval.jobs import Jobs
+from retrieval.copies.copies import Copies
+from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
-from webui.describer import Describer
-from webui.metrics import Metrics
-from webui.places import Places
-from webui.rates import Rates
-from webui.thumbnails import Thumbnails
+from webui.describing.describer import Describer
+from webui.guard.places import Places
+from webui.guard.rates import Rates
+from webui.media.thumbnails import Thumbnails
+from webui.telemetry.metrics import Metrics
 
 EXTENSION = "retroflex"
 

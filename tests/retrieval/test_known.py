@@ -7,7 +7,7 @@ import pytest
 
 from retrieval.known import known_content, known_picture
 from retrieval.library import Library
-from retrieval.query import Query, Wanted
+from retrieval.search.query import Query, Wanted
 from tests.retrieval.conftest import GALLERY
 
 

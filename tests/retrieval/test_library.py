@@ -18,7 +18,7 @@ from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval import library as library_module
 from retrieval.library import Library
-from retrieval.query import Query
+from retrieval.search.query import Query
 
 ROOT = Path(__file__).parents[2]
 PICTURES = 10_000
@@ -28,7 +28,7 @@ import json, sys, time
 from pathlib import Path
 from data.settings import load_settings
 from retrieval.library import Library
-from retrieval.query import Query
+from retrieval.search.query import Query
 started = time.process_time()
 total = Library.open(load_settings(library=Path(sys.argv[1]))).search(Query("word1 word2 word7 word40")).total
 seconds = time.process_time() - started
@@ -63,7 +63,7 @@ def test_the_searcher_follows_the_store(
 def test_another_process_finds_the_index_that_was_built(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     generation = library.searcher().index.generation
     again = Library.open(library.settings)
-    monkeypatch.setattr("retrieval.upkeep.build_segment", lambda *given: pytest.fail("built again without need"))
+    monkeypatch.setattr("retrieval.index.upkeep.build_segment", lambda *given: pytest.fail("built again without need"))
     assert again.searcher().index.generation == generation
 
 

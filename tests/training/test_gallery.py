@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from data.dataset import read_dataset
-from retrieval.query import Query
+from retrieval.search.query import Query
 from tests.training.conftest import ColourCaptioner
 from training.gallery import describe_pictures, searchable
 

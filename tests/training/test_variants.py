@@ -9,7 +9,7 @@ import pytest
 
 from data.dataset import read_dataset
 from data.text import tokenize
-from retrieval.bleu import CAPTION_VARIANT, TYPED_VARIANT, score
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from tests.training.conftest import ColourCaptioner
 from training.variants import ROWS, TYPED_LENGTHS, _Comparison, _Mirrored, evaluate_variants
 

@@ -12,9 +12,9 @@ from jsonschema import Draft202012Validator
 from werkzeug.test import TestResponse
 
 from webui.app import BLUEPRINTS
-from webui.openapi import describe
-from webui.paths import PictureId
-from webui.schemas import Schema
+from webui.openapi.operations import describe
+from webui.openapi.schemas import Schema
+from webui.request.paths import PictureId
 
 SEARCH = "/api/v1/search"
 MULTIPART = "multipart/form-data"

@@ -23,7 +23,7 @@ from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from retrieval.library import Library
 from webui.app import create_app
-from webui.server import Server, address, bind
+from webui.serving.server import Server, address, bind
 
 COLOURS = {
     "red": ((200, 40, 30), "a red boat on the water"),

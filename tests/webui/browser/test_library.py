@@ -90,7 +90,7 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     page.link("Remove").click()
     assert "Nothing on disk is touched" in page.text(".ask")
     page.link("Yes, forget it").click()
-    page.until("h1", "0 pictures")
+    page.until("h1", "Library 0 pictures")
     assert not page.all(".folders")
 
 

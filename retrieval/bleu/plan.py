@@ -1,0 +1,126 @@
+"""A query made ready for top-k: scores out of small tables, since they depend on few small whole numbers.
+
+While its n-grams are looked up, a picture's matches add up in one number, its key: the matches of all orders as digits
+of a mixed radix (order 1 leading), and above them, in the bits from `shift` on, in how many captions the words are
+said. The tables hold the very numbers that `retrieval.bleu.score` computes, so equal pictures have equal scores.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from retrieval.bleu.kinds import Kinds
+from retrieval.bleu.ngrams import Term
+from retrieval.bleu.score import BleuVariant, agreement_share, bleu_share, from_counts
+
+KEY_BITS = 32
+LARGEST_TABLE = 2**22
+"""Entries of the largest table that is worth making; a query of three orders needs as many from 160 words on."""
+NEVER = -np.inf
+
+
+class Worth(NamedTuple):
+    """What the marks of one n-gram add to a key: min(count, most) * step + said * say."""
+
+    ngram: int
+    most: int
+    step: int
+    say: int
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Key and kind of a picture give its score: bleu[bleu_class[kind], matches] + agreed[agreed_class[kind], said].
+
+    `matches` are the key's lower `shift` bits, `said` the rest. bleu float64 (classes, 2**shift), NEVER where no word
+    matches; agreed float64 (classes, said + 1). The bounds are the best of any class with as many or fewer.
+    """
+
+    worths: list[Worth]
+    shift: int
+    bleu: np.ndarray
+    bleu_class: np.ndarray
+    agreed: np.ndarray
+    agreed_class: np.ndarray
+    bleu_bound: np.ndarray
+    agreed_bound: np.ndarray
+    most_captions: int
+
+    def reach(self, worths: Sequence[Worth]) -> int:
+        """Return the key of a picture that has all that these n-grams could add."""
+        return sum(one.most * one.step + self.most_captions * one.say for one in worths)
+
+    def scores(self, keys: np.ndarray, kinds: np.ndarray) -> np.ndarray:
+        """Return the scores of pictures by their keys (n,) and kinds (n,), float64 (n,)."""
+        matches, said = keys & ((1 << self.shift) - 1), keys >> self.shift
+        found = self.bleu[self.bleu_class[kinds], matches] + self.agreed[self.agreed_class[kinds], said]
+        return np.asarray(found)
+
+
+def make_plan(query: Sequence[str], terms: Sequence[Term], variant: BleuVariant, kinds: Kinds) -> Plan | None:
+    """Plan the search for a query, given in folded words and its terms; None where its tables would be too large."""
+    most = [sum(term.repeats for term in terms if term.order == order) for order in range(1, variant.max_order + 1)]
+    cells = math.prod(one + 1 for one in most)
+    steps = [math.prod(one + 1 for one in most[order:]) for order in range(1, len(most) + 1)]
+    shift = (cells - 1).bit_length()
+    known = sum(term.order == 1 for term in terms)
+    said = known * int(kinds.captions.max(initial=0)) if variant.agreement else 0
+    closest, bleu_class = _closest_lengths(len(query), variant, kinds)
+    if max(len(closest) << shift, said) > LARGEST_TABLE or said.bit_length() + shift > KEY_BITS:
+        return None
+    agreed, agreed_class = _agreed(said, len(set(query)), variant, kinds)
+    bleu = _bleu(most, shift, len(query), closest, variant)
+    return Plan(
+        worths=[
+            Worth(one.ngram, one.repeats, steps[one.order - 1], 1 << shift if said and one.order == 1 else 0)
+            for one in terms
+        ],
+        shift=shift,
+        bleu=bleu,
+        bleu_class=bleu_class,
+        agreed=agreed,
+        agreed_class=agreed_class,
+        bleu_bound=_bound(bleu[:, :cells].max(axis=0).reshape([one + 1 for one in most]), 1 << shift),
+        agreed_bound=_bound(agreed.max(axis=0), said + 1),
+        most_captions=int(kinds.captions.max(initial=0)),
+    )
+
+
+def _closest_lengths(length: int, variant: BleuVariant, kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lengths that make a difference to the brevity penalty, and each kind's place among them."""
+    if not variant.brevity:
+        return np.array([length]), np.zeros(len(kinds.captions), np.int64)
+    values, place = np.unique(np.maximum(kinds.closest(length), length), return_inverse=True)
+    return values, place
+
+
+def _bleu(most: Sequence[int], shift: int, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:
+    matches = np.indices([one + 1 for one in most]).reshape(len(most), -1)
+    cells = matches.shape[1]
+    table = np.full((len(closest), 1 << shift), NEVER)
+    found = from_counts(np.tile(matches, len(closest)), length, np.repeat(closest, cells), variant)
+    table[:, :cells] = bleu_share(found, variant).reshape(len(closest), cells)
+    table[:, 0] = NEVER
+    return table
+
+
+def _agreed(most: int, words: int, variant: BleuVariant, kinds: Kinds) -> tuple[np.ndarray, np.ndarray]:
+    if not most:
+        return np.zeros((1, 1)), np.zeros(len(kinds.captions), np.int64)
+    captions, place = kinds.caption_counts
+    possible = words * np.maximum(captions, 1)  # A kind without captions has no matches either.
+    return agreement_share(np.arange(most + 1), possible[:, None], variant), place
+
+
+def _bound(best: np.ndarray, size: int) -> np.ndarray:
+    """Return the largest entry up to each place in all directions, flat; filled up to `size` with the very largest."""
+    for axis in range(best.ndim):
+        best = np.maximum.accumulate(best, axis=axis)
+    table = np.full(size, best.max())
+    table[: best.size] = best.ravel()
+    return table

@@ -1,0 +1,172 @@
+"""BLEU of a query against every picture of a gallery, out of n-gram postings.
+
+Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score.score` on words
+folded by `retrieval.bleu.folding`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.arrays import IndexDamaged, load_array, save_arrays
+from retrieval.bleu import topk
+from retrieval.bleu.caption_words import read_captions
+from retrieval.bleu.folding import fold
+from retrieval.bleu.kinds import Kinds
+from retrieval.bleu.ngrams import NgramPostings, Term, clipped, unpack
+from retrieval.bleu.plan import make_plan
+from retrieval.bleu.score import INDEXED_ORDER, TYPED_VARIANT, BleuVariant, from_counts, with_agreement
+from retrieval.bleu.sorting import build_postings
+from retrieval.bleu.words import WordTable
+
+KIND_PARTS = tuple(field.name for field in fields(Kinds))
+NGRAM_PARTS = tuple(field.name for field in fields(NgramPostings))
+COMPILED_FROM = 50_000
+"""Pictures from which on the compiled search is worth loading; below, NumPy takes a few milliseconds at most."""
+
+
+class BleuPostings:
+    """The captions of n pictures, ready to be scored at once; pictures are numbered by row from 0."""
+
+    def __init__(
+        self, table: WordTable, ngrams: NgramPostings, kinds: Kinds, fold: Callable[[str], str] = fold
+    ) -> None:
+        """Use `build` or `load`."""
+        self._table = table
+        self._ngrams = ngrams
+        self._kinds = kinds
+        self._fold = fold
+        self._search: topk.TopSearch = topk.PlainSearch(ngrams, kinds)
+
+    @classmethod
+    def build(
+        cls, gallery: Iterable[Sequence[str]], max_order: int = INDEXED_ORDER, fold: Callable[[str], str] = fold
+    ) -> BleuPostings:
+        """Index the caption texts of each picture, which may have none, for n-grams up to `max_order`.
+
+        Words of captions and queries are compared as `fold` gives them.
+        """
+        captions = read_captions(gallery, fold)
+        return cls(captions.table, build_postings(captions, max_order), captions.kinds, fold)
+
+    def warm_up(self) -> None:
+        """Load the compiled search, where the gallery is large enough for it, and let `top` use it from now on.
+
+        For processes that answer many queries: loading takes about a second, and several the first time ever.
+        """
+        if len(self) >= COMPILED_FROM and isinstance(self._search, topk.PlainSearch):
+            self.compile()
+
+    def compile(self) -> None:
+        """Load the compiled search whatever the gallery's size, and run it once so that nothing is left to compile."""
+        from retrieval.bleu.compiled import CompiledSearch
+
+        self._search = CompiledSearch(self._ngrams, self._kinds)
+        if len(self._table):
+            plan = make_plan(["any"], [Term(1, 0, 1)], BleuVariant(1, (1.0,), 0), self._kinds)
+            assert plan is not None  # One word makes small tables.
+            self._search.top(plan, 1, None)
+
+    @property
+    def max_order(self) -> int:
+        """The longest n-gram that can be scored."""
+        return self._ngrams.max_order
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self._kinds.of_picture)
+
+    def top(
+        self, query: Sequence[str], variant: BleuVariant, count: int, absent: np.ndarray | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the best `count` of what `scores` returns: rows int32 (m,) and scores float64 (m,).
+
+        The best score comes first, of equal ones the lower row. Rows that `absent`, bool (n,), names are left out.
+        Raises ValueError as `scores` does.
+        """
+        words, terms = self._read(query, variant)
+        if not terms:
+            return np.zeros(0, np.int32), np.zeros(0)
+        plan = make_plan(words, terms, variant, self._kinds)
+        if plan is not None:
+            return self._search.top(plan, count, absent)
+        rows, scores = self.scores(query, variant)
+        if absent is not None:
+            rows, scores = rows[~absent[rows]], scores[~absent[rows]]
+        return topk.first(rows, scores, count)
+
+    def at(self, query: Sequence[str], variant: BleuVariant, rows: np.ndarray) -> np.ndarray:
+        """Return the scores of the pictures `rows` (m,) alone, in any order, float64 (m,).
+
+        Takes time for each of these rows and each word of the query. Raises ValueError as `scores` does.
+        """
+        words, terms = self._read(query, variant)
+        rows = np.asarray(rows, np.int32)
+        matches, said = np.zeros((variant.max_order, len(rows)), np.int64), np.zeros(len(rows), np.int64)
+        for term in terms:
+            counts, saying = unpack(self._ngrams.marks_at(term.ngram, rows))
+            matches[term.order - 1] += clipped(counts, term.repeats)
+            said += saying if term.order == 1 else 0
+        return self._finish(words, variant, rows, matches, said)
+
+    def scores(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> tuple[np.ndarray, np.ndarray]:
+        """Return rows int32 (m,), rising, and their scores float64 (m,); pictures without any query word are left out.
+
+        Raises ValueError when `variant` has higher orders than were indexed.
+        """
+        words, terms = self._read(query, variant)
+        matches, said = np.zeros((variant.max_order, len(self)), np.int64), np.zeros(len(self), np.int64)
+        for term in terms:
+            rows, marks = self._ngrams.postings(term.ngram)
+            counts, saying = unpack(marks)
+            matches[term.order - 1][rows] += clipped(counts, term.repeats)  # A row stands once among them.
+            if term.order == 1:
+                said[rows] += saying
+        rows = np.flatnonzero(matches[0]).astype(np.int32)
+        return rows, self._finish(words, variant, rows, matches[:, rows], said[rows])
+
+    def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
+        """The same as `scores` for every picture, float64 (n,), 0 for those without any query word."""
+        every = np.zeros(len(self))
+        rows, found = self.scores(query, variant)
+        every[rows] = found
+        return every
+
+    def save(self, folder: Path) -> None:
+        """Write the arrays to `folder`. Raises OSError."""
+        save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})
+        save_arrays(folder, {f"kind_{name}": getattr(self._kinds, name) for name in KIND_PARTS})
+        save_arrays(folder, {f"ngram_{name}": getattr(self._ngrams, name) for name in NGRAM_PARTS})
+
+    @classmethod
+    def load(cls, folder: Path, max_order: int) -> BleuPostings:
+        """Map the arrays in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
+        table = WordTable(load_array(folder, "letters"), load_array(folder, "words"))
+        kinds = Kinds(**{name: load_array(folder, f"kind_{name}") for name in KIND_PARTS})
+        ngrams = NgramPostings(
+            **{name: load_array(folder, f"ngram_{name}", 2 if name == "dense" else 1) for name in NGRAM_PARTS}
+        )
+        if ngrams.max_order != max_order or ngrams.dense.shape[1] != len(kinds.of_picture):
+            raise IndexDamaged("the arrays of the search index do not fit together")
+        return cls(table, ngrams, kinds)
+
+    def _read(self, query: Sequence[str], variant: BleuVariant) -> tuple[list[str], list[Term]]:
+        if variant.max_order > self.max_order:
+            raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
+        words = [self._fold(word) for word in query]
+        return words, self._ngrams.terms(self._table.ids(words), variant.max_order)
+
+    def _finish(
+        self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, said: np.ndarray
+    ) -> np.ndarray:
+        """Return the scores of pictures whose matches (orders, m) and said words (m,) were counted, float64 (m,)."""
+        if not words:
+            return np.zeros(len(rows))
+        kinds = self._kinds.of_picture[rows]
+        bleu = from_counts(matches, len(words), self._kinds.closest(len(words))[kinds], variant)
+        possible = len(set(words)) * np.maximum(self._kinds.captions[kinds], 1)
+        return with_agreement(bleu, said, possible, variant)

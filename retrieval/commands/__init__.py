@@ -1,0 +1,1 @@
+"""The subcommands of `retroflex` that work on a library."""

@@ -1,0 +1,159 @@
+"""`retroflex index` and `retroflex caption`."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from captioner.facade import Captioner
+from captioner.types import Caption
+from data.errors import RetroflexError
+from data.paths import display
+from data.pictures import PictureError, read_square
+from data.scan import Skip, scan
+from data.settings import Settings, load_settings
+from retrieval.commands.options import bundle_option, json_option, library_option, print_json
+from retrieval.indexing.indexer import BATCH, Report
+from retrieval.indexing.run import Progress, plan_given, plan_remembered
+from retrieval.indexing.run import run as run_plan
+from retrieval.library import Library
+
+FEW = 5
+
+
+@click.command()
+@click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
+@library_option
+@bundle_option
+@click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
+@click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
+@click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
+@click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
+@json_option
+def index(
+    folders: tuple[Path, ...],
+    library: Path | None,
+    bundle: Path | None,
+    exclude: tuple[str, ...],
+    keep_captions: bool,
+    errors: Path | None,
+    json_progress: bool,
+    as_json: bool,
+) -> None:
+    """Caption every new or changed picture in FOLDERS, by default in all that were ever given, make it searchable."""
+    if exclude and not folders:
+        raise RetroflexError("--exclude goes with folders; those that are remembered have their own")
+    settings = load_settings(library=library, bundle=bundle)
+    opened = Library.open(settings, create=bool(folders))
+    plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
+    captioner = Captioner.load(settings.bundle)
+    with _shown(json_progress, quiet=as_json) as show:
+        report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
+    opened.searcher()
+    opened.merge()
+    if errors is not None:
+        errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
+    if not json_progress:
+        _tell(report, settings, as_json)
+
+
+@contextmanager
+def _shown(json_progress: bool, quiet: bool) -> Iterator[Progress]:
+    """Show progress as lines of JSON, or as a bar on a terminal."""
+    if json_progress:
+        # The server stops it by SIGTERM: one that was started in the background hands down that it is deaf to Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        yield _print_step
+        return
+    with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:
+        yield lambda done, total, _: _show(bar, done, total)
+
+
+def _print_step(done: int, total: int, report: Report) -> None:
+    step = {"done": done, "total": total, "captioned": report.captioned, "skipped": len(report.skipped)}
+    click.echo(json.dumps(step))  # which flushes
+
+
+def _show(bar: tqdm, done: int, total: int) -> None:
+    bar.total = total
+    bar.update(done - bar.n)
+
+
+def _tell(report: Report, settings: Settings, as_json: bool) -> None:
+    counts = {
+        "captioned": report.captioned,
+        "known_content": report.known_content,
+        "unchanged": report.unchanged,
+        "gone": report.gone,
+        "skipped": len(report.skipped),
+    }
+    skipped = [{"path": display(one.path), "reason": one.reason} for one in report.skipped]
+    if as_json:
+        print_json({"library": display(settings.library), **counts, "skipped_files": skipped})
+        return
+    click.echo(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+    for one in skipped[:FEW]:
+        click.echo(f"skipped: {one['path']} {one['reason']}")
+    if len(skipped) > FEW:
+        click.echo(f"... and {len(skipped) - FEW} more; `retroflex status` lists them, --errors FILE keeps them")
+    if not any(counts.values()):
+        click.echo("no pictures found there")
+
+
+@click.command()
+@click.argument("pictures", nargs=-1, required=True, type=click.Path(path_type=Path))
+@bundle_option
+@json_option
+def caption(pictures: tuple[Path, ...], bundle: Path | None, as_json: bool) -> None:
+    """Say what is in PICTURES (files or folders); nothing is stored."""
+    settings = load_settings(bundle=bundle)
+    found = scan([path for path in pictures if path.is_dir()], {})
+    paths = [path for path in pictures if not path.is_dir()] + [file.path for file in found.changed]
+    captioner = Captioner.load(settings.bundle)
+    captioned, skipped = [], list(found.skipped)
+    with tqdm(total=len(paths), desc="captioning", unit="pic", disable=True if as_json else None) as bar:
+        for start in range(0, len(paths), BATCH):
+            captioned += _caption_batch(captioner, paths[start : start + BATCH], settings, skipped)
+            bar.update(len(paths[start : start + BATCH]))
+    _tell_captions(captioned, skipped, as_json)
+    if skipped:
+        sys.exit(1)
+
+
+def _caption_batch(
+    captioner: Captioner, paths: Sequence[Path], settings: Settings, skipped: list[Skip]
+) -> list[tuple[Path, list[Caption]]]:
+    squares: dict[Path, np.ndarray] = {}
+    for path in paths:
+        try:
+            squares[path] = read_square(path, captioner.input_side, settings.limits)
+        except PictureError as error:
+            skipped.append(Skip(path, str(error)))
+    if not squares:
+        return []
+    descriptions = captioner.describe(np.stack(list(squares.values())))
+    return [(path, one.captions) for path, one in zip(squares, descriptions, strict=True)]
+
+
+def _tell_captions(captioned: Sequence[tuple[Path, list[Caption]]], skipped: Sequence[Skip], as_json: bool) -> None:
+    for bad in skipped:
+        click.echo(f"retroflex: {display(bad.path)} {bad.reason}", err=True)
+    if as_json:
+        pictures = [
+            {"path": display(path), "captions": [{"text": one.text, "logprob": one.logprob} for one in captions]}
+            for path, captions in captioned
+        ]
+        print_json({"pictures": pictures})
+        return
+    for path, captions in captioned:
+        click.echo(display(path))
+        for one in captions:
+            click.echo(f"  {one.logprob:7.2f}  {one.text}")

@@ -1,0 +1,64 @@
+"""Options and output that several commands share."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from retrieval.search.results import SearchResult
+from retrieval.search.search import DEFAULT_LIMIT
+
+SHOWN_PROBLEMS = 5
+
+library_option = click.option(
+    "--library",
+    type=click.Path(path_type=Path),
+    help="Library folder [default: RETROFLEX_LIBRARY, or your data folder].",
+)
+bundle_option = click.option(
+    "--bundle", type=click.Path(path_type=Path), help="Captioner bundle [default: the one shipped]."
+)
+limit_option = click.option("--limit", type=int, default=DEFAULT_LIMIT, show_default=True, help="Hits to show.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
+explain_option = click.option("--explain", is_flag=True, help="Show what each score is made of.")
+
+
+def print_json(document: Any) -> None:
+    """Print one JSON document on standard output."""
+    click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+
+
+def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
+    """Print hits for a program or for a person, who sees the parts of the scores with `explain` only."""
+    if as_json:
+        print_json(result.to_json())
+        return
+    for caption in result.query.get("captions", []):
+        click.echo(f"query picture: {caption}")
+    for hit in result.hits:
+        click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}")
+        if explain:
+            click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
+    if result.total > len(result.hits):
+        least = "at least " if result.more else ""
+        click.echo(f"{len(result.hits)} of {least}{result.total} hits; --limit shows more")
+
+
+def print_nothing_close(result: SearchResult, pictures: int) -> None:
+    """Say in one line that there are no hits among so many pictures, and whether there would be distant ones."""
+    text = " ".join(result.query.get("text", "").split())
+    asked = f'"{text}"' if text else "the query picture"
+    nearest = "" if result.closest is None else "; --all shows the nearest anyway"
+    click.echo(f"nothing close to {asked} in {pictures:,} picture{'' if pictures == 1 else 's'}{nearest}")
+
+
+def print_left_out(problems: Sequence[str]) -> None:
+    """Name the first few things that were left out, and count the others, on the error stream."""
+    for problem in problems[:SHOWN_PROBLEMS]:
+        click.echo(f"left out: {problem}", err=True)
+    if len(problems) > SHOWN_PROBLEMS:
+        click.echo(f"... and {len(problems) - SHOWN_PROBLEMS} more left out", err=True)

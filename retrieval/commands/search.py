@@ -1,0 +1,101 @@
+"""`retroflex search` and `retroflex similar`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from data.settings import load_settings
+from retrieval.commands.filter_options import filter_options, read_filters
+from retrieval.commands.options import (
+    bundle_option,
+    explain_option,
+    json_option,
+    library_option,
+    limit_option,
+    print_nothing_close,
+    print_result,
+)
+from retrieval.library import Library
+from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, Wanted, check_wanted, read_weight
+from retrieval.search.results import SearchResult
+
+PICTURE = "PICTURE[@WEIGHT]"
+
+
+@click.command()
+@click.argument("words", nargs=-1)
+@click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
+@click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
+@click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
+@filter_options
+@explain_option
+@library_option
+@bundle_option
+@limit_option
+@json_option
+def search(
+    words: tuple[str, ...],
+    like: tuple[str, ...],
+    unlike: tuple[str, ...],
+    distant: bool,
+    explain: bool,
+    library: Path | None,
+    bundle: Path | None,
+    limit: int,
+    as_json: bool,
+    sort: str,
+    **narrowing: Any,
+) -> None:
+    """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
+    opened = Library.open(load_settings(library=library, bundle=bundle))
+    text = " ".join(words).encode(errors="replace").decode()  # a terminal may hand over stray bytes
+    selection = opened.collection.select(read_filters(opened, **narrowing), sort)
+    result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
+    _print(opened, result, as_json, explain)
+
+
+@click.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@explain_option
+@library_option
+@bundle_option
+@limit_option
+@json_option
+def similar(picture: Path, explain: bool, library: Path | None, bundle: Path | None, limit: int, as_json: bool) -> None:
+    """Find pictures like PICTURE, which need not be in the library."""
+    from retrieval.commands.describe import describe_files
+
+    opened = Library.open(load_settings(library=library, bundle=bundle))
+    result = opened.search(Query(like=[Wanted(one) for one in describe_files([picture], opened)]), limit)
+    _print(opened, result, as_json, explain)
+
+
+def _print(library: Library, result: SearchResult, as_json: bool, explain: bool) -> None:
+    print_result(result, as_json, explain)
+    if not (result.total or as_json):
+        print_nothing_close(result, library.store.status().pictures)
+
+
+def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str]) -> Query:
+    check_wanted(text, len(like), len(unlike))
+    given = [_weighted(one, MAX_WEIGHT) for one in like] + [_weighted(one, MAX_UNLIKE_WEIGHT) for one in unlike]
+    if not given:
+        return Query(text)
+    from retrieval.commands.describe import describe_files  # imports the decoders of pictures, which words do without
+
+    described = describe_files([path for path, _ in given], library)
+    wanted = [Wanted(one, weight) for one, (_, weight) in zip(described, given, strict=True)]
+    return Query(text, wanted[: len(like)], wanted[len(like) :])
+
+
+def _weighted(given: str, most: float) -> tuple[Path, float]:
+    """Split PICTURE[@WEIGHT]; the @ may also belong to the name of a file. Raises QueryError."""
+    name, mark, weight = given.rpartition("@")
+    if not mark or os.path.exists(given) or not os.path.exists(name):
+        return Path(given), 1.0
+    return Path(name), read_weight(weight, most)

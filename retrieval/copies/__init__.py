@@ -1,0 +1,1 @@
+"""Copies of pictures, exact and near, and which of them a person wants to keep."""

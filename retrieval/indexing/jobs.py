@@ -1,0 +1,182 @@
+"""Indexing beside a server: one process at a time, whose memory, load and crashes are its own."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import secrets
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from threading import Thread, Timer
+from typing import IO, NamedTuple
+
+from data.errors import RetroflexError
+from data.paths import from_bytes
+from data.roots import Root
+from data.settings import ENV_PREFIX, Settings
+from retrieval.indexing.board import JobBoard, Posted
+from retrieval.indexing.job import Job
+
+NICENESS = 10
+"""So that a search that comes meanwhile goes first."""
+LOOK_EVERY = 0.1
+"""Seconds between two looks at a job that another process may follow."""
+PATIENCE = 20.0
+"""Seconds that a process has to stop by itself; a kill loses nothing that was reported as done."""
+
+
+class JobError(RetroflexError):
+    """A job cannot be started or stopped now; the message says why."""
+
+
+class Step(NamedTuple):
+    """A line of `retroflex index --json-progress`."""
+
+    done: int
+    total: int
+    captioned: int
+    skipped: int
+
+
+class Jobs:
+    """The one indexing process of a library, whichever of its server processes started it; safe for threads."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Nothing is started yet."""
+        self._settings = settings
+        self._board = JobBoard(settings.library)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def current(self) -> Job | None:
+        """Return the job that runs, or else the last one; None where there was none."""
+        posted = self._board.read()
+        return posted.job if posted else None
+
+    def start(self, root: Root | None, recaption: bool) -> Job:
+        """Start to index one remembered folder, or all of them. Raises JobError while a job runs."""
+        lock = self._board.claim()
+        if lock is None:
+            raise JobError("a folder is being indexed already; wait until that is done, or stop it")
+        process = self._process = _launched(_command(root, recaption), _environment(self._settings))
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
+        self._board.post(Posted(job, process.pid))
+        Thread(target=self._follow, args=(job, process, lock), name="indexing", daemon=True).start()
+        atexit.unregister(self.close)
+        atexit.register(self.close)
+        return job
+
+    def stop(self) -> Job:
+        """Ask the running process to stop; what it has done stays. Raises JobError where none runs."""
+        posted = self._board.read()
+        if posted is None or posted.job.finished:
+            raise JobError("nothing is being indexed")
+        if posted.job.state == "stopping":
+            return posted.job
+        stopping = replace(posted.job, state="stopping")
+        self._board.post(Posted(stopping, posted.pid))
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(posted.pid, signal.SIGTERM)
+        killer = Timer(PATIENCE, self._kill, [posted])
+        killer.daemon = True
+        killer.start()
+        return stopping
+
+    def wait(self, seen: Job | None, seconds: float) -> Job | None:
+        """Return the job as soon as it is another than `seen`, and after `seconds` in any case."""
+        end = time.monotonic() + seconds
+        while (job := self.current()) == seen and time.monotonic() < end:
+            time.sleep(LOOK_EVERY)
+        return job
+
+    def close(self) -> None:
+        """Stop what this process started and wait for it."""
+        if self._process is not None and self._process.poll() is None:
+            self.stop()
+            self._process.wait()
+
+    def _kill(self, stopped: Posted) -> None:
+        posted = self._board.read()
+        if posted is not None and posted.pid == stopped.pid and not posted.job.finished:
+            os.kill(posted.pid, signal.SIGKILL)
+
+    def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
+        """Take over what the process tells until it ends."""
+        started, said = 0.0, ""
+        with lock, process.stdout or nullcontext() as lines:
+            for line in lines or ():
+                step = _step(line)
+                if step is None:
+                    said = line.decode(errors="replace").strip() or said
+                    continue
+                started = started or time.monotonic()
+                job = _progressed(job, step, time.monotonic() - started)
+                self._board.post(Posted(replace(job, state=self._state()), process.pid))
+            code = process.wait()
+            self._board.post(Posted(_ended(replace(job, state=self._state()), code, said), process.pid))
+
+    def _state(self) -> str:
+        """Whichever server process was asked to stop it has posted so."""
+        job = self.current()
+        return job.state if job is not None else "running"
+
+
+def _launched(command: Sequence[str | os.PathLike[str]], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+    return process
+
+
+def _command(root: Root | None, recaption: bool) -> Sequence[str | os.PathLike[str]]:
+    command: list[str | os.PathLike[str]] = [sys.executable, "-m", "retrieval.cli", "index", "--json-progress"]
+    command += [] if recaption else ["--keep-captions"]
+    if root is not None:
+        command += [f"--exclude={pattern}" for pattern in root.exclude] + ["--", from_bytes(root.path)]
+    return command
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    """The process works on the same library, with the same code."""
+    given = {one.name: getattr(settings, one.name) for one in fields(settings)}
+    told = {ENV_PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None}
+    code = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
+    return {**os.environ, **told, "PYTHONPATH": code}
+
+
+def _step(line: bytes) -> Step | None:
+    """Read a line of progress; None for whatever else a process may say."""
+    try:
+        return Step(**json.loads(line))
+    except (ValueError, TypeError):
+        return None
+
+
+def _progressed(job: Job, step: Step, seconds: float) -> Job:
+    rate = step.done / seconds if step.done and seconds else None
+    left = (step.total - step.done) / rate if rate else None
+    return replace(
+        job,
+        done=step.done,
+        total=step.total,
+        captioned=step.captioned,
+        skipped=step.skipped,
+        rate=rate,
+        seconds_left=left,
+    )
+
+
+def _ended(job: Job, code: int, said: str) -> Job:
+    if code == 0:
+        return replace(job, state="done", seconds_left=0.0)
+    if job.state == "stopping":
+        return replace(job, state="stopped", seconds_left=None)
+    error = said.removeprefix("retroflex: ") or f"it ended with code {code}"
+    return replace(job, state="failed", seconds_left=None, error=error)

@@ -1,0 +1,170 @@
+"""Search by words, described pictures, or several of both: candidates, evidence, one relevance, a page of hits."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from captioner.types import TextModel
+from data.paths import display, from_bytes
+from data.store import Store, StoredPicture
+from retrieval.bleu.folding import stems
+from retrieval.index.index import Index
+from retrieval.index.joined import distinct
+from retrieval.search.evidence import Evidence, PictureEvidence, WordEvidence
+from retrieval.search.query import Query, QueryError
+from retrieval.search.relevance import combine
+from retrieval.search.results import Hit, SearchResult
+from retrieval.search.selection import Selection
+
+DEFAULT_LIMIT = 30
+MAX_LIMIT = 1000
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
+
+    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query were not
+    looked at.
+    """
+
+    ids: np.ndarray
+    scores: np.ndarray
+    hits: int
+    parts: Mapping[str, np.ndarray]
+    more: bool
+
+    def first(self, count: int) -> Ranking:
+        """The best `count`."""
+        return self.at(slice(count))
+
+    def at(self, places: slice | np.ndarray) -> Ranking:
+        """Those at `places`, in that order."""
+        parts = {name: one[places] for name, one in self.parts.items()}
+        return replace(self, ids=self.ids[places], scores=self.scores[places], parts=parts)
+
+
+class Searcher:
+    """Answers queries over one state of the library; may be used by several threads at once."""
+
+    def __init__(self, store: Store, index: Index, model: TextModel | None = None) -> None:
+        """Search `index`; the texts and paths of the hits come from `store`, the sense of sentences from `model`."""
+        self.index = index
+        self._store = store
+        self._model = model
+
+    def search(
+        self,
+        query: Query,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of hits among the selected pictures; with `distant` also those that are not close.
+
+        Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
+        Raises QueryError or StoreError.
+        """
+        _check_page(limit, offset)
+        wanted, unwanted = self._evidence(query, selection)
+        ranking = self._rank(wanted, unwanted)
+        closest = float(ranking.scores[0]) if len(ranking.ids) else None
+        ranking = _hits(ranking, distant, selection)
+        captions = [caption for evidence, _ in wanted for caption in evidence.captions]
+        hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
+        return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, hits)
+
+    def hasty(self) -> Searcher:
+        """The same searcher without a second look at the best pictures."""
+        return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
+
+    def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
+        """Return all hits in order, as `search` pages them. Raises QueryError."""
+        return _hits(self._rank(*self._evidence(query, selection)), distant, selection)
+
+    def rank(self, query: Query) -> Ranking:
+        """Rank all candidates, close or not. Raises QueryError."""
+        return self._rank(*self._evidence(query))
+
+    def _evidence(
+        self, query: Query, selection: Selection | None = None
+    ) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
+        index = self.index if selection is None else self.index.only(selection.ids)
+        like, unlike = (
+            [(PictureEvidence(index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
+            for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
+        )
+        wanted: list[tuple[Evidence, float]] = list(like)
+        if query.text or not like:
+            wanted.insert(0, (WordEvidence(index, self._model, query.text, self._views), 1.0))
+        return wanted, list(unlike)
+
+    def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
+        """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
+        found = [evidence.candidates() for evidence, _ in wanted]
+        rows = distinct([one.rows for one in found])
+        ids = self.index.ids_at(rows)
+        alone = len(wanted) + len(unwanted) == 1
+        parts: dict[str, np.ndarray] = {}
+        relevances = []
+        for evidence, weight in [*wanted, *unwanted]:
+            own = evidence.parts(rows)
+            parts.update({name if alone else f"{evidence.name}.{name}": one for name, one in own.items()})
+            relevances.append((evidence.relevance(own, rows), weight))
+        scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
+        nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
+        order = np.lexsort((ids, -nearness, -scores))
+        order = order[scores[order] > 0]
+        hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
+        ordered = {name: one[order] for name, one in parts.items()}
+        return Ranking(ids[order], scores[order], hits, ordered, any(one.more for one in found))
+
+    def _views(self, rows: np.ndarray) -> list[bytes | None]:
+        ids = self.index.ids_at(rows).tolist()
+        found = self._store.views(ids, self.index.model_version or "")
+        return [found.get(one) for one in ids]
+
+    def _page(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
+        """The hits at the places of `page`; a picture that was removed since the index was read is left out."""
+        ids = ranking.ids[page.start : page.stop].tolist()
+        pictures = self._store.pictures(ids)
+        found = [(place, pictures[one]) for place, one in zip(page, ids, strict=True) if one in pictures]
+        return [_hit(picture, ranking, place, words) for place, picture in found]
+
+
+def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:
+    """Those candidates that are hits, in the order asked for."""
+    hits = ranking if distant else ranking.first(ranking.hits)
+    return hits if selection is None else hits.at(selection.sorted(hits.ids))
+
+
+def _check_page(limit: int, offset: int) -> None:
+    if not 1 <= limit <= MAX_LIMIT:
+        raise QueryError(f"the limit is {limit}; give a number from 1 to {MAX_LIMIT}")
+    if offset < 0:
+        raise QueryError(f"the offset is {offset}; give 0 or more")
+
+
+def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
+    """What the answer says of the query: its words, and what its pictures were taken to show."""
+    shown = [caption for caption in captions if caption != query.text]
+    return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
+
+
+def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
+    """One hit; its caption is the one that says most of the query's words, the first where none does."""
+    captions = [caption.text for caption in picture.captions]
+    said = max(captions, key=lambda caption: len({*words} & {*stems(caption)}), default="")
+    return Hit(
+        id=picture.id,
+        path=display(from_bytes(picture.paths[0])) if picture.paths else "",
+        caption=said,
+        captions=captions,
+        score=float(ranking.scores[place]),
+        scores={name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])},
+    )

@@ -1,0 +1,1 @@
+"""Vectors of pictures, and which are nearest to a query's."""

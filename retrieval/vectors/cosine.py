@@ -1,0 +1,144 @@
+"""The cosine between a query vector and the pictures' vectors; the nearest of very many are found by their codes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from retrieval.arrays import load_array, release, save_arrays, widened
+from retrieval.vectors.approximate import Codes
+
+APPROXIMATE_FROM = 20_000
+"""So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
+MAPPED = 2**28
+"""So many bytes of a larger matrix may stay mapped after scattered reads."""
+AROUND = 2**16  # Linux maps so many bytes around each that is read.
+ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
+DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
+
+Near = tuple[np.ndarray, np.ndarray]
+"""Rows int32 and cosines float32, nearest first, ties by row."""
+
+
+class VectorIndex:
+    """Vectors of n pictures by row: `matrix` (n, d) float16, a row of zeros for a picture without a vector."""
+
+    def __init__(self, matrix: np.ndarray, inverse_norms: np.ndarray, codes: Codes | None = None) -> None:
+        """Use `build` or `load`. `inverse_norms` (n,) float32: 1 / the length of each vector, 0 for zeros."""
+        self.matrix = matrix
+        self._inverse_norms = inverse_norms
+        self._codes = codes
+        self._touched = 0
+
+    @classmethod
+    def build(cls, matrix: np.ndarray, approximate_from: int = APPROXIMATE_FROM) -> VectorIndex:
+        """Index vectors that need not be normalised; at `approximate_from` of them and more, also by codes."""
+        norms = np.concatenate([_norms(matrix[start : start + ROWS_AT_ONCE]) for start in _starts(len(matrix))])
+        inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
+        matrix = matrix.astype(np.float16, copy=False)
+        coded = np.count_nonzero(inverse) >= approximate_from
+        return cls(matrix, inverse, Codes.build(matrix, inverse) if coded else None)
+
+    def __len__(self) -> int:
+        """The number of pictures."""
+        return len(self.matrix)
+
+    def cosine(self, query: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
+        """Return the cosine, float32, of `query` (d,) to the vectors in `rows`, all by default.
+
+        It is 0 for a picture without a vector, and for all where there are none of the query's length.
+        """
+        count = len(self) if rows is None else len(rows)
+        unit = self._unit(query)
+        if unit is None:
+            return np.zeros(count, np.float32)
+        cosines = np.empty(count, np.float32)
+        for start in _starts(count):
+            piece: slice | np.ndarray = slice(start, min(count, start + ROWS_AT_ONCE))
+            piece = piece if rows is None else rows[piece]
+            products = widened(self.matrix[piece]) @ unit
+            cosines[start : start + ROWS_AT_ONCE] = products * self._inverse_norms[piece]
+        self._release_after(count)
+        return np.round(cosines, DECIMALS)
+
+    def top(self, query: np.ndarray, count: int, absent: np.ndarray | None = None) -> Near:
+        """Return rows int32 and cosines of the `count` nearest vectors, nearest first, ties by row.
+
+        Rows where `absent` (n,) bool is true are left out. With codes, a few in a hundred of the nearest may be
+        missing; the cosines are exact in any case.
+        """
+        likely = self._likely(query, count, absent)
+        if likely is not None:
+            near = _best(likely, self.cosine(query, likely), count)
+            # Codes know only pictures that have a vector. One without, cosine 0, comes before all on the far side.
+            if len(near[0]) == count and near[1][-1] > 0:
+                return near
+        rows = np.arange(len(self)) if absent is None else np.flatnonzero(~absent)
+        return _best(rows, self.cosine(query)[rows], count)
+
+    def _likely(self, query: np.ndarray, count: int, absent: np.ndarray | None) -> np.ndarray | None:
+        """Rows among which the nearest are found by their codes, None where all must be looked at."""
+        unit = self._unit(query)
+        if self._codes is None or unit is None or not count:
+            return None
+        needed = self._codes.needed
+        asked = needed(count) if absent is None else 2 * needed(count)
+        while asked < len(self) // 2:
+            rows = self._codes.nearest(unit, asked)
+            gone = 0 if absent is None else int(np.count_nonzero(absent[rows]))
+            if needed(count + gone) <= len(rows):
+                rows = rows[: needed(count + gone)]
+                return rows if absent is None else rows[~absent[rows]]
+            asked *= 4
+        return None
+
+    def _release_after(self, rows: int) -> None:
+        """Or a server would come to hold the whole of a large matrix after some hundred queries."""
+        if self._codes is None or self.matrix.nbytes <= MAPPED:
+            return
+        self._touched += rows
+        if self._touched * AROUND >= MAPPED:
+            self._touched = 0
+            release(self.matrix)
+
+    def mean(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Return the weighted sum, float32 (d,), of the unit vectors in `rows`; its direction is their mean's."""
+        return (weights * self._inverse_norms[rows]).astype(np.float32) @ self.matrix[rows].astype(np.float32)
+
+    def save(self, folder: Path, name: str) -> None:
+        """Write the arrays to `folder` under `name`. Raises OSError."""
+        save_arrays(folder, {name: self.matrix, f"{name}_inverse_norms": self._inverse_norms})
+        if self._codes is not None:
+            self._codes.save(folder, f"{name}_codes")
+
+    @classmethod
+    def load(cls, folder: Path, name: str) -> VectorIndex:
+        """Map the arrays of that `name` in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
+        matrix, inverse_norms = load_array(folder, name, dimensions=2), load_array(folder, f"{name}_inverse_norms")
+        return cls(matrix, inverse_norms, Codes.load(folder, f"{name}_codes", matrix.shape))
+
+    def _unit(self, query: np.ndarray) -> np.ndarray | None:
+        """The query at length 1, None where no vector can be compared with it."""
+        norm = float(np.linalg.norm(query))
+        if len(query) != self.matrix.shape[1] or norm == 0:
+            return None
+        return np.asarray(query, np.float32) / norm
+
+
+def _best(rows: np.ndarray, cosines: np.ndarray, count: int) -> Near:
+    """The `count` best of `rows` (n,) by their cosines (n,), without sorting all."""
+    count = min(count, len(rows))
+    if count and count < len(rows):
+        near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count])
+        rows, cosines = rows[near], cosines[near]
+    order = np.lexsort((rows, -cosines))[:count]
+    return rows[order].astype(np.int32), cosines[order]
+
+
+def _starts(count: int) -> range:
+    return range(0, max(1, count), ROWS_AT_ONCE)
+
+
+def _norms(matrix: np.ndarray) -> np.ndarray:
+    return np.linalg.norm(matrix.astype(np.float32), axis=1)

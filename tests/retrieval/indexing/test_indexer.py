@@ -1,0 +1,238 @@
+"""Indexing: what is new is captioned once, what is bad is skipped, and a kill loses nothing."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.encoder import Features
+from captioner.types import Caption, Description
+from data.pictures import DEFAULT_LIMITS
+from data.store import Store
+from retrieval.indexing import indexer
+from retrieval.indexing.indexer import Report, index
+from tests.conftest import draw_picture
+
+
+class FakeCaptioner:
+    """Captions a picture by its mean colour; counts the pictures it saw."""
+
+    model_version = "fake-1"
+    input_side = 8
+
+    def __init__(self, version: str = "fake-1") -> None:
+        self.model_version = version
+        self.encoded: list[int] = []
+        self.captioned: list[int] = []
+
+    @property
+    def seen(self) -> int:
+        return sum(self.encoded)
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        self.encoded.append(len(pictures))
+        means = pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) + 1
+        return Features(means[:, None], means / np.linalg.norm(means, axis=1, keepdims=True))
+
+    def caption(self, features: Features) -> list[Description]:
+        self.captioned.append(len(features.grids))
+        return [
+            Description([Caption("a " + " ".join(f"tone{int(value)}" for value in grid[0]), -1.0)], vector)
+            for grid, vector in zip(features.grids, features.vectors, strict=True)
+        ]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store.open(f"sqlite:///{tmp_path / 'library.sqlite3'}")
+
+
+def run(store: Store, folder: Path, captioner: FakeCaptioner | None = None, **options: object) -> Report:
+    return index(store, captioner or FakeCaptioner(), [folder], DEFAULT_LIMITS, **options)  # type: ignore[arg-type]
+
+
+def contents(store: Store) -> list[tuple[object, ...]]:
+    """Everything that a person could tell apart, without ids and times."""
+    by_id = {one.id: one.vector for one in store.searched_pictures(store.searched_ids()[1].tolist())}
+    pictures = store.pictures(list(by_id)).values()
+    return sorted(
+        (one.digest, sorted(one.paths), [caption.text for caption in one.captions], by_id[one.id].tobytes())
+        for one in pictures
+    )
+
+
+def test_indexes_a_folder_once(store: Store, photos: Path) -> None:
+    first, captioner = run(store, photos), FakeCaptioner()
+    again = run(store, photos, captioner)
+    assert (first.captioned, first.skipped) == (12, [])
+    assert (again.captioned, again.unchanged, captioner.seen) == (0, 12, 0)
+    assert store.status().pictures == 12
+
+
+def test_a_renamed_picture_keeps_its_captions(store: Store, photos: Path) -> None:
+    run(store, photos)
+    before = {digest: captions for digest, _, captions, _ in contents(store)}
+    (photos / "photo0.jpg").rename(photos / "trip" / "renamed.jpg")
+    captioner = FakeCaptioner()
+    report = run(store, photos, captioner)
+    assert (captioner.seen, report.known_content, report.gone) == (0, 1, 1)
+    assert {digest: captions for digest, _, captions, _ in contents(store)} == before
+
+
+def test_a_copy_is_one_picture_with_two_paths(store: Store, photos: Path) -> None:
+    shutil.copy(photos / "photo0.jpg", photos / "copy.jpg")
+    report = run(store, photos)
+    assert (report.captioned, store.status().pictures, store.status().files) == (12, 12, 13)
+
+
+def test_a_changed_and_a_deleted_file(store: Store, photos: Path) -> None:
+    run(store, photos)
+    draw_picture(photos / "photo0.jpg", "blue", seed=99)
+    (photos / "photo1.png").unlink()
+    report = run(store, photos)
+    assert (report.captioned, report.gone, report.unchanged) == (1, 1, 10)
+    assert store.status().files == 11
+
+
+def test_a_new_model_captions_again_but_keeps_a_users_caption(store: Store, photos: Path) -> None:
+    run(store, photos)
+    _, ids = store.searched_ids()
+    store.set_user_caption(int(ids[0]), "my own words")
+    report = run(store, photos, FakeCaptioner("fake-2"))
+    assert report.captioned == 12
+    captions = store.pictures([int(ids[0])])[int(ids[0])].captions
+    assert [(one.source, one.model_version) for one in captions] == [("user", None), ("model", "fake-2")]
+
+
+def test_bad_files_are_skipped_with_their_reason_and_the_rest_goes_on(store: Store, photos: Path) -> None:
+    (photos / "notes.jpg").write_text("no picture")
+    (photos / "empty.png").touch()
+    whole = (photos / "photo3.jpg").read_bytes()
+    (photos / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    report = run(store, photos)
+    reasons = {one.path.name: one.reason for one in report.skipped}
+    assert report.captioned == 12
+    assert "not a picture" in reasons["notes.jpg"]
+    assert "empty" in reasons["empty.png"]
+    assert "damaged" in reasons["half.jpg"]
+    assert run(store, photos).captioned == 0
+
+
+def test_odd_names(store: Store, tmp_path: Path) -> None:
+    folder = tmp_path / "odd"
+    folder.mkdir()
+    draw_picture(folder / "plain.png", "red")
+    os.rename(folder / "plain.png", os.fsencode(folder) + b"/new\nline\xff.png")
+    assert run(store, folder).captioned == 1
+    assert contents(store)[0][1] == [os.fsencode(folder) + b"/new\nline\xff.png"]
+
+
+def test_an_empty_folder_is_no_error(store: Store, tmp_path: Path) -> None:
+    (tmp_path / "nothing").mkdir()
+    assert run(store, tmp_path / "nothing") == Report()
+
+
+def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(indexer, "GROUP", 2)
+    seen: list[tuple[int, int]] = []
+
+    def stop_half_way(done: int, total: int, report: Report) -> None:
+        seen.append((done, total))
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(store, photos, progress=stop_half_way)
+    assert seen[:3] == [(0, 12), (2, 12), (4, 12)]
+    assert store.status().pictures == 6
+    captioner = FakeCaptioner()
+    run(store, photos, captioner)
+    assert captioner.seen == 6
+
+
+def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(store, photos)
+    for number in range(24):
+        draw_picture(photos / f"new{number:02}.png", "blue", seed=200 + number)
+        (photos / f"new{number:02}bad.png").write_text("no picture")
+    for name in ("a", "b", "c"):
+        shutil.copy(photos / "photo0.jpg", photos / f"{name}.jpg")
+    monkeypatch.setattr(indexer, "BATCH", 4)
+    monkeypatch.setattr(indexer, "GROUP", 8)
+    captioner = FakeCaptioner()
+    report = run(store, photos, captioner)
+    assert (report.captioned, report.known_content, len(report.skipped)) == (24, 3, 24)
+    assert all(size >= 4 for size in captioner.encoded[:-1])
+    assert len(captioner.encoded) <= 6
+    assert all(size >= 8 for size in captioner.captioned[:-1])
+    assert store.status().pictures == 36
+
+
+def test_known_files_are_not_put_off_for_want_of_new_ones(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(store, photos)
+    for number in range(40):
+        shutil.copy(photos / f"photo{3 * (number % 4)}.jpg", photos / f"copy{number}.jpg")
+    monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(indexer, "GROUP", 2)
+    seen: list[int] = []
+    report = run(store, photos, FakeCaptioner(), progress=lambda done, total, report: seen.append(done))
+    assert (report.captioned, report.known_content) == (0, 40)
+    assert seen == [0, 16, 32, 40]
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from tests.retrieval.indexing.test_indexer import FakeCaptioner
+from data.pictures import DEFAULT_LIMITS
+from data.store import Store
+from retrieval.indexing import indexer
+indexer.BATCH = indexer.GROUP = 2
+print("ready", flush=True)
+indexer.index(Store.open(sys.argv[1]), FakeCaptioner(), [Path(sys.argv[2])], DEFAULT_LIMITS)
+"""
+
+
+@pytest.mark.slow
+def test_kill_at_twenty_instants_then_resume_equals_an_undisturbed_run(tmp_path: Path, photos: Path) -> None:
+    for number in range(60):
+        draw_picture(photos / f"more{number}.png", "green", seed=100 + number)
+    undisturbed = Store.open(f"sqlite:///{tmp_path / 'undisturbed.sqlite3'}")
+    run(undisturbed, photos)
+    expected = contents(undisturbed)
+    moments = random.Random(3)
+    partly = 0
+    for attempt in range(20):
+        url = f"sqlite:///{tmp_path / f'killed{attempt}.sqlite3'}"
+        kill_after(moments.uniform(0, 0.35), url, photos)
+        store = Store.open(url)
+        kept = contents(store)
+        assert all(row[2] and row[3] for row in kept), "a picture without captions or vector"
+        assert {row[0] for row in kept} <= {row[0] for row in expected}
+        partly += 0 < len(kept) < len(expected)
+        run(store, photos)
+        assert contents(store) == expected
+    assert partly >= 5, "too few of the kills fell into the run to show anything"
+
+
+def kill_after(seconds: float, url: str, folder: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, url, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
+    )
+    assert process.stdout is not None
+    process.stdout.readline()
+    time.sleep(seconds)
+    process.send_signal(signal.SIGKILL)
+    process.wait()

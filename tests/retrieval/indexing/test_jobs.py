@@ -1,0 +1,126 @@
+"""Indexing in a real process beside this one: progress, one at a time, stopping, and a crash."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from data.paths import to_bytes
+from data.roots import read_roots, remember_root
+from data.settings import Settings, load_settings
+from data.store import Store
+from retrieval.indexing.board import JobBoard, Posted
+from retrieval.indexing.job import Job
+from retrieval.indexing.jobs import JobError, Jobs
+from tests.conftest import draw_picture
+
+SECONDS = 60.0
+
+
+@pytest.fixture
+def settings(tmp_path: Path, tiny_bundle: Path) -> Settings:
+    return load_settings(library=tmp_path / "library", bundle=tiny_bundle)
+
+
+@pytest.fixture
+def store(settings: Settings, photos: Path) -> Iterator[Store]:
+    """An empty library that remembers the folder of photos."""
+    opened = Store.open(settings.url)
+    remember_root(opened, to_bytes(photos))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def jobs(settings: Settings) -> Iterator[Jobs]:
+    made = Jobs(settings)
+    yield made
+    made.close()
+
+
+def until(jobs: Jobs, reached: Callable[[Job], bool]) -> list[Job]:
+    """All that is told until `reached` holds."""
+    told: list[Job] = []
+    end = time.monotonic() + SECONDS
+    while not (told and reached(told[-1])):
+        assert time.monotonic() < end, told[-1:]
+        job = jobs.wait(told[-1] if told else None, 1.0)
+        if job is not None:
+            told.append(job)
+    return told
+
+
+@pytest.mark.slow
+def test_a_job_indexes_every_remembered_folder_and_tells_how_far_it_is(jobs: Jobs, store: Store, photos: Path) -> None:
+    (photos / "notes.jpg").write_text("no picture")
+    assert jobs.current() is None
+    first = jobs.start(None, recaption=False)
+    assert (first.state, first.done, first.total, first.folder) == ("running", 0, None, None)
+    with pytest.raises(JobError, match="already"):
+        jobs.start(None, recaption=False)
+    told = until(jobs, lambda job: job.finished)
+    assert [job.done for job in told] == sorted(job.done for job in told)
+    last = told[-1]
+    assert (last.state, last.done, last.total, last.captioned, last.skipped) == ("done", 13, 13, 12, 1)
+    assert last == jobs.current()
+    assert store.status().pictures == 12
+    assert read_roots(store)[0].indexed_at is not None
+    with pytest.raises(JobError, match="nothing"):
+        jobs.stop()
+
+
+@pytest.mark.slow
+def test_a_job_that_is_stopped_keeps_what_it_did(jobs: Jobs, store: Store, photos: Path) -> None:
+    for number in range(600):
+        draw_picture(photos / f"more{number}.png", "green", size=(40, 30), seed=100 + number)
+    root = read_roots(store)[0]
+    jobs.start(root, recaption=True)
+    until(jobs, lambda job: job.done > 0)
+    assert jobs.stop().state == "stopping"
+    last = until(jobs, lambda job: job.finished)[-1]
+    assert (last.state, last.error, last.folder) == ("stopped", None, root.id)
+    assert last.done <= store.status().pictures < 612
+    assert read_roots(store)[0].indexed_at is None
+
+
+def test_a_job_that_dies_is_told_and_another_can_be_started(jobs: Jobs, store: Store, settings: Settings) -> None:
+    for _ in range(2):
+        jobs.start(None, recaption=True)
+        posted = JobBoard(settings.library).read()
+        assert posted is not None
+        os.kill(posted.pid, signal.SIGKILL)
+        last = until(jobs, lambda job: job.finished)[-1]
+        assert (last.state, last.error) == ("failed", "it ended with code -9")
+
+
+def test_a_job_that_cannot_work_says_why(tmp_path: Path, settings: Settings, store: Store) -> None:
+    broken = Jobs(load_settings(library=settings.library, bundle=tmp_path / "nowhere"))
+    broken.start(None, recaption=False)
+    last = until(broken, lambda job: job.finished)[-1]
+    assert last.state == "failed"
+    assert last.error is not None
+    assert "nowhere" in last.error
+
+
+def test_other_server_processes_see_and_stop_the_job(jobs: Jobs, store: Store, settings: Settings) -> None:
+    other = Jobs(settings)
+    job = jobs.start(None, recaption=False)
+    assert other.current() == job
+    with pytest.raises(JobError, match="already"):
+        other.start(None, recaption=False)
+    assert other.stop().state == "stopping"
+    assert until(other, lambda job: job.finished)[-1].state == "stopped"
+
+
+def test_a_job_whose_server_went_away_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
+    JobBoard(settings.library).post(Posted(Job("1", "running", None, False, "now"), 1))
+    last = jobs.current()
+    assert last is not None
+    assert (last.state, last.error) == ("failed", "the server went away meanwhile")
+    (settings.library / "job.json").write_text("{")
+    assert jobs.current() is None

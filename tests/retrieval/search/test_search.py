@@ -1,0 +1,232 @@
+"""Searching a small library whose answers are known beforehand."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+from captioner.types import Caption, Description
+from data.text import tokenize
+from retrieval.bleu.folding import fold
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
+from retrieval.commands.options import print_result
+from retrieval.library import Library
+from retrieval.search import evidence
+from retrieval.search.query import Query, QueryError, Wanted
+from retrieval.search.results import SearchResult
+from retrieval.search.search import Searcher
+from tests.retrieval.conftest import MODEL
+
+
+@pytest.fixture
+def searcher(library: Library) -> Searcher:
+    return library.searcher()
+
+
+def stems(text: str) -> list[str]:
+    return [fold(word) for word in tokenize(text)]
+
+
+def described(vector: list[float], *captions: str) -> Description:
+    unit = np.array(vector, np.float32) / np.linalg.norm(vector)
+    return Description([Caption(text, -1.0) for text in captions], unit, unit[:3])
+
+
+def like(vector: list[float], *captions: str) -> Query:
+    return Query(like=[Wanted(described(vector, *captions))])
+
+
+def test_words_find_the_picture_that_says_so(searcher: Searcher) -> None:
+    result = searcher.search(Query("a dog on the beach"))
+    assert result.query == {"text": "a dog on the beach", "captions": []}
+    assert result.hits[0].path == "/photos/beach.jpg"
+    assert result.hits[0].caption == "a dog runs on the beach"
+    assert result.hits[0].captions == ["a dog runs on the beach", "a brown dog on sand"]
+    assert result.total == len(result.hits) == 5
+
+
+def test_each_hit_shows_its_bleu_and_cosine(searcher: Searcher) -> None:
+    for hit in searcher.search(Query("a dog on the beach")).hits:
+        captions = [stems(text) for text in hit.captions]
+        expected = score(stems("a dog on the beach"), captions, TYPED_VARIANT)
+        assert hit.scores["bleu"] == pytest.approx(expected, abs=1e-6)
+        assert set(hit.scores) == {"bleu", "cosine"}
+        assert 0 < hit.score <= 1
+
+
+def test_hits_fall_by_score_and_ties_go_by_id(searcher: Searcher) -> None:
+    hits = searcher.search(Query("a man on the street")).hits
+    assert [hit.score for hit in hits] == sorted((hit.score for hit in hits), reverse=True)
+    assert [hit.path for hit in hits[:2]] == ["/photos/street.jpg", "/photos/twin.jpg"]
+    assert hits[0].score == hits[1].score
+
+
+def test_pages_join_to_the_whole(searcher: Searcher) -> None:
+    whole = searcher.search(Query("a dog on the beach")).hits
+    pages = [searcher.search(Query("a dog on the beach"), 2, offset) for offset in (0, 2, 4, 6)]
+    assert [hit for page in pages for hit in page.hits] == whole
+    assert {page.total for page in pages} == {5}
+    assert pages[-1].hits == []
+
+
+def test_no_known_word_finds_nothing(searcher: Searcher) -> None:
+    result = searcher.search(Query("zyzzyva qwerty"))
+    assert (result.total, result.hits) == (0, [])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [("", "no words"), ("  \n", "no words"), ("?!", "no words"), ("dog " * 10_000, "10,000 words")],
+)
+def test_a_query_out_of_bounds_is_one_line(searcher: Searcher, text: str, message: str) -> None:
+    with pytest.raises(QueryError, match=message) as error:
+        searcher.search(Query(text))
+    assert "\n" not in str(error.value)
+
+
+def test_a_thousand_words_are_not_too_many(searcher: Searcher) -> None:
+    assert searcher.search(Query("dog " * 1000)).total == 2
+
+
+@pytest.mark.parametrize(("limit", "offset"), [(0, 0), (-1, 0), (1001, 0), (1, -1)])
+def test_a_page_out_of_bounds_is_refused(searcher: Searcher, limit: int, offset: int) -> None:
+    with pytest.raises(QueryError, match=r"limit is|offset is"):
+        searcher.search(Query("dog"), limit, offset)
+    with pytest.raises(QueryError, match=r"limit is|offset is"):
+        searcher.search(like([1, 0, 0, 0], "a dog"), limit, offset)
+
+
+def test_a_picture_finds_itself(searcher: Searcher) -> None:
+    result = searcher.search(like([0.0, 1.0, 0.2, 0.0], "a red boat on the water", "a boat"))
+    assert result.query == {"captions": ["a red boat on the water", "a boat"]}
+    assert result.hits[0].path == "/photos/boat.jpg"
+    assert result.hits[0].score > 0.9
+    scores = result.hits[0].scores
+    assert scores["cosine"] == scores["embedding"] == pytest.approx(1.0, abs=1e-4)
+    assert scores["bleu"] > 0.5
+
+
+def test_a_picture_takes_the_mean_bleu_of_its_captions(searcher: Searcher) -> None:
+    captions = ["a dog in the park", "a red boat"]
+    hits = searcher.search(like([1, 1, 1, 1], *captions)).hits
+    for hit in hits:
+        own = [stems(text) for text in hit.captions]
+        mean = np.mean([score(stems(text), own, CAPTION_VARIANT) for text in captions])
+        assert hit.scores["bleu"] == pytest.approx(mean, abs=1e-6)
+
+
+def test_a_picture_is_found_by_its_vector_alone(searcher: Searcher) -> None:
+    hits = searcher.search(like([1.0, 0.1, 0.0, 0.0], "zyzzyva")).hits
+    assert [hit.path for hit in hits[:2]] == ["/photos/beach.jpg", "/photos/park.jpg"]
+    assert hits[0].scores["bleu"] == 0
+
+
+def test_a_picture_is_found_by_its_captions_alone(searcher: Searcher) -> None:
+    """The captioner in use makes other vectors than the library holds."""
+    result = searcher.search(like([1.0, 0.0], "a red boat on the water"))
+    assert result.hits[0].path == "/photos/boat.jpg"
+    assert result.hits[0].scores["cosine"] == 0
+
+
+def test_a_picture_removed_meanwhile_is_left_out(library: Library, searcher: Searcher) -> None:
+    library.store.remove([b"/photos/beach.jpg"])
+    assert [hit.path for hit in searcher.search(Query("dog")).hits] == ["/photos/park.jpg"]
+
+
+def test_an_empty_library_answers_nothing(library: Library) -> None:
+    library.store.remove([b"/photos"])
+    assert library.search(Query("dog")).to_json() == {
+        "query": {"text": "dog", "captions": []},
+        "total": 0,
+        "more": False,
+        "closest": None,
+        "hits": [],
+    }
+    assert library.search(like([1, 0, 0, 0], "a dog")).total == 0
+
+
+def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
+    document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
+    assert set(document) == {"query", "total", "more", "closest", "hits"}
+    assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"}
+    assert document["hits"][0]["id"] in (1, 2)
+
+
+def test_in_a_large_library_the_best_are_ranked_and_more_says_so(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    everything = searcher.search(Query("a dog on the beach"))
+    monkeypatch.setattr(evidence, "EVERY", 4)
+    monkeypatch.setattr(evidence, "NEAREST", 2)
+    best = searcher.search(Query("a dog on the beach"), 1)
+    assert (best.total, best.more, everything.more) == (2, True, False)
+    assert best.hits == everything.hits[:1]
+    print_result(best, as_json=False, explain=False)
+    assert "1 of at least 2 hits" in capsys.readouterr().out
+    assert not searcher.search(Query("zyzzyva")).more
+
+
+@pytest.fixture
+def knowing(library: Library) -> Searcher:
+    """A searcher that knows what a few words mean."""
+    return Searcher(library.store, library.searcher().index, MODEL)
+
+
+def paths(result: SearchResult) -> list[str]:
+    return [hit.path.removeprefix("/photos/").removesuffix(".jpg") for hit in result.hits]
+
+
+def test_words_that_no_caption_says_find_what_they_mean(knowing: Searcher) -> None:
+    assert paths(knowing.search(Query("puppy"))) == ["beach", "park"]
+    assert paths(knowing.search(Query("ship"))) == ["boat"]
+    (hit,) = knowing.search(Query("ship")).hits
+    assert hit.scores == {"bleu": 0, "cosine": pytest.approx(0.98, abs=0.01)}
+
+
+def test_what_is_not_close_is_shown_only_where_asked_for(knowing: Searcher) -> None:
+    """Of what most words mean nothing is known, so no picture is close."""
+    query = Query("puppy zyzzyva qwerty mxyzptlk blorp " + "gnarf " * 30)
+    nothing, all_of_them = knowing.search(query), knowing.search(query, distant=True)
+    assert (nothing.total, nothing.hits) == (0, [])
+    assert paths(all_of_them)[:2] == ["beach", "park"]
+    assert nothing.closest == all_of_them.closest == all_of_them.hits[0].score
+
+
+def test_embeddings_of_another_model_are_not_compared(library: Library) -> None:
+    other = Searcher(library.store, library.searcher().index, MODEL._replace(version="model-2"))
+    assert other.search(Query("puppy")).total == 0
+    assert paths(other.search(Query("dog"))) == ["beach", "park"]
+
+
+def test_a_persons_caption_counts_whatever_the_picture_looks_like(library: Library) -> None:
+    library.store.set_user_caption(4, "our puppy")
+    knowing = Searcher(library.store, library.searcher().index, MODEL)
+    hits = knowing.search(Query("our puppy")).hits
+    assert (hits[0].path, hits[0].caption) == ("/photos/street.jpg", "our puppy")
+
+
+def test_a_hit_shows_the_caption_that_was_meant(knowing: Searcher) -> None:
+    assert knowing.search(Query("two dogs")).hits[0].caption == "two dogs play on grass"
+
+
+def test_likes_and_unlikes_join(knowing: Searcher) -> None:
+    dog, boat = (Wanted(described(vector)) for vector in ([1.0, 0.2, 0, 0], [0.0, 1.0, 0.2, 0.0]))
+    assert paths(knowing.search(Query(like=[dog, boat])))[:3] != paths(knowing.search(Query(like=[dog])))[:3]
+    assert paths(knowing.search(Query("puppy", like=[dog])))[:2] == ["beach", "park"]
+    assert paths(knowing.search(Query(like=[dog], unlike=[Wanted(described([1.0, 0.1, 0, 0]))])))[0] == "park"
+    names = knowing.search(Query("puppy", [dog], [boat])).hits[0].scores
+    assert list(names)[:4] == ["words.bleu", "words.cosine", "like1.bleu", "like1.cosine"]
+    assert "unlike1.cosine" in names
+
+
+def test_weights_say_which_part_counts_more(knowing: Searcher) -> None:
+    dog, boat = described([1.0, 0.1, 0, 0]), described([0.0, 1.0, 0.2, 0.0])
+    assert paths(knowing.search(Query(like=[Wanted(dog, 5), Wanted(boat, 1)])))[:2] == ["park", "beach"]
+    assert paths(knowing.search(Query(like=[Wanted(dog, 1), Wanted(boat, 5)])))[0] == "boat"
+
+
+def test_a_query_that_wants_nothing_is_refused(knowing: Searcher) -> None:
+    with pytest.raises(QueryError, match="no words"):
+        knowing.search(Query(unlike=[Wanted(described([1.0, 0, 0, 0]))]))

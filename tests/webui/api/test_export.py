@@ -1,0 +1,118 @@
+"""Exports: what is in them, what a spreadsheet must not take for a formula, and how little memory they take."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import tracemalloc
+from pathlib import Path
+from typing import Any
+from zipfile import ZIP_STORED, ZipFile
+
+import pytest
+from flask.testing import FlaskClient
+
+from data.limits import Limits
+from retrieval.library import Library
+from tests.webui.api_checks import SEARCH, problem, valid
+from webui.api import export
+from webui.api.exports import Exported, as_zip
+
+EXPORT = "/api/v1/export"
+
+
+def table(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline="")))
+
+
+def test_hits_come_as_a_table_in_their_order(client: FlaskClient) -> None:
+    hits = client.get(SEARCH, query_string={"q": "red boat"}).get_json()["hits"]
+    answer = client.get(EXPORT, query_string={"format": "csv", "q": "red boat"})
+    rows = table(answer.text)
+    assert answer.headers["Content-Disposition"] == 'attachment; filename="retroflex.csv"'
+    assert [(int(row["id"]), float(row["score"])) for row in rows] == [(hit["id"], hit["score"]) for hit in hits]
+    assert rows[0]["caption"] == "a red boat on the water"
+    assert rows[0]["captions"] == "a red boat on the water | something red"
+    assert (rows[0]["width"], rows[0]["height"], rows[0]["taken_at"]) == ("120", "90", "")
+
+
+def test_filters_and_orders_hold(client: FlaskClient) -> None:
+    whole = json.loads(client.get(EXPORT, query_string={"format": "json", "sort": "oldest"}).text)["pictures"]
+    assert len(whole) == 12
+    assert {one["score"] for one in whole} == {None}
+    valid("ExportedPictures", {"pictures": whole})
+    jpegs = json.loads(client.get(EXPORT, query_string={"format": ["JPEG", "json"]}).text)["pictures"]
+    assert sorted(one["id"] for one in jpegs) == [1, 4, 7, 10]
+    none = client.get(EXPORT, query_string={"format": "json", "source": "user"}).text
+    assert json.loads(none) == {"pictures": []}
+
+
+def test_a_selection_comes_in_its_order(client: FlaskClient) -> None:
+    answer = client.post(EXPORT, json={"format": "json", "ids": [5, 2, 5, 99]})
+    assert [one["id"] for one in json.loads(answer.text)["pictures"]] == [5, 2]
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+cmd", "-2", "@SUM(A1)"])
+def test_a_caption_is_never_a_formula(client: FlaskClient, library: Library, text: str) -> None:
+    library.store.set_user_caption(2, f'{text} "quoted", and more')
+    (row,) = table(client.post(EXPORT, json={"format": "csv", "ids": [2]}).text)
+    assert row["caption"] == f'\'{text} "quoted", and more'
+    assert row["captions"].startswith("'")
+
+
+def test_the_files_come_as_they_are_and_missing_ones_are_told(
+    client: FlaskClient, library: Library, photo_folder: Path, add_picture: Any, painted: Any
+) -> None:
+    add_picture(library, photo_folder / "deep" / "RED 0.jpg", painted("red", seed=80))
+    add_picture(library, photo_folder / "missing.txt", painted("red", seed=81))
+    add_picture(library, photo_folder / 'a\n"b".png', painted("red", seed=82))
+    (photo_folder / "green 1.png").unlink()
+    answer = client.post(EXPORT, json={"format": "zip", "ids": [1, 13, 2, 14, 15]})
+    with ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == ["red 0.jpg", "RED 0 (2).jpg", "missing (2).txt", "a_n_b_.png", "MISSING.txt"]
+        assert {one.compress_type for one in archive.infolist()} == {ZIP_STORED}
+        assert archive.read("red 0.jpg") == (photo_folder / "red 0.jpg").read_bytes()
+        assert archive.read("MISSING.txt").decode() == f"{photo_folder / 'green 1.png'}\n"
+
+
+def test_an_archive_takes_the_memory_of_one_file(library: Library, photo_folder: Path, add_picture: Any) -> None:
+    """Sixty files of 2 MB: bytes that no picture format looks at behind the pixels."""
+    for number in range(60):
+        whole = (photo_folder / "red 0.jpg").read_bytes()
+        add_picture(library, photo_folder / f"large{number}.jpg", whole + bytes([number]) * 2_000_000)
+    pictures = library.store.pictures(range(13, 73)).values()
+    tracemalloc.start()
+    size = sum(len(piece) for piece in as_zip((Exported(one, None) for one in pictures), Limits(4_000_000)))
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert size > 120_000_000
+    assert most < 12_000_000
+
+
+@pytest.mark.parametrize("fields", [{}, {"format": "pdf"}, {"format": ["csv", "zip"]}, {"format": "PNG"}])
+def test_a_wrong_form_is_400(client: FlaskClient, fields: Any) -> None:
+    problem(client.get(EXPORT, query_string=fields), 400)
+
+
+@pytest.mark.parametrize(
+    "body", [{"format": "csv"}, {"format": "csv", "ids": ["1"]}, {"format": "x", "ids": []}, {"format": 3, "ids": []}]
+)
+def test_a_wrong_selection_is_400(client: FlaskClient, body: Any) -> None:
+    problem(client.post(EXPORT, json=body), 400)
+
+
+def test_caps(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(export, "MOST_FILES", 3)
+    assert "3 at most" in problem(client.post(EXPORT, json={"format": "csv", "ids": [1, 2, 3, 4]}), 400)
+    assert "filter more" in problem(client.get(EXPORT, query_string={"format": "zip"}), 400)
+    assert client.get(EXPORT, query_string={"format": "csv"}).status_code == 200
+
+
+def test_only_a_few_are_made_at_once(client: FlaskClient) -> None:
+    waiting = [client.get(EXPORT, query_string={"format": "csv"}) for _ in range(export.AT_ONCE)]
+    assert "others" in problem(client.get(EXPORT, query_string={"format": "csv"}), 503)
+    for one in waiting:
+        one.close()
+    assert len(table(client.get(EXPORT, query_string={"format": "csv"}).text)) == 12

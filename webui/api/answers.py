@@ -1,0 +1,85 @@
+"""Search answers as the API gives them and the page shows them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from captioner.types import Description
+from data.paths import display, from_bytes
+from data.store import StoredPicture
+from retrieval.known import known_picture
+from retrieval.search.query import Query, Wanted
+from retrieval.search.results import SearchResult
+from webui.api.details import details
+from webui.api.listed import Document, links, shown
+from webui.request.asked import Asked, no_picture
+from webui.request.window import Window
+from webui.services import services
+
+
+class Answer(NamedTuple):
+    """The document that the API gives, and small pictures of the uploads to be like and unlike, for the page."""
+
+    document: Document
+    previews: list[str]
+    avoided: list[str]
+
+
+def search(asked: Asked, window: Window) -> Answer:
+    """Search; uploaded pictures come before those of the library.
+
+    Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
+    """
+    services().metrics.searched(asked)
+    known = query_of(asked)
+    like, unlike = (
+        [services().describer.describe(content) for content in contents]
+        for contents in (asked.uploads.like, asked.uploads.unlike)
+    )
+    wanted, unwanted = ([Wanted(one.description) for one in uploaded] for uploaded in (like, unlike))
+    query = Query(asked.text, [*wanted, *known.like], [*unwanted, *known.unlike])
+    library, narrowed = services().library, asked.narrowed
+    selection = library.collection.select(narrowed.filters, narrowed.order)
+    result = library.search(query, window.limit, window.offset, asked.distant, selection)
+    return Answer(_with_links(result), [one.preview for one in like], [one.preview for one in unlike])
+
+
+def query_of(asked: Asked) -> Query:
+    """Return the query without its uploads. Raises Problem 404 for an unknown picture, or StoreError."""
+    like, unlike = ([Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
+    return Query(asked.text, like, unlike)
+
+
+def _known(picture_id: int) -> Description:
+    found = known_picture(services().library, picture_id)
+    if found is None:
+        raise no_picture(picture_id)
+    return found
+
+
+def picture_document(picture: StoredPicture) -> Document:
+    """Return all that is known of one picture."""
+    library = services().library
+    return details(picture, library) | {
+        "id": picture.id,
+        "paths": [display(from_bytes(path)) for path in picture.paths],
+        "width": picture.width,
+        "height": picture.height,
+        "format": picture.format,
+        "bytes": picture.bytes,
+        "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
+        "captions": [
+            {"text": caption.text, "source": caption.source, "logprob": caption.logprob}
+            | {"model_version": caption.model_version}
+            for caption in picture.captions
+        ],
+        "can_undo": library.store.can_undo_caption(picture.id),
+        "links": links(picture),
+    }
+
+
+def _with_links(result: SearchResult) -> Document:
+    answer = result.to_json()
+    pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
+    hits = [hit | shown(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
+    return answer | {"hits": hits}

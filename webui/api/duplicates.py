@@ -1,0 +1,140 @@
+"""Copies in groups, and which of them to keep. Nothing on disk is ever changed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from http import HTTPStatus
+from typing import Annotated, Any, Literal, TypedDict
+
+from flask import Blueprint, Response, jsonify, request
+
+from data.paths import display, from_bytes
+from data.store import StoredPicture
+from retrieval.copies.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
+from webui.api.listed import as_hit
+from webui.openapi.documents import Listed
+from webui.openapi.operations import Parameter, operation
+from webui.openapi.schemas import COUNT
+from webui.problems import Problem
+from webui.request.bodies import field, read_body
+from webui.request.narrowed import known_value
+from webui.request.window import WINDOW, read_window
+from webui.services import services
+
+PATIENCE = 1.0
+"""Seconds that a request waits for the near copies of a library that has changed."""
+COPY_ID = int | str
+
+duplicates = Blueprint("duplicates", __name__, url_prefix="/api/v1")
+
+
+class CopyListed(Listed):
+    """One of several copies. `copy` names it: a picture's id among near copies, a file's among exact ones."""
+
+    copy: COPY_ID
+    paths: list[str]
+    bytes: COUNT
+    keep: Annotated[bool | None, {"description": "What was decided; null where nothing was"}]
+
+
+class CopyGroup(TypedDict):
+    """Copies of one another. The key is another as soon as a copy joins or leaves."""
+
+    key: str
+    kind: Literal["exact", "near"]
+    decided: bool
+    pictures: list[CopyListed]
+
+
+class Duplicates(TypedDict):
+    """One page of groups. While `working`, near copies are still looked for, and these are those known so far."""
+
+    total: COUNT
+    groups: list[CopyGroup]
+    working: bool
+    done: Annotated[COUNT, {"description": "Pictures that were compared so far"}]
+    of: COUNT
+
+
+class Kept(TypedDict):
+    """The copies to keep, named by their `copy`; none is allowed."""
+
+    keep: list[COPY_ID]
+
+
+@duplicates.get("/duplicates")
+@operation(
+    answer=Duplicates,
+    problems=(503,),
+    query=(
+        Parameter("kind", Literal[KINDS], "exact: the same content in several files; near: pictures that look alike"),
+        Parameter("decided", Literal["true", "false"], "Only groups that were, or were not, decided on"),
+        *WINDOW,
+    ),
+)
+def list_duplicates() -> Response:
+    """Groups of copies, exact ones by default."""
+    kind = known_value(request.args, "kind", KINDS) or KINDS[0]
+    decided = known_value(request.args, "decided", ("true", "false"))
+    window = read_window(request.args)
+    groups, progress = _groups(kind)
+    groups = [group for group in groups if decided is None or group.decided == (decided == "true")]
+    page = _documents(groups[window.offset : window.offset + window.limit])
+    return jsonify({"total": len(groups), "groups": page, **progress})
+
+
+@duplicates.put("/duplicates/<key>")
+@operation(answer=CopyGroup, body=Kept, problems=(404, 415, 503))
+def decide_duplicates(key: str) -> Response:
+    """Remember which copies of a group to keep."""
+    keep = field(read_body(), "keep", list)
+    if not all(type(one) in (int, str) for one in keep):
+        raise Problem(HTTPStatus.BAD_REQUEST, "the field keep must list ids of copies")
+    keep_copies(key, keep)
+    return jsonify(_documents([_group(key)])[0])
+
+
+@duplicates.delete("/duplicates/<key>")
+@operation(answer=CopyGroup, problems=(404, 503))
+def forget_duplicates(key: str) -> Response:
+    """Forget what was decided of a group."""
+    forget(services().library.store, _group(key))
+    return jsonify(_documents([_group(key)])[0])
+
+
+def keep_copies(key: str, keep: Collection[COPY_ID]) -> None:
+    """Remember which copies of the group of this key to keep. Raises Problem 404 or QueryError."""
+    decide(services().library.store, _group(key), keep)
+
+
+def _groups(kind: str) -> tuple[list[Group], dict[str, Any]]:
+    store = services().library.store
+    if kind == "exact":
+        return exact_groups(store), {"working": False, "done": 0, "of": 0}
+    found = services().copies.find(PATIENCE)
+    return near_groups(store, found.groups), {"working": found.working, "done": found.done, "of": found.total}
+
+
+def _group(key: str) -> Group:
+    kind = key.partition("-")[0]
+    found = [group for group in _groups(kind)[0] if group.key == key] if kind in KINDS else []
+    if not found:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such group of copies any more; look at the list again")
+    return found[0]
+
+
+def _documents(groups: list[Group]) -> list[dict[str, Any]]:
+    ids = [copy.picture_id for group in groups for copy in group.copies]
+    pictures = services().library.store.pictures(ids)
+    return [_document(group, pictures) for group in groups]
+
+
+def _document(group: Group, pictures: dict[int, StoredPicture]) -> dict[str, Any]:
+    listed = []
+    for copy, choice in zip(group.copies, group.choices, strict=True):
+        picture = pictures.get(copy.picture_id)
+        if picture is not None:
+            paths = [display(from_bytes(path)) for path in ([copy.path] if copy.path else picture.paths)]
+            own = {"copy": copy_id(copy), "paths": paths, "bytes": picture.bytes, "keep": choice and choice.keep}
+            listed.append(as_hit(picture) | {"path": paths[0] if paths else ""} | own)
+    return {"key": group.key, "kind": group.kind, "decided": group.decided, "pictures": listed}

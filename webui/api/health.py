@@ -1,0 +1,34 @@
+"""Health: is the process alive, can it answer every kind of search, and what has it done so far."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, jsonify
+
+from webui.openapi.documents import Health, Readiness
+from webui.openapi.operations import operation
+from webui.services import services
+
+health = Blueprint("health", __name__)
+
+
+@health.get("/healthz")
+@operation(answer=Health)
+def healthz() -> Response:
+    """200 as soon as the server answers at all."""
+    return jsonify({"status": "ok"})
+
+
+@health.get("/readyz")
+@operation(answer=Readiness, problems=(503,))
+def readyz() -> Response:
+    """200 once the captioner is loaded and the store can be read; 503 with the reason before."""
+    version = services().describer.captioner().model_version
+    services().library.store.generation()
+    return jsonify({"status": "ready", "model_version": version})
+
+
+@health.get("/metrics")
+@operation(answer=str, media="text/plain", problems=(503,))
+def metrics() -> Response:
+    """Figures for Prometheus."""
+    return Response(services().metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,171 @@
+"""The library itself: which folders are indexed, adding and removing them, indexing, and what was skipped."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Response, jsonify, request
+
+from data.paths import display, from_bytes, to_bytes
+from data.roots import Root, count_below, forget_root, read_roots, remember_root
+from retrieval.indexing import jobs
+from retrieval.indexing.models import library_model
+from webui.api.events import listeners, told
+from webui.guard.places import Place, count_pictures
+from webui.openapi.library_documents import (
+    Added,
+    Event,
+    Forgotten,
+    Job,
+    Library,
+    LibraryFolder,
+    NewJob,
+    Places,
+    Skipped,
+)
+from webui.openapi.operations import Parameter, operation
+from webui.problems import Problem
+from webui.request.bodies import field, optional, read_body
+from webui.request.window import WINDOW, read_window
+from webui.services import services
+
+library = Blueprint("library", __name__, url_prefix="/api/v1/library")
+
+
+@library.get("")
+@operation(answer=Library, problems=(503,))
+def overview() -> Response:
+    """What the library holds: its folders, counts, the captioner's work, and the indexing that runs."""
+    opened = services().library
+    status = opened.store.status()
+    job = services().jobs.current()
+    return jsonify(
+        {
+            "folders": [_folder(root) for root in read_roots(opened.store)],
+            "pictures": status.pictures,
+            "captions": status.captions,
+            "user_captions": status.user_captions,
+            "skipped": status.skipped,
+            "model": library_model(opened.settings, status)._asdict(),
+            "job": job.to_json() if job else None,
+        }
+    )
+
+
+@library.get("/places")
+@operation(
+    answer=Places,
+    problems=(404, 503),
+    query=(Parameter("in", str, "Token of the folder to look into; without it, where one may start"), *WINDOW),
+)
+def places() -> Response:
+    """Folders of the server's machine that may be added, each with a token to name it by."""
+    known, window = services().places, read_window(request.args)
+    within = known.place(request.args["in"]) if request.args.get("in") else None
+    found = known.inside(within) if within else known.tops()
+    page = found[window.offset : window.offset + window.limit]
+    listed = [_place(one) | {"pictures_here": count_pictures(one.path)} for one in page]
+    return jsonify({"total": len(found), "places": listed, "in": _place(within) if within else None})
+
+
+@library.post("/folders")
+@operation(answer=LibraryFolder, status=201, body=Added, problems=(404, 415, 503))
+def add_folder() -> tuple[Response, int]:
+    """Add a folder to the library; its pictures are there once it was indexed."""
+    return jsonify(_folder(add_place(field(read_body(), "place", str)))), HTTPStatus.CREATED
+
+
+@library.delete("/folders/<folder_id>")
+@operation(answer=Forgotten, problems=(404, 409, 503))
+def forget_folder(folder_id: str) -> Response:
+    """Forget a folder and its pictures. Nothing on disk is touched."""
+    root = _root(folder_id)
+    job = services().jobs.current()
+    if job is not None and not job.finished:
+        raise Problem(HTTPStatus.CONFLICT, "a folder is being indexed; stop that first")
+    return jsonify({"files": forget_root(services().library.store, root)})
+
+
+@library.post("/jobs")
+@operation(answer=Job, status=202, body=NewJob, problems=(404, 409, 415, 503))
+def start_job() -> tuple[Response, int]:
+    """Start to index one folder of the library, or all of them."""
+    body = read_body()
+    folder_id, recaption = optional(body, "folder", str), bool(optional(body, "recaption", bool))
+    return jsonify(start_indexing(folder_id, recaption).to_json()), HTTPStatus.ACCEPTED
+
+
+@library.get("/jobs/current")
+@operation(answer=Job, problems=(404,))
+def current_job() -> Response:
+    """The indexing that runs, or the last one that was started here."""
+    job = services().jobs.current()
+    if job is None:
+        raise Problem(HTTPStatus.NOT_FOUND, "no indexing was started here yet")
+    return jsonify(job.to_json())
+
+
+@library.delete("/jobs/current")
+@operation(answer=Job, status=202, problems=(409,))
+def stop_job() -> tuple[Response, int]:
+    """Stop indexing; what is done stays."""
+    try:
+        return jsonify(services().jobs.stop().to_json()), HTTPStatus.ACCEPTED
+    except jobs.JobError as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+
+
+@library.get("/events")
+@operation(answer=Event, media="text/event-stream", problems=(503,))
+def events() -> Response:
+    """How far indexing is, as server-sent events: `progress` with a job as often as it changes, then one `end`."""
+    response = Response(listeners.stream(told(services().jobs)), mimetype="text/event-stream")
+    response.headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+    return response
+
+
+@library.get("/skipped")
+@operation(answer=Skipped, problems=(503,), query=WINDOW)
+def skipped() -> Response:
+    """Files that could not be taken, and why."""
+    window, store = read_window(request.args), services().library.store
+    page = store.skipped_files(window.limit, window.offset)
+    listed = [{"path": display(from_bytes(path)), "reason": reason} for path, reason in page]
+    return jsonify({"total": store.status().skipped, "skipped": listed})
+
+
+def add_place(token: str) -> Root:
+    """Add the folder that a token of the places names. Raises Problem 404."""
+    place = services().places.place(token)
+    return remember_root(services().library.store, to_bytes(place.path))
+
+
+def start_indexing(folder_id: str | None, recaption: bool) -> jobs.Job:
+    """Start to index one folder, None for all. Raises Problem 404 or 409."""
+    root = _root(folder_id) if folder_id is not None else None
+    if root is None and not read_roots(services().library.store):
+        raise Problem(HTTPStatus.CONFLICT, "the library has no folder yet; add one first")
+    try:
+        return services().jobs.start(root, recaption)
+    except jobs.JobError as error:
+        raise Problem(HTTPStatus.CONFLICT, str(error)) from error
+
+
+def _root(folder_id: str) -> Root:
+    found = [root for root in read_roots(services().library.store) if root.id == folder_id]
+    if not found:
+        raise Problem(HTTPStatus.NOT_FOUND, "there is no such folder in the library")
+    return found[0]
+
+
+def _folder(root: Root) -> dict[str, Any]:
+    counts = count_below(services().library.store, root)
+    indexed_at = root.indexed_at.isoformat(timespec="seconds") + "Z" if root.indexed_at else None
+    return {"id": root.id, "path": display(from_bytes(root.path)), **counts._asdict(), "indexed_at": indexed_at}
+
+
+def _place(place: Place) -> dict[str, Any]:
+    name = display(Path(place.path.name or place.path))
+    return {"token": place.token, "name": name, "path": display(place.path), "above": place.above}

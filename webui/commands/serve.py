@@ -1,0 +1,63 @@
+"""The command `retroflex serve`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from retrieval.commands.options import bundle_option, library_option
+from webui.serving.stopping import Stopping
+
+
+@click.command()
+@library_option
+@bundle_option
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, type=click.IntRange(0, 65535), help="Port to listen on.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="Folders below this one can be added from the page, too, as those of your home can; may be repeated.",
+)
+@click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Server processes.")
+@click.option("--public-name", multiple=True, help="Host name people reach the server by; may be repeated.")
+@click.option("--behind-proxy", is_flag=True, help="One reverse proxy stands before the server; believe its headers.")
+@click.option("--no-password", is_flag=True, help="Let in whoever can reach the server: everybody sees every picture.")
+@click.option("--log-json", is_flag=True, help="Log each request as a line of JSON on standard error.")
+@click.option("--log-queries", is_flag=True, help="As --log-json, and what was searched for with it.")
+def serve(
+    library: Path | None,
+    bundle: Path | None,
+    host: str,
+    port: int,
+    roots: tuple[Path, ...],
+    processes: int,
+    public_name: tuple[str, ...],
+    behind_proxy: bool,
+    no_password: bool,
+    log_json: bool,
+    log_queries: bool,
+) -> None:
+    """Serve the search page and the API.
+
+    Other machines are let in with a password or a token only, see `retroflex password` and `retroflex token`.
+    """
+    with Stopping() as stopping:
+        # Only now: from here on Ctrl-C ends the command in good order, whatever is being imported.
+        from captioner.facade import Captioner
+        from data.settings import load_settings
+        from webui.guard.reach import Reach
+        from webui.serving.running import Service
+        from webui.telemetry.logs import Log
+
+        settings = load_settings(library=library, bundle=bundle)
+        reach = Reach(host, behind_proxy, public_name, no_password)
+        log = Log(log_json or log_queries, log_queries)
+
+        def load() -> Captioner:
+            return Captioner.load(settings.bundle).warm_up()
+
+        Service(settings, load, port, processes, reach, log, (Path.home(), *roots)).run(stopping)

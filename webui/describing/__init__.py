@@ -1,0 +1,1 @@
+"""Pictures of requests are decoded and described in bounded processes."""

@@ -1,0 +1,123 @@
+"""The one captioner of the server: loaded beside the first requests, used by one request at a time."""
+
+from __future__ import annotations
+
+import base64
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from captioner.types import Describes, Description
+from data.errors import RetroflexError
+from data.limits import Limits
+from data.scan import content_hash
+from webui.describing.decoding import Decoders
+from webui.problems import RETRY_AFTER, Problem
+
+PLACES = 16
+"""Pictures that may be in work or wait at the same time, fewer than the server has threads; those of who comes then
+have to come again."""
+
+REMEMBERED = 64
+"""Described pictures kept in memory, so that the next page of hits does not run the model again."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Described:
+    """A query picture's description, and a small WebP of it as a data: address."""
+
+    description: Description
+    preview: str
+
+
+class Describer:
+    """Turns uploaded bytes into a description with one model in memory and a bounded queue before it."""
+
+    def __init__(
+        self,
+        loader: Callable[[], Describes],
+        decoders: Decoders,
+        limits: Limits,
+        describing: Callable[[], AbstractContextManager[object]],
+    ) -> None:
+        """`loader` runs in a thread of its own once `start` is called; each picture is in work within `describing`."""
+        self._loader = loader
+        self._decoders = decoders
+        self._limits = limits
+        self._describing = describing
+        self._captioner: Describes | None = None
+        self._failure: str | None = None
+        self._places = threading.BoundedSemaphore(PLACES)
+        self._model_lock = threading.Lock()
+        self._memory_lock = threading.Lock()
+        self._memory: OrderedDict[str, Described] = OrderedDict()
+
+    def start(self) -> None:
+        """Begin to load the captioner; returns at once."""
+        threading.Thread(target=self._load, name="captioner-loader", daemon=True).start()
+
+    def captioner(self) -> Describes:
+        """Return the loaded captioner. Raises Problem 503 while it loads or when it could not be loaded."""
+        if self._captioner is not None:
+            return self._captioner
+        if self._failure is not None:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, f"search by picture is off: {self._failure}")
+        raise Problem(
+            HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is still loading; search by words works, try again shortly"
+        )
+
+    def describe(self, content: bytes) -> Described:
+        """Describe a picture file's bytes. Raises PictureError, Problem 503 when not loaded, or 429 when busy."""
+        captioner = self.captioner()
+        key = content_hash(content)
+        known = self._recall(key)
+        if known is not None:
+            return known
+        if not self._places.acquire(blocking=False):
+            raise Problem(
+                HTTPStatus.TOO_MANY_REQUESTS, "the captioner is busy with other pictures; try again", RETRY_AFTER
+            )
+        try:
+            with self._describing():
+                described = self._describe(captioner, content)
+        finally:
+            self._places.release()
+        self._remember(key, described)
+        return described
+
+    def _load(self) -> None:
+        try:
+            self._captioner = self._loader()
+        except RetroflexError as error:
+            self._failure = str(error)
+        except Exception:  # Text search must go on whatever a deep-learning library raises.
+            self._failure = "the captioner could not be loaded; the server's log says why"
+            _log.exception("the captioner could not be loaded")
+
+    def _describe(self, captioner: Describes, content: bytes) -> Described:
+        decoded = self._decoders.decode(content, captioner.input_side, self._limits)
+        with self._model_lock:
+            description = captioner.describe(decoded.square[None])[0]
+        return Described(description, _data_address(decoded.preview))
+
+    def _recall(self, key: str) -> Described | None:
+        with self._memory_lock:
+            if key in self._memory:
+                self._memory.move_to_end(key)
+            return self._memory.get(key)
+
+    def _remember(self, key: str, described: Described) -> None:
+        with self._memory_lock:
+            self._memory[key] = described
+            while len(self._memory) > REMEMBERED:
+                self._memory.popitem(last=False)
+
+
+def _data_address(webp: bytes) -> str:
+    return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")

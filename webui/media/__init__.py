@@ -1,0 +1,1 @@
+"""The bytes of pictures: as they are on disk, and small."""

@@ -1,0 +1,131 @@
+"""The production server: waitress around the application."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from flask import Flask
+from waitress import wasyncore
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask
+
+from data.errors import RetroflexError
+from webui.problems import document
+from webui.request.uploads import ENVELOPE
+from webui.telemetry.request_id import HEADER, new_id
+
+THREADS = 32
+"""Each open event stream holds one; the captioner's places and the decoders' hold a few more."""
+
+CONNECTIONS = 500
+"""Open at a time; browsers keep several open each."""
+
+SURPLUS = 2**20
+"""Bytes over the upload cap that are still read, so that the application itself can answer 413."""
+
+GRACE = 3.0
+"""Seconds that answers under way get when the server is stopped."""
+
+logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # That requests wait a moment is no news.
+
+
+class ServeError(RetroflexError):
+    """The server cannot listen where it was told to."""
+
+
+class _ProblemTask(ErrorTask):
+    """What waitress refuses before the application sees it is answered as a problem document too."""
+
+    def execute(self) -> None:
+        error, request_id = self.request.error, new_id()
+        told = document(error.code, f"the request was refused: {error.body}", request_id)
+        body = json.dumps(told).encode()
+        self.status = f"{error.code} {error.reason}"
+        self.response_headers += [("Content-Type", "application/problem+json"), (HEADER, request_id)]
+        self.set_close_on_finish()
+        self.content_length = len(body)
+        self.write(body)
+
+
+class _Channel(HTTPChannel):
+    error_task_class = _ProblemTask
+
+
+class Server(TcpWSGIServer):
+    """Serves an application on a socket that is bound already, and that other processes may share."""
+
+    channel_class = _Channel
+
+    def __init__(self, app: Flask, bound: socket.socket, behind_proxy: bool = False) -> None:
+        """Headers of a proxy reach the application only when there is one."""
+        self._stopping = False
+        super().__init__(
+            app,
+            _sock=bound,
+            bind_socket=False,
+            sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
+            threads=THREADS,
+            connection_limit=CONNECTIONS,
+            ident=None,
+            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + ENVELOPE + SURPLUS,
+            clear_untrusted_proxy_headers=not behind_proxy,
+        )
+
+    def run(self) -> None:
+        """Serve until `stop`; then nobody new is let in, and answers under way get GRACE seconds."""
+        self._loop_while(lambda: not self._stopping, 1.0)
+        wasyncore.dispatcher.close(self)
+        end = time.monotonic() + GRACE
+        self._loop_while(lambda: self._busy() and time.monotonic() < end, 0.1)
+        wasyncore.close_all(self._map)
+        self.task_dispatcher.shutdown(timeout=1)
+
+    def stop(self) -> None:
+        """Let `run` come to its end; may be called from another thread or a signal's handler."""
+        self._stopping = True
+        with suppress(OSError):  # The loop may have seen it already, and have closed what wakes it.
+            self.pull_trigger()
+
+    def _loop_while(self, condition: Callable[[], bool], longest: float) -> None:
+        while condition():
+            wasyncore.loop(timeout=longest, use_poll=True, map=self._map, count=1)
+
+    def _busy(self) -> bool:
+        return any(one.requests or one.total_outbufs_len for one in self.active_channels.values())
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """Return a socket bound to `host` and `port` (0: any free one). Raises ServeError, one line."""
+    try:
+        family, kind, protocol, _, place = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except (OSError, UnicodeError) as error:
+        raise ServeError(f"cannot listen on {host}: no such host; choose another with --host") from error
+    bound = socket.socket(family, kind, protocol)
+    try:
+        bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        bound.bind(place)
+    except OSError as error:
+        bound.close()
+        raise ServeError(_reason(error, host, port)) from error
+    return bound
+
+
+def address(bound: socket.socket) -> str:
+    """Return the address of the page, with the port that was really taken."""
+    host, port = bound.getsockname()[:2]
+    return f"http://[{host}]:{port}/" if ":" in host else f"http://{host}:{port}/"
+
+
+def _reason(error: OSError, host: str, port: int) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return f"port {port} on {host} is taken by another program; choose another with --port"
+    if error.errno == errno.EACCES:
+        return f"port {port} may not be used by this account; choose one above 1023 with --port"
+    return f"cannot listen on {host} port {port}: {error.strerror or error}; check --host and --port"
