@@ -157,15 +157,16 @@ def memory(process: int) -> float:
 @click.option("--rate", type=float, help="Only words, so many a second, on a made-up library.")
 @click.option("--pictures", default=500, show_default=True)
 @click.option("--processes", default=1, show_default=True)
-def main(seconds: float, users: int, rate: float | None, pictures: int, processes: int) -> None:
+@click.option("--library", type=click.Path(path_type=Path), help="Keep the made-up library here for the next run.")
+def main(seconds: float, users: int, rate: float | None, pictures: int, processes: int, library: Path | None) -> None:
     """Make a library, serve it, load the server and print the figures."""
     with tempfile.TemporaryDirectory() as folder:
-        library, photos = Path(folder) / "library", []
+        library, photos = library or Path(folder) / "library", []
         if rate is None:
             photos = sorted(make_photographs(Path(folder), pictures).iterdir())
             subprocess.run([RETROFLEX, "index", "--library", str(library), str(photos[0].parent)], check=True)
-        else:
-            library.mkdir()
+        elif not library.exists():
+            library.mkdir(parents=True)
             make_library(load_settings(library=library).url, pictures, 1, load_bundle(BUNDLED))
         command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
         with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:

@@ -92,8 +92,13 @@ def draw_picture(path: Path, colour: str, size: tuple[int, int] = (120, 80), see
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """A folder with twelve different pictures in three formats, two of them in a sub-folder."""
-    folder = tmp_path / "photos"
+    """A folder with twelve different pictures, see `draw_photos`."""
+    return draw_photos(tmp_path)
+
+
+def draw_photos(parent: Path) -> Path:
+    """Make a folder with twelve different pictures in three formats, two of them in a sub-folder."""
+    folder = parent / "photos"
     (folder / "trip").mkdir(parents=True)
     for number in range(12):
         suffix = (".jpg", ".png", ".webp")[number % 3]

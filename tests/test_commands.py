@@ -10,24 +10,42 @@ import signal
 import subprocess
 import sys
 import termios
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_picture, hear_ctrl_c
+from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
 
 RETROFLEX = Path(sys.executable).parent / "retroflex"
 
 
-@pytest.fixture
-def call(tmp_path: Path, tiny_bundle: Path):  # type: ignore[no-untyped-def]
-    environment = {**os.environ, "RETROFLEX_LIBRARY": str(tmp_path / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def caller(library: Path, bundle: Path) -> Call:
+    environment = {**os.environ, "RETROFLEX_LIBRARY": str(library), "RETROFLEX_BUNDLE": str(bundle)}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
         command = [str(RETROFLEX), *map(str, arguments)]
         return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
 
     return run
+
+
+@pytest.fixture
+def call(tmp_path: Path, tiny_bundle: Path) -> Call:
+    return caller(tmp_path / "library", tiny_bundle)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> tuple[Call, Path]:
+    """A library of photographs that no test may change, since all that only search share it."""
+    folder = tmp_path_factory.mktemp("indexed")
+    photos = draw_photos(folder)
+    call = caller(folder / "library", tiny_bundle)
+    assert call("index", photos).returncode == 0
+    return call, photos
 
 
 def one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
@@ -39,7 +57,7 @@ def one_line(result: subprocess.CompletedProcess[str], *parts: str) -> None:
         assert part in result.stderr
 
 
-def test_index_search_similar_status_remove(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_index_search_similar_status_remove(call: Call, photos: Path) -> None:
     (photos / "notes.jpg").write_text("no picture")
     errors = photos.parent / "errors.txt"
     indexed = call("index", photos, "--errors", errors)
@@ -69,7 +87,7 @@ def test_index_search_similar_status_remove(call, photos: Path) -> None:  # type
     assert json.loads(call("status", "--json").stdout)["files"] == 10
 
 
-def test_caption_prints_one_document_and_takes_folders(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_caption_prints_one_document_and_takes_folders(call: Call, photos: Path) -> None:
     result = call("caption", photos, "--json")
     pictures = json.loads(result.stdout)["pictures"]
     assert len(pictures) == 12
@@ -80,7 +98,7 @@ def test_caption_prints_one_document_and_takes_folders(call, photos: Path) -> No
     assert result.stderr == ""
 
 
-def test_caption_goes_on_after_a_bad_picture(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_caption_goes_on_after_a_bad_picture(call: Call, photos: Path) -> None:
     (photos / "bad.jpg").touch()
     result = call("caption", photos / "bad.jpg", photos / "photo0.jpg", "--json")
     assert result.returncode == 1
@@ -88,10 +106,13 @@ def test_caption_goes_on_after_a_bad_picture(call, photos: Path) -> None:  # typ
     assert [one["path"] for one in json.loads(result.stdout)["pictures"]] == [str(photos / "photo0.jpg")]
 
 
-def test_bad_input_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_what_is_not_there_is_one_line(call: Call, tmp_path: Path) -> None:
     one_line(call("search", "dog"), "retroflex index")
     one_line(call("index", tmp_path / "nowhere"), "no such file or folder")
-    assert call("index", photos).returncode == 0
+
+
+def test_bad_input_is_one_line(indexed: tuple[Call, Path], tmp_path: Path) -> None:
+    call, _ = indexed
     one_line(call("search", " "), "query")
     one_line(call("search", "word " * 10_000), "words")
     one_line(call("search", "dog", "--limit", "0"), "limit")
@@ -100,8 +121,8 @@ def test_bad_input_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # t
     assert (unknown.returncode, unknown.stdout) == (0, 'nothing close to "xylophone" in 12 pictures\n')
 
 
-def test_words_and_pictures_join(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    assert call("index", photos).returncode == 0
+def test_words_and_pictures_join(indexed: tuple[Call, Path], tmp_path: Path) -> None:
+    call, photos = indexed
     known, other = photos / "photo3.jpg", draw_picture(tmp_path / "blue.png", "blue").rename(tmp_path / "other@0.5")
     query = ("--like", f"{known}@2", "--like", other, "--unlike", f"{photos / 'photo4.png'}@0.5")
     joined = json.loads(call("search", "a", "dog", *query, "--all", "--json").stdout)
@@ -113,7 +134,7 @@ def test_words_and_pictures_join(call, photos: Path, tmp_path: Path) -> None:  #
     assert "cosine 1.000" in call("search", "--like", known, "--limit", 1, "--explain").stdout
 
 
-def test_filters_restrict_a_search_and_folders_are_remembered(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_filters_restrict_a_search_and_folders_are_remembered(call: Call, photos: Path) -> None:
     one_line(call("index"), "retroflex index")
     assert call("index", photos).returncode == 0
     query = ("search", "--like", photos / "photo3.jpg", "--json")
@@ -129,8 +150,8 @@ def test_filters_restrict_a_search_and_folders_are_remembered(call, photos: Path
     one_line(call("index", "--exclude", "x"), "--exclude")
 
 
-def test_bad_pictures_and_weights_are_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    assert call("index", photos).returncode == 0
+def test_bad_pictures_and_weights_are_one_line(indexed: tuple[Call, Path], tmp_path: Path) -> None:
+    call, photos = indexed
     (tmp_path / "notes.jpg").write_text("no picture")
     known = photos / "photo3.jpg"
     one_line(call("search"), "query is empty")
@@ -143,11 +164,11 @@ def test_bad_pictures_and_weights_are_one_line(call, photos: Path, tmp_path: Pat
     one_line(call("search", *["--like", known] * 21), "20 at most")
 
 
-def test_a_picture_of_the_library_needs_no_captioner(  # type: ignore[no-untyped-def]
-    call, photos: Path, tmp_path: Path, tiny_bundle: Path
+def test_a_picture_of_the_library_needs_no_captioner(
+    indexed: tuple[Call, Path], tmp_path: Path, tiny_bundle: Path
 ) -> None:
     """Weights that cannot be loaded are not missed; another model's vectors are not compared."""
-    assert call("index", photos).returncode == 0
+    call, photos = indexed
     bundle = tmp_path / "bundle"
     shutil.copytree(tiny_bundle, bundle)
     (bundle / "encoder.safetensors").write_bytes(b"damaged")
@@ -157,19 +178,19 @@ def test_a_picture_of_the_library_needs_no_captioner(  # type: ignore[no-untyped
     one_line(call("similar", new, "--bundle", bundle), "encoder")
 
 
-def test_a_file_that_cannot_be_written_is_one_line(call, photos: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_file_that_cannot_be_written_is_one_line(call: Call, photos: Path) -> None:
     (photos / "bad.jpg").touch()
     one_line(call("index", photos, "--errors", photos / "no" / "such" / "errors.txt"), "No such file")
 
 
-def test_an_empty_folder_and_a_second_run(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_an_empty_folder_and_a_second_run(call: Call, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     assert "no pictures found" in call("index", tmp_path / "empty").stdout
     assert "12 captioned" in call("index", photos).stdout
     assert "12 unchanged" in call("index", photos).stdout
 
 
-def test_a_damaged_bundle_is_one_line(call, photos: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+def test_a_damaged_bundle_is_one_line(call: Call, photos: Path, tmp_path: Path) -> None:
     (tmp_path / "bundle").mkdir()
     one_line(call("index", photos, "--bundle", tmp_path / "bundle"), "checksums.json")
     one_line(call("index", photos, "--bundle", tmp_path / "none"), "no captioner bundle")

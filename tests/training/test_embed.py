@@ -70,7 +70,7 @@ def split() -> Split:
     return Split([str(one) for one in range(60)], grids.astype("f2"), [[kinds[one % 3]] * 2 for one in range(60)])
 
 
-CONFIG = EmbedConfig(members=2, epochs=20, batch=6, captions=1, rate=5e-3, min_count=1)
+CONFIG = EmbedConfig(members=2, epochs=10, batch=6, captions=1, rate=5e-3, min_count=1)
 
 
 def test_training_brings_sentences_to_their_pictures(split: Split, tmp_path: Path) -> None:
