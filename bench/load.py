@@ -15,8 +15,9 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -134,12 +135,17 @@ class Load:
             return "GET", f"/api/v1/search?q={quote(' '.join(words))}", None, {}
         if kind == "thumbnail":
             return "GET", f"/api/v1/pictures/{choice.randint(1, self.pictures)}/thumbnail", None, {}
-        head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
-        body = head.encode() + choice.choice(self.uploads) + f"\r\n--{BOUNDARY}--\r\n".encode()
-        return "POST", "/api/v1/search", body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+        return "POST", "/api/v1/search", *upload_body(choice.choice(self.uploads))
 
     def _connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
+
+
+def upload_body(picture: bytes) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of a search by an uploaded picture file."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
+    body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
+    return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
 def memory(process: int) -> float:
@@ -168,15 +174,24 @@ def main(seconds: float, users: int, rate: float | None, pictures: int, processe
         elif not library.exists():
             library.mkdir(parents=True)
             make_library(load_settings(library=library).url, pictures, 1, load_bundle(BUNDLED))
-        command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
-            address = server.stdout.readline().split()[3]  # type: ignore[union-attr]
-            _wait_until_ready(address)
-            load = Load(address, server.pid, [photo.read_bytes() for photo in photos], pictures)
+        with serving(library, processes) as (address, server):
+            load = Load(address, server, [photo.read_bytes() for photo in photos], pictures)
             figures = load.users(users, seconds) if rate is None else load.at_rate(rate, seconds)
-            server.terminate()
     for name, value in figures.items():
         click.echo(f"{name:24} {value if isinstance(value, str) else f'{value:,.4g}'}")
+
+
+@contextmanager
+def serving(library: Path, processes: int = 1) -> Iterator[tuple[str, int]]:
+    """Serve a library for as long as the context lasts; gives the server's address and its main process."""
+    command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+        try:
+            address = server.stdout.readline().split()[3]  # type: ignore[union-attr]
+            _wait_until_ready(address)
+            yield address, server.pid
+        finally:
+            server.terminate()
 
 
 def _wait_until_ready(address: str) -> None:

@@ -1,0 +1,217 @@
+"""Ten thousand mixed requests while pictures are being indexed: `python -m bench.soak`.
+
+Some pictures are in the library from the start. What is asked of them alone has to be answered alike throughout,
+since what a picture scores does not depend on the others; each answer is compared with the one from before.
+"""
+
+from __future__ import annotations
+
+import http.client
+import io
+import json
+import math
+import random
+import subprocess
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from itertools import cycle
+from pathlib import Path
+from statistics import mean
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import click
+import numpy as np
+from PIL import Image
+
+from bench.encoding import make_photographs
+from bench.load import RETROFLEX, memory, serving, upload_body
+
+WORKERS = 8
+EACH_KIND = 40
+"""So many different requests of each kind, asked again and again."""
+SHARES = {"words": 12, "browse": 4, "thumbnail": 10, "picture": 4, "upload": 1}
+CLOSE = 1e-4
+"""Scores may differ by so much: products are summed in another order in larger libraries."""
+BUSY = 429
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request, and what of its answer has to stay as it was."""
+
+    kind: str
+    method: str
+    path: str
+    body: bytes | None = None
+    headers: dict[str, str] = field(default_factory=dict, compare=False)
+
+    def essence(self, content: bytes) -> Any:
+        """The part of the answer that indexing other pictures must not change."""
+        if self.kind == "thumbnail":
+            return content
+        answer = json.loads(content)
+        if self.kind == "picture":
+            return answer["captions"]
+        if self.kind == "browse":
+            return [picture["id"] for picture in answer["pictures"]]
+        return [(hit["id"], hit["score"]) for hit in answer["hits"]]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Are two essences the same, but for the last digits of scores? Neighbours as close as that may change places."""
+    if not isinstance(one, list) or not one or not isinstance(one[0], tuple):
+        return bool(one == other)
+    scores = dict(other)
+    return len(one) == len(other) and all(
+        id_ in scores and math.isclose(score, scores[id_], abs_tol=CLOSE) for id_, score in one
+    )
+
+
+@dataclass
+class Soak:
+    """Asks the server at `address`; keeps `(kind, status, seconds)` of each request and what was answered wrongly."""
+
+    address: str
+    expected: dict[Request, Any] = field(default_factory=dict)
+    seen: list[tuple[str, int, float]] = field(default_factory=list)
+    wrong: list[Request] = field(default_factory=list)
+
+    def ask(self, request: Request) -> tuple[int, bytes]:
+        """Send one request over a connection of its own; status 0 where there is no answer."""
+        connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=120)
+        started, status, content = time.monotonic(), 0, b""
+        try:
+            connection.request(request.method, request.path, request.body, request.headers)
+            answer = connection.getresponse()
+            status, content = answer.status, answer.read()
+        except OSError:
+            pass
+        finally:
+            connection.close()
+        self.seen.append((request.kind, status, time.monotonic() - started))
+        return status, content
+
+    def learn(self, request: Request) -> None:
+        """Note what is answered while nothing else happens."""
+        while (got := self.ask(request))[0] == BUSY:
+            time.sleep(1)
+        assert got[0] == 200, f"{request.path}: {got}"
+        self.expected[request] = request.essence(got[1])
+
+    def run(self, requests: int) -> None:
+        """Ask so many times, in WORKERS threads, by the SHARES of the kinds."""
+        turns, lock = iter(_turns(list(self.expected), requests)), threading.Lock()
+
+        def work(_: int) -> None:
+            while True:
+                with lock:
+                    request = next(turns, None)
+                if request is None:
+                    return
+                status, content = self.ask(request)
+                if status == 200 and not same(self.expected[request], request.essence(content)):
+                    self.wrong.append(request)
+
+        with ThreadPoolExecutor(WORKERS) as pool:
+            list(pool.map(work, range(WORKERS)))
+
+    def figures(self) -> dict[str, Any]:
+        """Statuses and milliseconds by kind, and how many answers were wrong."""
+        found: dict[str, Any] = {"requests": len(self.seen), "wrong answers": len(self.wrong)}
+        for kind in SHARES:
+            taken = [1e3 * took for one, status, took in self.seen if one == kind and status == 200]
+            found[f"{kind}, ms p50 and p99"] = [round(float(np.percentile(taken, one)), 1) for one in (50, 99)]
+            found[f"{kind}, statuses"] = dict(Counter(status for one, status, _ in self.seen if one == kind))
+        return found
+
+
+def _turns(requests: Sequence[Request], count: int) -> Iterator[Request]:
+    choice = random.Random(0)
+    by_kind = {kind: cycle([one for one in requests if one.kind == kind]) for kind in SHARES}
+    for kind in choice.choices(list(SHARES), list(SHARES.values()), k=count):
+        yield next(by_kind[kind])
+
+
+def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
+    """Requests about the pictures that are there: all in one folder, which filters name by its id."""
+    content = soak.ask(Request("browse", "GET", "/api/v1/pictures?limit=100"))[1]
+    pictures = json.loads(content)["pictures"]
+    facets = json.loads(soak.ask(Request("browse", "GET", "/api/v1/facets"))[1])
+    only = f"folder={facets['folder'][0]['id']}"
+    for picture in pictures[:EACH_KIND]:
+        yield Request("words", "GET", f"/api/v1/search?q={quote(picture['caption'])}&{only}")
+        yield Request("thumbnail", "GET", f"/api/v1/pictures/{picture['id']}/thumbnail")
+        yield Request("picture", "GET", f"/api/v1/pictures/{picture['id']}")
+    for offset in range(EACH_KIND):
+        yield Request("browse", "GET", f"/api/v1/pictures?{only}&offset={offset}&sort=oldest")
+    for photo in photos[:EACH_KIND]:
+        body, headers = upload_body(_again(photo))
+        yield Request("upload", "POST", f"/api/v1/search?{only}", body, headers)
+
+
+def _again(photo: Path) -> bytes:
+    """The picture in other bytes, or its description would be found by its hash."""
+    buffer = io.BytesIO()
+    Image.open(photo).save(buffer, "JPEG", quality=70)
+    return buffer.getvalue()
+
+
+class _Memory(threading.Thread):
+    """Reads a process's megabytes every second until it is stopped."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__(daemon=True)
+        self._process, self._over, self.read = process, threading.Event(), [memory(process)]
+        self.start()
+
+    def run(self) -> None:
+        while not self._over.wait(1):
+            self.read.append(memory(self._process))
+
+    def quarters(self) -> list[float]:
+        """Means of each quarter of the time."""
+        self._over.set()
+        return [round(mean(one.tolist()), 1) for one in np.array_split(self.read, 4)]
+
+
+@click.command()
+@click.option("--requests", default=10_000, show_default=True)
+@click.option("--pictures", default=300, show_default=True, help="There from the start.")
+@click.option("--added", default=3_000, show_default=True, help="To be indexed meanwhile.")
+def main(requests: int, pictures: int, added: int) -> None:
+    """Index, serve, soak while more is indexed, and print the figures; fails on an error or a wrong answer."""
+    with tempfile.TemporaryDirectory() as folder:
+        library, photos = Path(folder) / "library", sorted(make_photographs(Path(folder), pictures + added).iterdir())
+        first = Path(folder) / "first"
+        first.mkdir()
+        kept = [photo.rename(first / photo.name) for photo in photos[:pictures]]
+        index = [RETROFLEX, "index", "--library", str(library)]
+        subprocess.run([*index, str(first)], check=True)
+        with serving(library) as (address, server):
+            soak = Soak(address)
+            for request in list(_requests(soak, kept)):
+                soak.learn(request)
+            soak.seen.clear()
+            watched = _Memory(server)
+            with subprocess.Popen([*index, str(photos[-1].parent)], stderr=subprocess.DEVNULL) as indexing:
+                soak.run(requests)
+                ended = indexing.poll() is not None
+                indexing.terminate()
+            figures = soak.figures() | {"memory by quarters, MB": watched.quarters()}
+            status = json.loads(soak.ask(Request("browse", "GET", "/api/v1/library"))[1])
+    for name, value in figures.items():
+        click.echo(f"{name:28} {value}")
+    click.echo(f"{'pictures indexed meanwhile':28} {status['pictures'] - pictures}{', which was all' if ended else ''}")
+    bad = [one for one in soak.seen if one[1] not in (200, BUSY)]
+    if bad or soak.wrong:
+        raise click.ClickException(f"{len(bad)} errors, such as {bad[:3]}; {len(soak.wrong)} wrong: {soak.wrong[:3]}")
+
+
+if __name__ == "__main__":
+    main()
