@@ -8,6 +8,7 @@ import platform
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 from bench.encoding import bench_encoding
+from bench.picture_query import bench_picture_query
 from bench.searching import bench_searching
 from captioner.quiet import load_keras
 
@@ -16,9 +17,9 @@ def main() -> None:
     """Print each figure on its own line, under the machine's description."""
     load_keras()
     print(f"machine: {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
-    for title, figures in (("searching", bench_searching()), ("encoding", bench_encoding())):
-        print(f"\n{title}")
-        for name, value in figures.items():
+    for job in (bench_searching, bench_picture_query, bench_encoding):
+        print(f"\n{job.__name__.removeprefix('bench_').replace('_', ' ')}", flush=True)
+        for name, value in job().items():
             shown = f"{value:,.4g}" if isinstance(value, float) else value
             print(f"  {name:38} {shown}")
 

@@ -7,6 +7,7 @@ With `--rate` requests are sent at fixed times, and each one's latency counts fr
 from __future__ import annotations
 
 import http.client
+import io
 import json
 import random
 import subprocess
@@ -24,6 +25,7 @@ from urllib.parse import quote, urlsplit
 
 import click
 import numpy as np
+from PIL import Image
 
 from bench.encoding import make_photographs
 from bench.library import make_library
@@ -146,6 +148,13 @@ def upload_body(picture: bytes) -> tuple[bytes, dict[str, str]]:
     head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
     body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
     return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+
+
+def encoded_anew(photo: Path) -> bytes:
+    """The picture in bytes that a library does not know, or it would be found without the captioner."""
+    buffer = io.BytesIO()
+    Image.open(photo).save(buffer, "JPEG", quality=70)
+    return buffer.getvalue()
 
 
 def memory(process: int) -> float:

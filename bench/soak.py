@@ -7,7 +7,6 @@ since what a picture scores does not depend on the others; each answer is compar
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import math
 import random
@@ -27,10 +26,9 @@ from urllib.parse import quote, urlsplit
 
 import click
 import numpy as np
-from PIL import Image
 
 from bench.encoding import make_photographs
-from bench.load import RETROFLEX, memory, serving, upload_body
+from bench.load import RETROFLEX, encoded_anew, memory, serving, upload_body
 
 WORKERS = 8
 EACH_KIND = 40
@@ -151,15 +149,8 @@ def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
     for offset in range(EACH_KIND):
         yield Request("browse", "GET", f"/api/v1/pictures?{only}&offset={offset}&sort=oldest")
     for photo in photos[:EACH_KIND]:
-        body, headers = upload_body(_again(photo))
+        body, headers = upload_body(encoded_anew(photo))
         yield Request("upload", "POST", f"/api/v1/search?{only}", body, headers)
-
-
-def _again(photo: Path) -> bytes:
-    """The picture in other bytes, or its description would be found by its hash."""
-    buffer = io.BytesIO()
-    Image.open(photo).save(buffer, "JPEG", quality=70)
-    return buffer.getvalue()
 
 
 class _Memory(threading.Thread):

@@ -16,6 +16,9 @@ from captioner.vocabulary import END, START, Vocabulary
 
 MAX_WORDS = 40
 """Further words of a sentence are not read."""
+USUAL_WORDS = 1000
+"""Probabilities are over the most frequent words and the sentence's own: all 2,900 take thrice the time and tell
+pictures apart no better, see docs/ranking.md."""
 
 
 class Likelihood:
@@ -24,19 +27,33 @@ class Likelihood:
     def __init__(self, config: DecoderConfig, weights: Mapping[str, np.ndarray], vocabulary: Vocabulary) -> None:
         """`weights` are named as in `DecoderConfig.shapes`. Raises KeyError where one is missing."""
         self._config, self._vocabulary = config, vocabulary
-        self._weights = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
+        self._weights = w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
+        self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
+        self._to_usual = np.ascontiguousarray(self._to_words[:, :USUAL_WORDS])
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
-        """log P(tokens, END | picture), natural logarithm, float64 (n,); END is left out after MAX_WORDS words."""
+        """log P(tokens, END | picture), natural logarithm, float64 (n,).
+
+        Probabilities are over the usual words and those of the sentence. END is left out after MAX_WORDS words.
+        """
         numbers = self._vocabulary.encode(tokens[:MAX_WORDS])
         said = numbers if len(tokens) > MAX_WORDS else [*numbers, END]
         hidden = self._run([START, *numbers][: len(said)], views.cells.mean(axis=1))
-        output = self._output(hidden, views)
-        w = self._weights
-        to_words = w["embedding/embeddings"].T if self._config.tied else w["words/kernel"]
-        chosen = np.einsum("tne,et->tn", output, to_words[:, said]) + w["word_bias/bias"][said][:, None]
-        logits = output.reshape(-1, output.shape[2]) @ to_words + w["word_bias/bias"]
-        return np.asarray((chosen - _log_sum_exp(logits).reshape(chosen.shape)).sum(axis=0, dtype=np.float64))
+        logits, columns = self._logits(self._output(hidden, views), said)
+        chosen = logits[np.arange(len(said)), :, columns]
+        return np.asarray((chosen - _log_sum_exp(logits)).sum(axis=0, dtype=np.float64))
+
+    def _logits(self, output: np.ndarray, said: Sequence[int]) -> tuple[np.ndarray, list[int]]:
+        """Logits (steps, n, words) of the usual and the unusual words of `said`, and the column of each of `said`."""
+        usual = self._to_usual.shape[1]
+        unusual = sorted({one for one in said if one >= usual})
+        bias = self._weights["word_bias/bias"]
+        flat = output.reshape(-1, output.shape[2])
+        logits = np.concatenate(
+            [flat @ self._to_usual + bias[:usual], flat @ self._to_words[:, unusual] + bias[unusual]], axis=1
+        )
+        columns = [one if one < usual else usual + unusual.index(one) for one in said]
+        return logits.reshape(*output.shape[:2], -1), columns
 
     def _run(self, fed: Sequence[int], mean: np.ndarray) -> np.ndarray:
         """The LSTM's hidden states, (steps, n, units), after each of the words `fed`; Keras' order of the gates."""

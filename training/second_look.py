@@ -30,7 +30,7 @@ def look_again(
 ) -> Looks:
     """Gather the dearer evidence for the best of the pictures by `logits` (queries, pictures), as a search does.
 
-    `views` and `places` (pictures, e) are the pictures' own.
+    Of short sentences too the LOOKS best are taken. `views` and `places` (pictures, e) are the pictures' own.
     """
     rows = np.argsort(-logits, axis=1, kind="stable")[:, :LOOKS]
     bar = tqdm(zip(queries, rows, strict=True), desc="second look", total=len(queries), unit="query", disable=None)

@@ -14,7 +14,7 @@ from retrieval.index.index import Index
 from retrieval.index.joined import JoinedVectors, distinct
 from retrieval.search.query import QueryError
 from retrieval.search.relevance import Parts, Relevance, sigmoid
-from retrieval.search.second_look import LOOKS, SecondLook
+from retrieval.search.second_look import SecondLook, looks
 
 MAX_WORDS = 1000
 NEAREST = 1000
@@ -88,7 +88,7 @@ class WordEvidence:
         """Dearer evidence for the best by what there is so far, NaN for the others and those without views."""
         if self._place is None or self._relevance is None or self._second is None:
             return {}
-        best = np.sort(np.lexsort((rows, -self._relevance.logit(first)))[:LOOKS])
+        best = np.sort(np.lexsort((rows, -self._relevance.logit(first)))[: looks(self._tokens)])
         views = self._views(rows[best])
         seen = best[[one is not None for one in views]]
         spread = {name: np.full(len(rows), np.nan) for name in self._second.weights}

@@ -15,7 +15,9 @@ from data.store import StoreDamaged
 from retrieval.search.relevance import Parts
 
 LOOKS = 30
-"""How many of the best are looked at again; more hardly change the order, see docs/ranking.md."""
+"""How many of the best are looked at again at most; more hardly change the order, see docs/ranking.md."""
+LOOKS_A_WORD = 5
+"""So many for each word that is typed: few words tell so little that more would gain nothing."""
 
 
 class SecondLook:
@@ -46,6 +48,11 @@ class SecondLook:
     def shift(self, parts: Parts, chances: np.ndarray) -> np.ndarray:
         """What the parts add to the logits of relevance, see `shift`."""
         return shift(self.weights, parts, chances)
+
+
+def looks(tokens: Sequence[str]) -> int:
+    """How many of the best pictures for a sentence are worth a second look."""
+    return min(LOOKS, LOOKS_A_WORD * len(tokens))
 
 
 def shift(weights: Mapping[str, float], parts: Parts, chances: np.ndarray) -> np.ndarray:

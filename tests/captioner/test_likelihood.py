@@ -1,11 +1,12 @@
 import numpy as np
 import pytest
 
+from captioner import likelihood as module
 from captioner.beam import sentence_logprob
 from captioner.decoder import Decoder, DecoderConfig
 from captioner.likelihood import MAX_WORDS, Likelihood
 from captioner.views import CoarseViews
-from captioner.vocabulary import Vocabulary
+from captioner.vocabulary import END, START, Vocabulary
 from tests.conftest import WORDS, random_decoder
 
 VOCABULARY = Vocabulary(WORDS)
@@ -40,3 +41,22 @@ def test_a_very_long_sentence_is_read_in_part() -> None:
     likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
     views = CoarseViews(np.ones((1, 4, 8), np.float32), 4)
     assert likelihood.logprob(["dog"] * (MAX_WORDS + 1), views) == likelihood.logprob(["dog"] * 900, views)
+
+
+def test_unusual_words_count_only_where_they_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Oracle: the decoder's own steps, renormalised over the usual words and those of the sentence."""
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
+    weights = random_decoder(config)
+    sentence = ["dog", "water", "the", "water"]
+    said = [*VOCABULARY.encode(sentence), END]
+    views = CoarseViews(np.abs(np.random.default_rng(1).normal(size=(2, 4, 8))).astype(np.float32), 4)
+    every = Likelihood(config, weights, VOCABULARY)
+    hidden = every._run([START, *said[:-1]], views.cells.mean(axis=1))
+    logits = every._output(hidden, views) @ weights["embedding/embeddings"].T + weights["word_bias/bias"]
+    monkeypatch.setattr(module, "USUAL_WORDS", 6)
+    counted = sorted({*range(6), *said})
+    assert len(counted) < len(VOCABULARY)
+    total = np.log(np.exp(logits[:, :, counted]).sum(axis=2))
+    expected = sum(logits[step, :, word] - total[step] for step, word in enumerate(said))
+    found = Likelihood(config, weights, VOCABULARY).logprob(sentence, views)
+    np.testing.assert_allclose(found, expected, atol=1e-4)

@@ -10,7 +10,7 @@ from data.store import Batch, DescriptionRow, Store, StoreDamaged
 from retrieval.index.upkeep import build_index
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
-from retrieval.search.second_look import SecondLook, shift
+from retrieval.search.second_look import LOOKS, SecondLook, looks, shift
 from tests.retrieval.conftest import GALLERY, MODEL
 
 SENTENCES = np.eye(3, dtype=np.float32)
@@ -92,3 +92,7 @@ def test_the_shift_has_no_mean_and_leaves_out_what_was_not_looked_at() -> None:
     assert added[2] == 0
     assert odds[:2] @ added[:2] == pytest.approx(0)
     assert added[1] - added[0] == pytest.approx(5.0)
+
+
+def test_few_words_are_worth_few_looks() -> None:
+    assert [looks(["dog"] * words) for words in (1, 3, 100)] == [5, 15, LOOKS]
