@@ -28,10 +28,10 @@ Search = Callable[[list[str]], object]
 
 
 def bench_bleu(pictures: int, captions: int) -> dict[str, float]:
-    """Return what building and searching `pictures` of so many `captions` each takes; every rival is asked in turn;
-    bm25s, which knows no several captions, only where each picture has one.
+    """Return what building and searching `pictures` of so many `captions` each takes, every rival asked in turn.
 
-    Milliseconds of a query are medians and 99th percentiles over the same seeded queries of 1 to 12 words.
+    bm25s takes part where each picture has one caption. Milliseconds of a query are medians and 99th percentiles over
+    the same seeded queries of 1 to 12 words.
     """
     with tempfile.TemporaryDirectory() as folder:
         figures = _build(pictures, captions, Path(folder))

@@ -24,12 +24,18 @@ pictures apart no better, see docs/ranking.md."""
 class Likelihood:
     """Tells how likely the decoder is to say a sentence of each of many pictures."""
 
-    def __init__(self, config: DecoderConfig, weights: Mapping[str, np.ndarray], vocabulary: Vocabulary) -> None:
+    def __init__(
+        self,
+        config: DecoderConfig,
+        weights: Mapping[str, np.ndarray],
+        vocabulary: Vocabulary,
+        usual: int = USUAL_WORDS,
+    ) -> None:
         """`weights` are named as in `DecoderConfig.shapes`. Raises KeyError where one is missing."""
         self._config, self._vocabulary = config, vocabulary
         self._weights = w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
         self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
-        self._to_usual = np.ascontiguousarray(self._to_words[:, :USUAL_WORDS])
+        self._to_usual = np.ascontiguousarray(self._to_words[:, :usual])
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
         """log P(tokens, END | picture), natural logarithm, float64 (n,).

@@ -9,11 +9,13 @@ from pathlib import Path
 import pytest
 from selenium.webdriver.chrome.webdriver import WebDriver
 
+from data.paths import to_bytes
+from data.roots import remember_root
 from data.settings import load_settings
 from retrieval.library import Library
 from tests.webui.browser.conftest import WIDTHS, Site
 from tests.webui.browser.page import Page
-from tests.webui.conftest import ColourCaptioner, draw, running
+from tests.webui.conftest import ColourCaptioner, add, draw, running
 from webui.app import create_app
 
 PICTURES = 60
@@ -107,3 +109,28 @@ def test_indexing_is_stopped_by_a_button(page: Page) -> None:
     page.link("Remove").click()
     page.link("Yes, forget it").click()
     page.wait(lambda: not page.all(".folders"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("width", WIDTHS[:1])
+def test_a_new_captioner_captions_all_anew_but_a_persons_own(
+    width: int, chromium: WebDriver, tmp_path: Path, tiny_bundle: Path
+) -> None:
+    """The pictures were described by another captioner than the one that is set now."""
+    settings = load_settings(library=tmp_path / "library", bundle=tiny_bundle)
+    with closing(Library.open(settings, create=True)) as library:
+        for number in range(3):
+            add(library, tmp_path / "photos" / f"{number}.png", draw("red", seed=number))
+        remember_root(library.store, to_bytes(tmp_path / "photos"))
+        library.store.set_user_caption(1, "our very own words")
+        app = create_app(library, ColourCaptioner)
+        with running(app) as address:
+            page = Page(chromium, address, width)
+            page.open("library")
+            assert "3 pictures were described by another one" in page.text("[aria-labelledby=model]")
+            page.link("Caption them anew").click()
+            page.wait(lambda: page.all(".done"), PATIENCE)
+            assert page.text(".done") == "Indexing is done: 3 pictures captioned."
+            assert "has described 3 pictures" in page.text("[aria-labelledby=model]")
+            page.open("picture/1")
+            page.until("#caption", "our very own words")

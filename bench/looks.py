@@ -1,0 +1,105 @@
+"""What a second look is worth by the length of a query: `python -m bench.looks --dataset DIR`.
+
+One human caption of each dev picture is a query, whole or cut to its first words as people type them; the gallery is
+the split's pictures with their generated captions. Prints a Markdown table for docs/ranking.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.embedding import hubness
+from captioner.likelihood import USUAL_WORDS, Likelihood
+from captioner.quiet import load_keras
+from captioner.types import TextModel
+from captioner.views import unpack_views
+from data.dataset import read_dataset
+from data.text import tokenize
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import TYPED_VARIANT
+from retrieval.search.relevance import Relevance, sigmoid
+from retrieval.search.second_look import LOOKS, looks, shift
+from training.gallery import Described, describe_pictures
+from training.protocol import summarise
+
+LEFT_OUT = frozenset({"a", "an", "the", "is", "are", "in", "on", "of", "and", "with", "to", "at"})
+LENGTHS = (1, 2, 3, 5, 8, None)
+"""Words of a query; None is the whole caption, articles and all."""
+
+
+class Gallery:
+    """Described pictures, and all that is needed to rank them for a sentence with or without a second look."""
+
+    def __init__(self, described: Described, bundle: Bundle) -> None:
+        model = bundle.text_model
+        assert isinstance(model, TextModel)
+        assert model.sentences is not None
+        self._embedder = model.embedder
+        self._relevance = Relevance.from_json(model.relevance["words"])
+        self._weights = model.relevance["second look"]
+        self._postings = BleuPostings.build(described.texts)
+        places = np.stack([one.embedding for one in described.descriptions]).astype(np.float32)
+        self._places = places / np.linalg.norm(places, axis=1, keepdims=True)
+        self._hubness = hubness(self._places, model.sentences)
+        self._views = [one.views for one in described.descriptions]
+        parts = bundle.decoder, bundle.decoder_weights, bundle.vocabulary
+        self._likelihoods = {size: Likelihood(*parts, usual=size) for size in (USUAL_WORDS, len(bundle.vocabulary))}
+
+    def ranks(self, tokens: Sequence[str], picture: int) -> dict[str, int] | None:
+        """The picture's rank by each way to look; None where no word is known."""
+        place = self._embedder.embed(tokens)
+        if place is None:
+            return None
+        bleu = self._postings.at(tokens, TYPED_VARIANT, np.arange(len(self._views)))
+        logits = self._relevance.logit({"bleu": bleu, "cosine": self._places @ place})
+        best = np.argsort(-logits, kind="stable")[:LOOKS]
+        cells = unpack_views([self._views[row] for row in best])
+        found = {"no look": logits}
+        for size, likelihood in self._likelihoods.items():
+            logprob = likelihood.logprob(tokens, cells)
+            for count in sorted({looks(tokens), LOOKS} if size == USUAL_WORDS else {LOOKS}):
+                name = "as shipped" if count == looks(tokens) and size == USUAL_WORDS else f"{count}, {size:,} words"
+                found[name] = logits + self._shift(logits, best[:count], logprob[:count])
+        return {name: 1 + int(np.count_nonzero(scores > scores[picture])) for name, scores in found.items()}
+
+    def _shift(self, logits: np.ndarray, best: np.ndarray, logprob: np.ndarray) -> np.ndarray:
+        parts = {name: np.full(len(logits), np.nan) for name in self._weights}
+        parts["logprob"][best], parts["hubness"][best] = logprob, self._hubness[best]
+        return shift(self._weights, parts, sigmoid(logits))
+
+
+def _queries(described: Described, length: int | None) -> Iterator[tuple[list[str], int]]:
+    """A caption of each picture, another one of the five from picture to picture, and the picture's row."""
+    for row, picture in enumerate(described.pictures):
+        words = tokenize(picture.captions[row % len(picture.captions)])
+        yield words if length is None else [word for word in words if word not in LEFT_OUT][:length], row
+
+
+@click.command()
+@click.option("--dataset", type=click.Path(path_type=Path), required=True)
+def main(dataset: Path) -> None:
+    """Print R@1, R@10 and median rank by length of the query and way to look."""
+    load_keras()
+    from captioner.facade import Captioner
+
+    bundle = load_bundle(BUNDLED)
+    described = describe_pictures(Captioner(bundle), read_dataset(dataset, "dev").pictures)
+    gallery = Gallery(described, bundle)
+    click.echo("| words | second look | R@1 | R@10 | median |\n|---|---|---|---|---|")
+    for length in LENGTHS:
+        queries = tqdm(list(_queries(described, length)), desc=f"{length or 'all'} words", disable=None)
+        found = [ranks for words, row in queries if words and (ranks := gallery.ranks(words, row))]
+        for name in found[0]:
+            figures = summarise(np.array([ranks.get(name, ranks["as shipped"]) for ranks in found]))
+            shown = f"{figures['r1']:.1f} | {figures['r10']:.1f} | {figures['median']:g}"
+            click.echo(f"| {length or 'all'} | {name} | {shown} |")
+
+
+if __name__ == "__main__":
+    main()
