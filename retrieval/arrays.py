@@ -45,7 +45,7 @@ def smallest(numbers: np.ndarray) -> np.ndarray:
 def release(array: np.ndarray) -> None:
     """Let a memory-mapped array's pages go; the next access maps them again, mostly from the system's file cache.
 
-    Touching one row makes Linux map 64 KiB around it, so that scattered reads soon hold the whole file. Other arrays
+    Touching one row makes Linux map much around it, so that scattered reads soon hold the whole file. Other arrays
     are left alone.
     """
     mapped = getattr(array.base, "base", None)

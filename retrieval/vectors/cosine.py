@@ -11,9 +11,8 @@ from retrieval.vectors.approximate import Codes
 
 APPROXIMATE_FROM = 20_000
 """So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
-MAPPED = 2**28
-"""So many bytes of a larger matrix may stay mapped after scattered reads."""
-AROUND = 2**16  # Linux maps so many bytes around each that is read.
+MAPPED = 2**26
+"""A matrix of more bytes, of which only scattered rows are read, does not stay mapped."""
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
 DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
 
@@ -29,7 +28,6 @@ class VectorIndex:
         self.matrix = matrix
         self._inverse_norms = inverse_norms
         self._codes = codes
-        self._touched = 0
 
     @classmethod
     def build(cls, matrix: np.ndarray, approximate_from: int = APPROXIMATE_FROM) -> VectorIndex:
@@ -59,7 +57,7 @@ class VectorIndex:
             piece = piece if rows is None else rows[piece]
             products = widened(self.matrix[piece]) @ unit
             cosines[start : start + ROWS_AT_ONCE] = products * self._inverse_norms[piece]
-        self._release_after(count)
+        self._release()
         return np.round(cosines, DECIMALS)
 
     def top(self, query: np.ndarray, count: int, absent: np.ndarray | None = None) -> Near:
@@ -93,13 +91,9 @@ class VectorIndex:
             asked *= 4
         return None
 
-    def _release_after(self, rows: int) -> None:
-        """Or a server would come to hold the whole of a large matrix after some hundred queries."""
-        if self._codes is None or self.matrix.nbytes <= MAPPED:
-            return
-        self._touched += rows
-        if self._touched * AROUND >= MAPPED:
-            self._touched = 0
+    def _release(self) -> None:
+        """Or a server would hold the whole of a large matrix: Linux maps up to 2 MiB around each row that is read."""
+        if self._codes is not None and self.matrix.nbytes > MAPPED:
             release(self.matrix)
 
     def mean(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
