@@ -11,7 +11,7 @@ from retrieval.vectors.approximate import Codes
 
 APPROXIMATE_FROM = 20_000
 """So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
-MAPPED = 2**26
+MAPPED = 2**28
 """A matrix of more bytes, of which only scattered rows are read, does not stay mapped."""
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
 DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
