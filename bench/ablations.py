@@ -20,7 +20,7 @@ from captioner.quantise import quantise, restore
 from captioner.quiet import load_keras
 from captioner.vocabulary import Vocabulary
 from training.config import TrainConfig
-from training.examples import Split
+from training.decoder.examples import Split
 from training.state import save_text
 
 FIGURES = {"bleu1": 1, "bleu4": 1, "cider": 3, "distinct": 0}
@@ -94,7 +94,7 @@ def main(dataset: Path, out: Path, epochs: int, seeds: int) -> None:
 
 def _measure(train: Split, dev: Split, runs: Path, row: Row, seed: int) -> dict[str, dict[str, float]]:
     """A row's dev scores under its title and, for the base, those of other searches under theirs."""
-    from training.train import score_split
+    from training.decoder.train import score_split
 
     folder = runs / row.title.replace(" ", "-")
     if not (folder / SCORES).exists():
@@ -111,8 +111,8 @@ def _measure(train: Split, dev: Split, runs: Path, row: Row, seed: int) -> dict[
 
 def _train(train: Split, vocabulary: Vocabulary, config: TrainConfig, folder: Path, before: Path) -> Decoder:
     """Train into `folder`, going on from what it holds or else from what `before` holds; the last epoch's decoder."""
+    from training.decoder.train import Lesson
     from training.state import restore_state, save_state
-    from training.train import Lesson
 
     lesson = Lesson(train, vocabulary, config)
     own = folder / STATE

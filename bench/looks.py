@@ -25,8 +25,8 @@ from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.relevance import Relevance, sigmoid
 from retrieval.search.second_look import LOOKS, looks, shift
-from training.gallery import Described, describe_pictures
-from training.protocol import summarise
+from training.judging.gallery import Described, describe_pictures
+from training.judging.protocol import summarise
 
 LEFT_OUT = frozenset({"a", "an", "the", "is", "are", "in", "on", "of", "and", "with", "to", "at"})
 LENGTHS = (1, 2, 3, 5, 8, None)

@@ -1,6 +1,6 @@
 """The LSTM decoder with attention, for inference, in NumPy.
 
-The network (trained by `training.decoder_model`, whose Keras layers bear the same names) reads a grid of
+The network (trained by `training.decoder.model`, whose Keras layers bear the same names) reads a grid of
 convolution features. An LSTM runs over the sentence; at every step its output attends to the grid cells
 and to one slot of its own, the sentinel, for words that no cell explains (after Lu et al. 2017, "Knowing
 When to Look"). Attended features and output together give the next word through tied embeddings.

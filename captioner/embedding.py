@@ -3,7 +3,7 @@
 A picture's grid of VGG features is pooled by attention, a sentence's words by maxima over single words and pairs, and
 both are projected to one sphere (two-branch embedding, after Wang, Li and Lazebnik 2016). Several such pairs of
 encoders, trained from different seeds, stand side by side; the cosine of the whole is the mean of theirs. They are
-trained by `training.embedding_model`, whose Keras layers bear the same names.
+trained by `training.embedding.model`, whose Keras layers bear the same names.
 """
 
 from __future__ import annotations

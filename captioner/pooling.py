@@ -27,7 +27,7 @@ def generalised_mean(grids: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Pooling:
-    """Generalised mean, then a whitening learnt by `training.whitening`: `centre` (c,), `projection` (c, d)."""
+    """Generalised mean, then a whitening learnt by `training`: `centre` (c,), `projection` (c, d)."""
 
     centre: np.ndarray
     projection: np.ndarray

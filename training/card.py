@@ -43,7 +43,7 @@ class Facts(Story):
     seeds: Mapping[str, int]
     """Random seed by step: distil, train, evaluate."""
     figures: Mapping[str, Mapping[str, float]]
-    """Measured figures by protocol, as `training.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
+    """Measured figures by protocol, as `training.judging.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
 
 
 def render_card(facts: Facts) -> str:

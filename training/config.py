@@ -15,8 +15,8 @@ class TrainConfig:
     `own_words` the chance, reached at the last epoch, that a word fed is the model's own guess (scheduled
     sampling). `tune_epochs` says how many epochs the encoder is trained with the decoder, `narrow_epochs` how many
     before that at half its width, and `critic_epochs` how many epochs of self-critical training follow, with
-    `distinction` (`training.selfcritical`). `sentinel` and `tied` are parts of the decoder (`DecoderConfig`).
-    `text_encoders` pairs of encoders put pictures and sentences into one space (`training.embed`).
+    `distinction` (`training.decoder.selfcritical`). `sentinel` and `tied` are parts of the decoder (`DecoderConfig`).
+    `text_encoders` pairs of encoders put pictures and sentences into one space (`training.embedding.train`).
     """
 
     epochs: int = 12

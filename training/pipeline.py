@@ -16,18 +16,18 @@ from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
 from data.errors import RetroflexError
-from training.calibrate import calibrate
 from training.card import Facts, Story, render_card
 from training.config import EmbedConfig, TrainConfig
-from training.embed import train_embedding
-from training.finetune import fine_tune
-from training.narrow import build_narrow
+from training.decoder.finetune import fine_tune
+from training.decoder.narrow import build_narrow
+from training.decoder.train import Trained, train_decoder
+from training.distillation.surgery import collapse, widen
+from training.embedding.train import train_embedding
 from training.plots import plot_curves
+from training.relevance.calibrate import calibrate
+from training.relevance.whitening import learn_pooling
 from training.sources import EncoderSource, weights_key
 from training.splits import EncodedSplits, encode, read_splits
-from training.surgery import collapse, widen
-from training.train import Trained, train_decoder
-from training.whitening import learn_pooling
 
 BUNDLE = "bundle"
 TUNED = ", fine-tuned"

@@ -11,7 +11,7 @@ import numpy as np
 from captioner.encoder import Encoder, best_precision
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
-from training.examples import Split, split_words
+from training.decoder.examples import Split, split_words
 from training.features import FeatureCache, cache_features
 from training.sources import EncoderSource, weights_key
 

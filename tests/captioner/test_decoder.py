@@ -10,7 +10,7 @@ import pytest
 from captioner.beam import sentence_logprob
 from captioner.decoder import Decoder, DecoderConfig, State
 from tests.conftest import random_decoder
-from training.decoder_model import build_decoder_model, get_weights, set_weights
+from training.decoder.model import build_decoder_model, get_weights, set_weights
 
 CONFIG = DecoderConfig(vocabulary=17, grid_channels=6, embedding=5, units=8, attention=4, max_words=7)
 

@@ -7,7 +7,7 @@ import numpy as np
 from captioner.encoder import EncoderConfig, assign, build_vgg16
 from captioner.twins import double, halve
 from captioner.vgg16 import BLOCKS, FIRST, preprocess
-from training.narrow import build_narrow
+from training.decoder.narrow import build_narrow
 
 CONFIG = EncoderConfig(side=32, layer="block5_conv3")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from training.answers import Answers
-from training.basis import COMPONENTS, fit_basis
-from training.crops import plan_crops
-from training.lesson import AnsweredCrops, KeptLesson
-from training.teacher import CELLS, LOGITS, POOLED
+from training.distillation.answers import Answers
+from training.distillation.basis import COMPONENTS, fit_basis
+from training.distillation.crops import plan_crops
+from training.distillation.lesson import AnsweredCrops, KeptLesson
+from training.distillation.teacher import CELLS, LOGITS, POOLED
 
 
 def noise_crops(count: int) -> AnsweredCrops:

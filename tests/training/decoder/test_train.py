@@ -1,0 +1,135 @@
+"""Decoder training on a tiny data set: it learns, resumes exactly, and ends with a bundle that loads."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.bundle import load_bundle
+from captioner.facade import Captioner
+from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
+from tests.conftest import COLOURS, draw_picture
+from training import pipeline
+from training.config import TrainConfig
+from training.decoder import train as module
+from training.distillation.surgery import widen
+from training.pipeline import train_bundle
+from training.sources import load_encoder_source
+
+CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Eight train and four dev pictures in Flickr8k layout, one of each split broken or missing."""
+    folder = tmp_path_factory.mktemp("flickr")
+    (folder / PICTURE_FOLDER).mkdir()
+    lines, splits = [], {"train": 8, "dev": 4}
+    for split, count in splits.items():
+        names = []
+        for number in range(count):
+            colour = list(COLOURS)[number % 4]
+            name = draw_picture(folder / PICTURE_FOLDER / f"{split}{number}.jpg", colour, seed=number).name
+            lines += [f"{name}#{place}\tA {colour} picture with {number} dots ." for place in range(5)]
+            names.append(name)
+        (folder / f"Flickr_8k.{split}Images.txt").write_text("\n".join(names))
+    (folder / PICTURE_FOLDER / "train7.jpg").write_text("broken")
+    (folder / CAPTION_FILE).write_text("\n".join([*lines, "no caption line"]))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    return train_bundle(dataset, out, load_encoder_source(str(tiny_bundle)), CONFIG)
+
+
+def test_ends_with_a_bundle_that_captions(trained: tuple[Path, list[str]]) -> None:
+    captioner = Captioner.load(trained[0])
+    picture = np.zeros((1, captioner.input_side, captioner.input_side, 3), np.uint8)
+    assert captioner.describe(picture)[0].captions
+    bundle = load_bundle(trained[0])
+    assert bundle.made_by["pictures"] == {"train": 8, "dev": 4}
+    assert bundle.pooling is not None
+    assert "retroflex train" in (trained[0] / "README.md").read_text()
+
+
+def test_names_what_was_left_out(trained: tuple[Path, list[str]]) -> None:
+    assert any("train7.jpg" in problem for problem in trained[1])
+    assert any("no caption line" in problem for problem in trained[1])
+
+
+def test_writes_curves_and_logs(trained: tuple[Path, list[str]]) -> None:
+    run = trained[0].parent
+    assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert len((run / "log.csv").read_text().splitlines()) == 1 + CONFIG.epochs
+    assert list((run / "tensorboard").iterdir())
+
+
+@pytest.mark.slow
+def test_a_stopped_run_ends_as_an_undisturbed_one(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path, trained: tuple[Path, list[str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = module.Lesson.teach, []
+
+    def stop_in_second_epoch(lesson: module.Lesson, epoch: int) -> dict[str, float]:
+        learnt = real(lesson, epoch)
+        calls.append(learnt)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return learnt
+
+    monkeypatch.setattr(module.Lesson, "teach", stop_in_second_epoch)
+    source = load_encoder_source(str(tiny_bundle))
+    with pytest.raises(KeyboardInterrupt):
+        train_bundle(dataset, tmp_path / "run", source, CONFIG)
+    monkeypatch.setattr(pipeline, "Encoder", FrozenEncoder)
+    monkeypatch.setattr(pipeline, "learn_pooling", lambda *_: None)
+    resumed, _ = train_bundle(dataset, tmp_path / "run", source, CONFIG)
+    whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights
+    for name, value in whole.items():
+        np.testing.assert_allclose(again[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
+
+
+@pytest.mark.slow
+def test_fine_tuning_averaging_own_words_and_critic_go_together(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    config = replace(CONFIG, epochs=2, average=0.9, own_words=0.5, tune_epochs=2, critic_epochs=2, distinction=0.3)
+    config = replace(config, narrow_epochs=1, tune_rate=1e-3)
+    source = load_encoder_source(str(tiny_bundle))
+    twins = widen(collapse_any(source.weights), seed=0)
+    folder, _ = train_bundle(dataset, tmp_path / "run", replace(source, weights=twins), config)
+    assert Captioner.load(folder).warm_up()
+    read = {name: _rows(tmp_path / "run" / name / "log.csv") for name in (".", "narrow", "tuned", "again")}
+    assert [len(rows) for rows in read.values()] == [2, 1, 2, 1 + 1 + 2]
+    before, *tuned = (max(float(row["cider"]) for row in read[name]) for name in (".", "narrow", "tuned"))
+    assert load_bundle(folder).made_by["encoder"].endswith("fine-tuned") == (max(tuned) > before)
+
+
+def collapse_any(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Keep the first half of every channel."""
+    halves = {}
+    for name, value in weights.items():
+        value = value[..., : value.shape[-1] // 2]
+        halves[name] = value[:, :, : value.shape[2] // 2] if value.ndim == 4 and "block1_conv1" not in name else value
+    return halves
+
+
+def _rows(log: Path) -> list[dict[str, str]]:
+    return list(csv.DictReader(log.read_text().splitlines()))
+
+
+class FrozenEncoder:
+    """Fails when asked to encode: a resumed run must find its features on disk."""
+
+    def __init__(self, config: object, weights: object, precision: object) -> None:
+        self.config = config
+
+    def encode(self, pictures: np.ndarray) -> None:
+        raise AssertionError("features were encoded twice")

@@ -1,0 +1,71 @@
+"""The learnt whitening makes copies agree and keeps pictures apart."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.encoder import Encoder, EncoderConfig
+from captioner.normalise import unit
+from data.pictures import read_square
+from tests.conftest import COLOURS, draw_picture, random_vgg16
+from training.relevance import whitening
+from training.relevance.whitening import learn_pooling, whiten
+
+
+@pytest.fixture
+def random() -> np.random.Generator:
+    return np.random.default_rng(0)
+
+
+def test_is_the_formula(random: np.random.Generator) -> None:
+    pictures, kinds = random.normal(size=(200, 6)), [random.normal(size=(50, 6)), random.normal(size=(80, 6))]
+    pooling = whiten(pictures, kinds)
+    within = sum(np.mean([np.outer(one, one) for one in kind], axis=0) for kind in kinds) / 2
+    within += whitening.SHRINKAGE * np.diag(within).mean() * np.eye(6)
+    np.testing.assert_allclose(pooling.projection.T @ within @ pooling.projection, np.eye(6), atol=1e-5)
+    variances = np.cov((pictures - pooling.centre) @ pooling.projection, rowvar=False)
+    np.testing.assert_allclose(variances, np.diag(np.diag(variances)), atol=1e-5)
+    assert (np.diff(np.diag(variances)) <= 1e-6).all()
+
+
+def test_copies_are_found_behind_loud_nuisance(random: np.random.Generator) -> None:
+    pictures = random.normal(size=(500, 16))
+    noise = np.zeros((500, 16))
+    noise[:, :3] = 4 * random.normal(size=(500, 3))
+    pooling = whiten(pictures[:400], [noise[:400]])
+    new, copies = pictures[400:], pictures[400:] + noise[400:]
+    found = (pooling.project(copies) @ pooling.project(new).T).argmax(axis=1) == np.arange(100)
+    before = (unit(copies) @ unit(new).T).argmax(axis=1) == np.arange(100)
+    assert found.mean() > 0.9
+    assert before.mean() < 0.5
+
+
+def test_keeps_so_many_dimensions_at_most(random: np.random.Generator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "DIMENSIONS", 3)
+    assert whiten(random.normal(size=(20, 6)), [random.normal(size=(20, 6))]).projection.shape == (6, 3)
+
+
+def test_channels_that_are_twins_or_dead_do_no_harm(random: np.random.Generator) -> None:
+    half = random.normal(size=(30, 4))
+    pictures = np.concatenate([half, half, np.zeros((30, 1))], axis=1)
+    pooling = whiten(pictures, [0.1 * pictures[::-1]])
+    assert np.isfinite(pooling.project(pictures)).all()
+
+
+def test_is_learnt_from_pictures_and_grids(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "COPIED", 4)
+    files = [draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number) for number in range(6)]
+    encoder = Encoder(EncoderConfig(32, "block5_conv3"), random_vgg16(), "float32")
+    squares = np.stack([read_square(path, 32) for path in files])
+    grids = np.stack([encoder.encode(view).grids for view in (squares, squares[:, :, ::-1])], axis=1).astype(np.float16)
+    files[2].write_text("lost since it was encoded")
+    pooling = learn_pooling(encoder, grids, files, seed=0)
+    assert pooling.projection.shape == (512, 256)
+    again = learn_pooling(encoder, grids, files, seed=0)
+    np.testing.assert_allclose(again.centre, pooling.centre)
+    vectors = pooling(grids[:, 0].astype(np.float32))
+    mirrored = pooling(grids[:, 1].astype(np.float32))
+    assert ((mirrored @ vectors.T).argmax(axis=1) == np.arange(6)).all()

@@ -1,0 +1,1 @@
+"""The subcommands of `retroflex` that make and judge a captioner."""

@@ -1,0 +1,217 @@
+"""`retroflex evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from data.captioned import SPLITS, Dataset
+from data.dataset import read_dataset
+from data.settings import load_settings
+from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
+
+if TYPE_CHECKING:
+    from captioner.facade import Captioner
+
+
+@click.group()
+def evaluate() -> None:
+    """Judge a captioner on pictures with human captions, or search by picture on copies and on classes."""
+
+
+def _search_options(command: Callable[..., None]) -> Callable[..., None]:
+    """How captions are searched for, in place of what the bundle says."""
+    options = (
+        click.option("--beam", type=click.IntRange(1, 50), help="Beam width."),
+        click.option("--groups", type=click.IntRange(1, 50), help="Beams that avoid each other's words."),
+        click.option("--diversity", type=click.FloatRange(0), help="What a word costs that an earlier beam took."),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _common_options(command: Callable[..., None]) -> Callable[..., None]:
+    options = (
+        click.option(
+            "--dataset",
+            type=click.Path(path_type=Path),
+            required=True,
+            help="Folder in Flickr8k layout, or a CSV or TSV file with the columns picture and caption.",
+        ),
+        click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True),
+        bundle_option,
+        click.option("--limit-pictures", type=click.IntRange(1), help="Take the first so many, for a quick look."),
+        json_option,
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+@evaluate.command()
+@_common_options
+@_search_options
+def captions(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, **how: float | None
+) -> None:
+    """Score generated captions against the human ones: BLEU-1 to BLEU-4 and CIDEr."""
+    from training.judging.evaluate import evaluate_captions
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_captions(_load_captioner(bundle, how), pictures)
+    _report(result, {"": result["scores"]}, {**how, "limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@_common_options
+@_search_options
+@click.option("--captions", "count", type=click.IntRange(1), help="Keep so many captions a picture [default: all].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
+@click.option("--stages", is_flag=True, help="One table: other rankers, then each stage of the product's ranking.")
+def search(
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    count: int | None,
+    seed: int,
+    stages: bool,
+    **how: float | None,
+) -> None:
+    """Find each picture by its human captions among pictures known by generated captions only."""
+    from training.judging.evaluate import evaluate_search
+    from training.judging.stages import evaluate_stages
+
+    pictures = _read(dataset, split, limit_pictures)
+    judge = evaluate_stages if stages else evaluate_search
+    result = judge(_load_captioner(bundle, how), pictures, seed, count)
+    options = {"stages": stages, **how, "captions": count, "limit_pictures": limit_pictures}
+    _report(result, result["stages" if stages else "rankings"], options, as_json)
+
+
+@evaluate.command()
+@_common_options
+@_search_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties and which words are typed.")
+def variants(
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    seed: int,
+    **how: float | None,
+) -> None:
+    """Compare BLEU variants as rankers, for sentences, for typed words and for captions of the mirrored picture."""
+    from training.judging.variants import evaluate_variants
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_variants(_load_captioner(bundle, how), pictures, seed)
+    _report(result, result["rankings"], {**how, "limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy, and ties.")
+def copies(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Find each picture by cropped, turned, grey and other copies of it among all pictures of its folder."""
+    from training.judging.similar import evaluate_copies
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_copies(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, {"recall at 1,": result["recall_at_1"]}, {"limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@_common_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy.")
+def duplicates(
+    dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
+) -> None:
+    """Tell copies of a picture from other pictures by cosine alone: precision and recall by threshold.
+
+    The limit holds for the pictures that are copied; all of the split are the others.
+    """
+    from training.judging.duplicates import evaluate_duplicates
+
+    pictures = _read(dataset, split, None)
+    result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed, limit_pictures)
+    _report(result, result["thresholds"], {"limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@click.option(
+    "--labelled", type=click.Path(path_type=Path), required=True, help="Folder that holds a folder for each class."
+)
+@click.option("--per-class", type=click.IntRange(2), help="Draw so many pictures of each class [default: all].")
+@bundle_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides which pictures are drawn.")
+@json_option
+def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: int, as_json: bool) -> None:
+    """Count how many of the ten pictures nearest to each are of its class."""
+    from training.judging.labelled import read_labelled
+    from training.judging.similar import evaluate_similar
+
+    pictures = read_labelled(labelled, per_class, seed)
+    result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
+    _report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+
+
+def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
+    dataset = read_dataset(path, split)
+    return replace(dataset, pictures=dataset.pictures[:limit_pictures])
+
+
+def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
+    from captioner.bundle import BUNDLED, load_bundle
+    from captioner.facade import Captioner
+
+    bundle = load_bundle(load_settings(bundle=folder).bundle or BUNDLED)
+    changed = {name: value for name, value in how.items() if value is not None}
+    return Captioner(replace(bundle, search=replace(bundle.search, **changed)))
+
+
+def _report(
+    result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, float | None], as_json: bool
+) -> None:
+    document = {"command": _command(result, options), **result}
+    if as_json:
+        print_json(document)
+        return
+    print_left_out(result["problems"])
+    for name, value in document.items():
+        if isinstance(value, str | int | float):
+            click.echo(f"{name.replace('_', ' '):30}{value}")
+    _print_table(tables)
+
+
+def _print_table(tables: dict[str, dict[str, float]]) -> None:
+    """One line for each row of figures; a row that stands alone is one line for each figure."""
+    if len(tables) == 1:
+        ((title, figures),) = tables.items()
+        for name, value in figures.items():
+            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
+        return
+    width = 2 + max(len(title) for title in tables)
+    click.echo(" " * width + "".join(f"{name:>10}" for name in next(iter(tables.values()))))
+    for title, figures in tables.items():
+        click.echo(f"{title:{width}}" + "".join(f"{value:>10.2f}" for value in figures.values()))
+
+
+def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
+    """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
+    source = f"--dataset DIR --split {result['split']}" if "split" in result else "--labelled DIR"
+    parts = ["retroflex evaluate", result["task"], source]
+    given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
+    for name, value in given.items():
+        flag = f"--{name.replace('_', '-')}"
+        parts += [flag] * bool(value) if isinstance(value, bool) else [f"{flag} {value}"]
+    return " ".join(parts)

@@ -1,0 +1,1 @@
+"""An encoder is taught: VGG16 learns to agree with ImageNet classifiers on unlabelled photographs."""

@@ -1,0 +1,1 @@
+"""Flickr8k is fetched, unpacked safely and checked."""

@@ -1,0 +1,108 @@
+"""Train the pairs of encoders that put pictures and sentences into one space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import keras
+import numpy as np
+from safetensors.numpy import load_file
+from tqdm import tqdm
+
+from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
+from captioner.encoder import best_precision
+from captioner.quantise import quantise, restore
+from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
+from training.ahead import ahead
+from training.config import EmbedConfig
+from training.decoder.examples import Split, draw_grids
+from training.embedding.model import ContrastiveLoss, build_embedding_model, get_embedding_weights
+from training.state import save_tensors
+
+STEPS = 20
+"""Words of a caption that are read; nearly all are shorter."""
+AHEAD = 3
+FINE = 64
+"""Grids of so many cells are coarsened: what a sentence asks for is seldom smaller, and it costs a quarter."""
+USUAL = 1024
+"""Sentences kept to tell hubs by; six times as many tell them hardly better."""
+SHORT = 0.3
+"""The share of captions cut down to a few of their words, as people type them."""
+SHORT_WORDS = (2, 7)
+
+
+def train_embedding(train: Split, out: Path, config: EmbedConfig) -> Embedding:
+    """Train `config.members` pairs one after the other; a stopped run repeats its unfinished member exactly.
+
+    Writes `member0.safetensors` and on to `out`.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    captions = [one for picture in train.captions for one in picture]
+    vocabulary = Vocabulary.from_captions(captions, config.min_count)
+    cells, channels = train.grids.shape[2:]
+    sizes = EmbeddingConfig(len(vocabulary), config.members, channels, pool=2 if cells >= FINE else 1)
+    weights = {}
+    for member in range(config.members):
+        path = out / f"member{member}.safetensors"
+        if not path.exists():
+            save_tensors(_train_member(train, vocabulary, sizes, config, member), path)
+        weights.update({f"{member}/{name}": one for name, one in load_file(path).items()})
+    kept = restore(quantise(weights))  # as a bundle stores it
+    sentences = usual_sentences(TextEmbedder(sizes, kept, vocabulary), captions, config.seed)
+    return Embedding(sizes, kept, vocabulary, sentences)
+
+
+def usual_sentences(embedder: TextEmbedder, captions: Sequence[Sequence[str]], seed: int) -> np.ndarray:
+    """Return the places, float32 (m, e), of up to USUAL captions drawn at random."""
+    order = np.random.default_rng(seed).permutation(len(captions))[:USUAL]
+    places = [embedder.embed(captions[one]) for one in order]
+    return np.stack([one for one in places if one is not None])
+
+
+def _train_member(
+    train: Split, vocabulary: Vocabulary, sizes: EmbeddingConfig, config: EmbedConfig, member: int
+) -> dict[str, np.ndarray]:
+    seed = config.seed * config.members + member
+    keras.utils.set_random_seed(seed)
+    cells = coarsen(train.grids[:1, 0], sizes.pool).shape[1]
+    model = build_embedding_model(sizes, cells, best_precision())
+    batch = min(config.batch, len(train.names))
+    steps = config.epochs * (len(train.names) // batch)
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, alpha=0.01, warmup_target=config.rate, warmup_steps=steps // 10
+    )
+    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.02, clipnorm=2.0)
+    model.compile(optimizer, loss=ContrastiveLoss(), jit_compile=False)
+
+    def make(rows: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        words = [_draw_words(train.captions[row], vocabulary, config.captions, random) for row in rows]
+        return coarsen(draw_grids(train, rows, random), sizes.pool), np.stack(words)
+
+    batches = ahead(make, _rows(len(train.names), batch, config.epochs, seed), AHEAD)
+    for inputs in tqdm(batches, total=steps, desc=f"text encoder {member + 1}/{sizes.members}", unit="batch"):
+        model.train_on_batch(inputs, np.arange(batch))
+    return get_embedding_weights(model)
+
+
+def _rows(count: int, batch: int, epochs: int, seed: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
+    """Whole batches only: each picture of a batch is the others' wrong answer, so none may stand in it twice."""
+    for epoch in range(epochs):
+        order = np.random.default_rng((seed, epoch)).permutation(count)
+        for start in range(0, count - batch + 1, batch):
+            yield order[start : start + batch], np.random.default_rng((seed, epoch, start))
+
+
+def _draw_words(
+    captions: Sequence[Sequence[str]], vocabulary: Vocabulary, count: int, random: np.random.Generator
+) -> np.ndarray:
+    """Numbers of `count` captions of a picture, int32 (count, STEPS), padded; unknown words are left out."""
+    drawn = np.full((count, STEPS), PAD, np.int32)
+    for row, place in zip(drawn, random.permutation(max(count, len(captions))), strict=False):
+        numbers = [one for one in vocabulary.encode(captions[place % len(captions)]) if one != UNKNOWN]
+        numbers = numbers[:STEPS] or [UNKNOWN]
+        if random.random() < SHORT:
+            kept = np.sort(random.permutation(len(numbers))[: random.integers(*SHORT_WORDS)])
+            numbers = [numbers[one] for one in kept]
+        row[: len(numbers)] = numbers
+    return drawn

@@ -1,0 +1,1 @@
+"""Captions and searches are judged, and other rankers beside them."""

@@ -1,0 +1,102 @@
+"""The product's ranking, stage by stage, beside other rankers: same pictures, same captions, same queries."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.types import Describes, TextModel
+from data.captioned import Dataset
+from data.text import tokenize
+from retrieval.bleu.score import TYPED_VARIANT
+from retrieval.search.query import Query, QueryError
+from retrieval.search.search import Ranking, Searcher
+from training.judging.baselines import Ranker, baselines
+from training.judging.evaluate import describe_split, run_facts
+from training.judging.gallery import BATCH, searchable
+from training.judging.protocol import ranks_of, summarise
+
+
+def evaluate_stages(
+    captioner: Describes, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+) -> dict[str, Any]:
+    """Search the split's pictures, known by generated captions only, with every human caption.
+
+    Returns the facts of the run and `stages`: by name `r1`, `r5`, `r10` (percent), `median` rank and `ms` a query,
+    scores spread over the whole gallery. `seed` decides ties; of a picture's captions the best `captions` are kept.
+    Raises EvaluationError when no picture can be read.
+    """
+    started = time.monotonic()
+    described = describe_split(captioner, dataset, batch).with_captions(captions)
+    with searchable(described, captioner) as (searcher, rows):
+        gallery: list[list[str]] = [[]] * len(searcher.index)
+        for picture, texts in zip(described.pictures, described.texts, strict=True):
+            gallery[rows[picture.name]] = texts
+        queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
+        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model)}
+        stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
+    return {
+        "task": "search",
+        **run_facts(captioner, dataset, described),
+        "seed": seed,
+        "queries": len(queries),
+        "stages": stages,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+def _judge(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: int) -> dict[str, float]:
+    seconds = 0.0
+
+    def scores() -> Iterator[np.ndarray]:
+        nonlocal seconds
+        for query, _ in tqdm(queries, desc=name, unit="query", disable=None):
+            started = time.perf_counter()
+            found = ranker(query)
+            seconds += time.perf_counter() - started
+            yield found
+
+    ranks = ranks_of(scores(), [target for _, target in queries], seed)
+    return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
+
+
+def _own(searcher: Searcher, model: TextModel | None) -> dict[str, Ranker]:
+    """The product's stages, as far as the `model` of sentences goes; without one there is only the first.
+
+    Cosine exists only inside the whole search, so that is what its time is.
+    """
+
+    every = np.arange(len(searcher.index))
+
+    def bleu(query: str) -> np.ndarray:
+        return searcher.index.postings.at(tokenize(query), TYPED_VARIANT, every)
+
+    if model is None:
+        return {"BLEU": bleu}
+    hasty = searcher.hasty()
+    stages = {
+        "BLEU": bleu,
+        "cosine alone": _ranked(hasty, lambda ranking: ranking.parts["cosine"]),
+        "BLEU + cosine": _ranked(hasty, lambda ranking: ranking.scores),
+    }
+    looked = {"BLEU + cosine + second look": _ranked(searcher, lambda ranking: ranking.scores)}
+    return stages | looked if model.likelihood else stages
+
+
+def _ranked(searcher: Searcher, part: Callable[[Ranking], np.ndarray]) -> Ranker:
+    """Ask the whole searcher and spread a part of its candidates over the gallery; the others share the last place."""
+
+    def rank(query: str) -> np.ndarray:
+        scores = np.full(len(searcher.index), -1.0)
+        try:
+            found = searcher.rank(Query(query))
+        except QueryError:  # A human caption without a word finds nothing.
+            return scores
+        scores[np.searchsorted(searcher.index.ids, found.ids)] = part(found)
+        return scores
+
+    return rank

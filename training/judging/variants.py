@@ -1,0 +1,134 @@
+"""Which BLEU ranks best? Every variant on the same generated captions, for typed queries and for captions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.types import Describes, Description
+from data.captioned import Dataset
+from data.text import tokenize
+from retrieval.bleu.folding import fold
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
+from training.judging.evaluate import describe_split, run_facts
+from training.judging.gallery import BATCH
+from training.judging.protocol import ranks_of, summarise
+from training.judging.typed import Query, content_words
+
+TYPED_LENGTHS = (5, 3, 2)
+MAX_ORDER = 4
+
+
+@dataclass(frozen=True)
+class Row:
+    """A variant of the comparison, on words as they stand or on stems.
+
+    `reverse`: each caption is the hypothesis and the query its only reference; a picture's best caption counts.
+    """
+
+    variant: BleuVariant
+    folded: bool = False
+    reverse: bool = False
+
+
+def _uniform(order: int, smoothing: int, brevity: bool = True) -> BleuVariant:
+    return BleuVariant(order, (1 / order,) * order, smoothing, brevity)
+
+
+ROWS = {
+    **{f"BLEU-4, method {method}": Row(_uniform(4, method)) for method in range(5)},
+    "BLEU-3, method 1": Row(_uniform(3, 1)),
+    "BLEU-2, method 1": Row(_uniform(2, 1)),
+    "BLEU-2, 0.9/0.1": Row(BleuVariant(2, (0.9, 0.1), 1)),
+    "BLEU-1": Row(_uniform(1, 0)),
+    "caption as hypothesis, BLEU-2, 0.9/0.1": Row(BleuVariant(2, (0.9, 0.1), 1), reverse=True),
+    "BLEU-4, method 1, no penalty": Row(_uniform(4, 1, brevity=False)),
+    "BLEU-2, method 1, no penalty": Row(_uniform(2, 1, brevity=False)),
+    "BLEU-2, 0.9/0.1, no penalty": Row(BleuVariant(2, (0.9, 0.1), 1, brevity=False)),
+    "the same and agreement": Row(TYPED_VARIANT),
+    "the same on stems (typed words)": Row(TYPED_VARIANT, folded=True),
+    "BLEU-3, method 1, on stems (captions)": Row(CAPTION_VARIANT, folded=True),
+}
+
+
+def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+    """Rank the split's pictures by each variant.
+
+    Typed queries are every human caption and some content words of it; the others are the generated captions of the
+    mirrored picture, whose scores are averaged. Returns the facts of the run and `rankings`, recall and median by
+    "<variant>, <kind of query>".
+    """
+    started = time.monotonic()
+    described = describe_split(captioner, dataset, batch)
+    comparison = _Comparison(described.texts, seed)
+    sentences = [([caption], row) for row, picture in enumerate(described.pictures) for caption in picture.captions]
+    rankings = comparison.of("sentences", sentences)
+    for count in TYPED_LENGTHS:
+        rankings |= comparison.of(f"{count} words", content_words(sentences, count, seed))
+    mirrored = describe_split(_Mirrored(captioner), dataset, batch)
+    rankings |= comparison.of("captions", [(texts, row) for row, texts in enumerate(mirrored.texts)])
+    return {
+        "task": "variants",
+        **run_facts(captioner, dataset, described),
+        "seed": seed,
+        "queries": len(sentences),
+        "rankings": rankings,
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+class _Mirrored:
+    """Describes every picture as a mirror shows it."""
+
+    def __init__(self, captioner: Describes) -> None:
+        self.model_version, self.input_side = captioner.model_version, captioner.input_side
+        self.text_model = captioner.text_model
+        self._captioner = captioner
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        return self._captioner.describe(np.ascontiguousarray(pictures[:, :, ::-1]))
+
+
+class _Comparison:
+    """One gallery, ranked by every row for one kind of query after the other."""
+
+    def __init__(self, gallery: Sequence[Sequence[str]], seed: int) -> None:
+        self._gallery, self._seed = gallery, seed
+        self._postings = {form: BleuPostings.build(gallery, MAX_ORDER, form) for form in (str, fold)}
+
+    def of(self, kind: str, queries: Sequence[Query]) -> dict[str, dict[str, float]]:
+        """Return recall and median of each row, by "<row>, <kind>"."""
+        targets = [target for _, target in queries]
+        found = {}
+        for name, row in tqdm(ROWS.items(), desc=kind, unit="variant", disable=None):
+            scores = self._reverse(queries, row) if row.reverse else self._scores(queries, row)
+            found[f"{name}, {kind}"] = summarise(ranks_of(scores, targets, self._seed))
+        return found
+
+    def _scores(self, queries: Sequence[Query], row: Row) -> Iterator[np.ndarray]:
+        """Yield the scores of all pictures for each query, the mean over its texts."""
+        postings = self._postings[fold if row.folded else str]
+        for texts, _ in queries:
+            total = np.zeros(len(self._gallery))
+            for text in texts:
+                total += postings.dense(tokenize(text), row.variant) / len(texts)
+            yield total
+
+    def _reverse(self, queries: Sequence[Query], row: Row) -> Iterator[np.ndarray]:
+        """The same with each caption as the hypothesis: the texts of the queries are what is indexed."""
+        form: Callable[[str], str] = fold if row.folded else str
+        texts = [(number, text) for number, (texts, _) in enumerate(queries) for text in texts]
+        postings = BleuPostings.build(([text] for _, text in texts), row.variant.max_order, form)
+        best = np.zeros((len(texts), len(self._gallery)), np.float32)
+        for place, captions in enumerate(self._gallery):
+            for caption in captions:
+                rows, found = postings.scores(tokenize(caption), row.variant)
+                best[rows, place] = np.maximum(best[rows, place], found)
+        owner = np.array([number for number, _ in texts])
+        return (best[owner == number].mean(axis=0) for number in range(len(queries)))

@@ -1,0 +1,116 @@
+"""How evidence adds up to relevance, learnt from a split's own captions and pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from captioner.bundle import SECOND_LOOK, SearchConfig
+from captioner.decoder import Decoder
+from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
+from captioner.likelihood import Likelihood
+from captioner.views import pack_views
+from retrieval.bleu.postings import BleuPostings
+from retrieval.search.relevance import Relevance, sigmoid
+from retrieval.search.second_look import SecondLook
+from training.decoder.examples import Split
+from training.decoder.train import Trained, caption_split
+from training.judging.protocol import ranks_of_rows, summarise
+from training.relevance.second_look import fit_look, held_out_look, look_again
+
+PRIOR = 0.01
+"""The share of a library's pictures that a query asks for: relevance is a probability where that is so."""
+FOLDS = 5
+PARTS = ("bleu", "cosine")
+BATCH = 50
+NEWTON_STEPS = 30
+RIDGE = 1e-7
+"""Keeps a part that tells nothing, such as BLEU where there are no captions, at nought."""
+
+
+def calibrate(
+    embedding: Embedding, trained: Trained, split: Split, search: SearchConfig
+) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+    """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
+
+    The relevance is `words`, from BLEU and cosine, and what a `second look` at the best pictures adds.
+
+    Every human caption is a query, the gallery is the split's pictures with generated captions only. Figures are
+    recall (percent) and median rank, each query ranked by weights that were fitted without its picture.
+    """
+    sentences = [(caption, row) for row, captions in enumerate(split.captions) for caption in captions]
+    target = np.array([row for _, row in sentences])
+    queries = [caption for caption, _ in sentences]
+    decoder = Decoder(trained.config, trained.weights)
+    places = _places(embedding, split)
+    bleu = _bleu(queries, caption_split(decoder, trained.vocabulary, split, search))
+    parts = np.stack([bleu, _cosines(queries, embedding, places)])
+    relevance = fit_relevance(parts, target)
+    likelihood = Likelihood(trained.config, trained.weights, trained.vocabulary)
+    looks = look_again(
+        SecondLook(likelihood, embedding.sentences, {}),
+        queries,
+        relevance.logit(dict(zip(PARTS, parts, strict=True))),
+        _views(decoder, split),
+        places,
+    )
+    scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
+    fitted = {"words": relevance.to_json(), SECOND_LOOK: fit_look(looks, target)}
+    return fitted, summarise(ranks_of_rows(scores, target))
+
+
+def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
+    """Logistic regression by Newton's method (iteratively reweighted least squares).
+
+    `parts` (2, queries, pictures): BLEU and cosine; `target` (queries,): the row of each query's picture. A query's
+    own picture weighs PRIOR, all others together 1 - PRIOR.
+    """
+    wanted = np.zeros(parts.shape[1:], bool)
+    wanted[np.arange(len(target)), target] = True
+    others = max(1, int((~wanted).sum()))
+    count = np.where(wanted, PRIOR / len(target), (1 - PRIOR) / others).ravel()
+    x = np.concatenate([parts.reshape(len(parts), -1), np.ones((1, len(count)))])
+    weights = np.zeros(len(x))
+    for _ in range(NEWTON_STEPS):
+        chance = sigmoid(weights @ x)
+        curvature = (x * (count * chance * (1 - chance))) @ x.T
+        slope = x @ (count * (wanted.ravel() - chance)) - RIDGE * weights
+        weights = weights + np.linalg.solve(curvature + RIDGE * np.eye(len(x)), slope)
+    return Relevance(float(weights[-1]), {name: float(one) for name, one in zip(PARTS, weights, strict=False)})
+
+
+def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """Relevance (queries, pictures) by weights fitted on the other folds' queries and pictures."""
+    scores = np.zeros(parts.shape[1:])
+    for fold in range(FOLDS):
+        held, kept = target % FOLDS == fold, np.arange(parts.shape[2]) % FOLDS != fold
+        if held.any() and not held.all():
+            row_of = np.cumsum(kept) - 1
+            fitted = fit_relevance(parts[:, ~held][:, :, kept], row_of[target[~held]])
+            scores[held] = fitted({name: part[held] for name, part in zip(PARTS, parts, strict=True)})
+    return scores
+
+
+def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) -> np.ndarray:
+    postings = BleuPostings.build(gallery)
+    return np.stack([postings.dense(sentence) for sentence in sentences])
+
+
+def _places(embedding: Embedding, split: Split) -> np.ndarray:
+    pictures = PictureEmbedder(embedding.config, embedding.weights)
+    starts = range(0, len(split.names), BATCH)
+    return np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
+
+
+def _views(decoder: Decoder, split: Split) -> list[bytes]:
+    starts = range(0, len(split.names), BATCH)
+    looked = (decoder.look(split.grids[start : start + BATCH, 0])[0] for start in starts)
+    return [packed for views in looked for packed in pack_views(views.cells)]
+
+
+def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:
+    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
+    nowhere = np.zeros(gallery.shape[1], np.float32)
+    places = [text.embed(sentence) for sentence in sentences]
+    return np.stack([nowhere if one is None else one for one in places]) @ gallery.T
