@@ -60,11 +60,15 @@ class Gallery:
         logits = self._relevance.logit({"bleu": bleu, "cosine": self._places @ place})
         best = np.argsort(-logits, kind="stable")[:LOOKS]
         cells = unpack_views([self._views[row] for row in best])
-        found = {"no look": logits}
+        found = {"none": logits}
         for size, likelihood in self._likelihoods.items():
             logprob = likelihood.logprob(tokens, cells)
             for count in sorted({looks(tokens), LOOKS} if size == USUAL_WORDS else {LOOKS}):
-                name = "as shipped" if count == looks(tokens) and size == USUAL_WORDS else f"{count}, {size:,} words"
+                name = (
+                    "as shipped"
+                    if count == looks(tokens) and size == USUAL_WORDS
+                    else f"{count} looks, {'usual' if size == USUAL_WORDS else 'all'} words"
+                )
                 found[name] = logits + self._shift(logits, best[:count], logprob[:count])
         return {name: 1 + int(np.count_nonzero(scores > scores[picture])) for name, scores in found.items()}
 
