@@ -19,6 +19,8 @@ MAX_WORDS = 40
 USUAL_WORDS = 1000
 """Probabilities are over the most frequent words and the sentence's own: all 2,900 take thrice the time and tell
 pictures apart no better, see docs/ranking.md."""
+LANES = 16
+"""Float32 numbers in a vector register of the widest kind."""
 
 
 class Likelihood:
@@ -36,6 +38,8 @@ class Likelihood:
         self._weights = w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
         self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_usual = np.ascontiguousarray(self._to_words[:, :usual])
+        self._recurrent, self._initial = (_turned(w[name]) for name in ("lstm/recurrent_kernel", "initial/kernel"))
+        self._glance = _turned(w["glance/kernel"] @ w["lstm/kernel"])
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
         """log P(tokens, END | picture), natural logarithm, float64 (n,).
@@ -62,19 +66,23 @@ class Likelihood:
         return logits.reshape(*output.shape[:2], -1), columns
 
     def _run(self, fed: Sequence[int], mean: np.ndarray) -> np.ndarray:
-        """The LSTM's hidden states, (steps, n, units), after each of the words `fed`; Keras' order of the gates."""
+        """The LSTM's hidden states, (steps, n, units), after each of the words `fed`; Keras' order of the gates.
+
+        Pictures lie along the second axis here, and nought ones fill them up to a multiple of LANES: products with so
+        few pictures take little more than half the time then.
+        """
         w = self._weights
-        hidden, cell = np.split(np.tanh(mean @ w["initial/kernel"] + w["initial/bias"]), 2, axis=1)
-        drive = (mean @ w["glance/kernel"]) @ w["lstm/kernel"] + w["lstm/bias"]
+        seen = np.pad(mean.T, ((0, 0), (0, -len(mean) % LANES)))
+        hidden, cell = np.split(np.tanh(self._initial @ seen + w["initial/bias"][:, None]), 2)
+        drive = self._glance @ seen + w["lstm/bias"][:, None]
         words = w["embedding/embeddings"][fed] @ w["lstm/kernel"]
         states = []
         for word in words:
-            gates = hidden @ w["lstm/recurrent_kernel"] + drive + word
-            enter, forget, candidate, leave = np.split(gates, 4, axis=1)
+            enter, forget, candidate, leave = np.split(self._recurrent @ hidden + drive + word[:, None], 4)
             cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
             hidden = _sigmoid(leave) * np.tanh(cell)
             states.append(hidden)
-        return np.stack(states)
+        return np.stack(states)[:, :, : len(mean)].swapaxes(1, 2)
 
     def _output(self, hidden: np.ndarray, views: CoarseViews) -> np.ndarray:
         """What is held against the words, (steps, n, embedding), from hidden states (steps, n, units)."""
@@ -91,6 +99,10 @@ class Likelihood:
             attended = _softmax(scores) @ views.cells
         on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
         return np.asarray(np.tanh(hidden @ on_hidden + attended.swapaxes(0, 1) @ on_attended + w["output/bias"]))
+
+
+def _turned(kernel: np.ndarray) -> np.ndarray:
+    return np.ascontiguousarray(kernel.T)
 
 
 def _sigmoid(x: np.ndarray) -> np.ndarray:
