@@ -37,6 +37,8 @@ SHARES = {"words": 0.55, "thumbnail": 0.4, "upload": 0.05}
 PAUSE = 0.25
 """Seconds that a user waits between two requests, on average."""
 SENDERS = 64
+WARMING = 5.0
+"""Seconds that do not count, in which a server loads its compiled search beside the first queries."""
 BOUNDARY = "x" * 24
 RETROFLEX = str(Path(sys.executable).parent / "retroflex")
 
@@ -143,9 +145,11 @@ class Load:
         return http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=60)
 
 
-def upload_body(picture: bytes) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers of a search by an uploaded picture file."""
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="x"\r\n\r\n'
+def upload_body(picture: bytes, **fields: str) -> tuple[bytes, dict[str, str]]:
+    """The body and the headers of a search by an uploaded picture file, with other fields of the form."""
+    part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
+    others = "".join(f'{part}"{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
+    head = f'{others}{part}"image"; filename="x"\r\n\r\n'
     body = head.encode() + picture + f"\r\n--{BOUNDARY}--\r\n".encode()
     return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
@@ -185,7 +189,11 @@ def main(seconds: float, users: int, rate: float | None, pictures: int, processe
             make_library(load_settings(library=library).url, pictures, 1, load_bundle(BUNDLED))
         with serving(library, processes) as (address, server):
             load = Load(address, server, [photo.read_bytes() for photo in photos], pictures)
-            figures = load.users(users, seconds) if rate is None else load.at_rate(rate, seconds)
+            if rate is None:
+                figures = load.users(users, seconds)
+            else:
+                load.at_rate(rate, WARMING)
+                figures = load.at_rate(rate, seconds)
     for name, value in figures.items():
         click.echo(f"{name:24} {value if isinstance(value, str) else f'{value:,.4g}'}")
 

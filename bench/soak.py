@@ -141,7 +141,8 @@ def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
     content = soak.ask(Request("browse", "GET", "/api/v1/pictures?limit=100"))[1]
     pictures = json.loads(content)["pictures"]
     facets = json.loads(soak.ask(Request("browse", "GET", "/api/v1/facets"))[1])
-    only = f"folder={facets['folder'][0]['id']}"
+    folder = facets["folder"][0]["id"]
+    only = f"folder={folder}"
     for picture in pictures[:EACH_KIND]:
         yield Request("words", "GET", f"/api/v1/search?q={quote(picture['caption'])}&{only}")
         yield Request("thumbnail", "GET", f"/api/v1/pictures/{picture['id']}/thumbnail")
@@ -149,8 +150,8 @@ def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
     for offset in range(EACH_KIND):
         yield Request("browse", "GET", f"/api/v1/pictures?{only}&offset={offset}&sort=oldest")
     for photo in photos[:EACH_KIND]:
-        body, headers = upload_body(encoded_anew(photo))
-        yield Request("upload", "POST", f"/api/v1/search?{only}", body, headers)
+        body, headers = upload_body(encoded_anew(photo), folder=folder)
+        yield Request("upload", "POST", "/api/v1/search", body, headers)
 
 
 class _Memory(threading.Thread):
@@ -201,7 +202,8 @@ def main(requests: int, pictures: int, added: int) -> None:
     click.echo(f"{'pictures indexed meanwhile':28} {status['pictures'] - pictures}{', which was all' if ended else ''}")
     bad = [one for one in soak.seen if one[1] not in (200, BUSY)]
     if bad or soak.wrong:
-        raise click.ClickException(f"{len(bad)} errors, such as {bad[:3]}; {len(soak.wrong)} wrong: {soak.wrong[:3]}")
+        wrong = [(one.kind, one.path) for one in soak.wrong[:3]]
+        raise click.ClickException(f"{len(bad)} errors, such as {bad[:3]}; {len(soak.wrong)} wrong, such as {wrong}")
 
 
 if __name__ == "__main__":
