@@ -83,7 +83,7 @@ def draw(measured: dict[str, dict[str, dict[str, float]]], path: Path) -> None:
             axes.plot(sizes, [measured[name][str(one)][figure_name] for one in sizes], marker="o", label=title)
     axes.set(xscale="log", yscale="log", xlabel="pictures", ylabel="milliseconds a query")
     axes.grid(alpha=0.3)
-    axes.legend()
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1))
     figure.savefig(path, dpi=110, bbox_inches="tight")
     plt.close(figure)
 
