@@ -69,7 +69,8 @@ class WordEvidence:
         self.captions = [text]
         self._index, self._bleu, self._views = index, _Bleu(index, [tokens], TYPED_VARIANT), views
         usable = model if model is not None and model.version == index.model_version else None
-        self._place = usable.embedder.embed(tokens) if usable else None
+        place = usable.embedder.embed(tokens) if usable else None
+        self._nearness = None if place is None else _Nearness(index.embeddings, place)
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self._second = SecondLook.of(usable) if usable else None
@@ -77,16 +78,16 @@ class WordEvidence:
 
     def candidates(self) -> Candidates:
         named = self._bleu.candidates()
-        return named if self._place is None else _with_nearest(named, self._index.embeddings, self._place)
+        return named if self._nearness is None else _with_nearest(named, self._nearness)
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
-        near = np.zeros(len(rows)) if self._place is None else self._index.embeddings.cosine(self._place, rows)
+        near = np.zeros(len(rows)) if self._nearness is None else self._nearness.at(rows)
         first = {"bleu": self._bleu.at(rows), "cosine": near}
         return first | self._look_again(first, rows)
 
     def _look_again(self, first: Parts, rows: np.ndarray) -> dict[str, np.ndarray]:
         """Dearer evidence for the best by what there is so far, NaN for the others and those without views."""
-        if self._place is None or self._relevance is None or self._second is None:
+        if self._nearness is None or self._relevance is None or self._second is None:
             return {}
         best = np.sort(np.lexsort((rows, -self._relevance.logit(first)))[: looks(self._tokens)])
         views = self._views(rows[best])
@@ -100,7 +101,7 @@ class WordEvidence:
 
     def relevance(self, parts: Parts, rows: np.ndarray) -> np.ndarray:
         """By the model's measure, as far as the words are known; a person's own caption counts for what it says."""
-        if self._place is None or self._relevance is None:
+        if self._nearness is None or self._relevance is None:
             return parts["bleu"]
         logits = self._relevance.logit(parts)
         if self._second is not None:
@@ -116,16 +117,17 @@ class PictureEvidence:
         self.name, self.close = name, 0.0  # Likeness knows no border.
         self.captions = [caption.text for caption in described.captions]
         self._index, self._described = index, described
+        self._looks = _Nearness(index.vectors, described.vector)
         self._bleu = _Bleu(index, [tokenize(text) for text in self.captions], CAPTION_VARIANT)
 
     def candidates(self) -> Candidates:
-        return _with_nearest(self._bleu.candidates(), self._index.vectors, self._described.vector)
+        return _with_nearest(self._bleu.candidates(), self._looks)
 
     def parts(self, rows: np.ndarray) -> dict[str, np.ndarray]:
         place = self._described.embedding
         return {
             "bleu": self._bleu.at(rows),
-            "cosine": self._index.vectors.cosine(self._described.vector, rows),
+            "cosine": self._looks.at(rows),
             "embedding": np.zeros(len(rows)) if place is None else self._index.embeddings.cosine(place, rows),
         }
 
@@ -164,5 +166,29 @@ class _Bleu:
         return bleu
 
 
-def _with_nearest(named: Candidates, vectors: JoinedVectors, vector: np.ndarray) -> Candidates:
-    return named._replace(rows=distinct([named.rows, vectors.top(vector, NEAREST)[0]]))
+class _Nearness:
+    """Cosines of a vector to the pictures. Those of the nearest are kept: to read rows of many vectors is dear."""
+
+    def __init__(self, vectors: JoinedVectors, vector: np.ndarray) -> None:
+        self._vectors, self._vector = vectors, vector
+        self._rows, self._cosines = np.zeros(0, np.int64), np.zeros(0, np.float32)
+
+    def nearest(self) -> np.ndarray:
+        """The rows of the NEAREST, rising."""
+        rows, cosines = self._vectors.top(self._vector, NEAREST)
+        order = np.argsort(rows)
+        self._rows, self._cosines = rows[order], cosines[order]
+        return self._rows
+
+    def at(self, rows: np.ndarray) -> np.ndarray:
+        """Float32 (n,) for the pictures in rising `rows` (n,)."""
+        places = np.searchsorted(self._rows, rows)
+        kept = np.append(self._rows, -1)[places] == rows
+        cosines = np.empty(len(rows), np.float32)
+        cosines[kept] = self._cosines[places[kept]]
+        cosines[~kept] = self._vectors.cosine(self._vector, rows[~kept])
+        return cosines
+
+
+def _with_nearest(named: Candidates, nearness: _Nearness) -> Candidates:
+    return named._replace(rows=distinct([named.rows, nearness.nearest()]))
