@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 
 from bench.library import make_library
-from bench.searching import QUERIES
+from bench.searching import few_words
 from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
 from retrieval.library import Library
@@ -36,13 +36,12 @@ STEPS = {
 }
 """Functions of which none calls another; the file's end and the function's name."""
 SEARCHES = 200
-WORDS = 3
 WARMING = 5.0
 """Seconds in which the compiled search is loaded beside the first queries."""
 
 
 def breakdown(library: Library) -> dict[str, float]:
-    """Milliseconds a query by step, over SEARCHES different queries of WORDS words."""
+    """Milliseconds a query by step, over SEARCHES different queries of a few words."""
     for number in range(20):
         library.search(_query(number))
     time.sleep(WARMING)
@@ -62,7 +61,7 @@ def breakdown(library: Library) -> dict[str, float]:
 
 
 def _query(number: int) -> Query:
-    return Query(" ".join(random.Random(number).sample(" ".join(QUERIES).split(), WORDS)))
+    return Query(few_words(random.Random(number)))
 
 
 @click.command()

@@ -29,7 +29,7 @@ from PIL import Image
 
 from bench.encoding import make_photographs
 from bench.library import make_library
-from bench.searching import QUERIES
+from bench.searching import few_words
 from captioner.bundle import BUNDLED, load_bundle
 from data.settings import load_settings
 
@@ -45,6 +45,17 @@ RETROFLEX = str(Path(sys.executable).parent / "retroflex")
 Figures = dict[str, float | str]
 
 
+def by_kind(seen: Sequence[tuple[str, int, float]]) -> Figures:
+    """Latencies in milliseconds and statuses of each kind of request, of (kind, status, seconds) each."""
+    found: Figures = {}
+    for kind in sorted({kind for kind, _, _ in seen}):
+        taken = [1e3 * took for one, status, took in seen if one == kind and status == 200]
+        if taken:
+            found |= {f"{kind}_ms_p{share}": float(np.percentile(taken, share)) for share in (50, 99)}
+        found[f"{kind}_statuses"] = json.dumps(Counter(status for one, status, _ in seen if one == kind))
+    return found
+
+
 @dataclass
 class Tally:
     """What came of the requests: (kind, status, seconds) each; a request without an answer has status 0."""
@@ -55,14 +66,11 @@ class Tally:
     def figures(self, seconds: float) -> Figures:
         """Requests a second, latencies by kind in milliseconds, statuses, and megabytes at start, middle and end."""
         found: Figures = {"requests_per_second": len(self.seen) / seconds}
-        for kind in sorted({kind for kind, _, _ in self.seen}):
-            taken = [1e3 * took for one, status, took in self.seen if one == kind and status == 200]
-            if taken:
-                found |= {f"{kind}_ms_p{share}": float(np.percentile(taken, share)) for share in (50, 99)}
-            found[f"{kind}_statuses"] = json.dumps(Counter(status for one, status, _ in self.seen if one == kind))
-        return found | {
-            f"memory_mb_{when}": mb for when, mb in zip(("start", "middle", "end"), self.memory, strict=True)
-        }
+        return (
+            found
+            | by_kind(self.seen)
+            | {f"memory_mb_{when}": mb for when, mb in zip(("start", "middle", "end"), self.memory, strict=True)}
+        )
 
 
 @dataclass(frozen=True)
@@ -135,8 +143,7 @@ class Load:
 
     def _request(self, kind: str, choice: random.Random) -> tuple[str, str, bytes | None, dict[str, str]]:
         if kind == "words":
-            words = choice.sample(" ".join(QUERIES).split(), 3)
-            return "GET", f"/api/v1/search?q={quote(' '.join(words))}", None, {}
+            return "GET", f"/api/v1/search?q={quote(few_words(choice))}", None, {}
         if kind == "thumbnail":
             return "GET", f"/api/v1/pictures/{choice.randint(1, self.pictures)}/thumbnail", None, {}
         return "POST", "/api/v1/search", *upload_body(choice.choice(self.uploads))
@@ -194,6 +201,11 @@ def main(seconds: float, users: int, rate: float | None, pictures: int, processe
             else:
                 load.at_rate(rate, WARMING)
                 figures = load.at_rate(rate, seconds)
+    show(figures)
+
+
+def show(figures: Figures) -> None:
+    """Print each figure on a line."""
     for name, value in figures.items():
         click.echo(f"{name:24} {value if isinstance(value, str) else f'{value:,.4g}'}")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import subprocess
 import sys
 import tempfile
@@ -23,6 +24,11 @@ from retrieval.search.query import Query
 PICTURES = 10_000
 CAPTIONS = 5
 QUERIES = ("a dog runs through the grass", "two children on a beach", "man", "a red car in the street at night")
+
+
+def few_words(choice: random.Random) -> str:
+    """Return three words as somebody might type them."""
+    return " ".join(choice.sample(" ".join(QUERIES).split(), 3))
 
 
 def bench_searching() -> dict[str, float]:

@@ -14,7 +14,6 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ import click
 import numpy as np
 
 from bench.encoding import make_photographs
-from bench.load import RETROFLEX, encoded_anew, memory, serving, upload_body
+from bench.load import RETROFLEX, Figures, by_kind, encoded_anew, memory, serving, show, upload_body
 
 WORKERS = 8
 EACH_KIND = 40
@@ -119,14 +118,9 @@ class Soak:
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(work, range(WORKERS)))
 
-    def figures(self) -> dict[str, Any]:
-        """Statuses and milliseconds by kind, and how many answers were wrong."""
-        found: dict[str, Any] = {"requests": len(self.seen), "wrong answers": len(self.wrong)}
-        for kind in SHARES:
-            taken = [1e3 * took for one, status, took in self.seen if one == kind and status == 200]
-            found[f"{kind}, ms p50 and p99"] = [round(float(np.percentile(taken, one)), 1) for one in (50, 99)]
-            found[f"{kind}, statuses"] = dict(Counter(status for one, status, _ in self.seen if one == kind))
-        return found
+    def figures(self) -> Figures:
+        """How many were asked and answered wrongly, and milliseconds and statuses by kind."""
+        return {"requests": len(self.seen), "wrong_answers": len(self.wrong), **by_kind(self.seen)}
 
 
 def _turns(requests: Sequence[Request], count: int) -> Iterator[Request]:
@@ -169,7 +163,7 @@ class _Memory(threading.Thread):
     def quarters(self) -> list[float]:
         """Means of each quarter of the time."""
         self._over.set()
-        return [round(mean(one.tolist()), 1) for one in np.array_split(self.read, 4)]
+        return [round(mean(one.tolist()), 1) for one in np.array_split(self.read, 4) if len(one)]
 
 
 @click.command()
@@ -195,11 +189,9 @@ def main(requests: int, pictures: int, added: int) -> None:
                 soak.run(requests)
                 ended = indexing.poll() is not None
                 indexing.terminate()
-            figures = soak.figures() | {"memory by quarters, MB": watched.quarters()}
+            figures = soak.figures() | {"memory_mb_by_quarter": str(watched.quarters())}
             status = json.loads(soak.ask(Request("browse", "GET", "/api/v1/library"))[1])
-    for name, value in figures.items():
-        click.echo(f"{name:28} {value}")
-    click.echo(f"{'pictures indexed meanwhile':28} {status['pictures'] - pictures}{', which was all' if ended else ''}")
+    show(figures | {"indexed_meanwhile": status["pictures"] - pictures, "which_was_all": str(ended)})
     bad = [one for one in soak.seen if one[1] not in (200, BUSY)]
     if bad or soak.wrong:
         wrong = [(one.kind, one.path) for one in soak.wrong[:3]]
