@@ -83,6 +83,18 @@ class Page:
         self.js("arguments[0].scrollIntoView({ block: 'center' })", seen)
         return seen
 
+    def click(self, selector: str, number: int = 0) -> None:
+        """Click one of the elements, as soon as it is there and not of a page that is just being left."""
+        self.wait(lambda: len(found := self.all(selector)) > number and not found[number].click())
+
+    def follow(self, text: str) -> None:
+        """Click the link, button or summary that says `text`, as soon as it can be seen."""
+        self.wait(lambda: not self.link(text).click())
+
+    def says(self, selector: str, part: str) -> None:
+        """Wait until the first element is seen to say `part`, in capitals or not; the page needs no script."""
+        self.wait(lambda: any(part.lower() in one.text.lower() for one in self.all(selector)[:1]))
+
     def text(self, selector: str) -> str:
         """The text of the first element, "" where there is none."""
         return next(iter(self.texts(selector)), "")
@@ -118,6 +130,14 @@ class Page:
     def without_script(self, off: bool) -> None:
         """Turn the page's scripts off, or on again."""
         self._command("Emulation.setScriptExecutionDisabled", value=off)
+
+    def slow_line(self, on: bool) -> None:
+        """Let 60 KB a second through, or all there is again."""
+        self._command("Network.enable")
+        rate = 60_000 if on else -1
+        self._command(
+            "Network.emulateNetworkConditions", offline=False, latency=0, downloadThroughput=rate, uploadThroughput=-1
+        )
 
     def scheme(self, name: str) -> None:
         """Let the system prefer light or dark."""

@@ -41,7 +41,7 @@ def page(request: pytest.FixtureRequest, chromium: WebDriver, copied: Site) -> P
 
 def test_exact_copies_stand_side_by_side(page: Page) -> None:
     page.open()
-    page.link("Copies").click()
+    page.follow("Copies")
     page.until("h1", "2 groups")
     assert len(page.all(".group")) == 2
     tops = [one.rect["y"] for one in page.all(".group:first-of-type li")]
@@ -52,23 +52,23 @@ def test_exact_copies_stand_side_by_side(page: Page) -> None:
 
 def test_what_to_keep_is_remembered_and_undone(page: Page, copied: Site) -> None:
     page.open("duplicates")
-    page.all(".group input[type=checkbox]")[1].click()
-    page.all(".group input[type=checkbox]")[0].click()
-    page.link("Keep these").click()
+    page.click(".group input[type=checkbox]", 1)
+    page.click(".group input[type=checkbox]", 0)
+    page.follow("Keep these")
     page.wait(lambda: page.all(".group .passed"))
     ticks = [one.is_selected() for one in page.all(".group:first-of-type input[type=checkbox]")]
     assert ticks == [False, True]
-    page.link("Show undecided only").click()
+    page.follow("Show undecided only")
     page.until("h1", "1 group")
-    page.link("Show all").click()
-    page.link("Undo").click()
+    page.follow("Show all")
+    page.follow("Undo")
     page.wait(lambda: not page.all(".group .passed"))
     assert len(list(copied.photos.rglob("*.png"))) == 5, "no file was touched"
 
 
 def test_pictures_that_look_alike_are_grouped_too(page: Page) -> None:
     page.open("duplicates")
-    page.link("Look alike").click()
+    page.follow("Look alike")
     page.wait(lambda: len(page.all(".group li")) == 2)
     assert {one.rsplit(".", 1)[1] for one in page.texts(".group .path")} == {"png", "webp"}
 
@@ -76,5 +76,5 @@ def test_pictures_that_look_alike_are_grouped_too(page: Page) -> None:
 def test_a_picture_shows_its_copies(page: Page) -> None:
     page.open("picture/1")
     assert page.text(".exact ~ .path").endswith("/b/red.png")
-    page.find(".copies a").click()
+    page.click(".copies a")
     page.wait(lambda: page.text(".facts").find("WEBP") >= 0)

@@ -15,9 +15,9 @@ def total(page: Page) -> str:
 def choose(page: Page, name: str, value: str) -> None:
     """Choose in the form of the filters, which stays open."""
     if not page.find(f"#narrow [name={name}]").is_displayed():
-        page.find("#filters summary").click()
+        page.click("#filters summary")
     if name == "format":
-        page.find(f"#narrow [name=format][value={value}]").click()
+        page.click(f"#narrow [name=format][value={value}]")
     elif name.startswith("taken"):
         page.js(
             "arguments[0].value = arguments[1]; arguments[0].dispatchEvent(new Event('change', { bubbles: true }))",
@@ -48,13 +48,13 @@ def test_each_filter_narrows_and_can_be_left_out(page: Page, name: str, value: s
     assert total(page) == left
     page.driver.refresh()
     assert total(page) == left, "the address keeps it"
-    page.find(".active a").click()
+    page.click(".active a")
     page.wait(lambda: f"{name}=" not in page.driver.current_url and total(page) == "40")
 
 
 def test_a_folder_is_chosen_by_its_name(page: Page) -> None:
     page.open("?q=red+green+blue")
-    page.find("#filters summary").click()
+    page.click("#filters summary")
     Select(page.find("[name=folder]")).select_by_visible_text("beach (20)")
     page.wait(lambda: page.texts(".active a") == ["In beach"])
     assert total(page) == "20"
@@ -97,7 +97,7 @@ def test_nothing_found_says_which_filter_to_leave_out(page: Page) -> None:
     offers = page.texts(".empty .examples a")
     assert len(offers) == 1, "leaving out the format alone would not help"
     assert offers[0].startswith("without “From 1 January 2030”: ")
-    page.find(".empty .examples a").click()
+    page.click(".empty .examples a")
     page.wait(lambda: page.all(".hit"))
     assert total(page) == offers[0].split(": ")[1].split(" ")[0]
 
@@ -105,7 +105,7 @@ def test_nothing_found_says_which_filter_to_leave_out(page: Page) -> None:
 def test_without_a_hit_at_all_it_is_said_plainly(page: Page) -> None:
     page.open("?q=xyzzy")
     assert "Of 40 pictures, none is." in page.text(".empty")
-    page.link("Look at the library").click()
+    page.follow("Look at the library")
     page.until("h1", "In your library")
 
 
@@ -113,10 +113,10 @@ def test_filters_apply_without_script(page: Page) -> None:
     page.without_script(True)
     try:
         page.open("?q=red+green+blue")
-        page.find("#filters summary").click()
-        page.find("#narrow [name=format][value=PNG]").click()
-        page.link("Apply").click()
-        assert page.find(".active a").text == "PNG"
-        assert page.find("h1").text.startswith("13 pictures")
+        page.click("#filters summary")
+        page.click("#narrow [name=format][value=PNG]")
+        page.follow("Apply")
+        page.says(".active a", "PNG")
+        page.says("h1", "13 pictures")
     finally:
         page.without_script(False)

@@ -63,7 +63,7 @@ def test_each_hit_tells_its_caption_and_its_relevance(page: Page) -> None:
 def test_why_is_told_on_request(page: Page) -> None:
     page.open("?q=boats+red")
     assert not page.all(".why")
-    page.link("Show why").click()
+    page.follow("Show why")
     page.wait(lambda: page.all(".why"))
     assert page.texts(".hit:first-child mark") == ["red", "boat"]
     assert page.texts(".hit:first-child .why dt")[:2] == ["BLEU", "Cosine"]
@@ -72,21 +72,21 @@ def test_why_is_told_on_request(page: Page) -> None:
     assert abs(float(bar.get_attribute("value") or 0) - shown) < 0.01
     page.driver.refresh()
     assert page.all(".why"), "it is part of the address"
-    page.link("Hide why").click()
+    page.follow("Hide why")
     page.wait(lambda: not page.all(".why"))
 
 
 def test_pages_are_links_and_more_can_be_shown_in_place(page: Page) -> None:
     page.open(EVERYTHING)
     first = page.texts(".hit .caption")
-    page.find(".pager a[aria-label='Page 2']").click()
+    page.click(".pager a[aria-label='Page 2']")
     page.wait(lambda: len(page.all(".hit")) == 10)
     assert "offset=30" in page.driver.current_url
     assert page.text(".pager [aria-current=page]") == "2"
     page.driver.back()
     page.wait(lambda: len(page.all(".hit")) == 30)
     assert page.texts(".hit .caption") == first
-    page.link("Show more").click()
+    page.follow("Show more")
     page.wait(lambda: len(page.all(".hit")) == 40)
     assert page.text("[data-seen]") == "1–40 shown"
     assert not page.all(".more")
@@ -97,7 +97,7 @@ def test_pages_are_links_and_more_can_be_shown_in_place(page: Page) -> None:
 
 def test_arrows_walk_the_grid(page: Page) -> None:
     page.open(EVERYTHING)
-    page.find("input[name=q]").click()
+    page.click("input[name=q]")
     page.press(Keys.ARROW_DOWN)
     assert page.focused(".hit > a") == 0
     page.press(Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
@@ -133,7 +133,7 @@ def test_hits_are_chosen_by_box_range_and_key(page: Page) -> None:
     fourth = page.all(".tick input")[3]
     ActionChains(page.driver).key_down(Keys.SHIFT).click(fourth).key_up(Keys.SHIFT).perform()
     page.until("#selection output", "4 selected")
-    page.all(".tick input")[3].click()
+    page.click(".tick input", 3)
     page.until("#selection output", "3 selected")
     page.js("document.querySelector('.hit > a').focus()")
     page.press(Keys.ESCAPE)
@@ -151,13 +151,13 @@ def test_hits_and_a_selection_are_exported(page: Page, tmp_path: Path) -> None:
         "Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path), "eventsEnabled": False}
     )
     page.open("?q=red+boat&format=PNG")
-    page.link("Export").click()
-    page.link("CSV, table").click()
+    page.follow("Export")
+    page.follow("CSV, table")
     page.wait(lambda: (tmp_path / "retroflex.csv").exists())
     assert len((tmp_path / "retroflex.csv").read_text().splitlines()) == 1 + int(page.text("h1").split(" ")[0])
     page.js("document.querySelectorAll('.hit > a')[1].focus()")
     page.press("x", Keys.ARROW_RIGHT, "x")
-    page.link("ZIP").click()
+    page.follow("ZIP")
     page.wait(lambda: (tmp_path / "retroflex.zip").exists())
     with ZipFile(tmp_path / "retroflex.zip") as files:
         assert len([name for name in files.namelist() if name.endswith(".png")]) == 2

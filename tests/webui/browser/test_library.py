@@ -54,15 +54,15 @@ def page(request: pytest.FixtureRequest, chromium: WebDriver, empty: Site) -> Pa
 def enter(page: Page, name: str) -> None:
     """Look into a folder."""
     page.wait(lambda: name in page.texts(NAMES))
-    page.all(NAMES)[page.texts(NAMES).index(name)].click()
+    page.click(NAMES, page.texts(NAMES).index(name))
     page.until("#add h2", f"/{name}")
 
 
 def test_an_empty_library_leads_to_its_page(page: Page) -> None:
     page.open()
-    page.link("Set up the library").click()
+    page.follow("Set up the library")
     page.until("h1", "Library")
-    page.link("Choose a folder").click()
+    page.follow("Choose a folder")
     enter(page, "pictures")
     assert page.texts(NAMES) == ["album 1440", "album 360"]
 
@@ -73,7 +73,7 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     page.open("library?add=true")
     enter(page, "pictures")
     enter(page, f"album {page.width}")
-    page.link("Add this folder and index it").click()
+    page.follow("Add this folder and index it")
     page.until("#progress h2", "Indexing")
     page.js(TELL)
     seen: list[str] = []
@@ -82,16 +82,16 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     assert page.text(".done") == "Indexing is done: 60 pictures captioned, 1 file skipped."
     assert page.text(".folders .soft").startswith("60 pictures · 1 file skipped · indexed ")
     assert "has described 60 pictures" in page.text("[aria-labelledby=model]")
-    page.link("1 file skipped: which, and why").click()
+    page.follow("1 file skipped: which, and why")
     page.until(".skipped dt", "broken.jpg")
     assert "not a picture" in page.text(".skipped dd")
-    page.link("Back to the library").click()
-    page.link("Look").click()
+    page.follow("Back to the library")
+    page.follow("Look")
     page.until("[data-seen]", "of 60 pictures")
     page.open("library")
-    page.link("Remove").click()
+    page.follow("Remove")
     assert "Nothing on disk is touched" in page.text(".ask")
-    page.link("Yes, forget it").click()
+    page.follow("Yes, forget it")
     page.until("h1", "Library 0 pictures")
     assert not page.all(".folders")
 
@@ -102,12 +102,12 @@ def test_indexing_is_stopped_by_a_button(page: Page) -> None:
     page.open("library?add=true")
     enter(page, "pictures")
     enter(page, f"album {page.width}")
-    page.link("Add this folder and index it").click()
-    page.link("Stop").click()
+    page.follow("Add this folder and index it")
+    page.follow("Stop")
     page.wait(lambda: page.all(".done"), PATIENCE)
     assert page.text(".done").startswith("Indexing was stopped: ")
-    page.link("Remove").click()
-    page.link("Yes, forget it").click()
+    page.follow("Remove")
+    page.follow("Yes, forget it")
     page.wait(lambda: not page.all(".folders"))
 
 
@@ -128,7 +128,7 @@ def test_a_new_captioner_captions_all_anew_but_a_persons_own(
             page = Page(chromium, address, width)
             page.open("library")
             assert "3 pictures were described by another one" in page.text("[aria-labelledby=model]")
-            page.link("Caption them anew").click()
+            page.follow("Caption them anew")
             page.wait(lambda: page.all(".done"), PATIENCE)
             assert page.text(".done") == "Indexing is done: 3 pictures captioned."
             assert "has described 3 pictures" in page.text("[aria-labelledby=model]")

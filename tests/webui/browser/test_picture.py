@@ -19,7 +19,7 @@ def shown(page: Page) -> str:
 def test_a_hit_opens_over_the_grid_and_back_closes_it(page: Page) -> None:
     page.open(QUERY)
     page.js("window.here = true")
-    page.find(".hit > a").click()
+    page.click(".hit > a")
     page.wait(lambda: shown(page))
     assert page.find("#viewer[open] .stage img").get_attribute("alt") == "a red boat on the water"
     assert urlsplit(page.driver.current_url).path == f"/picture/{shown(page)}"
@@ -36,7 +36,7 @@ def test_a_hit_opens_over_the_grid_and_back_closes_it(page: Page) -> None:
 
 def test_its_address_is_a_page_of_its_own(page: Page) -> None:
     page.open(QUERY)
-    page.find(".hit > a").click()
+    page.click(".hit > a")
     first = page.wait(lambda: shown(page))
     page.driver.refresh()
     assert shown(page) == first
@@ -57,7 +57,7 @@ def test_arrows_go_to_the_neighbours_and_enter_opens(page: Page) -> None:
     page.wait(lambda: shown(page) == ids[0])
     page.press(Keys.ARROW_RIGHT)
     page.wait(lambda: shown(page) == ids[1])
-    page.find("#viewer .next").click()
+    page.click("#viewer .next")
     page.wait(lambda: shown(page) == ids[2])
     page.press(Keys.ARROW_LEFT)
     page.wait(lambda: shown(page) == ids[1])
@@ -68,7 +68,7 @@ def test_arrows_go_to_the_neighbours_and_enter_opens(page: Page) -> None:
 
 def test_the_last_hit_of_a_page_leads_to_the_next_page(page: Page) -> None:
     page.open("?q=red+green+blue")
-    page.all(".hit > a")[29].click()
+    page.click(".hit > a", 29)
     last = page.wait(lambda: shown(page))
     page.press(Keys.ARROW_RIGHT)
     page.wait(lambda: shown(page) not in {"", last})
@@ -98,13 +98,13 @@ def test_the_file_can_be_opened_and_downloaded(page: Page) -> None:
 
 def test_more_like_this_alone_and_beside_the_query(page: Page) -> None:
     page.open(QUERY)
-    page.find(".hit > a").click()
-    page.link("More like this").click()
+    page.click(".hit > a")
+    page.follow("More like this")
     page.until("h1", "like the chosen")
     assert "q=" not in page.driver.current_url
     page.open(QUERY)
-    page.find(".hit > a").click()
-    page.link("Less like this").click()
+    page.click(".hit > a")
+    page.follow("Less like this")
     page.wait(lambda: "unlike=" in page.driver.current_url)
     assert page.all("#asked .avoided")
 
@@ -112,11 +112,11 @@ def test_more_like_this_alone_and_beside_the_query(page: Page) -> None:
 def test_a_caption_is_corrected_found_and_undone(page: Page) -> None:
     words = f"a zeppelin over {page.width} hills"
     page.open(QUERY)
-    page.all(".hit > a")[1].click()
-    page.link("Correct the caption").click()
+    page.click(".hit > a", 1)
+    page.follow("Correct the caption")
     page.find("#viewer textarea").clear()
     page.find("#viewer textarea").send_keys(words)
-    page.link("Save").click()
+    page.follow("Save")
     page.until("#viewer h1", words)
     assert page.text("#viewer .source") == "Yours"
     assert words in page.texts(".hit .caption"), "the grid shows it as well"
@@ -127,7 +127,7 @@ def test_a_caption_is_corrected_found_and_undone(page: Page) -> None:
     page.until("h1", "zeppelin")
     assert page.text(".hit .caption") == words
     page.open(f"picture/{picture}")
-    page.link("Undo the last change of the caption").click()
+    page.follow("Undo the last change of the caption")
     page.until("h1", "a red boat on the water")
     assert page.text(".about .source") == "By colours-1"
 
@@ -136,14 +136,14 @@ def test_a_caption_is_corrected_without_script(page: Page) -> None:
     page.without_script(True)
     try:
         page.open("picture/7?q=red+boat&at=2")
-        page.link("Correct the caption").click()
+        page.follow("Correct the caption")
         page.find("textarea").clear()
         page.find("textarea").send_keys("a submarine")
-        page.link("Save").click()
+        page.follow("Save")
         page.wait(lambda: "The caption is saved" in page.driver.page_source)
-        assert page.find("h1").text == "a submarine"
-        page.link("Undo the last change of the caption").click()
+        page.says("h1", "a submarine")
+        page.follow("Undo the last change of the caption")
         page.wait(lambda: "The caption is as it was" in page.driver.page_source)
-        assert page.find("h1").text == "a red boat on the water"
+        page.says("h1", "a red boat on the water")
     finally:
         page.without_script(False)

@@ -78,9 +78,21 @@ def test_each_view_keeps_still_fits_and_serves_all(page: Page, view: str) -> Non
     assert len(complaints) == (view == "wrong"), "the browser has nothing to complain about but an address that is none"
 
 
+@pytest.mark.parametrize("view", ["hits", "pages"])
+def test_a_slow_line_shifts_nothing(page: Page, view: str) -> None:
+    """The document comes in parts: a row of hits that is laid out before it is whole would shift."""
+    page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
+    page.slow_line(True)
+    try:
+        page.open(VIEWS[view])
+        assert page.driver.execute_async_script(SHIFT) < 0.01
+    finally:
+        page.slow_line(False)
+
+
 def test_a_picture_over_the_grid_can_be_used_by_all(page: Page) -> None:
     page.open("?q=red+boat")
-    page.find(".hit > a").click()
+    page.click(".hit > a")
     page.wait(lambda: page.all("#viewer h1"))
     page.js(OPEN_ALL)
     assert violations(page) == []
