@@ -53,6 +53,8 @@ def index(
         raise RetroflexError("--exclude goes with folders; those that are remembered have their own")
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings, create=bool(folders))
+    if errors is not None:
+        errors.write_text("")  # What cannot be written is told before the work, not after it.
     plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
     captioner = Captioner.load(settings.bundle)
     with _shown(json_progress, quiet=as_json) as show:

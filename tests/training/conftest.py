@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from captioner.types import Caption, Description
@@ -55,3 +57,11 @@ def colour_dataset(tmp_path: Path) -> Path:
     for split in ("dev", "test"):
         (folder / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{name}.jpg\n" for name in COLOURS))
     return folder
+
+
+@pytest.fixture
+def untraced() -> Iterator[None]:
+    """Let steps run as they are written: for the few of a test, tracing them into graphs takes far longer."""
+    tf.config.run_functions_eagerly(True)
+    yield
+    tf.config.run_functions_eagerly(False)

@@ -89,7 +89,9 @@ def _compiled(stage: Stage, lesson: Lesson, temperature: float) -> keras.Model:
     optimizer = ConvolutionMuon(rate, by_adam=HEADS, decay=0.01)
     optimizer.exclude_from_weight_decay(var_names=["gamma", "beta", "bias"])
     losses = [pooled_loss, logits_loss(temperature), map_loss(lesson.basis.variance)]
-    student.compile(optimizer, loss=losses[: len(student.outputs)], jit_compile=False)
+    # TensorFlow makes a graph of a step in any case; JAX would go through it operation by operation.
+    compiled = keras.backend.backend() == "jax"
+    student.compile(optimizer, loss=losses[: len(student.outputs)], jit_compile=compiled)
     optimizer.build(student.trainable_variables)
     return student
 

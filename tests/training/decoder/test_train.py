@@ -97,6 +97,7 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
 def test_fine_tuning_averaging_own_words_and_critic_go_together(
     dataset: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:

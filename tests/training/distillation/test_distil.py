@@ -42,6 +42,7 @@ def entries(out: Path) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("untraced")
 def test_a_stopped_run_ends_as_an_undisturbed_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """For a lesson of either kind, since both give batches that depend on the step alone (`test_lesson`)."""
     lesson = live_lesson()
@@ -73,6 +74,7 @@ def test_learns_and_logs_agreement(tmp_path: Path) -> None:
     assert "map" not in log[0]
 
 
+@pytest.mark.usefixtures("untraced")
 def test_matches_the_map_where_the_grids_are_alike(tmp_path: Path) -> None:
     stages = [Stage(1 / 32, 112, 6, 2e-3, 1e-3, mixup=True)]
     distil(live_lesson(), stages, (), tmp_path, seed=0, temperature=2)

@@ -42,7 +42,7 @@ def test_whatever_is_asked_the_answer_is_documented(library: Library, captioner:
     statuses: Counter[int] = Counter()
     for operation, mode in itertools.product(operations, GenerationMode):
         if operation in open_ended:
-            ask_much(operation, mode, CASES * 3 // len(open_ended) // 4, statuses)
+            ask_much(operation, mode, CASES * 5 // len(open_ended) // 9, statuses)
         elif mode is GenerationMode.POSITIVE:
             ask_much(operation, mode, 1, statuses)
     assert statuses.total() >= CASES

@@ -7,6 +7,7 @@ from pathlib import Path
 import axe_core_python
 import pytest
 
+from tests.webui.browser.conftest import WIDTHS
 from tests.webui.browser.page import SHIFT, Page
 
 AXE = Path(axe_core_python.__file__).parent / "axe.min.js"
@@ -78,6 +79,7 @@ def test_each_view_keeps_still_fits_and_serves_all(page: Page, view: str) -> Non
     assert len(complaints) == (view == "wrong"), "the browser has nothing to complain about but an address that is none"
 
 
+@pytest.mark.parametrize("page", WIDTHS[1:], indirect=True)
 @pytest.mark.parametrize("view", ["hits", "pages"])
 def test_a_slow_line_shifts_nothing(page: Page, view: str) -> None:
     """The document comes in parts: a row of hits that is laid out before it is whole would shift."""
