@@ -8,6 +8,7 @@ trained by `training.embedding.model`, whose Keras layers bear the same names.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -171,7 +172,7 @@ def _read(w: Mapping[str, np.ndarray], numbers: Sequence[int]) -> np.ndarray:
     single = np.maximum(words @ w["single/kernel"] + w["single/bias"], 0)
     pairs = words @ w["first/kernel"] + w["first/bias"]
     pairs[:-1] += words[1:] @ w["second/kernel"]
-    whole = words.sum(axis=0) / np.sqrt(len(numbers))
+    whole = words.sum(axis=0) / math.sqrt(len(numbers))
     pooled = np.concatenate([whole, single.max(axis=0), np.maximum(pairs, 0).max(axis=0)])
     return np.asarray(pooled @ w["sentence/kernel"] + w["sentence/bias"])
 

@@ -35,11 +35,17 @@ class Likelihood:
     ) -> None:
         """`weights` are named as in `DecoderConfig.shapes`. Raises KeyError where one is missing."""
         self._config, self._vocabulary = config, vocabulary
-        self._weights = w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
+        w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
         self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_usual = np.ascontiguousarray(self._to_words[:, :usual])
-        self._recurrent, self._initial = (_turned(w[name]) for name in ("lstm/recurrent_kernel", "initial/kernel"))
-        self._glance = _turned(w["glance/kernel"] @ w["lstm/kernel"])
+        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with three of the gates halved, one tanh does for all four.
+        halved = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), config.units)
+        self._recurrent, self._drive = (
+            _turned(w.pop(name) * halved) for name in ("lstm/recurrent_kernel", "lstm/kernel")
+        )
+        self._initial, self._glance = (_turned(w.pop(name)) for name in ("initial/kernel", "glance/kernel"))
+        self._bias = (w.pop("lstm/bias") * halved)[:, None]
+        self._weights = w
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
         """log P(tokens, END | picture), natural logarithm, float64 (n,).
@@ -50,23 +56,22 @@ class Likelihood:
         said = numbers if len(tokens) > MAX_WORDS else [*numbers, END]
         hidden = self._run([START, *numbers][: len(said)], views.cells.mean(axis=1))
         logits, columns = self._logits(self._output(hidden, views), said)
+        logits = logits.reshape(len(said), len(views.cells), -1)
         chosen = logits[np.arange(len(said)), :, columns]
         return np.asarray((chosen - _log_sum_exp(logits)).sum(axis=0, dtype=np.float64))
 
     def _logits(self, output: np.ndarray, said: Sequence[int]) -> tuple[np.ndarray, list[int]]:
-        """Logits (steps, n, words) of the usual and the unusual words of `said`, and the column of each of `said`."""
+        """Logits (rows, words) of the usual and the unusual words of `said`, and the column of each of `said`."""
         usual = self._to_usual.shape[1]
         unusual = sorted({one for one in said if one >= usual})
         bias = self._weights["word_bias/bias"]
-        flat = output.reshape(-1, output.shape[2])
         logits = np.concatenate(
-            [flat @ self._to_usual + bias[:usual], flat @ self._to_words[:, unusual] + bias[unusual]], axis=1
+            [output @ self._to_usual + bias[:usual], output @ self._to_words[:, unusual] + bias[unusual]], axis=1
         )
-        columns = [one if one < usual else usual + unusual.index(one) for one in said]
-        return logits.reshape(*output.shape[:2], -1), columns
+        return logits, [one if one < usual else usual + unusual.index(one) for one in said]
 
     def _run(self, fed: Sequence[int], mean: np.ndarray) -> np.ndarray:
-        """The LSTM's hidden states, (steps, n, units), after each of the words `fed`; Keras' order of the gates.
+        """The LSTM's hidden states, (steps * n, units), after each of the words `fed`; Keras' order of the gates.
 
         Pictures lie along the second axis here, and nought ones fill them up to a multiple of LANES: with so few
         pictures the loop takes a fifth less time then.
@@ -74,39 +79,43 @@ class Likelihood:
         w = self._weights
         seen = np.pad(mean.T, ((0, 0), (0, -len(mean) % LANES)))
         hidden, cell = np.split(np.tanh(self._initial @ seen + w["initial/bias"][:, None]), 2)
-        drive = self._glance @ seen + w["lstm/bias"][:, None]
-        words = w["embedding/embeddings"][fed] @ w["lstm/kernel"]
+        # To read the kernel takes longer than to multiply by it, so pictures and words go through it together.
+        driven = self._drive @ np.concatenate([self._glance @ seen, w["embedding/embeddings"][fed].T], axis=1)
+        drive, words = driven[:, : seen.shape[1]] + self._bias, driven[:, seen.shape[1] :].T
         states = []
         for word in words:
-            enter, forget, candidate, leave = np.split(self._recurrent @ hidden + drive + word[:, None], 4)
-            cell = _sigmoid(forget) * cell + _sigmoid(enter) * np.tanh(candidate)
-            hidden = _sigmoid(leave) * np.tanh(cell)
+            gates = np.tanh(self._recurrent @ hidden + (drive + word[:, None]))
+            enter, forget, candidate, leave = np.split(gates, 4)
+            cell = 0.5 * ((1 + forget) * cell + (1 + enter) * candidate)
+            hidden = 0.5 * (1 + leave) * np.tanh(cell)
             states.append(hidden)
-        return np.stack(states)[:, :, : len(mean)].swapaxes(1, 2)
+        return np.concatenate([hidden[:, : len(mean)].T for hidden in states])
 
     def _output(self, hidden: np.ndarray, views: CoarseViews) -> np.ndarray:
-        """What is held against the words, (steps, n, embedding), from hidden states (steps, n, units)."""
+        """What is held against the words, (steps * n, embedding), from hidden states (steps * n, units)."""
         w = self._weights
-        query = (hidden @ w["query/kernel"] * self._config.attention**-0.5).swapaxes(0, 1)
+        query = self._by_picture(hidden @ w["query/kernel"] * self._config.attention**-0.5, views)
         # A coarse cell stands for `weight` equal ones, which is what its share of the attention has to be.
         scores = query @ views.cells.swapaxes(1, 2) + np.float32(np.log(views.weight))
         if self._config.sentinel:
-            sentinel = np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]).swapaxes(0, 1)
+            sentinel = self._by_picture(np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]), views)
             own = np.sum(query * sentinel, axis=2, keepdims=True)
             share = _softmax(np.concatenate([scores, own], axis=2))
             attended = share[..., :-1] @ views.cells + share[..., -1:] * sentinel
         else:
             attended = _softmax(scores) @ views.cells
         on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
-        return np.asarray(np.tanh(hidden @ on_hidden + attended.swapaxes(0, 1) @ on_attended + w["output/bias"]))
+        by_step = attended.swapaxes(0, 1).reshape(len(hidden), -1)
+        return np.asarray(np.tanh(hidden @ on_hidden + by_step @ on_attended + w["output/bias"]))
+
+    @staticmethod
+    def _by_picture(rows: np.ndarray, views: CoarseViews) -> np.ndarray:
+        """Rows (steps * n, m) as (n, steps, m)."""
+        return rows.reshape(-1, len(views.cells), rows.shape[1]).swapaxes(0, 1)
 
 
 def _turned(kernel: np.ndarray) -> np.ndarray:
     return np.ascontiguousarray(kernel.T)
-
-
-def _sigmoid(x: np.ndarray) -> np.ndarray:
-    return np.asarray(0.5 + 0.5 * np.tanh(0.5 * x))
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

@@ -40,18 +40,19 @@ def pack_views(cells: np.ndarray) -> list[bytes]:
 
 def unpack_views(packed: Sequence[bytes]) -> CoarseViews:
     """Undo `pack_views` for pictures of one model, at least one. Raises ValueError on damage."""
-    cells, weights = [], set()
+    levels, steps, weights = [], [], set()
     for one in packed:
         try:
             weight, count, step = HEAD.unpack_from(one)
-            levels = np.frombuffer(zlib.decompress(one[HEAD.size :]), np.uint8).reshape(-1, count)
+            levels.append(np.frombuffer(zlib.decompress(one[HEAD.size :]), np.uint8).reshape(-1, count))
         except (struct.error, zlib.error) as error:
             raise ValueError(f"the views of a picture are damaged ({error})") from error
-        cells.append(levels.T.astype(np.float32) * np.float32(step))
+        steps.append(step)
         weights.add(weight)
     if len(weights) != 1:
         raise ValueError("the views of pictures differ in coarseness")
-    return CoarseViews(np.stack(cells), weights.pop())
+    cells = np.stack(levels) * np.float32(steps)[:, None, None]
+    return CoarseViews(cells.swapaxes(1, 2), weights.pop())
 
 
 def _coarsen(cells: np.ndarray) -> CoarseViews:

@@ -8,7 +8,19 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, Table, distinct, func, or_, select, true
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    distinct,
+    func,
+    or_,
+    select,
+    true,
+)
 
 from data.migrations import GENERATION_KEY
 from data.records import KnownFile, Status, StoredCaption, StoredPicture
@@ -18,10 +30,26 @@ from data.tables import caption_history, captions, features, files, meta, pictur
 _ROWS_AT_ONCE = 5000
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
 
+_IN_ORDER = (captions.c.picture_id, captions.c.source.desc(), captions.c.rank)
+"""The user's caption first ("user" sorts after "model"), then the model's, best first."""
+# Statements of every search, built once: to build one takes longer than to run it.
+_IDS: BindParameter[int] = bindparam("ids", expanding=True)
+_GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
+_PICTURES = select(pictures).where(pictures.c.id.in_(_IDS))
+_PATHS = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(_IDS)).order_by(files.c.path)
+_CAPTIONS = (
+    select(captions.c.picture_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
+    .where(captions.c.picture_id.in_(_IDS))
+    .order_by(*_IN_ORDER)
+)
+_VIEWS = select(features.c.picture_id, features.c.views).where(
+    features.c.model_version == bindparam("model"), features.c.views.is_not(None), features.c.picture_id.in_(_IDS)
+)
+
 
 def generation(connection: Connection) -> int:
     """Return the number of the store's present state."""
-    return int(connection.scalar(select(meta.c.value).where(meta.c.key == GENERATION_KEY)) or 0)
+    return int(connection.scalar(_GENERATION) or 0)
 
 
 def known_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, KnownFile]:
@@ -62,7 +90,7 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
     for piece in chunks(list(dict.fromkeys(ids))):
         paths = _paths(connection, piece)
         texts = captions_of(connection, piece)
-        rows = {row.id: row for row in connection.execute(select(pictures).where(pictures.c.id.in_(piece)))}
+        rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
         for number in piece:
             if number in rows:
                 found[number] = _picture(rows[number], paths[number], texts[number])
@@ -82,31 +110,22 @@ def _picture(row: Any, paths: list[bytes], texts: list[StoredCaption]) -> Stored
 
 def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[bytes]]:
     paths: defaultdict[int, list[bytes]] = defaultdict(list)
-    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(ids)).order_by(files.c.path)
-    for picture_id, path in connection.execute(query):
+    for picture_id, path in connection.execute(_PATHS, {"ids": ids}):
         paths[picture_id].append(path)
     return paths
 
 
-def captions_of(connection: Connection, ids: Collection[int]) -> defaultdict[int, list[StoredCaption]]:
+def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
     """Return each picture's captions, the user's first; `ids` are few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
-    query = _in_order(
-        select(captions.c.picture_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
-    )
-    for picture_id, *values in connection.execute(query.where(captions.c.picture_id.in_(ids))):
+    for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
         texts[picture_id].append(StoredCaption(*values))
     return texts
 
 
-def _in_order(query: Select[Any]) -> Select[Any]:
-    """The user's caption first ("user" sorts after "model"), then the model's, best first."""
-    return query.order_by(captions.c.picture_id, captions.c.source.desc(), captions.c.rank)
-
-
 def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]]]:
     """Yield (picture id, captions) by rising id, for the pictures that have a file; streams."""
-    query = _in_order(select(captions.c.picture_id, captions.c.text).join(pictures).where(HAS_FILE))
+    query = select(captions.c.picture_id, captions.c.text).join(pictures).where(HAS_FILE).order_by(*_IN_ORDER)
     rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
     for picture_id, group in groupby(rows, key=itemgetter(0)):
         yield picture_id, [text for _, text in group]
@@ -114,13 +133,9 @@ def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]
 
 def views(connection: Connection, ids: Sequence[int], model_version: str) -> dict[int, bytes]:
     """Return by id what `model_version`'s decoder sees of the pictures; those without it are left out."""
-    query = select(features.c.picture_id, features.c.views).where(
-        features.c.model_version == model_version, features.c.views.is_not(None)
-    )
     found: dict[int, bytes] = {}
     for piece in chunks(ids):
-        rows = connection.execute(query.where(features.c.picture_id.in_(piece)))
-        found.update((row.picture_id, row.views) for row in rows)
+        found.update(map(tuple, connection.execute(_VIEWS, {"ids": piece, "model": model_version})))
     return found
 
 

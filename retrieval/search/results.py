@@ -2,24 +2,45 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
+
+from data.paths import display, from_bytes
+from data.store import StoredPicture
 
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture found: `path` as clean text, `captions` the user's first and then the model's best first.
+    """One picture found, and that one of its captions which says most of the query.
 
     `score` is the relevance the hits are ordered by; `scores` are its parts: "bleu", "cosine" and the like, or
     "words.bleu", "like1.cosine", "unlike1.embedding" where several things were asked for.
     """
 
-    id: int
-    path: str
+    picture: StoredPicture
     caption: str
-    captions: list[str]
     score: float
     scores: dict[str, float]
+
+    @property
+    def id(self) -> int:
+        """The picture's id."""
+        return self.picture.id
+
+    @property
+    def path(self) -> str:
+        """Where its file is, as clean text."""
+        return display(from_bytes(self.picture.paths[0])) if self.picture.paths else ""
+
+    @property
+    def captions(self) -> list[str]:
+        """All its captions, the user's first and then the model's best first."""
+        return [caption.text for caption in self.picture.captions]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the hit as plain values for JSON."""
+        names = ("id", "path", "caption", "captions", "score", "scores")
+        return {name: getattr(self, name) for name in names}
 
 
 @dataclass(frozen=True)
@@ -39,4 +60,4 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values for JSON."""
-        return asdict(self)
+        return vars(self) | {"hits": [hit.to_json() for hit in self.hits]}

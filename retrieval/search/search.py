@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 
 from captioner.types import TextModel
-from data.paths import display, from_bytes
 from data.store import Store, StoredPicture
 from retrieval.bleu.folding import stems
 from retrieval.index.index import Index
@@ -160,11 +159,5 @@ def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[s
     """One hit; its caption is the one that says most of the query's words, the first where none does."""
     captions = [caption.text for caption in picture.captions]
     said = max(captions, key=lambda caption: len({*words} & {*stems(caption)}), default="")
-    return Hit(
-        id=picture.id,
-        path=display(from_bytes(picture.paths[0])) if picture.paths else "",
-        caption=said,
-        captions=captions,
-        score=float(ranking.scores[place]),
-        scores={name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])},
-    )
+    scores = {name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])}
+    return Hit(picture, said, float(ranking.scores[place]), scores)

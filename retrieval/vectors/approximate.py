@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
 PARTS = 288
 """A vector is cut into so many parts at most, of 4 bits each."""
-SCANNED = 250_000
+SCANNED = 50_000
 """So many codes are scanned for a query where there are as many, or a quarter of all if that is more."""
+SPARE = 500
+"""So many more than asked for are held against the exact vectors, since codes order the nearest not quite right."""
 SAMPLE = 65_536
 ROWS_AT_ONCE = 16_384
 
@@ -47,8 +49,8 @@ class Codes:
 
     @staticmethod
     def needed(count: int) -> int:
-        """How many of the first by their codes hold the `count` nearest, but for one or two in a hundred."""
-        return 2 * count + 300
+        """How many of the first by their codes hold the `count` nearest, but for one in a hundred at most."""
+        return count + count // 4 + SPARE
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
         """Return at most `count` rows, int64, whose codes are nearest to `query` (d,) float32, nearest first."""

@@ -52,6 +52,7 @@ def test_unusual_words_count_only_where_they_are_said() -> None:
     every = Likelihood(config, weights, VOCABULARY)
     hidden = every._run([START, *said[:-1]], views.cells.mean(axis=1))
     logits = every._output(hidden, views) @ weights["embedding/embeddings"].T + weights["word_bias/bias"]
+    logits = logits.reshape(len(said), 2, -1)
     counted = sorted({*range(6), *said})
     assert len(counted) < len(VOCABULARY)
     total = np.log(np.exp(logits[:, :, counted]).sum(axis=2))

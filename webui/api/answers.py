@@ -79,7 +79,4 @@ def picture_document(picture: StoredPicture) -> Document:
 
 
 def _with_links(result: SearchResult) -> Document:
-    answer = result.to_json()
-    pictures = services().library.store.pictures([hit["id"] for hit in answer["hits"]])
-    hits = [hit | shown(pictures[hit["id"]]) for hit in answer["hits"] if hit["id"] in pictures]
-    return answer | {"hits": hits}
+    return result.to_json() | {"hits": [hit.to_json() | shown(hit.picture) for hit in result.hits]}
