@@ -2,7 +2,8 @@
 
 Products are three quarters of what captioning costs, and the encoder computes in bfloat16 where the processor can.
 Measured on a Zen 4 with AVX-512 BF16, a product alone took half the time of NumPy's, but captioning as a whole gained
-only with many pictures at once: a tenth at 128, while at 32 what TensorFlow adds to each product outweighed it.
+only with many pictures at once: a tenth at 128, while at 32 what TensorFlow adds to each product outweighed it, and one
+picture alone took 28 ms instead of 18.
 """
 
 from __future__ import annotations

@@ -29,8 +29,8 @@ class Captioner:
     caption does without it.
     """
 
-    def __init__(self, bundle: Bundle, precision: Precision | None = None) -> None:
-        """`precision` defaults to what the processor does best."""
+    def __init__(self, bundle: Bundle, precision: Precision | None = None, few: bool = False) -> None:
+        """`precision` defaults to what the processor does best; `few` tells that pictures will not come by the dozen."""
         # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
@@ -40,12 +40,13 @@ class Captioner:
         self._vocabulary = bundle.vocabulary
         self._bundle = bundle
         self._precision = precision or best_precision()
+        self._few = few
         self._loading = Lock()
 
     @classmethod
-    def load(cls, bundle: Path | None = None, precision: Precision | None = None) -> Captioner:
+    def load(cls, bundle: Path | None = None, precision: Precision | None = None, few: bool = False) -> Captioner:
         """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
-        return cls(load_bundle(bundle or BUNDLED), precision)
+        return cls(load_bundle(bundle or BUNDLED), precision, few)
 
     def warm_up(self) -> Captioner:
         """Describe a blank picture, so that everything is loaded before the first real one; returns itself."""
@@ -97,8 +98,8 @@ class Captioner:
 
     @cached_property
     def _arithmetic(self) -> Arithmetic:
-        """Captions are made in the encoder's precision."""
-        return Exact() if self._precision == "float32" else BFloat16()
+        """Captions of many pictures are made in the encoder's precision; of a few they come sooner exactly."""
+        return Exact() if self._precision == "float32" or self._few else BFloat16()
 
     @cached_property
     def _encoder(self) -> Encoder:

@@ -39,7 +39,7 @@ class Likelihood:
         self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_usual = np.ascontiguousarray(self._to_words[:, :usual])
         # sigmoid(x) = (1 + tanh(x / 2)) / 2: with three of the gates halved, one tanh does for all four.
-        halved = np.repeat(np.float32([0.5, 0.5, 1, 0.5]), config.units)
+        halved = np.repeat(np.array([0.5, 0.5, 1, 0.5], np.float32), config.units)
         self._recurrent, self._drive = (
             _turned(w.pop(name) * halved) for name in ("lstm/recurrent_kernel", "lstm/kernel")
         )

@@ -51,7 +51,7 @@ def unpack_views(packed: Sequence[bytes]) -> CoarseViews:
         weights.add(weight)
     if len(weights) != 1:
         raise ValueError("the views of pictures differ in coarseness")
-    cells = np.stack(levels) * np.float32(steps)[:, None, None]
+    cells = np.stack(levels) * np.array(steps, np.float32)[:, None, None]
     return CoarseViews(cells.swapaxes(1, 2), weights.pop())
 
 

@@ -34,7 +34,7 @@ def describe_files(paths: Sequence[Path], library: Library) -> list[Description]
 def _captioned(paths: Sequence[Path], settings: Settings) -> list[Description]:
     from captioner.facade import Captioner  # heavy, and not needed for pictures of the library
 
-    captioner = Captioner.load(settings.bundle)
+    captioner = Captioner.load(settings.bundle, few=True)
     return captioner.describe(np.stack([_square(path, captioner.input_side, settings.limits) for path in paths]))
 
 

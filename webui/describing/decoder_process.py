@@ -23,6 +23,8 @@ from webui.describing.messages import receive, send
 MEMORY = 4 * 2**30
 """Bytes of address space: several copies of the largest picture that is allowed."""
 PREVIEW_SIDE = 192
+EFFORT = 2
+"""Half the time of WebP's usual effort, for three bytes in a hundred more."""
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
@@ -50,7 +52,7 @@ def preview(image: Image.Image) -> bytes:
     small = image.copy()
     small.thumbnail((2 * PREVIEW_SIDE, PREVIEW_SIDE))
     buffer = io.BytesIO()
-    small.save(buffer, "WEBP", quality=80)
+    small.save(buffer, "WEBP", quality=80, method=EFFORT)
     return buffer.getvalue()
 
 
