@@ -30,7 +30,7 @@ class Captioner:
     """
 
     def __init__(self, bundle: Bundle, precision: Precision | None = None, few: bool = False) -> None:
-        """`precision` defaults to what the processor does best; `few` tells that pictures will not come by the dozen."""
+        """`precision` defaults to what the processor does best; `few` tells that pictures come a few at a time."""
         # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
