@@ -54,3 +54,12 @@ def test_score_is_the_captions_logprob(captioner: Captioner, pictures: np.ndarra
 
 def test_score_knows_no_word_better_than_all(captioner: Captioner, pictures: np.ndarray) -> None:
     assert captioner.score("a zeppelin", pictures[0]) < 0
+
+
+def test_a_few_pictures_are_captioned_exactly_whatever_the_encoders_precision(
+    captioner: Captioner, tiny_bundle: Path, pictures: np.ndarray
+) -> None:
+    few = Captioner.load(tiny_bundle, "mixed_bfloat16", few=True)
+    features = few.encode(pictures)
+    for one, exact in zip(few.caption(features), captioner.caption(features), strict=True):
+        assert one.captions == exact.captions
