@@ -181,6 +181,7 @@ def test_a_picture_of_the_library_needs_no_captioner(
 def test_a_file_that_cannot_be_written_is_one_line(call: Call, photos: Path) -> None:
     (photos / "bad.jpg").touch()
     one_line(call("index", photos, "--errors", photos / "no" / "such" / "errors.txt"), "No such file")
+    assert json.loads(call("status", "--json").stdout)["pictures"] == 0, "it is told before the work"
 
 
 def test_an_empty_folder_and_a_second_run(call: Call, photos: Path, tmp_path: Path) -> None:
