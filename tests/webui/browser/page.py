@@ -91,9 +91,9 @@ class Page:
         """Click the link, button or summary that says `text`, as soon as it can be seen."""
         self.wait(lambda: not self.link(text).click())
 
-    def says(self, selector: str, part: str) -> None:
-        """Wait until the first element is seen to say `part`, in capitals or not; the page needs no script."""
-        self.wait(lambda: any(part.lower() in one.text.lower() for one in self.all(selector)[:1]))
+    def seen(self, selector: str) -> str:
+        """The text of the first element as it is seen, "" where there is none; the page needs no script."""
+        return next((one.text for one in self.all(selector)), "")
 
     def text(self, selector: str) -> str:
         """The text of the first element, "" where there is none."""

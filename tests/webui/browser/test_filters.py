@@ -116,7 +116,7 @@ def test_filters_apply_without_script(page: Page) -> None:
         page.click("#filters summary")
         page.click("#narrow [name=format][value=PNG]")
         page.follow("Apply")
-        page.says(".active a", "PNG")
-        page.says("h1", "13 pictures")
+        page.wait(lambda: page.seen(".active a") == "PNG")
+        page.wait(lambda: page.seen("h1").startswith("13 pictures"))
     finally:
         page.without_script(False)

@@ -141,9 +141,9 @@ def test_a_caption_is_corrected_without_script(page: Page) -> None:
         page.find("textarea").send_keys("a submarine")
         page.follow("Save")
         page.wait(lambda: "The caption is saved" in page.driver.page_source)
-        page.says("h1", "a submarine")
+        page.wait(lambda: page.seen("h1") == "a submarine")
         page.follow("Undo the last change of the caption")
         page.wait(lambda: "The caption is as it was" in page.driver.page_source)
-        page.says("h1", "a red boat on the water")
+        page.wait(lambda: page.seen("h1") == "a red boat on the water")
     finally:
         page.without_script(False)
