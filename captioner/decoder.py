@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from captioner.arithmetic import Arithmetic, Exact
+from captioner.lstm import advance, halved
 from captioner.normalise import centred, inverse_deviation
 
 
@@ -112,12 +113,11 @@ class Decoder:
         # The grid's mean, gain and offset go into the product that follows.
         self._visual = keep(centred(w["grid_norm/gamma"][:, None] * w["visual/kernel"]))
         self._visual_bias = w["grid_norm/beta"] @ w["visual/kernel"] + w["visual/bias"]
-        # Half of what a sigmoid is asked for is what tanh, which it is made of, has to be asked for.
-        halved = np.repeat(np.asarray([0.5, 0.5, 1, 0.5], np.float32), config.units)
-        kernel = w["lstm/kernel"] * halved
-        self._recurrent, self._drive = keep(w["lstm/recurrent_kernel"] * halved), keep(w["glance/kernel"] @ kernel)
+        half = halved(config.units)
+        kernel = w["lstm/kernel"] * half
+        self._recurrent, self._drive = keep(w["lstm/recurrent_kernel"] * half), keep(w["glance/kernel"] @ kernel)
         # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
-        self._word_gates = w["embedding/embeddings"] @ kernel + w["lstm/bias"] * halved
+        self._word_gates = w["embedding/embeddings"] @ kernel + w["lstm/bias"] * half
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
         # What depends on the new hidden state alone is one product: query, its part of the output, and sentinel.
         parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]
@@ -154,7 +154,8 @@ class Decoder:
         gates = times(state.hidden, self._recurrent)[alive.parents]
         gates += self._word_gates[words]
         gates += views.drive[alive.places // alive.height]
-        state = _lstm(gates, state.cell[alive.parents])
+        by_gate = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
+        state = State(*advance(by_gate, state.cell[alive.parents]))
         from_hidden = times(state.hidden, self._from_hidden)
         from_hidden += self._from_hidden_bias
         query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
@@ -195,24 +196,6 @@ def _spread(rows: np.ndarray, alive: Alive, pictures: int) -> np.ndarray:
 def _gather(by_picture: np.ndarray, alive: Alive) -> np.ndarray:
     """Undo `_spread`."""
     return np.asarray(by_picture.reshape(-1, by_picture.shape[2])[alive.places])
-
-
-def _lstm(gates: np.ndarray, cell: np.ndarray) -> State:
-    """Keras' gate order: input, forget, candidate, output; all but the candidate come halved. Spoils `gates`.
-
-    sigmoid(x) = (tanh(x / 2) + 1) / 2, so that one call serves all four.
-    """
-    enter, forget, candidate, leave = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
-    for one in (enter, forget, leave):
-        one += 1
-    cell = forget * cell
-    enter *= candidate
-    cell += enter
-    cell *= 0.5
-    hidden = np.tanh(cell)
-    hidden *= leave
-    hidden *= 0.5
-    return State(hidden, cell)
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:

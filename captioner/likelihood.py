@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from captioner.decoder import DecoderConfig
+from captioner.lstm import advance, halved
 from captioner.views import CoarseViews
 from captioner.vocabulary import END, START, Vocabulary
 
@@ -38,13 +39,12 @@ class Likelihood:
         w = {name: np.asarray(weights[name], np.float32) for name in config.shapes()}
         self._to_words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_usual = np.ascontiguousarray(self._to_words[:, :usual])
-        # sigmoid(x) = (1 + tanh(x / 2)) / 2: with three of the gates halved, one tanh does for all four.
-        halved = np.repeat(np.array([0.5, 0.5, 1, 0.5], np.float32), config.units)
+        half = halved(config.units)
         self._recurrent, self._drive = (
-            _turned(w.pop(name) * halved) for name in ("lstm/recurrent_kernel", "lstm/kernel")
+            _turned(w.pop(name) * half) for name in ("lstm/recurrent_kernel", "lstm/kernel")
         )
         self._initial, self._glance = (_turned(w.pop(name)) for name in ("initial/kernel", "glance/kernel"))
-        self._bias = (w.pop("lstm/bias") * halved)[:, None]
+        self._bias = (w.pop("lstm/bias") * half)[:, None]
         self._weights = w
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
@@ -85,9 +85,7 @@ class Likelihood:
         states = []
         for word in words:
             gates = np.tanh(self._recurrent @ hidden + (drive + word[:, None]))
-            enter, forget, candidate, leave = np.split(gates, 4)
-            cell = 0.5 * ((1 + forget) * cell + (1 + enter) * candidate)
-            hidden = 0.5 * (1 + leave) * np.tanh(cell)
+            hidden, cell = advance(np.split(gates, 4), cell)
             states.append(hidden)
         return np.concatenate([hidden[:, : len(mean)].T for hidden in states])
 
