@@ -81,6 +81,16 @@ class NgramPostings:
             keys = np.where((before == ABSENT) | (last == ABSENT), ABSENT, joined)
         return found
 
+    def find_words(self, words: np.ndarray) -> np.ndarray:
+        """Return the number of each word's n-gram of order 1, int64; `words`: word ids, ABSENT stays ABSENT."""
+        return self._find(1, words)
+
+    def pictures(self, ngram: int, dead: np.ndarray | None) -> int:
+        """Return how many pictures have the n-gram; the rows `dead`, int32, do not count."""
+        plane, span = self.plane(ngram), self.span(ngram)
+        every = span.stop - span.start if plane is None else int(np.count_nonzero(plane))
+        return every if dead is None else every - int(np.count_nonzero(self.marks_at(ngram, dead)))
+
     def postings(self, ngram: int) -> tuple[np.ndarray, np.ndarray]:
         """Return the rows of the pictures that have the n-gram, rising, and their marks."""
         plane = self.plane(ngram)

@@ -17,7 +17,7 @@ from retrieval.bleu import topk
 from retrieval.bleu.caption_words import read_captions
 from retrieval.bleu.folding import fold
 from retrieval.bleu.kinds import Kinds
-from retrieval.bleu.ngrams import NgramPostings, Term, clipped, unpack
+from retrieval.bleu.ngrams import ABSENT, NgramPostings, Term, clipped, unpack
 from retrieval.bleu.plan import make_plan
 from retrieval.bleu.score import INDEXED_ORDER, TYPED_VARIANT, BleuVariant, from_counts, with_agreement
 from retrieval.bleu.sorting import build_postings
@@ -135,6 +135,12 @@ class BleuPostings:
         rows, found = self.scores(query, variant)
         every[rows] = found
         return every
+
+    def spread(self, words: Sequence[str], absent: np.ndarray | None = None) -> np.ndarray:
+        """Return in how many pictures each of `words` (w,) is said, int64 (w,), rows `absent`, bool (n,), left out."""
+        dead = None if absent is None else np.flatnonzero(absent).astype(np.int32)
+        places = self._ngrams.find_words(self._table.ids([self._fold(word) for word in words]))
+        return np.array([0 if one == ABSENT else self._ngrams.pictures(one, dead) for one in places.tolist()], np.int64)
 
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raises OSError."""

@@ -81,6 +81,11 @@ class JoinedPostings:
         """Return the scores, float64 (m,), of the pictures in rising `rows` (m,)."""
         return self._rows.gather(rows, lambda place, own: self._segments[place].at(query, variant, own))
 
+    def spread(self, words: Sequence[str]) -> np.ndarray:
+        """Return in how many pictures each of `words` (w,) is said, int64 (w,)."""
+        pairs = zip(self._segments, self._rows.absent, strict=True)
+        return np.stack([one.spread(words, absent) for one, absent in pairs]).sum(axis=0)
+
 
 class JoinedVectors:
     """See `VectorIndex`."""

@@ -12,6 +12,7 @@ from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index.index import Index
 from retrieval.index.joined import JoinedVectors, distinct
+from retrieval.search.commonness import odds_of
 from retrieval.search.query import QueryError
 from retrieval.search.relevance import Parts, Relevance, sigmoid
 from retrieval.search.second_look import SecondLook, looks
@@ -63,8 +64,11 @@ class WordEvidence:
 
     name = "words"
 
-    def __init__(self, index: Index, model: TextModel | None, text: str, views: Views) -> None:
-        """`model` is left out where another made the library's embeddings. Raises QueryError."""
+    def __init__(self, index: Index, model: TextModel | None, text: str, views: Views, library: Index) -> None:
+        """Look among the pictures of `index`; what is common is judged by all of the `library`.
+
+        `model` is left out where another made the library's embeddings. Raises QueryError.
+        """
         self._tokens = tokens = _query_words(text)
         self.captions = [text]
         self._index, self._bleu, self._views = index, _Bleu(index, [tokens], TYPED_VARIANT), views
@@ -74,6 +78,7 @@ class WordEvidence:
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self._second = SecondLook.of(usable) if usable else None
+        self._odds = odds_of(tokens, library.postings, len(library)) if usable else 0.0
         self.close = CLOSE if usable else 0.0
 
     def candidates(self) -> Candidates:
@@ -106,7 +111,7 @@ class WordEvidence:
         logits = self._relevance.logit(parts)
         if self._second is not None:
             logits += self._second.shift(parts, sigmoid(logits))
-        found = sigmoid(logits) * self._known
+        found = sigmoid(logits + self._odds) * self._known
         return np.where(self._index.by_user_at(rows), np.maximum(found, parts["bleu"]), found)
 
 

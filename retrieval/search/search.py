@@ -100,7 +100,8 @@ class Searcher:
         )
         wanted: list[tuple[Evidence, float]] = list(like)
         if query.text or not like:
-            wanted.insert(0, (WordEvidence(index, self._model, query.text, self._views), 1.0))
+            words = WordEvidence(index, self._model, query.text, self._views, self.index)
+            wanted.insert(0, (words, 1.0))
         return wanted, list(unlike)
 
     def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:

@@ -98,6 +98,27 @@ def search(
 @evaluate.command()
 @_common_options
 @_search_options
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides which words are asked for.")
+def words(
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    seed: int,
+    **how: float | None,
+) -> None:
+    """Find by one and by two words the pictures of which people said them: precision and recall of the hits."""
+    from training.judging.words import evaluate_words
+
+    pictures = _read(dataset, split, limit_pictures)
+    result = evaluate_words(_load_captioner(bundle, how), pictures, seed)
+    _report(result, result["queries"], {**how, "limit_pictures": limit_pictures}, as_json)
+
+
+@evaluate.command()
+@_common_options
+@_search_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides ties and which words are typed.")
 def variants(
     dataset: Path,

@@ -38,6 +38,17 @@ def dense(postings: BleuPostings, query: list[str], variant: BleuVariant) -> np.
     return every
 
 
+@given(GALLERY, QUERY, st.sets(st.integers(0, 7)))
+def test_spread_counts_the_pictures_that_say_each_word(gallery: list[list[str]], query: list[str], dead: set) -> None:
+    built = BleuPostings.build(iter(gallery), MAX_ORDER)
+    absent = np.isin(np.arange(len(gallery)), list(dead))
+    said = [{fold(word) for text in captions for word in tokenize(text)} for captions in gallery]
+    for gone in (None, absent):
+        alive = [own for row, own in enumerate(said) if gone is None or not gone[row]]
+        expected = [sum(fold(word) in own for own in alive) for word in query]
+        assert built.spread(query, gone).tolist() == expected
+
+
 VARIANTS = st.integers(1, MAX_ORDER).flatmap(
     lambda order: st.builds(
         BleuVariant,
