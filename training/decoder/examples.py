@@ -77,15 +77,17 @@ def make_batch(
 ) -> Batch:
     """Turn n pictures' equally many captions into a batch.
 
-    The words' weights add up to one; with `worth` (n, captions) a caption's words are weighed by its worth.
+    Places are filled up with the number of all words. The words' weights add up to one; with `worth` (n, captions) a
+    caption's words are weighed by its worth.
     """
     fed, expected = vocabulary.teacher_forcing([one for picture in captions for one in picture], steps)
     places = np.flatnonzero(expected.ravel() != PAD).astype(np.int32)
-    filled = np.zeros(-(-len(places) // ROUND) * ROUND, np.int32)
+    filled = np.full(-(-len(places) // ROUND) * ROUND, expected.size, np.int32)
     filled[: len(places)] = places
+    there = np.minimum(filled, expected.size - 1)
     weights = np.zeros(len(filled), np.float32)
     weights[: len(places)] = 1 / len(places)
     if worth is not None:
-        weights *= worth.ravel()[filled // steps]
+        weights *= worth.ravel()[there // steps]
     shape = (len(captions), len(captions[0]), steps)
-    return Batch((grids, fed.reshape(shape), filled), expected.ravel()[filled], weights)
+    return Batch((grids, fed.reshape(shape), filled), expected.ravel()[there], weights)

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 import tensorflow as tf
 
+from training.decoder.packing import move, way_back
+
 ROUND = 16
 """Rows of a step are filled up to a multiple of this, as matrix units work on tiles of sixteen."""
 
@@ -34,10 +36,10 @@ def run(inputs: Any, hidden: Any, cell: Any, weights: tuple[Any, Any, Any], leng
     order = tf.argsort(lengths, direction="DESCENDING", stable=True)
     counts = _counts(lengths, steps, rows)
     index, inverse = _layout(order, counts, steps, rows)
-    packed = _pack(tf.reshape(inputs, (-1, inputs.shape[2])), index, inverse)
+    packed = move(tf.reshape(inputs, (-1, inputs.shape[2])), index, inverse)
     first = (tf.gather(hidden, order), tf.gather(tf.cast(cell, "float32"), order))
     every = _walk(tf.matmul(packed, kernel) + bias, *first, tf.identity(recurrent), counts)
-    return tf.reshape(_unpack(every, index, inverse), (-1, steps, hidden.shape[1]))
+    return tf.reshape(move(every, inverse, index), (-1, steps, hidden.shape[1]))
 
 
 def _counts(lengths: Any, steps: int, rows: Any) -> Any:
@@ -47,30 +49,10 @@ def _counts(lengths: Any, steps: int, rows: Any) -> Any:
 
 
 def _layout(order: Any, counts: Any, steps: int, rows: Any) -> tuple[Any, Any]:
-    """Which of the rows * steps flattened inputs stand packed, step after step, and where each one is then.
-
-    An input that is left out is said to be behind the last of the packed.
-    """
+    """Which of the rows * steps flattened inputs stand packed, step after step, and the way back."""
     taking_part = tf.range(rows)[None] < counts[:, None]
     index = tf.boolean_mask(order[None] * steps + tf.range(steps)[:, None], taking_part)
-    packed = tf.size(index)
-    behind = tf.fill((rows * steps,), packed)
-    return index, tf.tensor_scatter_nd_update(behind, index[:, None], tf.range(packed))
-
-
-@tf.custom_gradient
-def _pack(every: Any, index: Any, inverse: Any) -> tuple[Any, Any]:
-    # A gather's own gradient is a sum over segments, which is slow; here nothing is gathered twice.
-    return tf.gather(every, index), lambda upstream: (_spread(upstream, inverse), None, None)
-
-
-@tf.custom_gradient
-def _unpack(packed: Any, index: Any, inverse: Any) -> tuple[Any, Any]:
-    return _spread(packed, inverse), lambda upstream: (tf.gather(upstream, index), None, None)
-
-
-def _spread(packed: Any, inverse: Any) -> Any:
-    return tf.gather(_fill(packed, tf.shape(packed)[0] + 1), inverse)
+    return index, way_back(index, rows * steps)
 
 
 @tf.custom_gradient

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -14,6 +14,7 @@ from captioner.encoder import Precision, computing_in
 from captioner.vocabulary import PAD
 from training.decoder.dropout import ByteDropout
 from training.decoder.lstm import Lstm
+from training.decoder.packing import move, way_back
 
 GRID_DROPOUT = 0.1
 WORD_DROPOUT = 0.1
@@ -23,9 +24,9 @@ OUTPUT_DROPOUT = 0.25
 class DecoderModel(keras.Model):
     """Grids (n, cells, channels), words (n, captions, steps) and places (m,) to logits (m, vocabulary).
 
-    `places` numbers the flattened words whose successors are asked for, so that padding costs nothing in the
-    dearest layer. All captions of a picture share one pass over its grid. The layers' names and shapes are
-    those of `DecoderConfig.shapes`.
+    `places` numbers the flattened words whose successors are asked for, so that padding costs nothing behind the
+    LSTM; the number of all words stands for none. All captions of a picture share one pass over its grid. The layers'
+    names and shapes are those of `DecoderConfig.shapes`.
     """
 
     def __init__(self, config: DecoderConfig, dropout: float = 1.0) -> None:
@@ -57,24 +58,43 @@ class DecoderModel(keras.Model):
         words = ops.reshape(words, (-1, steps))
         embedded = self.word_dropout(self.embedding(words), training=training)
         hidden = self.lstm(embedded + glance, hidden, cell, _lengths(words))
-        attended = self._attend(visual, ops.reshape(hidden, (-1, captions * steps, self.config.units)))
-        seen = [ops.reshape(part, (-1, part.shape[-1])) for part in (hidden, attended)]
-        chosen = ops.take(ops.concatenate(seen, axis=-1), places, axis=0)
-        output = self.output_layer(self.dropout(chosen, training=training))
+        every = ops.shape(words)[0] * steps
+        asked = _Asked(places, way_back(places, every), captions * steps)
+        hidden = move(ops.reshape(hidden, (-1, self.config.units)), asked.places, asked.back)
+        seen = ops.concatenate([hidden, self._attend(visual, hidden, asked)], axis=-1)
+        output = self.output_layer(self.dropout(seen, training=training))
         output = self.dropout(output, training=training)
         if self.words:
             return self.word_bias(self.words(output))
         return self.word_bias(ops.matmul(output, ops.transpose(self.embedding.embeddings)))
 
-    def _attend(self, visual: Any, hidden: Any) -> Any:
+    def _attend(self, visual: Any, hidden: Any, asked: _Asked) -> Any:
+        """Visual (n, cells, attention) and hidden (m, units), of what is asked, to what is seen, (m, attention)."""
         query = self.query(hidden) * self.config.attention**-0.5
-        on_cells = ops.matmul(query, ops.transpose(visual, (0, 2, 1)))
+        on_cells = asked.together(ops.matmul(asked.by_picture(query), ops.transpose(visual, (0, 2, 1))))
         if self.sentinel is None:
-            return ops.matmul(ops.softmax(on_cells), visual)
+            return asked.together(ops.matmul(asked.by_picture(ops.softmax(on_cells)), visual))
         sentinel = self.sentinel(hidden)
         on_sentinel = ops.sum(query * sentinel, axis=-1, keepdims=True)
         share = ops.softmax(ops.concatenate([on_cells, on_sentinel], axis=-1))
-        return ops.matmul(share[..., :-1], visual) + share[..., -1:] * sentinel
+        attended = asked.together(ops.matmul(asked.by_picture(share[:, :-1]), visual))
+        return attended + share[:, -1:] * sentinel
+
+
+class _Asked(NamedTuple):
+    """The `places` (m,) asked for among all flattened words, the way `back` from them, and a picture's words."""
+
+    places: Any
+    back: Any
+    words: int
+
+    def by_picture(self, rows: Any) -> Any:
+        """Rows (m, d) where they belong, (n, words, d), zeros elsewhere."""
+        return ops.reshape(move(rows, self.back, self.places), (-1, self.words, rows.shape[-1]))
+
+    def together(self, every: Any) -> Any:
+        """Undo `by_picture`."""
+        return move(ops.reshape(every, (-1, every.shape[-1])), self.places, self.back)
 
 
 def _lengths(words: Any) -> Any:
