@@ -1,4 +1,4 @@
-"""log P(sentence | picture) by the decoder, for one sentence and many pictures that are known by their stored views.
+"""log P(sentence ... | picture) by the decoder, for one sentence and many pictures known by their stored views.
 
 The network is that of `captioner.decoder`, whose stepwise NumPy form is this one's oracle. A given sentence needs no
 search: only the LSTM goes step by step, attention and words follow for the whole sentence at once.
@@ -13,7 +13,7 @@ import numpy as np
 from captioner.decoder import DecoderConfig
 from captioner.lstm import advance, halved
 from captioner.views import CoarseViews
-from captioner.vocabulary import END, START, Vocabulary
+from captioner.vocabulary import START, Vocabulary
 
 MAX_WORDS = 40
 """Further words of a sentence are not read."""
@@ -25,7 +25,7 @@ LANES = 16
 
 
 class Likelihood:
-    """Tells how likely the decoder is to say a sentence of each of many pictures."""
+    """Tells how likely the decoder is to begin with a sentence what it says of each of many pictures."""
 
     def __init__(
         self,
@@ -48,13 +48,15 @@ class Likelihood:
         self._weights = w
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
-        """log P(tokens, END | picture), natural logarithm, float64 (n,).
+        """log P(a sentence begins with the tokens | picture), natural logarithm, float64 (n,).
 
-        Probabilities are over the usual words and those of the sentence. END is left out after MAX_WORDS words.
+        Probabilities are over the usual words and those of the sentence. That it ends there tells pictures apart no
+        better, see docs/ranking.md, and who types three words means no sentence.
         """
-        numbers = self._vocabulary.encode(tokens[:MAX_WORDS])
-        said = numbers if len(tokens) > MAX_WORDS else [*numbers, END]
-        hidden = self._run([START, *numbers][: len(said)], views.cells.mean(axis=1))
+        said = self._vocabulary.encode(tokens[:MAX_WORDS])
+        if not said:
+            return np.zeros(len(views.cells))
+        hidden = self._run([START, *said[:-1]], views.cells.mean(axis=1))
         logits, columns = self._logits(self._output(hidden, views), said)
         logits = logits.reshape(len(said), len(views.cells), -1)
         chosen = logits[np.arange(len(said)), :, columns]

@@ -8,6 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.paths import display, from_bytes
+
 
 @dataclass(frozen=True)
 class KnownFile:
@@ -108,6 +110,16 @@ class StoredPicture:
     bytes: int
     taken_at: datetime | None
     captions: list[StoredCaption]
+
+    @property
+    def texts(self) -> list[str]:
+        """What its captions say."""
+        return [caption.text for caption in self.captions]
+
+    @property
+    def shown_paths(self) -> list[str]:
+        """Its files' paths as clean text."""
+        return [display(from_bytes(path)) for path in self.paths]
 
 
 class SearchedPicture(NamedTuple):

@@ -77,7 +77,7 @@ class WordEvidence:
         self._nearness = None if place is None else _Nearness(index.embeddings, place)
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
-        self._second = SecondLook.of(usable) if usable else None
+        self._second = SecondLook.of(usable) if usable and looks(tokens) else None
         self._odds = odds_of(tokens, library.postings, len(library)) if usable else 0.0
         self.close = CLOSE if usable else 0.0
 

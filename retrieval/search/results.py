@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from data.paths import display, from_bytes
 from data.store import StoredPicture
 
 
@@ -30,12 +29,12 @@ class Hit:
     @property
     def path(self) -> str:
         """Where its file is, as clean text."""
-        return display(from_bytes(self.picture.paths[0])) if self.picture.paths else ""
+        return next(iter(self.picture.shown_paths), "")
 
     @property
     def captions(self) -> list[str]:
         """All its captions, the user's first and then the model's best first."""
-        return [caption.text for caption in self.picture.captions]
+        return self.picture.texts
 
     def to_json(self) -> dict[str, Any]:
         """Return the hit as plain values for JSON."""

@@ -158,7 +158,6 @@ def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
 
 def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
     """One hit; its caption is the one that says most of the query's words, the first where none does."""
-    captions = [caption.text for caption in picture.captions]
-    said = max(captions, key=lambda caption: len({*words} & {*stems(caption)}), default="")
+    said = max(picture.texts, key=lambda caption: len({*words} & {*stems(caption)}), default="")
     scores = {name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])}
     return Hit(picture, said, float(ranking.scores[place]), scores)

@@ -18,10 +18,12 @@ LOOKS = 30
 """How many of the best are looked at again at most; more hardly change the order, see docs/ranking.md."""
 LOOKS_A_WORD = 5
 """So many for each word that is typed: few words tell so little that more would gain nothing."""
+WORDS = 3
+"""Fewer words are worth no look at all: what the decoder would begin a sentence with is not what is asked for."""
 
 
 class SecondLook:
-    """The decoder's log P(sentence | picture), and how near usual sentences come to a picture (its hubness)."""
+    """The decoder's log P(sentence ... | picture), and how near usual sentences come to a picture (its hubness)."""
 
     def __init__(self, likelihood: Likelihood, sentences: np.ndarray, weights: Mapping[str, float]) -> None:
         """`weights` by the names of the parts; `sentences` as in `captioner.embedding.hubness`."""
@@ -52,7 +54,7 @@ class SecondLook:
 
 def looks(tokens: Sequence[str]) -> int:
     """How many of the best pictures for a sentence are worth a second look."""
-    return min(LOOKS, LOOKS_A_WORD * len(tokens))
+    return min(LOOKS, LOOKS_A_WORD * len(tokens)) if len(tokens) >= WORDS else 0
 
 
 def shift(weights: Mapping[str, float], parts: Parts, chances: np.ndarray) -> np.ndarray:

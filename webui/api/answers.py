@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from captioner.types import Description
-from data.paths import display, from_bytes
 from data.store import StoredPicture
 from retrieval.known import known_picture
 from retrieval.search.query import Query, Wanted
@@ -62,7 +61,7 @@ def picture_document(picture: StoredPicture) -> Document:
     library = services().library
     return details(picture, library) | {
         "id": picture.id,
-        "paths": [display(from_bytes(path)) for path in picture.paths],
+        "paths": picture.shown_paths,
         "width": picture.width,
         "height": picture.height,
         "format": picture.format,

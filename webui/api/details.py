@@ -25,7 +25,7 @@ def details(picture: StoredPicture, library: Library) -> dict[str, Any]:
     return {
         "folder": _folder(picture),
         "exif": asdict(_exif(picture, library)),
-        "copies": {"exact": [display(from_bytes(path)) for path in picture.paths[1:]], "near": _near(picture, library)},
+        "copies": {"exact": picture.shown_paths[1:], "near": _near(picture, library)},
     }
 
 

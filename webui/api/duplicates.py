@@ -134,7 +134,7 @@ def _document(group: Group, pictures: dict[int, StoredPicture]) -> dict[str, Any
     for copy, choice in zip(group.copies, group.choices, strict=True):
         picture = pictures.get(copy.picture_id)
         if picture is not None:
-            paths = [display(from_bytes(path)) for path in ([copy.path] if copy.path else picture.paths)]
+            paths = [display(from_bytes(copy.path))] if copy.path else picture.shown_paths
             own = {"copy": copy_id(copy), "paths": paths, "bytes": picture.bytes, "keep": choice and choice.keep}
             listed.append(as_hit(picture) | {"path": paths[0] if paths else ""} | own)
     return {"key": group.key, "kind": group.kind, "decided": group.decided, "pictures": listed}

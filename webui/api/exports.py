@@ -64,7 +64,7 @@ def as_zip(pictures: Iterable[Exported], limits: Limits) -> Iterator[bytes]:
             try:
                 content = read_original(picture, limits)
             except Problem:
-                missing += [display(from_bytes(path)) for path in picture.paths] or [f"picture {picture.id}"]
+                missing += picture.shown_paths or [f"picture {picture.id}"]
                 continue
             with archive.open(ZipInfo(names.name(picture), _moment(picture.taken_at)), "w") as entry:
                 for start in range(0, len(content), PIECE):
@@ -115,12 +115,11 @@ class _Names:
 
 def _facts(one: Exported) -> dict[str, Any]:
     picture = one.picture
-    captions = [caption.text for caption in picture.captions]
     return {
         "id": picture.id,
-        "paths": [display(from_bytes(path)) for path in picture.paths],
-        "caption": captions[0] if captions else "",
-        "captions": captions,
+        "paths": picture.shown_paths,
+        "caption": next(iter(picture.texts), ""),
+        "captions": picture.texts,
         "score": one.score,
         "width": picture.width,
         "height": picture.height,

@@ -6,7 +6,6 @@ from typing import Any
 
 from flask import url_for
 
-from data.paths import display, from_bytes
 from data.store import StoredPicture
 
 Document = dict[str, Any]
@@ -14,9 +13,8 @@ Document = dict[str, Any]
 
 def as_hit(picture: StoredPicture) -> Document:
     """Return a picture in the shape of a hit, without scores."""
-    captions = [caption.text for caption in picture.captions]
-    path = display(from_bytes(picture.paths[0])) if picture.paths else ""
-    hit = {"id": picture.id, "path": path, "caption": captions[0] if captions else "", "captions": captions}
+    path, caption = next(iter(picture.shown_paths), ""), next(iter(picture.texts), "")
+    hit = {"id": picture.id, "path": path, "caption": caption, "captions": picture.texts}
     return hit | shown(picture)
 
 

@@ -51,7 +51,7 @@ def give_views(store: Store, views: dict[str, bytes]) -> None:
 
 
 def first_dog(store: Store) -> tuple[str, dict[str, float]]:
-    hit = Searcher(store, build_index(store), MODEL_WITH_LOOK).search(Query("dog")).hits[0]
+    hit = Searcher(store, build_index(store), MODEL_WITH_LOOK).search(Query("the dog here")).hits[0]
     return hit.path, hit.scores
 
 
@@ -68,6 +68,13 @@ def test_pictures_without_views_keep_their_place(store: Store) -> None:
     path, scores = first_dog(store)
     assert "beach" in path
     assert "logprob" not in scores
+
+
+def test_one_or_two_words_are_worth_no_look(store: Store) -> None:
+    give_views(store, {"beach": bright(0.1), "park": bright(3.0)})
+    hits = Searcher(store, build_index(store), MODEL_WITH_LOOK).search(Query("the dog")).hits
+    assert "beach" in hits[0].path
+    assert "logprob" not in hits[0].scores
 
 
 def test_damaged_views_are_named(store: Store) -> None:
@@ -95,4 +102,4 @@ def test_the_shift_has_no_mean_and_leaves_out_what_was_not_looked_at() -> None:
 
 
 def test_few_words_are_worth_few_looks() -> None:
-    assert [looks(["dog"] * words) for words in (1, 3, 100)] == [5, 15, LOOKS]
+    assert [looks(["dog"] * words) for words in (1, 2, 3, 4, 100)] == [0, 0, 15, 20, LOOKS]
