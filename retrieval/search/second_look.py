@@ -16,7 +16,7 @@ from retrieval.search.relevance import Parts
 
 LOOKS = 30
 """How many of the best are looked at again at most; more hardly change the order, see docs/ranking.md."""
-LOOKS_A_WORD = 5
+LOOKS_A_WORD = 4
 """So many for each word that is typed: few words tell so little that more would gain nothing."""
 WORDS = 3
 """Fewer words are worth no look at all: what the decoder would begin a sentence with is not what is asked for."""
