@@ -154,14 +154,14 @@ class TextEmbedder:
         A word weighs as much as the logarithm of its place among the words by frequency (Zipf: about minus the
         logarithm of its frequency); an unknown word weighs most.
         """
-        numbers = np.array(self._vocabulary.encode(tokens), np.float64)
+        numbers = np.array(self._vocabulary.read(tokens), np.float64)
         known = numbers != UNKNOWN
         weights = np.log(np.where(known, numbers, len(self._vocabulary)))
         return float(weights[known].sum() / weights.sum()) if len(weights) else 0.0
 
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
         """Return L2-normalised float32 (members * dimensions,) of a sentence cut into words, None if none is known."""
-        numbers = [number for number in self._vocabulary.encode(tokens) if number != UNKNOWN][:MAX_WORDS]
+        numbers = [number for number in self._vocabulary.read(tokens) if number != UNKNOWN][:MAX_WORDS]
         if not numbers:
             return None
         return _join([_read(member, numbers)[None] for member in self._members])[0]

@@ -53,7 +53,7 @@ class Likelihood:
         Probabilities are over the usual words and those of the sentence. That it ends there tells pictures apart no
         better, see docs/ranking.md, and who types three words means no sentence.
         """
-        said = self._vocabulary.encode(tokens[:MAX_WORDS])
+        said = self._vocabulary.read(tokens[:MAX_WORDS])
         if not said:
             return np.zeros(len(views.cells))
         hidden = self._run([START, *said[:-1]], views.cells.mean(axis=1))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from functools import cached_property
 
 import numpy as np
+
+from data.folding import fold
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")
@@ -33,6 +36,19 @@ class Vocabulary:
     def encode(self, tokens: Sequence[str]) -> list[int]:
         """Numbers of `tokens`, without marks; a word not known becomes UNKNOWN."""
         return [self._number.get(token, UNKNOWN) for token in tokens]
+
+    def read(self, tokens: Sequence[str]) -> list[int]:
+        """The same for what somebody typed: a word not known counts as the most frequent known one of its stem.
+
+        People ask for "beaches" where captions say "beach".
+        """
+        known = zip(tokens, self.encode(tokens), strict=True)
+        return [number if number != UNKNOWN else self._of_stem.get(fold(token), UNKNOWN) for token, number in known]
+
+    @cached_property
+    def _of_stem(self) -> dict[str, int]:
+        """The number of the most frequent word of each stem; seldom needed, and a tenth of a second to make."""
+        return {fold(word): number for word, number in reversed(self._number.items())}
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
         """Words up to the first END; the other marks are left out."""

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.bundle import BUNDLED, load_bundle
+from captioner.bundle import BUNDLED, load_bundle, load_text_model
 from captioner.encoder import best_precision, build_vgg16
 from captioner.facade import Captioner
 from captioner.types import Description
@@ -43,6 +43,14 @@ def test_card_tells_data_figures_and_commands() -> None:
     card = (BUNDLED / "README.md").read_text()
     for part in ("retroflex distil", "retroflex train", "Flickr8k", "bleu4", "cider", "Limits"):
         assert part in card
+
+
+@pytest.mark.parametrize(("typed", "met"), [("beaches", "beach"), ("two lakes", "two lake")])
+def test_a_plural_it_never_met_means_the_same(typed: str, met: str) -> None:
+    model = load_text_model(BUNDLED)
+    assert model is not None
+    np.testing.assert_array_equal(model.embedder.embed(typed.split()), model.embedder.embed(met.split()))
+    assert model.embedder.share_known(typed.split()) == 1
 
 
 def test_encoder_loads_into_plain_vgg16() -> None:

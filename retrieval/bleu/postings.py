@@ -1,7 +1,7 @@
 """BLEU of a query against every picture of a gallery, out of n-gram postings.
 
 Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score.score` on words
-folded by `retrieval.bleu.folding`.
+folded by `data.folding`.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from data.folding import fold
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu import topk
 from retrieval.bleu.caption_words import read_captions
-from retrieval.bleu.folding import fold
 from retrieval.bleu.kinds import Kinds
 from retrieval.bleu.ngrams import ABSENT, NgramPostings, Term, clipped, unpack
 from retrieval.bleu.plan import make_plan

@@ -20,6 +20,15 @@ def test_encodes_and_decodes() -> None:
     assert len(vocabulary) == 6
 
 
+def test_a_word_not_known_is_read_as_the_most_frequent_of_its_stem() -> None:
+    vocabulary = Vocabulary(["beach", "run", "running", "dog"])
+    assert vocabulary.read(["beaches", "runs", "running", "zebra"]) == [
+        *vocabulary.encode(["beach", "run", "running"]),
+        UNKNOWN,
+    ]
+    assert vocabulary.encode(["beaches"]) == [UNKNOWN]
+
+
 def test_teacher_forcing_shifts_pads_and_cuts() -> None:
     vocabulary = Vocabulary(["a", "dog"])
     inputs, targets = vocabulary.teacher_forcing([["a"], ["a", "dog", "a", "dog"]], steps=4)

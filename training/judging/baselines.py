@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from data.folding import stems
 from data.text import tokenize
-from retrieval.bleu.folding import stems
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 

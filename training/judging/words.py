@@ -18,8 +18,8 @@ from tqdm import tqdm
 
 from captioner.types import Describes
 from data.captioned import CaptionedPicture, Dataset
+from data.folding import fold
 from data.text import tokenize
-from retrieval.bleu.folding import fold
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.judging.evaluate import EvaluationError, describe_split, run_facts

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from data.folding import fold
 from data.text import tokenize
 from retrieval.arrays import IndexDamaged
-from retrieval.bleu.folding import fold
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import SMOOTHINGS, TYPED_VARIANT, BleuVariant, score
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from captioner.types import Caption, Description
+from data.folding import fold
 from data.text import tokenize
-from retrieval.bleu.folding import fold
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.commands.options import print_result
 from retrieval.library import Library

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from nltk.stem.snowball import SnowballStemmer
 
-from retrieval.bleu.folding import fold
+from data.folding import fold
 
 
 @pytest.mark.parametrize("forms", [("dog", "dogs"), ("run", "runs", "running"), ("ride", "rides", "riding")])

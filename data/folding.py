@@ -1,4 +1,4 @@
-"""The forms of a word meet: captions and queries are compared by stems, so "dogs" finds "dog" and "runs" "running"."""
+"""The forms of a word meet: texts are compared by stems, so that "dogs" finds "dog" and "runs" "running"."""
 
 from __future__ import annotations
 
