@@ -143,7 +143,7 @@ class Load:
 
     def _request(self, kind: str, choice: random.Random) -> tuple[str, str, bytes | None, dict[str, str]]:
         if kind == "words":
-            return "GET", f"/api/v1/search?q={quote(few_words(choice))}", None, {}
+            return "GET", f"/api/v1/search?q={quote(few_words(choice))}&all=true", None, {}
         if kind == "thumbnail":
             return "GET", f"/api/v1/pictures/{choice.randint(1, self.pictures)}/thumbnail", None, {}
         return "POST", "/api/v1/search", *upload_body(choice.choice(self.uploads))

@@ -26,7 +26,14 @@ def absolute(path: Path) -> Path:
 
 def display(path: Path) -> str:
     r"""Return `path` as one line of valid UTF-8: control characters as \n or \x1b, stray bytes as \xff."""
-    text = os.fsencode(path).decode("utf-8", errors="backslashreplace")
+    return shown(to_bytes(path))
+
+
+def shown(path: bytes) -> str:
+    """The same of a path as the store keeps it."""
+    text = path.decode("utf-8", errors="backslashreplace")
+    if text.isprintable():
+        return text
     return "".join(character if character.isprintable() else _escape(character) for character in text)
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.paths import display, from_bytes
+from data.paths import shown
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class StoredPicture:
     @property
     def shown_paths(self) -> list[str]:
         """Its files' paths as clean text."""
-        return [display(from_bytes(path)) for path in self.paths]
+        return [shown(path) for path in self.paths]
 
 
 class SearchedPicture(NamedTuple):

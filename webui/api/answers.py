@@ -78,4 +78,4 @@ def picture_document(picture: StoredPicture) -> Document:
 
 
 def _with_links(result: SearchResult) -> Document:
-    return result.to_json() | {"hits": [hit.to_json() | shown(hit.picture) for hit in result.hits]}
+    return vars(result) | {"hits": [hit.to_json() | shown(hit.picture) for hit in result.hits]}

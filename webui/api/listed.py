@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
-from flask import url_for
+from flask import request, url_for
 
 from data.store import StoredPicture
 
 Document = dict[str, Any]
+_NUMBER, _VERSION = "9876543210987654", "version-of-content"
 
 
 def as_hit(picture: StoredPicture) -> Document:
@@ -29,8 +31,18 @@ def links(picture: StoredPicture) -> dict[str, str]:
     They carry the content's hash, so that a browser may keep them for good and still never shows an old picture
     when another library uses the same id.
     """
-    version = picture.digest[:16]
-    return {
-        "file": url_for("api.file", picture_id=picture.id, v=version),
-        "thumbnail": url_for("api.thumbnail", picture_id=picture.id, v=version),
-    }
+    return {name: _address(name, picture) for name in ("file", "thumbnail")}
+
+
+def _address(name: str, picture: StoredPicture) -> str:
+    pattern = _pattern(name, request.script_root)
+    return pattern.replace(_NUMBER, str(picture.id)).replace(_VERSION, picture.digest[:16])
+
+
+@lru_cache(16)
+def _pattern(name: str, root: str) -> str:
+    """Such an address with stand-ins for id and version: to make a page's sixty one by one takes a millisecond.
+
+    They depend on nothing else but `root`, what a proxy puts before them.
+    """
+    return url_for(f"api.{name}", picture_id=int(_NUMBER), v=_VERSION)
