@@ -15,7 +15,7 @@ UNSEEN, UNSEEN_SHARE = 20, 0.01
 """Each library counts as if so many more pictures, of which so many show it, were known: a few tell little."""
 
 
-def odds_of(tokens: Sequence[str], captions: JoinedPostings, pictures: int) -> float:
+def prior_shift(tokens: Sequence[str], captions: JoinedPostings, pictures: int) -> float:
     """Return what is added to the logits of relevance to words that the captions of `pictures` pictures say often.
 
     Relevance is learnt for queries that ask for few pictures. Where more are asked for, each is as much likelier as

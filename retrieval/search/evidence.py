@@ -12,7 +12,7 @@ from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index.index import Index
 from retrieval.index.joined import JoinedVectors, distinct
-from retrieval.search.commonness import odds_of
+from retrieval.search.commonness import prior_shift
 from retrieval.search.query import QueryError
 from retrieval.search.relevance import Parts, Relevance, sigmoid
 from retrieval.search.second_look import SecondLook, looks
@@ -78,7 +78,7 @@ class WordEvidence:
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self._second = SecondLook.of(usable) if usable and looks(tokens) else None
-        self._odds = odds_of(tokens, library.postings, len(library)) if usable else 0.0
+        self._prior_shift = prior_shift(tokens, library.postings, len(library)) if usable else 0.0
         self.close = CLOSE if usable else 0.0
 
     def candidates(self) -> Candidates:
@@ -111,7 +111,7 @@ class WordEvidence:
         logits = self._relevance.logit(parts)
         if self._second is not None:
             logits += self._second.shift(parts, sigmoid(logits))
-        found = sigmoid(logits + self._odds) * self._known
+        found = sigmoid(logits + self._prior_shift) * self._known
         return np.where(self._index.by_user_at(rows), np.maximum(found, parts["bleu"]), found)
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import combinations
 from random import Random
 from typing import Any
@@ -108,5 +108,4 @@ def _figures(searcher: Searcher, names: np.ndarray, query: str, true: frozenset[
 
 
 def _means(figures: Sequence[Mapping[str, float]]) -> dict[str, float]:
-    every: Iterable[str] = figures[0]
-    return {"queries": len(figures), **{name: float(np.mean([one[name] for one in figures])) for name in every}}
+    return {"queries": len(figures), **{name: float(np.mean([one[name] for one in figures])) for name in figures[0]}}

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from retrieval.index.upkeep import build_index
 from retrieval.library import Library
-from retrieval.search.commonness import MOST, USUAL, odds_of
+from retrieval.search.commonness import MOST, USUAL, prior_shift
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from retrieval.search.selection import Selection
@@ -27,7 +27,7 @@ class Said:
 
 
 def odds(query: str, pictures: int, **spread: int) -> float:
-    return odds_of(query.split(), Said(**spread), pictures)  # type: ignore[arg-type]
+    return prior_shift(query.split(), Said(**spread), pictures)  # type: ignore[arg-type]
 
 
 def logit(share: float) -> float:
@@ -67,7 +67,7 @@ def searcher(library: Library) -> Searcher:
 def test_only_the_border_moves_with_it(searcher: Searcher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("retrieval.search.evidence.CLOSE", 0.6)
     usual = searcher.rank(Query("the dog"))
-    monkeypatch.setattr("retrieval.search.evidence.odds_of", lambda *_: -3.0)
+    monkeypatch.setattr("retrieval.search.evidence.prior_shift", lambda *_: -3.0)
     rare = searcher.rank(Query("the dog"))
     assert rare.ids.tolist() == usual.ids.tolist()
     assert (rare.scores < usual.scores).all()
