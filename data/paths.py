@@ -26,10 +26,10 @@ def absolute(path: Path) -> Path:
 
 def display(path: Path) -> str:
     r"""Return `path` as one line of valid UTF-8: control characters as \n or \x1b, stray bytes as \xff."""
-    return shown(to_bytes(path))
+    return clean_text(to_bytes(path))
 
 
-def shown(path: bytes) -> str:
+def clean_text(path: bytes) -> str:
     """The same of a path as the store keeps it."""
     text = path.decode("utf-8", errors="backslashreplace")
     if text.isprintable():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.paths import shown
+from data.paths import clean_text
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ class StoredPicture:
     @property
     def shown_paths(self) -> list[str]:
         """Its files' paths as clean text."""
-        return [shown(path) for path in self.paths]
+        return [clean_text(path) for path in self.paths]
 
 
 class SearchedPicture(NamedTuple):

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from data.paths import display, from_bytes, to_bytes
+from data.paths import clean_text, display, to_bytes
 from data.settings import load_settings
 from retrieval.commands.options import json_option, library_option, print_json
 from retrieval.library import Library
@@ -22,7 +22,7 @@ def status(library: Path | None, as_json: bool) -> None:
     settings = load_settings(library=library)
     opened = Library.open(settings)
     facts = {"library": display(settings.library), **asdict(opened.store.status())}
-    skipped = [{"path": display(from_bytes(path)), "reason": reason} for path, reason in opened.store.skipped_files()]
+    skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
         print_json({**facts, "skipped_files": skipped})
         return

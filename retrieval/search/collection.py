@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from data.facts import Facts, read_facts
-from data.paths import display, from_bytes
+from data.paths import clean_text
 from data.roots import read_roots
 from data.store import Store
 from retrieval.search.filters import ORIENTATIONS, SOURCES, Filters, orientations
@@ -75,7 +75,7 @@ class Collection:
         """Return the path of a folder of the library. Raises QueryError where no picture of it lies there."""
         _, tree = self.state()
         if path not in tree.paths:
-            raise QueryError(f"no picture of the library lies in {display(from_bytes(path))}; index it first")
+            raise QueryError(f"no picture of the library lies in {clean_text(path)}; index it first")
         return path
 
     def select(self, filters: Filters, order: str = "relevance") -> Selection | None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from retrieval.index.joined import JoinedPostings
+from retrieval.search.relevance import logit
 
 USUAL = 0.04
 """The share of the pictures up to which nothing changes; sentences seldom ask for more. See docs/ranking.md."""
@@ -25,8 +26,5 @@ def prior_shift(tokens: Sequence[str], captions: JoinedPostings, pictures: int) 
     spread = captions.spread(sorted(set(tokens)))
     saying = pictures * float(np.prod(spread / max(pictures, 1)))
     share = (saying + UNSEEN * UNSEEN_SHARE) / (pictures + UNSEEN)
-    return _logit(min(max(share, USUAL), MOST)) - _logit(USUAL)
-
-
-def _logit(share: float) -> float:
-    return float(np.log(share / (1 - share)))
+    usual, asked = logit(np.array([USUAL, min(max(share, USUAL), MOST)]))
+    return float(asked - usual)

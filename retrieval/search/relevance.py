@@ -43,6 +43,11 @@ def sigmoid(x: np.ndarray) -> np.ndarray:
     return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))
 
 
+def logit(chance: np.ndarray) -> np.ndarray:
+    """The inverse of `sigmoid`: the logarithm of the odds."""
+    return np.asarray(np.log(chance) - np.log1p(-chance))
+
+
 def combine(wanted: list[tuple[np.ndarray, float]], unwanted: list[tuple[np.ndarray, float]]) -> np.ndarray:
     """Relevances (n,) to several things at once with their weights, to one relevance (n,).
 

@@ -99,42 +99,22 @@ def search(
 @_common_options
 @_search_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides which words are asked for.")
-def words(
-    dataset: Path,
-    split: str,
-    bundle: Path | None,
-    limit_pictures: int | None,
-    as_json: bool,
-    seed: int,
-    **how: float | None,
-) -> None:
+def words(**given: Any) -> None:
     """Find by one and by two words the pictures of which people said them: precision and recall of the hits."""
     from training.judging.words import evaluate_words
 
-    pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_words(_load_captioner(bundle, how), pictures, seed)
-    _report(result, result["queries"], {**how, "limit_pictures": limit_pictures}, as_json)
+    _judge(evaluate_words, "queries", **given)
 
 
 @evaluate.command()
 @_common_options
 @_search_options
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides ties and which words are typed.")
-def variants(
-    dataset: Path,
-    split: str,
-    bundle: Path | None,
-    limit_pictures: int | None,
-    as_json: bool,
-    seed: int,
-    **how: float | None,
-) -> None:
+def variants(**given: Any) -> None:
     """Compare BLEU variants as rankers, for sentences, for typed words and for captions of the mirrored picture."""
     from training.judging.variants import evaluate_variants
 
-    pictures = _read(dataset, split, limit_pictures)
-    result = evaluate_variants(_load_captioner(bundle, how), pictures, seed)
-    _report(result, result["rankings"], {**how, "limit_pictures": limit_pictures}, as_json)
+    _judge(evaluate_variants, "rankings", **given)
 
 
 @evaluate.command()
@@ -184,6 +164,23 @@ def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: in
     pictures = read_labelled(labelled, per_class, seed)
     result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
     _report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+
+
+def _judge(
+    judge: Callable[[Captioner, Dataset, int], dict[str, Any]],
+    tables: str,
+    dataset: Path,
+    split: str,
+    bundle: Path | None,
+    limit_pictures: int | None,
+    as_json: bool,
+    seed: int,
+    **how: float | None,
+) -> None:
+    """Judge a split and print the `tables` of the result."""
+    pictures = _read(dataset, split, limit_pictures)
+    result = judge(_load_captioner(bundle, how), pictures, seed)
+    _report(result, result[tables], {**how, "limit_pictures": limit_pictures}, as_json)
 
 
 def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:

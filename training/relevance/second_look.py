@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm import tqdm
 
-from retrieval.search.relevance import sigmoid
+from retrieval.search.relevance import logit, sigmoid
 from retrieval.search.second_look import LOOKS, SecondLook, shift
 
 NEWTON_STEPS = 20
@@ -70,13 +70,9 @@ def held_out_look(looks: Looks, chances: np.ndarray, target: np.ndarray, folds: 
         for query in np.flatnonzero(held):
             best = looks.rows[query]
             parts = {name: one[query] for name, one in looks.parts.items()}
-            logits = _logit(chances[query, best])
+            logits = logit(chances[query, best])
             scores[query, best] = sigmoid(logits + shift(weights, parts, chances[query, best]))
     return scores
-
-
-def _logit(chance: np.ndarray) -> np.ndarray:
-    return np.asarray(np.log(chance) - np.log1p(-chance))
 
 
 def _softmax(x: np.ndarray) -> np.ndarray:

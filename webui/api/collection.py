@@ -6,7 +6,7 @@ from typing import Annotated, Literal, TypedDict
 
 from flask import Blueprint, Response, jsonify, request
 
-from data.paths import display, from_bytes
+from data.paths import clean_text
 from retrieval.search.collection import BROWSED
 from retrieval.search.filters import ORIENTATIONS, SOURCES
 from webui.api.listed import as_hit
@@ -80,7 +80,7 @@ def browse() -> Response:
 def facets() -> Response:
     """How many pictures have each format, orientation, source of caption, year and folder."""
     found = services().library.collection.facets(read_filters(request.args))
-    folders = [one._asdict() | {"path": display(from_bytes(one.path))} for one in found.folder]
+    folders = [one._asdict() | {"path": clean_text(one.path)} for one in found.folder]
     return jsonify(
         {name: [one._asdict() for one in counts] for name, counts in found._asdict().items() if name != "total"}
         | {"total": found.total, "folder": folders}

@@ -7,7 +7,7 @@ from typing import Any
 
 from data.exif import Exif, read_exif
 from data.facts import folder_of
-from data.paths import display, from_bytes
+from data.paths import clean_text
 from data.pictures import PictureError
 from data.roots import folder_id
 from data.store import StoredPicture
@@ -33,7 +33,7 @@ def _folder(picture: StoredPicture) -> dict[str, str] | None:
     if not picture.paths:
         return None
     folder = folder_of(picture.paths[0])
-    return {"id": folder_id(folder), "path": display(from_bytes(folder))}
+    return {"id": folder_id(folder), "path": clean_text(folder)}
 
 
 def _exif(picture: StoredPicture, library: Library) -> Exif:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from flask import Blueprint, Response, jsonify, request
 
-from data.paths import display, from_bytes
+from data.paths import clean_text
 from data.store import StoredPicture
 from retrieval.copies.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
 from webui.api.listed import as_hit
@@ -134,7 +134,7 @@ def _document(group: Group, pictures: dict[int, StoredPicture]) -> dict[str, Any
     for copy, choice in zip(group.copies, group.choices, strict=True):
         picture = pictures.get(copy.picture_id)
         if picture is not None:
-            paths = [display(from_bytes(copy.path))] if copy.path else picture.shown_paths
+            paths = [clean_text(copy.path)] if copy.path else picture.shown_paths
             own = {"copy": copy_id(copy), "paths": paths, "bytes": picture.bytes, "keep": choice and choice.keep}
             listed.append(as_hit(picture) | {"path": paths[0] if paths else ""} | own)
     return {"key": group.key, "kind": group.kind, "decided": group.decided, "pictures": listed}

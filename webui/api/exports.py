@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from data.limits import Limits
-from data.paths import display, from_bytes
+from data.paths import clean_text
 from data.store import StoredPicture
 from webui.media.originals import read_original
 from webui.problems import Problem
@@ -102,7 +102,7 @@ class _Names:
         self._taken = {MISSING.casefold()}
 
     def name(self, picture: StoredPicture) -> str:
-        own = display(from_bytes(os.path.basename(picture.paths[0])))
+        own = clean_text(os.path.basename(picture.paths[0]))
         stem, suffix = os.path.splitext(_UNSAFE.sub("_", own).strip(" ."))
         stem = stem[:LONGEST_NAME] or "picture"
         number, name = 1, f"{stem}{suffix[:10]}"

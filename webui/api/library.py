@@ -8,7 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
-from data.paths import display, from_bytes, to_bytes
+from data.paths import clean_text, display, to_bytes
 from data.roots import Root, count_below, forget_root, read_roots, remember_root
 from retrieval.indexing import jobs
 from retrieval.indexing.models import library_model
@@ -132,7 +132,7 @@ def skipped() -> Response:
     """Files that could not be taken, and why."""
     window, store = read_window(request.args), services().library.store
     page = store.skipped_files(window.limit, window.offset)
-    listed = [{"path": display(from_bytes(path)), "reason": reason} for path, reason in page]
+    listed = [{"path": clean_text(path), "reason": reason} for path, reason in page]
     return jsonify({"total": store.status().skipped, "skipped": listed})
 
 
@@ -163,7 +163,7 @@ def _root(folder_id: str) -> Root:
 def _folder(root: Root) -> dict[str, Any]:
     counts = count_below(services().library.store, root)
     indexed_at = root.indexed_at.isoformat(timespec="seconds") + "Z" if root.indexed_at else None
-    return {"id": root.id, "path": display(from_bytes(root.path)), **counts._asdict(), "indexed_at": indexed_at}
+    return {"id": root.id, "path": clean_text(root.path), **counts._asdict(), "indexed_at": indexed_at}
 
 
 def _place(place: Place) -> dict[str, Any]:

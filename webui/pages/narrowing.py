@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from data.paths import display, from_bytes
+from data.paths import clean_text, from_bytes
 from retrieval.search.collection import Facets, FolderCount
 from webui.request.asked import Asked
 from webui.request.narrowed import Narrowed
@@ -83,7 +83,7 @@ def _without(asked: Asked, name: str, value: str) -> Asked:
 def _in_words(name: str, value: str, asked: Asked) -> str:
     if name == "folder":
         path = asked.narrowed.filters.folder or b""
-        return f"In {from_bytes(path).name or display(from_bytes(path))}"
+        return f"In {from_bytes(path).name or clean_text(path)}"
     if name in {"taken_from", "taken_to"}:
         day = date.fromisoformat(value)
         return f"{'From' if name == 'taken_from' else 'Until'} {day.day} {day:%B %Y}"
@@ -100,4 +100,4 @@ def _folders(counted: list[FolderCount]) -> list[Folder]:
 
 
 def _name(path: bytes) -> str:
-    return display(from_bytes(path.rpartition(b"/")[2] or path))
+    return clean_text(path.rpartition(b"/")[2] or path)
