@@ -88,4 +88,9 @@ def test_a_decoder_has_little_memory(painted: Any) -> None:
 def processes_of(parent: int) -> list[int]:
     """The child processes, oldest first."""
     tasks = Path(f"/proc/{parent}/task").glob("*/children")
-    return sorted(int(one) for task in tasks for one in task.read_text().split())
+    return sorted((int(one) for task in tasks for one in task.read_text().split()), key=started)
+
+
+def started(process: int) -> int:
+    """When a process started, in ticks since boot: numbers of processes begin anew when they run out."""
+    return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
