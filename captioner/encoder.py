@@ -13,7 +13,8 @@ import numpy as np
 from captioner.errors import BundleError
 from captioner.pooling import plain_mean
 from captioner.quiet import load_keras
-from captioner.vgg16 import CONVOLUTIONS, preprocess
+from captioner.twins import halve
+from captioner.vgg16 import BLOCKS, CONVOLUTIONS, preprocess
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
@@ -55,7 +56,7 @@ class Features:
 
 
 class Encoder:
-    """Keras' VGG16 without top."""
+    """Keras' VGG16 without top; where channels are exact twins, each pair is computed once."""
 
     def __init__(
         self,
@@ -71,8 +72,9 @@ class Encoder:
         self.config = config
         self.precision = precision
         self._pooling = pooling
-        self._model = build_vgg16(config, precision)
-        assign(self._model, weights)
+        narrow = halve(weights)
+        self._model = build_narrow(config, precision) if narrow else build_vgg16(config, precision)
+        assign(self._model, narrow or weights)
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""
@@ -111,6 +113,36 @@ def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
     with computing_in(precision):
         vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
     return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
+
+
+def build_narrow(config: EncoderConfig, precision: Precision) -> keras.Model:
+    """Return a VGG16 of half the channels, cut after `config.layer`, whose grid is doubled to the full number of them.
+
+    With the weights that `twins.halve` or `surgery.collapse` gives, its grid is that of the full one.
+    """
+    load_keras()
+    import keras
+
+    with computing_in(precision):
+        inputs = keras.Input((config.side, config.side, 3))
+        grid = _narrow_layers(inputs, config.layer)
+        return keras.Model(inputs, keras.layers.Concatenate(name="twins")([grid, grid]))
+
+
+def _narrow_layers(x: keras.KerasTensor, last: str) -> keras.KerasTensor:
+    """VGG16's layers at half their width up to that named `last`. Raises ValueError where there is none."""
+    from keras import layers
+
+    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
+        for conv in range(1, convolutions + 1):
+            name = f"block{block}_conv{conv}"
+            x = layers.Conv2D(channels // 2, 3, padding="same", activation="relu", name=name)(x)
+            if name == last:
+                return x
+        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
+        if last == f"block{block}_pool":
+            return x
+    raise ValueError(f"VGG16 has no layer {last}")
 
 
 def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:

@@ -30,11 +30,12 @@ def random_decoder(config: DecoderConfig, seed: int = 0, spread: float = 0.6) ->
     return {name: random.normal(0, spread, shape).astype(np.float32) for name, shape in config.shapes().items()}
 
 
-def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
-    """He-initialised VGG16 kernels and small biases, named as Keras names them."""
+def random_vgg16(seed: int = 0, narrower: int = 1) -> dict[str, np.ndarray]:
+    """He-initialised VGG16 kernels and small biases, named as Keras names them, of a fraction of the channels."""
     random = np.random.default_rng(seed)
     weights, before = {}, 3
-    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
+    for block, (convolutions, full) in enumerate(BLOCKS, 1):
+        channels = full // narrower
         for conv in range(1, convolutions + 1):
             kernel = random.standard_normal((3, 3, before, channels), np.float32)
             weights[f"block{block}_conv{conv}/kernel"] = kernel * np.float32((2 / (9 * before)) ** 0.5)

@@ -11,7 +11,7 @@ import numpy as np
 
 from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.embedding import Embedding
-from captioner.encoder import Encoder, assign, best_precision, build_vgg16
+from captioner.encoder import Encoder, assign, best_precision, build_narrow, build_vgg16
 from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore
 from captioner.twins import double, halve
@@ -19,7 +19,6 @@ from data.errors import RetroflexError
 from training.card import Facts, Story, render_card
 from training.config import EmbedConfig, TrainConfig
 from training.decoder.finetune import fine_tune
-from training.decoder.narrow import build_narrow
 from training.decoder.train import Trained, train_decoder
 from training.distillation.surgery import collapse, widen
 from training.embedding.train import train_embedding

@@ -4,28 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
-from captioner.encoder import EncoderConfig, assign, build_vgg16
+from captioner.encoder import EncoderConfig, assign, build_narrow, build_vgg16
 from captioner.twins import double, halve
-from captioner.vgg16 import BLOCKS, FIRST, preprocess
-from training.decoder.narrow import build_narrow
+from captioner.vgg16 import FIRST, preprocess
+from tests.conftest import random_vgg16
 
 CONFIG = EncoderConfig(side=32, layer="block5_conv3")
 
 
-def narrow_weights() -> dict[str, np.ndarray]:
-    random, inputs, weights = np.random.default_rng(0), 3, {}
-    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
-        for conv in range(1, convolutions + 1):
-            shape = (3, 3, inputs, channels // 2)
-            spread = np.sqrt(2 / (9 * inputs))
-            weights[f"block{block}_conv{conv}/kernel"] = random.normal(0, spread, shape).astype(np.float32)
-            weights[f"block{block}_conv{conv}/bias"] = random.normal(0, 0.1, channels // 2).astype(np.float32)
-            inputs = channels // 2
-    return weights
-
-
 def test_doubling_keeps_the_function_and_is_undone_exactly() -> None:
-    narrow = narrow_weights()
+    narrow = random_vgg16(narrower=2)
     wide = double(narrow)
     models = {build_narrow(CONFIG, "float32"): narrow, build_vgg16(CONFIG, "float32"): wide}
     pictures = preprocess(np.random.default_rng(1).integers(0, 256, (2, 32, 32, 3)).astype(np.uint8))
@@ -40,7 +28,7 @@ def test_doubling_keeps_the_function_and_is_undone_exactly() -> None:
 
 
 def test_a_difference_between_twins_is_seen() -> None:
-    wide = double(narrow_weights())
+    wide = double(random_vgg16(narrower=2))
     for name in (f"{FIRST}/kernel", "block4_conv2/kernel", "block5_conv3/bias"):
         changed = {**wide, name: wide[name].copy()}
         changed[name].ravel()[0] += 1e-3
