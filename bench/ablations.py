@@ -16,7 +16,7 @@ import click
 
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder
-from captioner.quantise import quantise, restore
+from captioner.quantise import rounded
 from captioner.quiet import load_keras
 from captioner.vocabulary import Vocabulary
 from training.config import TrainConfig
@@ -120,7 +120,7 @@ def _train(train: Split, vocabulary: Vocabulary, config: TrainConfig, folder: Pa
     for epoch in range(done, config.epochs + config.critic_epochs):
         lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
         save_state(lesson.model, epoch + 1, own)
-    return Decoder(lesson.sizes, restore(quantise(lesson.weights())))  # as a bundle stores it
+    return Decoder(lesson.sizes, rounded(lesson.weights()))  # as a bundle stores it
 
 
 def table(results: dict[str, list[dict[str, float]]], changes: dict[str, str]) -> str:

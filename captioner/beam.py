@@ -61,7 +61,7 @@ def beam_search(
         rows = np.zeros(last.size, np.int64)
         rows[places] = np.arange(len(places))
         rows = rows[(parent + np.arange(pictures)[:, None] * height).ravel()]
-    return _best_first(words, logprob, length_power)
+    return best_first(words, logprob, length_power)
 
 
 def _finished(last: np.ndarray) -> np.ndarray:
@@ -143,9 +143,12 @@ def _top(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
     return columns, values
 
 
-def _best_first(words: np.ndarray, logprob: np.ndarray, length_power: float) -> Hypotheses:
+def best_first(
+    words: np.ndarray, logprob: np.ndarray, length_power: float, bonus: np.ndarray | float = 0.0
+) -> Hypotheses:
+    """Order each picture's sentences by logprob / (words + END) ** length_power + bonus, all (n, h) but the words."""
     lengths = np.maximum((words != PAD).sum(axis=2), 1)
-    order = np.argsort(-logprob / lengths**length_power, axis=1, kind="stable")
+    order = np.argsort(-(logprob / lengths**length_power + bonus), axis=1, kind="stable")
     return Hypotheses(np.take_along_axis(words, order[:, :, None], axis=1), np.take_along_axis(logprob, order, axis=1))
 
 

@@ -61,12 +61,16 @@ SECOND_LOOK = "second look"
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How captions are searched for, chosen on dev: see `captioner.beam.beam_search`."""
+    """How captions are searched for, chosen on dev: see `captioner.beam.beam_search`.
+
+    Where the bundle has an embedding, `nearness` times a caption's cosine to its picture counts for it, too.
+    """
 
     beam: int = 3
     length_power: float = 0.5
     groups: int = 1
     diversity: float = 0.0
+    nearness: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -111,7 +111,7 @@ class PictureEmbedder:
         Raises ValueError on a misfit.
         """
         self._config, self._arithmetic = config, arithmetic or Exact()
-        members = [_member(weights, member, config.picture_shapes()) for member in range(config.members)]
+        members = [member_weights(weights, member, config.picture_shapes()) for member in range(config.members)]
         # All that the members ask of the normalised grid is one product; its mean, gain and offset go into it.
         gains = [(w["grid_norm/gamma"], np.concatenate([w["cells/kernel"], w["attention/kernel"]], 1)) for w in members]
         kernels = [gain[:, None] * kernel for gain, kernel in gains]
@@ -129,7 +129,9 @@ class PictureEmbedder:
         asked += self._bias
         asked = asked.reshape(pictures, cells, -1)
         parts = np.split(asked, self._config.members, axis=2)
-        return _join([self._pool(part) @ kernel + bias for part, (kernel, bias) in zip(parts, self._out, strict=True)])
+        return join_members(
+            [self._pool(part) @ kernel + bias for part, (kernel, bias) in zip(parts, self._out, strict=True)]
+        )
 
     def _pool(self, asked: np.ndarray) -> np.ndarray:
         """Cells by attention, each head with a share of their units, and their mean: (n, 2 * units)."""
@@ -145,7 +147,7 @@ class TextEmbedder:
 
     def __init__(self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray], vocabulary: Vocabulary) -> None:
         """`weights` are named MEMBER/NAME, see `EmbeddingConfig.text_shapes`. Raises ValueError on a misfit."""
-        self._members = [_member(weights, member, config.text_shapes()) for member in range(config.members)]
+        self._members = [member_weights(weights, member, config.text_shapes()) for member in range(config.members)]
         self._vocabulary = vocabulary
 
     def share_known(self, tokens: Sequence[str]) -> float:
@@ -164,20 +166,26 @@ class TextEmbedder:
         numbers = [number for number in self._vocabulary.read(tokens) if number != UNKNOWN][:MAX_WORDS]
         if not numbers:
             return None
-        return _join([_read(member, numbers)[None] for member in self._members])[0]
+        return join_members([_read(member, numbers)[None] for member in self._members])[0]
 
 
 def _read(w: Mapping[str, np.ndarray], numbers: Sequence[int]) -> np.ndarray:
     words = w["words/embeddings"][numbers]
     single = np.maximum(words @ w["single/kernel"] + w["single/bias"], 0)
-    pairs = words @ w["first/kernel"] + w["first/bias"]
-    pairs[:-1] += words[1:] @ w["second/kernel"]
-    whole = words.sum(axis=0) / math.sqrt(len(numbers))
-    pooled = np.concatenate([whole, single.max(axis=0), np.maximum(pairs, 0).max(axis=0)])
-    return np.asarray(pooled @ w["sentence/kernel"] + w["sentence/bias"])
+    first, second = words @ w["first/kernel"] + w["first/bias"], words @ w["second/kernel"]
+    return np.asarray(pool_words(words, single, first, second) @ w["sentence/kernel"] + w["sentence/bias"])
 
 
-def _member(weights: Mapping[str, np.ndarray], member: int, shapes: Mapping[str, tuple[int, ...]]) -> dict:
+def pool_words(words: np.ndarray, single: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """A sentence's n words, each as they are read alone and as `first` and `second` of a pair, to one vector."""
+    pairs = first.copy()
+    pairs[:-1] += second[1:]
+    whole = words.sum(axis=0) / math.sqrt(len(words))
+    return np.concatenate([whole, single.max(axis=0), np.maximum(pairs, 0).max(axis=0)])
+
+
+def member_weights(weights: Mapping[str, np.ndarray], member: int, shapes: Mapping[str, tuple[int, ...]]) -> dict:
+    """One member's weights without its number. Raises ValueError on a misfit."""
     own = {name: weights.get(f"{member}/{name}") for name in shapes}
     for name, shape in shapes.items():
         found = own[name]
@@ -194,6 +202,6 @@ def _bias(w: Mapping[str, np.ndarray], kernel: np.ndarray) -> np.ndarray:
     return np.asarray(bias)
 
 
-def _join(members: Sequence[np.ndarray]) -> np.ndarray:
+def join_members(members: Sequence[np.ndarray]) -> np.ndarray:
     """Put the members' unit vectors side by side and bring the whole to length 1."""
     return np.concatenate([unit(one) for one in members], axis=1).astype(np.float32) / np.float32(len(members) ** 0.5)

@@ -148,7 +148,7 @@ def _narrow_layers(x: keras.KerasTensor, last: str) -> keras.KerasTensor:
 def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
     for variable in model.weights:
-        name = _name(variable)
+        name = variable_name(variable)
         if name not in weights or weights[name].shape != tuple(variable.shape):
             found = weights[name].shape if name in weights else "nothing"
             raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {found}")
@@ -159,10 +159,10 @@ def encoder_weights(model: keras.Model) -> dict[str, np.ndarray]:
     """The weights under the names that `assign` takes, float32."""
     import keras
 
-    return {_name(one): np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in model.weights}
+    return {variable_name(one): np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in model.weights}
 
 
-def _name(variable: keras.Variable) -> str:
+def variable_name(variable: keras.Variable) -> str:
     """The layer's name and the variable's own, as in `block1_conv1/kernel`."""
     return "/".join(variable.path.split("/")[-2:])
 

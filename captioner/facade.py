@@ -11,11 +11,12 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from captioner.arithmetic import Arithmetic, BFloat16, Exact
-from captioner.beam import beam_search, sentence_logprob
+from captioner.beam import Hypotheses, beam_search, best_first, sentence_logprob
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.decoder import Decoder
 from captioner.embedding import PictureEmbedder
 from captioner.encoder import Encoder, Features, Precision, best_precision
+from captioner.nearness import CaptionEmbedder
 from captioner.pooling import plain_mean
 from captioner.types import Caption, Description
 from captioner.views import pack_views
@@ -72,15 +73,22 @@ class Captioner:
         looked = self._decoder.look(features.grids)
         found = beam_search(self._decoder, *looked, how.beam, how.length_power, how.groups, how.diversity)
         views = pack_views(looked[0].cells)
+        places: Iterable[np.ndarray | None] = [None] * len(views)
+        if self._embedder:
+            places = near = self._embedder.embed(features.grids)
+            found = self._in_order(found, near)
         return [
             Description(self._distinct(words, logprob)[:count], *rest)
-            for words, logprob, *rest in zip(
-                found.words, found.logprob, features.vectors, self._embed(features.grids), views, strict=True
-            )
+            for words, logprob, *rest in zip(found.words, found.logprob, features.vectors, places, views, strict=True)
         ]
 
-    def _embed(self, grids: np.ndarray) -> Iterable[np.ndarray | None]:
-        return self._embedder.embed(grids) if self._embedder else [None] * len(grids)
+    def _in_order(self, found: Hypotheses, places: np.ndarray) -> Hypotheses:
+        """Captions by their probability, and by how near they lie to their pictures at `places`."""
+        weight = self._search.nearness
+        if not weight:
+            return found
+        bonus = weight * self._caption_embedder.nearness(found.words, places)
+        return best_first(*found, self._search.length_power, bonus)
 
     def score(self, sentence: str, picture: np.ndarray) -> float:
         """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
@@ -95,6 +103,11 @@ class Captioner:
     def _embedder(self) -> PictureEmbedder | None:
         shared = self._bundle.embedding
         return PictureEmbedder(shared.config, shared.weights, self._arithmetic) if shared else None
+
+    @cached_property
+    def _caption_embedder(self) -> CaptionEmbedder:
+        assert self._bundle.embedding
+        return CaptionEmbedder(self._bundle.embedding, self._vocabulary)
 
     @cached_property
     def _arithmetic(self) -> Arithmetic:

@@ -1,4 +1,8 @@
-"""Kernels and matrices as int8 with one scale an output channel: a quarter of float32, half of float16."""
+"""Kernels and matrices as whole numbers of 8 or 4 bits with one scale an output channel.
+
+Eight bits are a quarter of float32, half of float16. Four are half of that again, for large tensors only: those of
+VGG16's first convolutions are small and coarse steps there spoil everything behind them (docs/training.md).
+"""
 
 from __future__ import annotations
 
@@ -7,26 +11,59 @@ from collections.abc import Mapping
 import numpy as np
 
 SCALE = "/scale"
+LEVELS = {8: 127, 4: 7}
+"""The largest whole number of so many bits."""
+LARGE = 100_000
+"""Tensors of fewer numbers always keep 8 bits."""
 
 
-def quantise(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Store kernels (ndim > 1) as int8 beside `<name>/scale`, float32 by output channel; the rest as float32."""
+def quantise(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
+    """Store kernels (ndim > 1) as whole numbers beside `<name>/scale`, float32 by output channel; the rest as float32.
+
+    int8, or uint8 of two 4-bit numbers each where `bits` is 4 and the kernel is large, or holds such numbers already.
+    """
     packed: dict[str, np.ndarray] = {}
     for name, value in weights.items():
         if value.ndim == 1:
             packed[name] = value.astype(np.float32)
             continue
-        scale = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / 127
-        scale = np.where(scale > 0, scale, 1).astype(np.float32)
-        packed[name] = np.round(value / scale).astype(np.int8)
-        packed[name + SCALE] = scale
+        four, scale = _levels(value, 4)
+        if value.size >= LARGE and (bits == 4 or np.array_equal(four * scale, value)):
+            packed[name], packed[name + SCALE] = _in_pairs(four), scale
+        else:
+            packed[name], packed[name + SCALE] = _levels(value, 8)
     return packed
 
 
 def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Undo `quantise`: every tensor comes back as float32. Raises KeyError."""
     return {
-        name: value.astype(np.float32) * packed[name + SCALE] if value.dtype == np.int8 else value.astype(np.float32)
+        name: value.astype(np.float32) if value.dtype == np.float32 else _restored(value, packed[name + SCALE])
         for name, value in packed.items()
         if not name.endswith(SCALE)
     }
+
+
+def rounded(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
+    """Return the weights as a bundle would give them back."""
+    return restore(quantise(weights, bits))
+
+
+def _levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    scale = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[bits]
+    scale = np.where(scale > 0, scale, 1).astype(np.float32)
+    return np.round(value / scale).astype(np.int8), scale
+
+
+def _in_pairs(levels: np.ndarray) -> np.ndarray:
+    """Two neighbours of the last axis in a byte, uint8; a last one alone gets a nought beside it."""
+    odd = [(0, 0)] * (levels.ndim - 1) + [(0, levels.shape[-1] % 2)]
+    nibbles = (np.pad(levels, odd) + 8).astype(np.uint8)
+    return np.asarray(nibbles[..., ::2] | nibbles[..., 1::2] << 4)
+
+
+def _restored(value: np.ndarray, scale: np.ndarray) -> np.ndarray:
+    if value.dtype == np.uint8:
+        pairs = np.stack([value & 15, value >> 4], axis=-1).reshape(*value.shape[:-1], -1)
+        value = pairs[..., : len(scale)].astype(np.int8) - np.int8(8)
+    return value.astype(np.float32) * scale

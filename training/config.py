@@ -17,6 +17,8 @@ class TrainConfig:
     before that at half its width, and `critic_epochs` how many epochs of self-critical training follow, with
     `distinction` (`training.decoder.selfcritical`). `sentinel` and `tied` are parts of the decoder (`DecoderConfig`).
     `text_encoders` pairs of encoders put pictures and sentences into one space (`training.embedding.train`).
+    `views` counts what is encoded of a train picture (`training.features`), `bits` those of a large kernel's numbers
+    (`captioner.quantise`).
     """
 
     epochs: int = 12
@@ -37,7 +39,9 @@ class TrainConfig:
     sentinel: bool = True
     tied: bool = True
     text_encoders: int = 3
-    search: SearchConfig = field(default_factory=SearchConfig)
+    views: int = 2
+    bits: int = 8
+    search: SearchConfig = field(default_factory=lambda: SearchConfig(nearness=2.0))
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,4 @@ class EmbedConfig:
     rate: float = 1e-3
     min_count: int = 3
     seed: int = 0
+    bits: int = 8

@@ -15,14 +15,19 @@ from tqdm import tqdm
 from captioner.encoder import Encoder
 from data.captioned import CaptionedPicture
 from data.pictures import PictureError, read_square
+from training.distillation.crops import cut, draw_boxes
 from training.state import save_text
 
 BATCH = 32
+MARGIN = 1.15
+"""Pictures are cut out of ones so much larger than the encoder's input, that crops lose little sharpness."""
+AREA = (0.6, 1.0)
+"""The share of a picture that a crop shows."""
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """`grids` float16 (n, views, cells, channels), memory-mapped; view 0 is the picture, view 1 its mirror image.
+    """`grids` float16 (n, views, cells, channels), memory-mapped; their order is that of `_see`.
 
     `problems` names the pictures that could not be decoded; their rows are zero and `usable` is False.
     """
@@ -33,30 +38,29 @@ class FeatureCache:
 
 
 def cache_features(
-    encoder: Encoder, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, mirrored: bool
+    encoder: Encoder, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, views: int
 ) -> FeatureCache:
-    """Encode `pictures` into `folder`, going on where a stopped run was; another encoder or list starts anew."""
+    """Encode `views` of each of the `pictures` into `folder`, going on where a stopped run was.
+
+    Another encoder or list starts anew.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    names = "\n".join([weights_key, str(encoder.config), str(mirrored), *(one.name for one in pictures)])
+    names = "\n".join([weights_key, str(encoder.config), str(views), *(one.name for one in pictures)])
     key = hashlib.sha256(names.encode()).hexdigest()
     progress = _read_progress(folder / "progress.json", key)
-    shape = (len(pictures), 1 + mirrored, encoder.config.cells, 512)
+    shape = (len(pictures), views, encoder.config.cells, 512)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic")
-    for start, squares in _squares(pictures, encoder.config.side, progress["done"]):
-        good = {start + index: one for index, one in enumerate(squares) if isinstance(one, np.ndarray)}
-        bad = [start + index for index in range(len(squares)) if start + index not in good]
-        progress["problems"] += [f"{pictures[row].name}: {squares[row - start]}" for row in bad]
+    for start, seen in _seen(pictures, encoder.config.side, views, progress["done"]):
+        good = {start + index: one for index, one in enumerate(seen) if isinstance(one, np.ndarray)}
+        bad = [start + index for index in range(len(seen)) if start + index not in good]
+        progress["problems"] += [f"{pictures[row].name}: {seen[row - start]}" for row in bad]
         progress["bad"] += bad
-        if good:
-            batch = np.stack(list(good.values()))
-            rows = np.asarray(list(good))
-            grids[rows, 0] = encoder.encode(batch).grids
-            if mirrored:
-                grids[rows, 1] = encoder.encode(batch[:, :, ::-1]).grids
-        progress["done"] = start + len(squares)
+        for view, squares in enumerate(np.stack(list(good.values()), axis=1) if good else ()):
+            grids[list(good), view] = encoder.encode(squares).grids
+        progress["done"] = start + len(seen)
         save_text(json.dumps(progress), folder / "progress.json")
-        bar.update(len(squares))
+        bar.update(len(seen))
     bar.close()
     usable = ~np.isin(np.arange(len(pictures)), progress["bad"])
     return FeatureCache(grids, usable, progress["problems"])
@@ -76,15 +80,27 @@ def _open(path: Path, shape: tuple[int, ...], fresh: bool) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="r+")
 
 
-def _squares(
-    pictures: Sequence[CaptionedPicture], side: int, first: int
+def _seen(
+    pictures: Sequence[CaptionedPicture], side: int, views: int, first: int
 ) -> Iterator[tuple[int, list[np.ndarray | PictureError]]]:
-    def load(picture: CaptionedPicture) -> np.ndarray | PictureError:
+    def load(row: int) -> np.ndarray | PictureError:
         try:
-            return read_square(picture.path, side)
+            return _see(pictures[row].path, side, views, row)
         except PictureError as error:
             return error
 
     with ThreadPoolExecutor(2) as pool:
         for start in range(first, len(pictures), BATCH):
-            yield start, list(pool.map(load, pictures[start : start + BATCH]))
+            yield start, list(pool.map(load, range(start, min(start + BATCH, len(pictures)))))
+
+
+def _see(path: Path, side: int, views: int, seed: int) -> np.ndarray:
+    """The picture, its mirror image and then random crops, half of them mirrored: uint8 (views, side, side, 3)."""
+    whole = read_square(path, side)
+    seen = [whole, whole[:, ::-1]][:views]
+    if views > len(seen):
+        random, large = np.random.default_rng(seed), read_square(path, round(MARGIN * side))
+        for box in draw_boxes(random, views - len(seen), len(large), AREA):
+            crop = cut(large, box, side)
+            seen.append(crop[:, ::-1] if random.random() < 0.5 else crop)
+    return np.stack(seen)

@@ -13,7 +13,7 @@ from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.embedding import Embedding
 from captioner.encoder import Encoder, assign, best_precision, build_narrow, build_vgg16
 from captioner.pooling import Pooling
-from captioner.quantise import quantise, restore
+from captioner.quantise import rounded
 from captioner.twins import double, halve
 from data.errors import RetroflexError
 from training.card import Facts, Story, render_card
@@ -63,29 +63,27 @@ def train_bundle(
 
     The decoder learns for `source`; where fine-tuning is asked for, the encoder is then trained with it and the
     decoder goes on with the new encoder. Self-critical training comes last. `story` is what the model card tells
-    beside the figures; `before` is a bundle whose decoder is gone on with.
+    beside the figures; `before` is a bundle whose decoder is gone on with, and whose sentences keep their places in the
+    space that they share with pictures.
     """
     sets = read_splits(dataset)
     problems = [problem for one in sets.values() for problem in one.problems]
     tuning = bool(config.narrow_epochs or config.tune_epochs)
-    encoded = encode(source, sets, out / "features")
+    encoded = encode(source, sets, out / "features", config.views)
     first = replace(config, critic_epochs=0) if tuning else config
-    trained = train_decoder(encoded.train, encoded.dev, out, first, _decoder_weights(before))
+    known = load_bundle(before) if before else None
+    trained = train_decoder(encoded.train, encoded.dev, out, first, dict(known.decoder_weights) if known else None)
     if tuning:
         source, weights = _tune(source, encoded, trained, out, config)
-        encoded = encode(source, sets, out / "features")
+        encoded = encode(source, sets, out / "features", config.views)
         again = replace(config, epochs=config.epochs // 2, rate=config.rate / 2)
         trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    shared = _share(source, encoded, trained, out, config)
+    shared = _share(source, encoded, trained, out, config, known.embedding if known else None)
     _save(source, trained, _pooling(source, encoded, config.seed), shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
-
-
-def _decoder_weights(folder: Path | None) -> dict[str, np.ndarray] | None:
-    return dict(load_bundle(folder).decoder_weights) if folder else None
 
 
 def _tune(
@@ -100,7 +98,7 @@ def _tune(
         splits = (encoded.train, encoded.dev)
         tuned = fine_tune(model, trained, encoded.pictures, splits, out / name, config, epochs)
         if tuned:
-            weights = restore(quantise(tuned.encoder_weights))
+            weights = rounded(tuned.encoder_weights, config.bits)
             title = f"{source.name.removesuffix(TUNED)}{TUNED}"
             source = replace(source, name=title, weights=double(weights) if name == "narrow" else weights)
             trained = replace(trained, weights=tuned.decoder_weights, scores=tuned.scores)
@@ -124,12 +122,19 @@ class _Shared:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def _share(source: EncoderSource, encoded: EncodedSplits, trained: Trained, out: Path, config: TrainConfig) -> _Shared:
+def _share(
+    source: EncoderSource,
+    encoded: EncodedSplits,
+    trained: Trained,
+    out: Path,
+    config: TrainConfig,
+    known: Embedding | None,
+) -> _Shared:
     if not config.text_encoders:
         return _Shared()
-    how = EmbedConfig(members=config.text_encoders, seed=config.seed)
+    how = EmbedConfig(members=config.text_encoders, seed=config.seed, bits=config.bits)
     folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
-    embedding = train_embedding(encoded.train, folder, how)
+    embedding = train_embedding(encoded.train, folder, how, known)
     relevance, figures = calibrate(embedding, trained, encoded.dev, config.search)
     return _Shared(embedding, relevance, {"words to pictures, dev, cross-validated": figures})
 

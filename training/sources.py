@@ -11,7 +11,8 @@ import numpy as np
 from captioner.bundle import BUNDLED, load_bundle
 from captioner.checksums import bundle_version
 from captioner.encoder import EncoderConfig, load_vgg16_weights
-from captioner.quantise import quantise, restore
+from captioner.quantise import rounded
+from captioner.twins import double, halve
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class EncoderSource:
     weights: dict[str, np.ndarray]
 
 
-def load_encoder_source(name: str, config: EncoderConfig | None = None) -> EncoderSource:
+def load_encoder_source(name: str, config: EncoderConfig | None = None, bits: int = 8) -> EncoderSource:
     """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError.
 
     The weights are rounded as a bundle stores them, so that the decoder learns from what it will be given.
@@ -32,7 +33,13 @@ def load_encoder_source(name: str, config: EncoderConfig | None = None) -> Encod
     if name == "bundled" or folder.is_dir():
         bundle = load_bundle(folder)
         return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or EncoderConfig(), restore(quantise(load_vgg16_weights(name))))
+    return EncoderSource(Path(name).name, config or EncoderConfig(), _rounded(load_vgg16_weights(name), bits))
+
+
+def _rounded(weights: dict[str, np.ndarray], bits: int) -> dict[str, np.ndarray]:
+    """As a bundle gives them back, which keeps one of each pair of twins."""
+    narrow = halve(weights)
+    return double(rounded(narrow, bits)) if narrow else rounded(weights, bits)
 
 
 def weights_key(weights: dict[str, np.ndarray]) -> str:

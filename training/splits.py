@@ -26,12 +26,12 @@ class EncodedSplits:
     problems: list[str]
 
 
-def encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path) -> EncodedSplits:
-    """Encode the splits `train` (with mirror images) and `dev`; their grids are kept in `folder`."""
+def encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path, views: int = 2) -> EncodedSplits:
+    """Encode the splits `train`, of whose pictures `views` are taken, and `dev`; their grids are kept in `folder`."""
     encoder = Encoder(source.config, source.weights, best_precision())
     key = weights_key(source.weights)
     caches = {
-        name: cache_features(encoder, key, dataset.pictures, folder / name, mirrored=name == "train")
+        name: cache_features(encoder, key, dataset.pictures, folder / name, views if name == "train" else 1)
         for name, dataset in sets.items()
     }
     train, train_pictures = _split(sets["train"], caches["train"])

@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from captioner.encoder import EncoderConfig
+from captioner.quantise import LEVELS
 from captioner.quiet import load_keras
 from retrieval.commands.options import print_left_out
 from training.config import TrainConfig
@@ -20,6 +21,7 @@ def _setting(flag: str, name: str, kind: click.ParamType, told: str) -> Callable
 
 
 EPOCHS = click.IntRange(0)
+BITS = click.Choice(tuple(LEVELS))
 TWINS = "Epochs of it at half width before, a quarter of the work, for an encoder whose channels are twins."
 
 
@@ -38,7 +40,9 @@ TWINS = "Epochs of it at half width before, a quarter of the work, for an encode
     "--side", type=click.IntRange(32, 448), help="Pixels of the encoder's input [default: the encoder's own]."
 )
 @click.option(
-    "--go-on", type=click.Path(path_type=Path, exists=True), help="A bundle whose decoder to go on with, at its words."
+    "--go-on",
+    type=click.Path(path_type=Path, exists=True),
+    help="A bundle whose decoder and sentences to go on with, at its words.",
 )
 @_setting("--epochs", "epochs", click.IntRange(1), "Epochs of the decoder on human captions.")
 @_setting("--batch", "batch", click.IntRange(1), "Pictures a step.")
@@ -51,6 +55,8 @@ TWINS = "Epochs of it at half width before, a quarter of the work, for an encode
 @_setting("--own-words", "own_words", click.FloatRange(0, 1), "Scheduled sampling: share of own words at the end.")
 @_setting("--smoothing", "smoothing", click.FloatRange(0, 0.5), "Label smoothing.")
 @_setting("--dropout", "dropout", click.FloatRange(0, 3.9), "Times the usual dropout; more for fewer pictures.")
+@_setting("--views", "views", click.IntRange(2, 32), "Of each train picture: itself, its mirror image, then crops.")
+@_setting("--bits", "bits", BITS, "Of the numbers of large kernels; with 4 a bundle takes half the room.")
 @_setting("--rate", "rate", click.FLOAT, "Highest learning rate.")
 @_setting("--seed", "seed", click.INT, "Of weights, order and dropout.")
 @click.option(
@@ -64,7 +70,8 @@ def train(
     from training.pipeline import read_story, train_bundle
     from training.sources import load_encoder_source
 
-    source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None)
-    bundle, problems = train_bundle(dataset, out, source, TrainConfig(**settings), read_story(story), go_on)
+    config = TrainConfig(**settings)
+    source = load_encoder_source(encoder, EncoderConfig.for_side(side) if side else None, config.bits)
+    bundle, problems = train_bundle(dataset, out, source, config, read_story(story), go_on)
     print_left_out(problems)
     click.echo(f"bundle: {bundle}")

@@ -30,11 +30,9 @@ from training.decoder.model import CaptionLoss, DecoderModel, build_decoder_mode
 from training.decoder.train import Trained, score_split
 from training.distillation.crops import cut, draw_boxes
 from training.epochlog import EpochLog
+from training.features import AREA, MARGIN
 from training.state import restore_state, save_state, save_tensors
 
-MARGIN = 1.15
-"""Pictures are kept so much larger than the encoder's input, that crops lose little sharpness."""
-AREA = (0.6, 1.0)
 LIGHT = (0.75, 1.25)
 AHEAD = 3
 ENCODED = 32

@@ -19,7 +19,7 @@ from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder, DecoderConfig
 from captioner.encoder import best_precision
-from captioner.quantise import quantise, restore
+from captioner.quantise import rounded
 from captioner.vocabulary import Vocabulary
 from data.errors import RetroflexError
 from training.ahead import ahead
@@ -82,7 +82,7 @@ def train_decoder(
         learnt = lesson.teach(epoch) if epoch < config.epochs else lesson.criticise(epoch)
         judge_epoch(epoch + 1, learnt, lesson.weights(), time.monotonic() - started)
         save_state(lesson.model, epoch + 1, out / "state.safetensors")
-    best = restore(quantise(load_file(out / "best.safetensors")))  # as a bundle stores it
+    best = rounded(load_file(out / "best.safetensors"), config.bits)  # as a bundle stores it
     scores = score_split(Decoder(lesson.sizes, best), vocabulary, dev, config.search)
     return Trained(lesson.sizes, best, vocabulary, scores)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -9,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from captioner.embedding import EmbeddingConfig
-from captioner.encoder import Precision, computing_in
+from captioner.encoder import Precision, computing_in, variable_name
 from captioner.vocabulary import PAD
 
 GRID_DROPOUT = 0.2
@@ -64,6 +65,13 @@ class EmbeddingModel(keras.Model):
         pooled = ops.concatenate([whole, single, pairs], axis=-1)
         return _unit(self.sentence(self.pooled_dropout(pooled, training=training)))
 
+    def meet(self, weights: Mapping[str, np.ndarray]) -> None:
+        """Take over a trained pair's `weights`, without the member's number; only pictures go on learning."""
+        for variable in self.weights:
+            variable.assign(weights[variable_name(variable)])
+        for layer in (self.words, self.single, self.first, self.second, self.sentence):
+            layer.trainable = False
+
 
 def _unit(x: Any) -> Any:
     x = ops.cast(x, "float32")
@@ -102,7 +110,5 @@ def build_embedding_model(config: EmbeddingConfig, cells: int, precision: Precis
 
 def get_embedding_weights(model: EmbeddingModel) -> dict[str, np.ndarray]:
     """The weights under the names that `captioner.embedding` reads, without the member's number."""
-    found = {
-        "/".join(one.path.split("/")[-2:]): np.asarray(ops.convert_to_numpy(one), np.float32) for one in model.weights
-    }
+    found = {variable_name(one): np.asarray(ops.convert_to_numpy(one), np.float32) for one in model.weights}
     return {name: found[name] for name in {**model.config.picture_shapes(), **model.config.text_shapes()}}

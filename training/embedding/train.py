@@ -12,7 +12,7 @@ from tqdm import tqdm
 
 from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
 from captioner.encoder import best_precision
-from captioner.quantise import quantise, restore
+from captioner.quantise import rounded
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
 from training.ahead import ahead
 from training.config import EmbedConfig
@@ -32,25 +32,33 @@ SHORT = 0.3
 SHORT_WORDS = (2, 7)
 
 
-def train_embedding(train: Split, out: Path, config: EmbedConfig) -> Embedding:
+def train_embedding(train: Split, out: Path, config: EmbedConfig, known: Embedding | None = None) -> Embedding:
     """Train `config.members` pairs one after the other; a stopped run repeats its unfinished member exactly.
 
-    Writes `member0.safetensors` and on to `out`.
+    Where pairs are `known`, these: sentences keep their places, and pictures learn to lie near them. Writes
+    `member0.safetensors` and on to `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
     captions = [one for picture in train.captions for one in picture]
-    vocabulary = Vocabulary.from_captions(captions, config.min_count)
-    cells, channels = train.grids.shape[2:]
-    sizes = EmbeddingConfig(len(vocabulary), config.members, channels, pool=2 if cells >= FINE else 1)
+    vocabulary, sizes = (known.vocabulary, known.config) if known else _sized(train, captions, config)
     weights = {}
-    for member in range(config.members):
+    for member in range(sizes.members):
         path = out / f"member{member}.safetensors"
         if not path.exists():
-            save_tensors(_train_member(train, vocabulary, sizes, config, member), path)
+            save_tensors(_train_member(train, vocabulary, sizes, config, member, known), path)
         weights.update({f"{member}/{name}": one for name, one in load_file(path).items()})
-    kept = restore(quantise(weights))  # as a bundle stores it
+    kept = rounded(weights, config.bits)  # as a bundle stores it
+    if known:
+        texts = {name for name in kept if name.split("/", 1)[1] in sizes.text_shapes()}
+        return Embedding(sizes, kept | {name: known.weights[name] for name in texts}, vocabulary, known.sentences)
     sentences = usual_sentences(TextEmbedder(sizes, kept, vocabulary), captions, config.seed)
     return Embedding(sizes, kept, vocabulary, sentences)
+
+
+def _sized(train: Split, captions: Sequence[Sequence[str]], config: EmbedConfig) -> tuple[Vocabulary, EmbeddingConfig]:
+    vocabulary = Vocabulary.from_captions(captions, config.min_count)
+    cells, channels = train.grids.shape[2:]
+    return vocabulary, EmbeddingConfig(len(vocabulary), config.members, channels, pool=2 if cells >= FINE else 1)
 
 
 def usual_sentences(embedder: TextEmbedder, captions: Sequence[Sequence[str]], seed: int) -> np.ndarray:
@@ -61,12 +69,19 @@ def usual_sentences(embedder: TextEmbedder, captions: Sequence[Sequence[str]], s
 
 
 def _train_member(
-    train: Split, vocabulary: Vocabulary, sizes: EmbeddingConfig, config: EmbedConfig, member: int
+    train: Split,
+    vocabulary: Vocabulary,
+    sizes: EmbeddingConfig,
+    config: EmbedConfig,
+    member: int,
+    known: Embedding | None,
 ) -> dict[str, np.ndarray]:
     seed = config.seed * config.members + member
     keras.utils.set_random_seed(seed)
     cells = coarsen(train.grids[:1, 0], sizes.pool).shape[1]
     model = build_embedding_model(sizes, cells, best_precision())
+    if known:
+        model.meet({name.split("/", 1)[1]: one for name, one in known.weights.items() if name.startswith(f"{member}/")})
     batch = min(config.batch, len(train.names))
     steps = config.epochs * (len(train.names) // batch)
     rate = keras.optimizers.schedules.CosineDecay(

@@ -102,7 +102,7 @@ def test_fine_tuning_averaging_own_words_and_critic_go_together(
     dataset: Path, tiny_bundle: Path, tmp_path: Path
 ) -> None:
     config = replace(CONFIG, epochs=2, average=0.9, own_words=0.5, tune_epochs=2, critic_epochs=2, distinction=0.3)
-    config = replace(config, narrow_epochs=1, tune_rate=1e-3)
+    config = replace(config, narrow_epochs=1, tune_rate=1e-3, views=3, bits=4)
     source = load_encoder_source(str(tiny_bundle))
     twins = widen(collapse_any(source.weights), seed=0)
     folder, _ = train_bundle(dataset, tmp_path / "run", replace(source, weights=twins), config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -82,6 +83,21 @@ def test_training_brings_sentences_to_their_pictures(split: Split, tmp_path: Pat
     (tmp_path / "member1.safetensors").unlink()
     again = train_embedding(split, tmp_path, CONFIG)
     assert all(np.array_equal(embedding.weights[name], again.weights[name]) for name in embedding.weights)
+
+
+def test_sentences_that_are_known_keep_their_places(split: Split, tmp_path: Path) -> None:
+    known = train_embedding(split, tmp_path / "first", CONFIG)
+    turned = Split(split.names, split.grids[..., ::-1], split.captions)  # as another encoder might see them
+    met = train_embedding(turned, tmp_path / "second", replace(CONFIG, bits=4, members=1), known)
+    assert met.config == known.config
+    assert met.vocabulary is known.vocabulary
+    np.testing.assert_array_equal(met.sentences, known.sentences)
+    of_text = {name for name in known.weights if name.split("/", 1)[1] in known.config.text_shapes()}
+    assert {name for name in known.weights if np.array_equal(met.weights[name], known.weights[name])} == of_text
+    pictures = PictureEmbedder(met.config, met.weights).embed(turned.grids[:3, 0])
+    text = TextEmbedder(met.config, met.weights, met.vocabulary)
+    places = np.stack([place for place in map(text.embed, (one[0] for one in split.captions[:3])) if place is not None])
+    assert (places @ pictures.T).argmax(axis=1).tolist() == [0, 1, 2]
 
 
 def test_unknown_words_are_passed_over(split: Split) -> None:

@@ -1,0 +1,54 @@
+"""Rounded weights lose at most half a step, take the room they should, and are rounded once for all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from captioner.quantise import LARGE, LEVELS, quantise, restore, rounded
+
+SMALL = (3, 3, 4, 6)
+EVEN = (LARGE // 100 + 1, 100)
+ODD = (LARGE // 100 + 1, 101)
+
+
+def kernel(shape: tuple[int, ...]) -> np.ndarray:
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+@pytest.mark.parametrize(
+    ("shape", "asked", "given"), [(SMALL, 8, 8), (SMALL, 4, 8), (EVEN, 8, 8), (EVEN, 4, 4), (ODD, 4, 4)]
+)
+def test_a_rounded_kernel_is_half_a_step_off_at_most(shape: tuple[int, ...], asked: int, given: int) -> None:
+    value = kernel(shape)
+    weights = {"conv/kernel": value, "conv/bias": value.reshape(-1, shape[-1])[0]}
+    packed = quantise(weights, asked)
+    assert packed["conv/kernel"].nbytes == pytest.approx(value.size * given / 8, rel=0.01)
+    back = restore(packed)
+    step = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[given]
+    assert (np.abs(back["conv/kernel"] - value) <= step / 2 + 1e-6).all()
+    np.testing.assert_array_equal(back["conv/bias"], weights["conv/bias"])
+
+
+@pytest.mark.parametrize("bits", LEVELS)
+@pytest.mark.parametrize("shape", [SMALL, EVEN, ODD])
+def test_what_is_rounded_is_kept_as_it_is_in_as_little_room(shape: tuple[int, ...], bits: int) -> None:
+    once = rounded({"kernel": kernel(shape)}, bits)
+    packed, again = quantise(rounded(once, bits), bits), quantise(once)
+    assert packed.keys() == again.keys()
+    for name, value in packed.items():
+        assert value.dtype == again[name].dtype
+        np.testing.assert_array_equal(value, again[name])
+
+
+def test_a_channel_of_noughts() -> None:
+    value = kernel(EVEN)
+    value[:, 3] = 0
+    np.testing.assert_array_equal(rounded({"kernel": value}, 4)["kernel"][:, 3], 0)
+
+
+def test_whole_numbers_without_a_scale_are_refused() -> None:
+    packed = quantise({"kernel": kernel(SMALL)})
+    del packed["kernel/scale"]
+    with pytest.raises(KeyError, match="kernel/scale"):
+        restore(packed)
