@@ -29,6 +29,7 @@ def _search_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--beam", type=click.IntRange(1, 50), help="Beam width."),
         click.option("--groups", type=click.IntRange(1, 50), help="Beams that avoid each other's words."),
         click.option("--diversity", type=click.FloatRange(0), help="What a word costs that an earlier beam took."),
+        click.option("--nearness", type=click.FloatRange(0), help="What a caption's cosine to its picture counts for."),
     )
     for option in reversed(options):
         command = option(command)
