@@ -44,7 +44,7 @@ TWINS = "Epochs of it at half width before, a quarter of the work, for an encode
     type=click.Path(path_type=Path, exists=True),
     help="A bundle whose decoder and sentences to go on with, at its words.",
 )
-@_setting("--epochs", "epochs", click.IntRange(1), "Epochs of the decoder on human captions.")
+@_setting("--epochs", "epochs", EPOCHS, "Epochs of the decoder on human captions; 0 keeps that of --go-on.")
 @_setting("--batch", "batch", click.IntRange(1), "Pictures a step.")
 @_setting("--fine-tune", "tune_epochs", EPOCHS, "Epochs of encoder training.")
 @_setting("--fine-tune-narrow", "narrow_epochs", EPOCHS, TWINS)
@@ -66,6 +66,8 @@ def train(
     dataset: Path, out: Path, encoder: str, side: int | None, go_on: Path | None, story: Path | None, **settings: Any
 ) -> None:
     """Train a captioner on a data set; the same command goes on with a run that was stopped."""
+    if not settings["epochs"] and go_on is None:
+        raise click.UsageError("--epochs 0 trains no decoder; name a bundle that has one with --go-on")
     load_keras()
     from training.pipeline import read_story, train_bundle
     from training.sources import load_encoder_source

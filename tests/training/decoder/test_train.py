@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from captioner.bundle import load_bundle
+from captioner.checksums import DECODER, EMBEDDING_PICTURES, EMBEDDING_SENTENCES, EMBEDDING_TEXT
 from captioner.facade import Captioner
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
@@ -69,6 +70,18 @@ def test_writes_curves_and_logs(trained: tuple[Path, list[str]]) -> None:
     assert (run / "curves.png").read_bytes().startswith(b"\x89PNG")
     assert len((run / "log.csv").read_text().splitlines()) == 1 + CONFIG.epochs
     assert list((run / "tensorboard").iterdir())
+
+
+def test_no_further_epochs_keep_the_decoder_and_the_sentences(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path, trained: tuple[Path, list[str]]
+) -> None:
+    config = replace(CONFIG, epochs=0)
+    folder, _ = train_bundle(
+        dataset, tmp_path / "run", load_encoder_source(str(tiny_bundle)), config, before=trained[0]
+    )
+    for name in (DECODER, EMBEDDING_TEXT, EMBEDDING_SENTENCES):
+        assert (folder / name).read_bytes() == (trained[0] / name).read_bytes()
+    assert (folder / EMBEDDING_PICTURES).read_bytes() != (trained[0] / EMBEDDING_PICTURES).read_bytes()
 
 
 @pytest.mark.slow
