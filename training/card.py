@@ -73,8 +73,8 @@ def _figures(figures: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _number(value: float) -> str:
-    """Two decimals, whole numbers bare."""
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.2f}"
+    """Two decimals, three of what is less than one (CIDEr), whole numbers bare."""
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.{2 if abs(value) >= 1 else 3}f}"
 
 
 def _code(lines: Sequence[str]) -> str:
