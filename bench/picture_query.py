@@ -11,12 +11,10 @@ from pathlib import Path
 from statistics import median
 from urllib.parse import urlsplit
 
-from bench.encoding import make_photographs
+from bench.encoding import make_photographs, plain_vgg16
 from bench.load import RETROFLEX, encoded_anew, serving, upload_body
 from captioner.bundle import BUNDLED, load_bundle
-from captioner.encoder import assign, best_precision, build_vgg16
 from captioner.facade import Captioner
-from captioner.vgg16 import preprocess
 from data.pictures import read_square
 
 PICTURES = 200
@@ -28,8 +26,7 @@ PAUSE = 1.1
 def bench_picture_query() -> dict[str, float]:
     """Return milliseconds of a whole picture query and of one forward pass of one picture, taken in turns."""
     bundle = load_bundle(BUNDLED)
-    captioner, vgg16 = Captioner(bundle).warm_up(), build_vgg16(bundle.encoder, best_precision())
-    assign(vgg16, bundle.encoder_weights)
+    captioner, vgg16 = Captioner(bundle).warm_up(), plain_vgg16(bundle)
     with tempfile.TemporaryDirectory() as folder:
         library, photos = Path(folder) / "library", make_photographs(Path(folder), PICTURES + QUERIES)
         asked = sorted(photos.iterdir())[:QUERIES]
@@ -41,7 +38,7 @@ def bench_picture_query() -> dict[str, float]:
             for upload, square in zip(uploads, squares, strict=True):
                 time.sleep(PAUSE)
                 whole.append(_query(address, upload))
-                plain.append(_seconds(lambda square=square: vgg16.predict_on_batch(preprocess(square))))
+                plain.append(_seconds(lambda square=square: vgg16(square)))
                 forward.append(_seconds(lambda square=square: captioner.encode(square)))
     # The first two find caches cold.
     return {

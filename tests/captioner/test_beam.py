@@ -52,14 +52,15 @@ def test_equals_plain_beam_search(decoder: Decoder, width: int, length_power: fl
         np.testing.assert_allclose(found.logprob[picture], [logprob for _, logprob in expected], atol=1e-4)
 
 
-def test_of_equal_words_the_first_is_taken() -> None:
+@pytest.mark.parametrize(("end", "used"), [(-1, [END, 4, 5, 6]), (0, [PAD, END, 4])])
+def test_of_equal_words_the_first_is_taken(end: float, used: list[int]) -> None:
     # Nothing but the words' bias counts: a product of matrices may round equal columns differently.
     weights = {name: np.zeros(shape, np.float32) for name, shape in CONFIG.shapes().items()}
-    weights["word_bias/bias"][END] = -1
+    weights["word_bias/bias"][END] = end
     decoder = Decoder(CONFIG, weights)
     grids = np.random.default_rng(6).normal(size=(5, 4, 6)).astype(np.float32)
     found = beam_search(decoder, *decoder.look(grids), 3, 0.0)
-    assert np.unique(found.words).tolist() == [END, 4, 5, 6]
+    assert np.unique(found.words).tolist() == used
     for picture, grid in enumerate(grids):
         expected = plain_beam_search(decoder, grid, 3, 0.0)
         sentences = [[int(word) for word in words if word != PAD] for words in found.words[picture]]

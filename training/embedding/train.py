@@ -10,7 +10,7 @@ import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
+from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen, member_weights
 from captioner.encoder import best_precision
 from captioner.quantise import rounded
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
@@ -81,7 +81,7 @@ def _train_member(
     cells = coarsen(train.grids[:1, 0], sizes.pool).shape[1]
     model = build_embedding_model(sizes, cells, best_precision())
     if known:
-        model.meet({name.split("/", 1)[1]: one for name, one in known.weights.items() if name.startswith(f"{member}/")})
+        model.meet(member_weights(known.weights, member, {**sizes.picture_shapes(), **sizes.text_shapes()}))
     batch = min(config.batch, len(train.names))
     steps = config.epochs * (len(train.names) // batch)
     rate = keras.optimizers.schedules.CosineDecay(
