@@ -208,7 +208,7 @@ def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[Fo
 
 def _decode(chunk: _Chunk, digest: str, file: FoundFile, content: bytes, limits: Limits, side: int) -> None:
     try:
-        picture = decode(content, limits, min_side=side)
+        picture = decode(content, limits, min_side=side, bulk=True)
     except PictureError as error:
         bad = [row for row in chunk.batch.files if row.digest == digest]
         chunk.batch.files[:] = [row for row in chunk.batch.files if row.digest != digest]

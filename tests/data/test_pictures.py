@@ -5,12 +5,14 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
-from PIL import ExifTags, Image
+from PIL import ExifTags, Image, ImageFile
 
 from data.errors import RetroflexError
 from data.pictures import (
@@ -105,6 +107,45 @@ def test_a_reduced_sideways_jpeg_keeps_its_true_size(encode: Encode, size: tuple
 def test_the_shorter_side_never_falls_below_min_side(encode: Encode) -> None:
     for side in (39, 40, 41, 200):
         assert min(decode(encode("JPEG"), min_side=side).image.size) == 40
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"subsampling": 0}], ids=str)
+@pytest.mark.parametrize("picture_format", ["JPEG", "MPO"])
+@pytest.mark.parametrize("side", [50, 51, 300])
+def test_decoding_in_bulk_changes_nothing(
+    encode: Encode, picture_format: str, options: dict[str, int], side: int
+) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (400, 600, 3), np.uint8)
+    tags = exif(6, "2020:01:02 03:04:05")
+    content = encode(picture_format, Image.fromarray(noise), exif=tags, **options)
+    alone, bulk = (decode(content, min_side=side, bulk=bulk) for bulk in (False, True))
+    np.testing.assert_array_equal(np.asarray(bulk.image), np.asarray(alone.image))
+    assert replace(bulk, image=alone.image) == alone
+    assert (bulk.width, bulk.height, bulk.taken_at) == (400, 600, datetime(2020, 1, 2, 3, 4, 5))
+
+
+def test_decoding_in_bulk_does_not_compute_what_an_eighth_does_not_need(encode: Encode) -> None:
+    with mock.patch.object(ImageFile.ImageFile, "load", side_effect=OSError("not to be called")):
+        assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
+
+
+def test_decoding_in_bulk_works_where_compiled_code_cannot_be_kept(
+    encode: Encode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in [name for name in sys.modules if name.startswith("data.jpeg.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("numba.core.config.CACHE_LOCATOR_CLASSES", "ZipCacheLocator", raising=False)
+    assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
+
+
+def test_a_damaged_jpeg_in_bulk_has_the_usual_reason(encode: Encode) -> None:
+    content = encode("JPEG", Image.new("RGB", (400, 600)))[:-20]
+    reasons = []
+    for bulk in (False, True):
+        with pytest.raises(PictureDamaged) as caught:
+            decode(content, min_side=50, bulk=bulk)
+        reasons.append(str(caught.value))
+    assert reasons[0] == reasons[1]
 
 
 @pytest.mark.parametrize("value", [0, 9, 99])
@@ -245,6 +286,22 @@ def test_a_file_comes_back_byte_for_byte_by_an_odd_name(encode: Encode, tmp_path
     path = tmp_path / "new\nline \udcff.png"
     path.write_bytes(encode("PNG"))
     assert read_bytes(path) == encode("PNG")
+
+
+@pytest.mark.parametrize(("cap", "allowed"), [(9, True), (8, False)])
+def test_a_file_that_grows_while_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, cap: int, allowed: bool
+) -> None:
+    path = tmp_path / "a.jpg"
+    path.write_bytes(b"123")
+    before = path.stat()
+    monkeypatch.setattr(Path, "stat", lambda *_, **__: before)
+    path.write_bytes(b"123456789")
+    if allowed:
+        assert read_bytes(path, Limits(max_bytes=cap)) == b"123456789"
+    else:
+        with pytest.raises(PictureTooLarge, match="bytes"):
+            read_bytes(path, Limits(max_bytes=cap))
 
 
 def test_a_picture_without_read_permission(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
