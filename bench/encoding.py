@@ -23,7 +23,7 @@ from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.encoder import EncoderConfig, Features, assign, best_precision, build_vgg16
 from captioner.facade import Captioner
 from captioner.vgg16 import BLOCKS, preprocess
-from data.pictures import DEFAULT_LIMITS, read_square
+from data.pictures import DEFAULT_LIMITS, decode, read_bytes, read_square
 from data.samples import copy_samples
 from data.store import Store
 from retrieval.indexing.indexer import BATCH, GROUP, index
@@ -97,20 +97,29 @@ def plain_vgg16(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _large_files(bundle: Bundle, photos: Path) -> dict[str, float | str]:
-    """Indexing of files of twelve megapixels, and what reading and decoding them alone costs."""
+    """Indexing of files of twelve megapixels, and what decoding them alone costs."""
     captioner, side = Captioner(bundle).warm_up(), bundle.encoder.side
     files = sorted(photos.iterdir())[:LARGE_DISTINCT]
+    contents = [read_bytes(path) for path in files]
     pictures = np.stack([read_square(path, side) for path in files] * (BATCH // LARGE_DISTINCT))
+    decoding = {bulk: _decoding_ms(contents, side, bulk) for bulk in (False, True)}
     indexing = _indexing_rate(captioner, photos)
     plain, encoder = _forward_rates(bundle, captioner, pictures)
-    decoding = processor_seconds(lambda: [read_square(path, side) for path in files])
     return {
-        "large_file_megabytes": sum(path.stat().st_size for path in files) / len(files) / 1e6,
-        "large_file_decode_cpu_ms": 1000 / len(files) * decoding,
+        "large_file_megabytes": sum(map(len, contents)) / len(contents) / 1e6,
+        "large_file_decode_cpu_ms": decoding[True],
+        "large_file_decode_by_libjpeg_cpu_ms": decoding[False],
         f"indexing_large_files_pictures_per_second_{side}px": indexing,
         f"indexing_large_files_share_of_vgg16_{side}px": indexing / plain,
         f"indexing_large_files_share_of_encoder_{side}px": indexing / encoder,
     }
+
+
+def _decoding_ms(contents: list[bytes], side: int, bulk: bool) -> float:
+    """Milliseconds of processor time a file, once what decodes it has been compiled and loaded."""
+    decode(contents[0], min_side=side, bulk=bulk)
+    seconds = processor_seconds(lambda: [decode(content, min_side=side, bulk=bulk) for content in contents])
+    return 1000 / len(contents) * seconds
 
 
 def _indexing_rate(captioner: Captioner, photos: Path) -> float:

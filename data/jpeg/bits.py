@@ -108,12 +108,12 @@ def _filled_slowly(data, bits):  # type: ignore[no-untyped-def]
     return Bits(ahead, held, place, beyond)
 
 
-@inlined
+@apart
 def _word(data, place):  # type: ignore[no-untyped-def]
     high = _pair(data, place) << np.uint64(16) | _pair(data, place + 2)
     return high << np.uint64(32) | _pair(data, place + 4) << np.uint64(16) | _pair(data, place + 6)
 
 
-@inlined
+@apart
 def _pair(data, place):  # type: ignore[no-untyped-def]
     return np.uint64(data[place]) << np.uint64(8) | np.uint64(data[place + 1])

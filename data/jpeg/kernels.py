@@ -4,8 +4,8 @@ At that size a pixel of luma is the mean of a block of 8 x 8, its DC coefficient
 the file, are only passed over, several at once (`data.jpeg.tables`). Chroma that was halved both ways has two pixels a
 block each way, for which its coefficients are read and transformed as libjpeg does.
 
-Numba keeps the compiled code by the date of this file alone: change a line here where `data.jpeg.bits` or
-`data.jpeg.tables` changes.
+Numba takes compiled code that it kept for this file's as long as this file is the same: change a line here where
+`data.jpeg.bits` or `data.jpeg.tables` changes.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from data.jpeg.bits import (
     UNCOUNTED,
     Bits,
     after,
+    apart,
     at_marker,
     bad,
     filled,
@@ -158,7 +159,7 @@ def _read_ac(data, bits, codes, table, quantisation, number, block):  # type: ig
     return bits if place <= MOST + 1 else bad(bits), more
 
 
-@inlined
+@apart
 def _transform(block, planes, number, top, left):  # type: ignore[no-untyped-def]
     """Turn a block into 2 x 2 pixels: jpeg_idct_2x2 of libjpeg (jidctred.c), in its whole numbers."""
     for row in range(2):
@@ -169,13 +170,13 @@ def _transform(block, planes, number, top, left):  # type: ignore[no-untyped-def
         planes[number, top + row, left + 1] = _sample((even - odd + (1 << 19)) >> 20)
 
 
-@inlined
+@apart
 def _half(block, column, sign):  # type: ignore[no-untyped-def]
     """One of the two values (`sign` 1 or -1) that the first pass makes of a column."""
     odd = 29692 * block[8 + column] - 10426 * block[24 + column] + 6967 * block[40 + column] - 5906 * block[56 + column]
     return ((block[column] << 15) + sign * odd + (1 << 12)) >> 13
 
 
-@inlined
+@apart
 def _sample(value):  # type: ignore[no-untyped-def]
     return np.uint8(min(max(value + 128, 0), 255))

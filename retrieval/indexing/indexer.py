@@ -32,6 +32,8 @@ GROUP = 4 * BATCH
 """The fewest pictures that are captioned at once, and written in one transaction; the last are what is left."""
 SPARSE = 8
 """Where few files are new, a batch or group is no longer put off once it holds so many files a picture wanted."""
+BULK = 8
+"""So many batches repay the loading of what decodes large JPEG files faster, see `data.pictures.decode`."""
 AHEAD = 4
 THREADS = 2
 
@@ -181,17 +183,17 @@ def _read_ahead(
 ) -> Iterator[_Chunk]:
     reading: deque[Future[_Chunk]] = deque()
     for group in groups:
-        reading.append(pool.submit(_read, store, describer, limits, group))
+        reading.append(pool.submit(_read, store, describer, limits, group, bulk=len(groups) >= BULK))
         if len(reading) > AHEAD:
             yield reading.popleft().result()
     while reading:
         yield reading.popleft().result()
 
 
-def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[FoundFile]) -> _Chunk:
+def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[FoundFile], bulk: bool) -> _Chunk:
     """Read and hash a group of files, then decode the pictures that this model has not described yet."""
     chunk = _Chunk()
-    contents: dict[str, tuple[FoundFile, bytes]] = {}
+    contents: dict[str, bytes] = {}
     for file in group:
         try:
             content = read_bytes(file.path, limits)
@@ -199,16 +201,16 @@ def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[Fo
             chunk.batch.skipped.append(_skip(file, error))
             continue
         digest = content_hash(content)
-        contents.setdefault(digest, (file, content))
+        contents.setdefault(digest, content)
         chunk.batch.files.append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
     for digest in sorted(store.describe_needed(contents.keys(), describer.model_version)):
-        _decode(chunk, digest, *contents[digest], limits=limits, side=describer.input_side)
+        _decode(chunk, digest, contents[digest], limits, describer.input_side, bulk)
     return chunk
 
 
-def _decode(chunk: _Chunk, digest: str, file: FoundFile, content: bytes, limits: Limits, side: int) -> None:
+def _decode(chunk: _Chunk, digest: str, content: bytes, limits: Limits, side: int, bulk: bool) -> None:
     try:
-        picture = decode(content, limits, min_side=side, bulk=True)
+        picture = decode(content, limits, side, bulk)
     except PictureError as error:
         bad = [row for row in chunk.batch.files if row.digest == digest]
         chunk.batch.files[:] = [row for row in chunk.batch.files if row.digest != digest]

@@ -10,12 +10,15 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from captioner.encoder import Features
 from captioner.types import Caption, Description
+from data.jpeg.eighth import decode_eighth
 from data.pictures import DEFAULT_LIMITS
 from data.store import Store
 from retrieval.indexing import indexer
@@ -176,6 +179,18 @@ def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, m
     assert len(captioner.encoded) <= 6
     assert all(size >= 8 for size in captioner.captioned[:-1])
     assert store.status().pictures == 36
+
+
+@pytest.mark.parametrize(("bulk", "used"), [(1, True), (2, False)])
+def test_many_large_pictures_are_decoded_in_bulk(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bulk: int, used: bool
+) -> None:
+    Image.new("RGB", (200, 100), (10, 20, 30)).save(tmp_path / "a.jpg")
+    monkeypatch.setattr(indexer, "BULK", bulk)
+    with mock.patch("data.jpeg.eighth.decode_eighth", wraps=decode_eighth) as decoder:
+        assert run(store, tmp_path).captioned == 1
+    assert decoder.called == used
+    assert [captions for _, captions in store.captions_by_picture()] == [["a tone11 tone21 tone31"]]
 
 
 def test_known_files_are_not_put_off_for_want_of_new_ones(
