@@ -29,7 +29,7 @@ def search(asked: Asked, window: Window) -> Answer:
 
     Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
-    services().metrics.searched(asked)
+    services().metrics.searched(asked.kinds)
     known = query_of(asked)
     like, unlike = (
         [services().describer.describe(content) for content in contents]

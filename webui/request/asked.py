@@ -69,6 +69,13 @@ class Asked:
         """Whether there is a query; without one the library is looked through."""
         return bool(self.text or self.like or self.uploads.like)
 
+    @property
+    def kinds(self) -> list[str]:
+        """What the query is made of: `words`, `picture` (of the library), `upload`."""
+        uploaded = self.uploads.like or self.uploads.unlike
+        kinds = {"words": self.text, "picture": self.like or self.unlike, "upload": uploaded}
+        return [kind for kind, there in kinds.items() if there]
+
     def check(self) -> None:
         """Raises QueryError where there is no query, or one of too many pictures."""
         sent = self.uploads

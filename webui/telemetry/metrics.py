@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING
 
@@ -15,8 +15,6 @@ from webui.openapi.operations import path_of
 
 if TYPE_CHECKING:
     from prometheus_client import Metric
-
-    from webui.request.asked import Asked
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
 """prometheus_client's own variable: the folder through which several processes add up."""
@@ -52,15 +50,9 @@ class Metrics:
         """Count a picture as waiting for the captioner while this lasts."""
         return self._describing.track_inprogress()
 
-    def searched(self, asked: Asked) -> None:
-        """Count a search."""
-        kinds = {
-            "words": asked.text,
-            "picture": asked.like or asked.unlike,
-            "upload": any(vars(asked.uploads).values()),
-        }
-        given = [kind for kind, there in kinds.items() if there]
-        self._searches.labels(given[0] if len(given) == 1 else "mixed").inc()
+    def searched(self, kinds: Sequence[str]) -> None:
+        """Count a search by what its query is made of."""
+        self._searches.labels(kinds[0] if len(kinds) == 1 else "mixed").inc()
 
     def watch(self, app: Flask) -> None:
         """Count and time the requests of `app`."""
