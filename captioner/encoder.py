@@ -75,6 +75,7 @@ class Encoder:
         narrow = halve(weights)
         self._model = build_narrow(config, precision) if narrow else build_vgg16(config, precision)
         assign(self._model, narrow or weights)
+        self._model.make_predict_function()  # now, so that threads do not each make one
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""

@@ -1,10 +1,11 @@
 """Index pictures: reading and decoding run ahead of the encoder, captioning behind it, one writer.
 
-    files -> [threads: read, hash, decode] -> encoder -> [threads: beam search] -> store, one transaction a group
+    files -> [threads: read, hash, decode] -> [threads: encoder] -> [threads: beam search] -> store, a group at a time
 
-The encoder gets full batches, however many files are bad or known; the beam search, whose cost a picture falls with
-their number, gets several batches at once. What a transaction wrote is there after a kill at any instant; the next run
-goes on with the rest.
+The encoder gets full batches, however many files are bad or known, and two at a time: the parts of one batch wait for
+each other wherever another stage has taken a processor from one of them. The beam search, whose cost a picture falls
+with their number, gets several batches at once. What a transaction wrote is there after a kill at any instant; the next
+run goes on with the rest.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import numpy as np
 
@@ -25,6 +28,8 @@ from data.pictures import Limits, PictureError, PictureUnreadable, decode, read_
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, SkipRow
 from data.scan import FoundFile, Skip, content_hash, scan
 from data.store import Store
+
+T = TypeVar("T")
 
 BATCH = 32
 """Files that are read together, and the fewest pictures that the encoder gets at once."""
@@ -39,7 +44,7 @@ THREADS = 2
 
 
 class Describer(Protocol):
-    """The two halves of a captioner, see `captioner.facade.Captioner`."""
+    """The two halves of a captioner, see `captioner.facade.Captioner`; each is called by several threads."""
 
     model_version: str
     input_side: int
@@ -142,21 +147,39 @@ def _stale_files(
 
 
 def _described(store: Store, describer: Describer, limits: Limits, files: Sequence[FoundFile]) -> Iterator[_Chunk]:
-    """Yield chunks ready to be written, in order; reading and captioning happen in threads around the encoder."""
+    """Yield chunks ready to be written, in order; reading, encoding and captioning have threads of their own."""
     groups = [files[start : start + BATCH] for start in range(0, len(files), BATCH)]
-    with ThreadPoolExecutor(THREADS) as readers, ThreadPoolExecutor(THREADS) as captioners:
-        captioning: deque[Future[_Chunk]] = deque()
-        batches = _joined(_read_ahead(readers, store, describer, limits, groups), BATCH)
-        try:
-            for group in _joined((_encode(describer, batch) for batch in batches), GROUP):
-                captioning.append(captioners.submit(_caption, describer, group))
-                while captioning and (captioning[0].done() or len(captioning) > THREADS):
-                    yield captioning.popleft().result()
-            while captioning:
+    read = partial(_read, store, describer, limits, len(groups) >= BULK)
+    captioning: deque[Future[_Chunk]] = deque()
+    with _threads() as readers, _threads() as encoders, _threads() as captioners:
+        batches = _joined(_ahead(readers, read, groups, AHEAD), BATCH)
+        for group in _joined(_ahead(encoders, partial(_encode, describer), batches, THREADS), GROUP):
+            captioning.append(captioners.submit(_caption, describer, group))
+            while captioning and (captioning[0].done() or len(captioning) > THREADS):
                 yield captioning.popleft().result()
+        while captioning:
+            yield captioning.popleft().result()
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads whose waiting work is dropped where they are left before it is done."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            yield pool
         finally:
-            readers.shutdown(wait=False, cancel_futures=True)
-            captioners.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _ahead(pool: ThreadPoolExecutor, work: Callable[[T], _Chunk], items: Iterable[T], count: int) -> Iterator[_Chunk]:
+    """Yield what `work` makes of the items, in order, with so many more on their way."""
+    waiting: deque[Future[_Chunk]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        if len(waiting) > count:
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
 
 
 def _joined(chunks: Iterable[_Chunk], pictures: int) -> Iterator[_Chunk]:
@@ -178,19 +201,7 @@ def _encode(describer: Describer, chunk: _Chunk) -> _Chunk:
     return chunk
 
 
-def _read_ahead(
-    pool: ThreadPoolExecutor, store: Store, describer: Describer, limits: Limits, groups: Sequence[Sequence[FoundFile]]
-) -> Iterator[_Chunk]:
-    reading: deque[Future[_Chunk]] = deque()
-    for group in groups:
-        reading.append(pool.submit(_read, store, describer, limits, group, bulk=len(groups) >= BULK))
-        if len(reading) > AHEAD:
-            yield reading.popleft().result()
-    while reading:
-        yield reading.popleft().result()
-
-
-def _read(store: Store, describer: Describer, limits: Limits, group: Sequence[FoundFile], bulk: bool) -> _Chunk:
+def _read(store: Store, describer: Describer, limits: Limits, bulk: bool, group: Sequence[FoundFile]) -> _Chunk:
     """Read and hash a group of files, then decode the pictures that this model has not described yet."""
     chunk = _Chunk()
     contents: dict[str, bytes] = {}

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Barrier
 from unittest import mock
 
 import numpy as np
@@ -179,6 +180,20 @@ def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, m
     assert len(captioner.encoded) <= 6
     assert all(size >= 8 for size in captioner.captioned[:-1])
     assert store.status().pictures == 36
+
+
+def test_two_batches_are_encoded_at_a_time(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(indexer, "BATCH", 2)
+    other = Barrier(2)
+
+    class Waiting(FakeCaptioner):
+        def encode(self, pictures: np.ndarray) -> Features:
+            other.wait(timeout=10)
+            return super().encode(pictures)
+
+    captioner = Waiting()
+    assert run(store, photos, captioner).captioned == 12
+    assert captioner.encoded == [2] * 6
 
 
 @pytest.mark.parametrize(("bulk", "used"), [(1, True), (2, False)])
