@@ -176,9 +176,9 @@ def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, m
     captioner = FakeCaptioner()
     report = run(store, photos, captioner)
     assert (report.captioned, report.known_content, len(report.skipped)) == (24, 3, 24)
-    assert all(size >= 4 for size in captioner.encoded[:-1])
+    assert all(size >= 4 for size in sorted(captioner.encoded)[1:])
     assert len(captioner.encoded) <= 6
-    assert all(size >= 8 for size in captioner.captioned[:-1])
+    assert all(size >= 8 for size in sorted(captioner.captioned)[1:])
     assert store.status().pictures == 36
 
 
