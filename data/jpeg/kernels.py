@@ -4,8 +4,8 @@ At that size a pixel of luma is the mean of a block of 8 x 8, its DC coefficient
 the file, are only passed over, several at once (`data.jpeg.tables`). Chroma that was halved both ways has two pixels a
 block each way, for which its coefficients are read and transformed as libjpeg does.
 
-Numba takes compiled code that it kept for this file's as long as this file is the same: change a line here where
-`data.jpeg.bits` or `data.jpeg.tables` changes.
+Numba keeps what it compiled until this file changes: change a line here too where `data.jpeg.bits` or
+`data.jpeg.tables` does.
 """
 
 from __future__ import annotations
