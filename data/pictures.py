@@ -166,7 +166,7 @@ def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
         return None
     try:
         from data.jpeg.eighth import decode_eighth  # loads numba, which few callers need
-    except RuntimeError:  # numba has no folder where it may keep compiled code
+    except (ImportError, RuntimeError):  # numba does not go with this NumPy, or has no folder for compiled code
         return None
     return decode_eighth(content)
 

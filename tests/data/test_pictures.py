@@ -138,6 +138,11 @@ def test_decoding_in_bulk_works_where_compiled_code_cannot_be_kept(
     assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
 
 
+def test_decoding_in_bulk_works_where_numba_cannot_be_loaded(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
+    assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
+
+
 def test_a_damaged_jpeg_in_bulk_has_the_usual_reason(encode: Encode) -> None:
     content = encode("JPEG", Image.new("RGB", (400, 600)))[:-20]
     reasons = []
