@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -133,3 +137,12 @@ def test_damage_to_the_header_never_raises() -> None:
             damaged = content[:place] + bytes([value]) + content[place + 1 :]
             found = decode_eighth(damaged)
             assert found is None or found.mode in ("L", "RGB")
+
+
+@pytest.mark.slow
+def test_damage_never_leads_out_of_an_array(tmp_path: Path) -> None:
+    """The tests of damage again, in a process where compiled code checks each place that it reads or writes."""
+    checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
+    command = [sys.executable, "-m", "pytest", __file__, "-k", "never_raises", "-p", "no:cacheprovider"]
+    done = subprocess.run(command, env=checked, cwd=Path(__file__).parents[3], capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout
