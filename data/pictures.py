@@ -166,9 +166,10 @@ def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
         return None
     try:
         from data.jpeg.eighth import decode_eighth  # loads numba, which few callers need
-    except (ImportError, RuntimeError):  # numba does not go with this NumPy, or has no folder for compiled code
+
+        return decode_eighth(content)
+    except Exception:  # numba does not go with this NumPy, finds no folder for compiled code, lost an option
         return None
-    return decode_eighth(content)
 
 
 def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from unittest import mock
 
+import numba
 import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageFile
@@ -140,6 +141,13 @@ def test_decoding_in_bulk_works_where_compiled_code_cannot_be_kept(
 
 def test_decoding_in_bulk_works_where_numba_cannot_be_loaded(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
+    assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
+
+
+def test_decoding_in_bulk_works_where_numba_lost_an_option(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in [name for name in sys.modules if name.startswith("data.jpeg.")]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("numba.njit", lambda **options: numba.jit(no_such_option=True))
     assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
 
 
