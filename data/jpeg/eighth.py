@@ -6,8 +6,6 @@ loads numba and compiled code, which the first time has to be compiled; neither 
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 from PIL import Image
 
@@ -62,7 +60,6 @@ def _layout(header: Header) -> Layout:
     return Layout(rows, columns, down, across, header.restart)
 
 
-@lru_cache(maxsize=8)
 def _codes(components: tuple[Component, ...]) -> tuple[np.ndarray, np.ndarray]:
     """The rows of lookup tables, and which of them each component uses for DC and AC coefficients."""
     if any(max(one.dc[LONGEST:], default=0) > LONGEST_DC for one in components):
