@@ -118,7 +118,19 @@ def test_bad_input_is_one_line(indexed: tuple[Call, Path], tmp_path: Path) -> No
     one_line(call("search", "dog", "--limit", "0"), "limit")
     one_line(call("similar", tmp_path / "none.jpg"), "none.jpg")
     unknown = call("search", "xylophone")
-    assert (unknown.returncode, unknown.stdout) == (0, 'nothing close to "xylophone" in 12 pictures\n')
+    told = 'No caption says “xylophone”.\nnothing close to "xylophone" in 12 pictures\n'
+    assert (unknown.returncode, unknown.stdout) == (0, told)
+
+
+def test_what_no_caption_says_is_told(indexed: tuple[Call, Path]) -> None:
+    call, _ = indexed
+    assert json.loads(call("search", "a", "Xylophone", "--json").stdout)["unsaid"] == ["xylophone"]
+    said = json.loads(call("search", "the", "--all", "--json").stdout)["hits"][0]["caption"]
+    assert json.loads(call("search", said, "--json").stdout)["unsaid"] == []
+    first = call("search", "dog", "xylophone", "--all").stdout.splitlines()[0]
+    assert first.startswith("No caption says ")
+    assert "“xylophone”; these " in first
+    assert "No caption" not in call("search", said, "--all").stdout
 
 
 def test_words_and_pictures_join(indexed: tuple[Call, Path], tmp_path: Path) -> None:

@@ -39,6 +39,8 @@ def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
         return
     for caption in result.query.get("captions", []):
         click.echo(f"query picture: {caption}")
+    if result.notice:
+        click.echo(result.notice)
     for hit in result.hits:
         click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}")
         if explain:

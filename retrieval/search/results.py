@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from data.store import StoredPicture
+from retrieval.search.unsaid import unsaid_notice
 
 
 @dataclass(frozen=True)
@@ -48,14 +49,21 @@ class SearchResult:
 
     `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits, or with
     `more` those among the best candidates: in a large library not every picture that shares a word is looked at.
-    `closest` is the best relevance of any picture, hit or not; None where nothing at all speaks for one.
+    `closest` is the best relevance of any picture, hit or not; None where nothing at all speaks for one. `unsaid` are
+    the words of the query that no caption of the library says, see `retrieval.search.unsaid`.
     """
 
     query: dict[str, Any]
     total: int
     more: bool
     closest: float | None
+    unsaid: list[str]
     hits: list[Hit]
+
+    @property
+    def notice(self) -> str:
+        """One line about what no caption says, empty where there is nothing to tell."""
+        return unsaid_notice(self.query.get("text", ""), self.unsaid, [hit.scores for hit in self.hits])
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values for JSON."""

@@ -5,18 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
+from data.stop_words import STOP_WORDS
 from data.text import tokenize
 
 Query = tuple[list[str], int]
 """One or more texts that ask for the same picture, and the row of that picture in the gallery."""
-
-STOP_WORDS = frozenset(
-    tokenize(
-        "a an the this that these those is are was were be being been has have had do does in on at of with and or to "
-        "by for from as into onto over out off up down near next through while who which there it its he she they them "
-        "him his her their 's one two some other another"
-    )
-)
 
 
 def content_words(queries: Sequence[Query], count: int, seed: int) -> list[Query]:

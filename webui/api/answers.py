@@ -17,11 +17,12 @@ from webui.services import services
 
 
 class Answer(NamedTuple):
-    """The document that the API gives, and small pictures of the uploads to be like and unlike, for the page."""
+    """The document that the API gives; for the page small pictures of the uploads to be like and unlike, a notice."""
 
     document: Document
     previews: list[str]
     avoided: list[str]
+    notice: str
 
 
 def search(asked: Asked, window: Window) -> Answer:
@@ -40,7 +41,8 @@ def search(asked: Asked, window: Window) -> Answer:
     library, narrowed = services().library, asked.narrowed
     selection = library.collection.select(narrowed.filters, narrowed.order)
     result = library.search(query, window.limit, window.offset, asked.distant, selection)
-    return Answer(_with_links(result), [one.preview for one in like], [one.preview for one in unlike])
+    previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
+    return Answer(_with_links(result), previews, avoided, result.notice)
 
 
 def query_of(asked: Asked) -> Query:

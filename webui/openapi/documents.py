@@ -68,6 +68,13 @@ class SearchResult(TypedDict):
         float | None,
         {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
     ]
+    unsaid: Annotated[
+        list[str],
+        {
+            "description": "Words of q, without function words, that no caption of the library says in any inflection; "
+            "hits are near them by looks at most"
+        },
+    ]
     hits: list[Hit]
 
 

@@ -66,6 +66,7 @@ def _hits(asked: Asked, window: Window) -> str:
     return render_template(
         "hits.html",
         answer=answer.document,
+        notice=answer.notice,
         total=total,
         asked=asked,
         window=window,

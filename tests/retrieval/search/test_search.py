@@ -142,6 +142,7 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
         "total": 0,
         "more": False,
         "closest": None,
+        "unsaid": ["dog"],
         "hits": [],
     }
     assert library.search(like([1, 0, 0, 0], "a dog")).total == 0
@@ -149,7 +150,7 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
 
 def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
-    assert set(document) == {"query", "total", "more", "closest", "hits"}
+    assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits"}
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"}
     assert document["hits"][0]["id"] in (1, 2)
 

@@ -72,6 +72,14 @@ def test_uploads_join(client: FlaskClient, painted: Callable[..., bytes]) -> Non
     assert answer["query"]["captions"][0] == "a red boat on the water"
 
 
+def test_words_that_no_caption_says_are_listed(client: FlaskClient, knowing: Library) -> None:
+    answer = client.get(SEARCH, query_string={"q": "A Puppy on two boats", "all": "true"}).get_json()
+    valid("SearchResult", answer)
+    assert answer["unsaid"] == ["puppy"]
+    assert client.get(SEARCH, query_string={"q": "red boats"}).get_json()["unsaid"] == []
+    assert client.get(SEARCH, query_string={"like": "2"}).get_json()["unsaid"] == []
+
+
 def test_what_is_not_close_is_told_and_given_where_asked_for(client: FlaskClient, knowing: Library) -> None:
     nothing = client.get(SEARCH, query_string={"q": "red puppy"}).get_json()
     valid("SearchResult", nothing)

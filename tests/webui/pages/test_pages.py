@@ -64,6 +64,16 @@ def test_nothing_close_offers_the_nearest(client: FlaskClient, knowing: Library)
     assert 'href="/?q=red+puppy" data-keep>Show close ones only' in nearest
 
 
+def test_what_no_caption_says_is_told_above_the_hits(client: FlaskClient, knowing: Library) -> None:
+    page = client.get("/?q=puppies&all=true").text
+    assert page.count('<p class="notice">No caption says “puppies”; these look similar.</p>') == 1
+    assert page.index('class="notice"') < page.index('class="hit ')
+    assert "No caption says “puppy”; these say the other words" in client.get("/?q=red+puppy&all=true").text
+    assert "<p>No caption says “puppy”.</p>" in client.get("/?q=red+puppy").text
+    assert "No caption says" not in client.get("/?q=red+boats&all=true").text
+    assert "“&lt;b&gt;" not in client.get("/?q=<b>&all=true").text
+
+
 def test_a_picture_leads_to_more_and_less_like_it(client: FlaskClient) -> None:
     page = client.get("/picture/1?q=red&like=2@2").text
     assert 'href="/?like=1">More like this<' in page
