@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -69,7 +69,7 @@ def _nothing_usable(path: Path, split: str | None, counts: Counter[str], problem
 def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
     """Yield the rows that name a picture, a caption and, where there is the column, a split."""
     header, rows = read_table(path, problems)
-    columns = _find_columns(path, header)
+    columns = find_columns(path, header)
     for line, fields in rows:
         place = f"{display(Path(path.name))} line {line}"
         values = {column: fields[index] for column, index in columns.items()}
@@ -83,8 +83,11 @@ def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
             yield _Row(place, os.path.normpath(values["picture"]), " ".join(values["caption"].split()), split)
 
 
-def _find_columns(path: Path, header: list[str]) -> dict[str, int]:
-    """Return the index of each column that is there. Raises RetroflexError when one is missing or there twice."""
+def find_columns(path: Path, header: list[str], optional: Sequence[str] = ("split",)) -> dict[str, int]:
+    """Return the index of each of COLUMNS that is there.
+
+    Raises RetroflexError when one that is not `optional` is missing, or one is there twice.
+    """
     found = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
     columns: dict[str, int] = {}
     for column, names in COLUMNS.items():
@@ -93,7 +96,7 @@ def _find_columns(path: Path, header: list[str]) -> dict[str, int]:
             raise RetroflexError(f"{found}; keep one for the {column}, not {len(places)}")
         if places:
             columns[column] = places[0]
-        elif column != "split":
+        elif column not in optional:
             raise RetroflexError(f"{found}; its first line must name the column {' or '.join(names)}")
     return columns
 

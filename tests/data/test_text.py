@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from unicodedata import normalize
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -28,6 +30,20 @@ from data.text import tokenize
 )
 def test_words(text: str, words: list[str]) -> None:
     assert tokenize(text) == words
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFD", "NFKC", "NFKD"])
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Zwei MÄNNER überqueren die Straße.", ["zwei", "männer", "überqueren", "die", "straße"]),
+        ("L'homme, d\u2019un qu'il aujourd'hui", ["l'homme", "d'un", "qu'il", "aujourd'hui"]),
+        ("Un cœur à côté d'un garçon", ["un", "cœur", "à", "côté", "d'un", "garçon"]),
+        ("Žluťoučký kůň úpěl ďábelské ódy", ["žluťoučký", "kůň", "úpěl", "ďábelské", "ódy"]),
+    ],
+)
+def test_words_of_other_languages_stay_whole_however_they_are_composed(text: str, words: list[str], form: str) -> None:
+    assert tokenize(normalize(form, text)) == words  # type: ignore[arg-type]
 
 
 @given(st.text())

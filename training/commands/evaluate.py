@@ -11,6 +11,7 @@ import click
 
 from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
+from data.errors import RetroflexError
 from data.settings import load_settings
 from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
 
@@ -71,7 +72,14 @@ def captions(
 @evaluate.command()
 @_common_options
 @_search_options
-@click.option("--captions", "count", type=click.IntRange(1), help="Keep so many captions a picture [default: all].")
+@click.option(
+    "--captions",
+    "table",
+    type=click.Path(path_type=Path),
+    help="Ask by the captions of this CSV or TSV file, with the columns picture, split and caption.",
+)
+@click.option("--language", help="What to call these captions in the result [default: the name of their file].")
+@click.option("--captions-per-picture", type=click.IntRange(1), help="Keep so many generated captions [default: all].")
 @click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
 @click.option("--stages", is_flag=True, help="One table: other rankers, then each stage of the product's ranking.")
 def search(
@@ -80,19 +88,33 @@ def search(
     bundle: Path | None,
     limit_pictures: int | None,
     as_json: bool,
-    count: int | None,
+    table: Path | None,
+    language: str | None,
+    captions_per_picture: int | None,
     seed: int,
     stages: bool,
     **how: float | None,
 ) -> None:
     """Find each picture by its human captions among pictures known by generated captions only."""
+    from data.query_table import with_captions_of
     from training.judging.evaluate import evaluate_search
     from training.judging.stages import evaluate_stages
 
-    pictures = _read(dataset, split, limit_pictures)
+    if language and not table:
+        raise RetroflexError("--language names the captions of a table; say which table with --captions")
+    pictures = _read(dataset, split, None)
+    pictures = _limited(with_captions_of(table, pictures) if table else pictures, limit_pictures)
     judge = evaluate_stages if stages else evaluate_search
-    result = judge(_load_captioner(bundle, how), pictures, seed, count)
-    options = {"stages": stages, **how, "captions": count, "limit_pictures": limit_pictures}
+    result = judge(_load_captioner(bundle, how), pictures, seed, captions_per_picture)
+    options: dict[str, Any] = {
+        "stages": stages,
+        **how,
+        "captions_per_picture": captions_per_picture,
+        "limit_pictures": limit_pictures,
+    }
+    if table:
+        asked = {"language": language or table.stem, "captions": "TABLE"}
+        result, options = {"language": asked["language"], **result}, {**asked, **options}
     _report(result, result["stages" if stages else "rankings"], options, as_json)
 
 
@@ -185,7 +207,10 @@ def _judge(
 
 
 def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
-    dataset = read_dataset(path, split)
+    return _limited(read_dataset(path, split), limit_pictures)
+
+
+def _limited(dataset: Dataset, limit_pictures: int | None) -> Dataset:
     return replace(dataset, pictures=dataset.pictures[:limit_pictures])
 
 
@@ -199,7 +224,7 @@ def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
 
 
 def _report(
-    result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, float | None], as_json: bool
+    result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, Any], as_json: bool
 ) -> None:
     document = {"command": _command(result, options), **result}
     if as_json:
@@ -225,7 +250,7 @@ def _print_table(tables: dict[str, dict[str, float]]) -> None:
         click.echo(f"{title:{width}}" + "".join(f"{value:>10.2f}" for value in figures.values()))
 
 
-def _command(result: dict[str, Any], options: dict[str, float | None]) -> str:
+def _command(result: dict[str, Any], options: dict[str, Any]) -> str:
     """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
     source = f"--dataset DIR --split {result['split']}" if "split" in result else "--labelled DIR"
     parts = ["retroflex evaluate", result["task"], source]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -53,15 +53,16 @@ def evaluate_search(
 ) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
+    A picture without human captions is in the gallery and not asked for.
     Returns the facts of the run, `rankings` with `r1`, `r5`, `r10` (percent) and `median` rank for BLEU alone
     and for the fused score that the product ranks by, and `ms_per_query`. `seed` decides ties; of a picture's
-    captions the best `captions` are kept. Raises EvaluationError when no picture can be read.
+    captions the best `captions` are kept. Raises EvaluationError when no picture can be read or there is no query.
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
     with searchable(described, captioner) as (searcher, rows):
         scorer = _Scorer(searcher, ("bleu", "cosine", "fused") if captioner.text_model else ("bleu", "fused"))
-        queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
+        queries = queries_of(described, rows)
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
     return {
         "task": "search",
@@ -111,6 +112,14 @@ def describe_split(captioner: Describes, dataset: Dataset, batch: int) -> Descri
         reason = f" (the first: {described.problems[0]})" if described.problems else ""
         raise EvaluationError(f"no picture of the {dataset.split} split can be read{reason}")
     return described
+
+
+def queries_of(described: Described, rows: Mapping[str, int]) -> list[tuple[str, int]]:
+    """Return every human caption with the row of its picture. Raises EvaluationError where there is none."""
+    queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
+    if not queries:
+        raise EvaluationError("no picture that can be read has a human caption to ask by; give more pictures")
+    return queries
 
 
 def run_facts(captioner: Describes, dataset: Dataset, described: Described) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.query import Query, QueryError
 from retrieval.search.search import Ranking, Searcher
 from training.judging.baselines import Ranker, baselines
-from training.judging.evaluate import describe_split, run_facts
+from training.judging.evaluate import describe_split, queries_of, run_facts
 from training.judging.gallery import BATCH, searchable
 from training.judging.protocol import ranks_of, summarise
 
@@ -28,7 +28,7 @@ def evaluate_stages(
 
     Returns the facts of the run and `stages`: by name `r1`, `r5`, `r10` (percent), `median` rank and `ms` a query,
     scores spread over the whole gallery. `seed` decides ties; of a picture's captions the best `captions` are kept.
-    Raises EvaluationError when no picture can be read.
+    Raises EvaluationError when no picture can be read or there is no query.
     """
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
@@ -36,7 +36,7 @@ def evaluate_stages(
         gallery: list[list[str]] = [[]] * len(searcher.index)
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
-        queries = [(caption, rows[picture.name]) for picture in described.pictures for caption in picture.captions]
+        queries = queries_of(described, rows)
         rankers = {**baselines(gallery), **_own(searcher, captioner.text_model)}
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {

@@ -41,9 +41,48 @@ def test_search_as_json(colour_dataset: Path) -> None:
 
 
 def test_fewer_captions_a_picture(colour_dataset: Path) -> None:
-    document = json.loads(run("search", "--dataset", str(colour_dataset), "--captions", "1", "--json").stdout)
+    document = json.loads(
+        run("search", "--dataset", str(colour_dataset), "--captions-per-picture", "1", "--json").stdout
+    )
     assert document["captions_per_picture"] == 1
-    assert document["command"].endswith("--seed 0 --captions 1")
+    assert document["command"].endswith("--seed 0 --captions-per-picture 1")
+
+
+@pytest.fixture
+def german(tmp_path: Path) -> Path:
+    """One caption each of two pictures, and one of a picture that the split does not have."""
+    rows = "red.jpg\tdev\tEine Wand in red\nblue.jpg\tdev\tEin Himmel, blue\nlost.jpg\tdev\tverloren\n"
+    (tmp_path / "de.tsv").write_text(f"picture\tsplit\tcaption\n{rows}red.jpg\ttrain\tanders\n")
+    return tmp_path / "de.tsv"
+
+
+def test_captions_of_another_language_ask(colour_dataset: Path, german: Path) -> None:
+    query = ("search", "--dataset", str(colour_dataset), "--captions", str(german))
+    document = json.loads(run(*query, "--json").stdout)
+    assert document["command"].endswith("search --dataset DIR --split dev --seed 0 --language de --captions TABLE")
+    assert (document["language"], document["pictures"], document["queries"]) == ("de", 4, 2)
+    assert document["rankings"]["bleu"]["r1"] == 100
+    assert len(document["problems"]) == 1
+    staged = json.loads(run(*query, "--language", "German", "--stages", "--json").stdout)
+    assert (staged["language"], staged["queries"], staged["stages"]["BLEU"]["r1"]) == ("German", 2, 100)
+
+
+def test_pictures_without_a_query_are_no_judgement(colour_dataset: Path, german: Path) -> None:
+    rest = ("search", "--dataset", str(colour_dataset), "--captions", str(german))
+    document = json.loads(run(*rest, "--limit-pictures", "1", "--json").stdout)
+    assert (document["pictures"], document["queries"]) == (1, 1)
+    names = colour_dataset / "Flickr_8k.devImages.txt"
+    names.write_text("white.jpg\n" + names.read_text())
+    for stages in ((), ("--stages",)):
+        nothing = run(*rest, "--limit-pictures", "1", *stages)
+        assert isinstance(nothing.exception, RetroflexError)
+        assert "no picture that can be read has a human caption" in str(nothing.exception)
+
+
+def test_a_language_needs_a_table(colour_dataset: Path) -> None:
+    result = run("search", "--dataset", str(colour_dataset), "--language", "de")
+    assert isinstance(result.exception, RetroflexError)
+    assert "--captions" in str(result.exception)
 
 
 def test_a_table_of_captions_is_a_data_set(colour_dataset: Path) -> None:
