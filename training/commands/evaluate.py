@@ -13,7 +13,8 @@ from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
 from data.settings import load_settings
-from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
+from retrieval.commands.options import bundle_option, json_option
+from training.commands.report import report
 
 if TYPE_CHECKING:
     from captioner.facade import Captioner
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def evaluate() -> None:
-    """Judge a captioner on pictures with human captions, or search by picture on copies and on classes."""
+    """Judge a captioner on pictures with human captions, or search by pictures and by words on pictures without."""
 
 
 def _search_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -66,7 +67,7 @@ def captions(
 
     pictures = _read(dataset, split, limit_pictures)
     result = evaluate_captions(_load_captioner(bundle, how), pictures)
-    _report(result, {"": result["scores"]}, {**how, "limit_pictures": limit_pictures}, as_json)
+    report(result, {"": result["scores"]}, {**how, "limit_pictures": limit_pictures}, as_json)
 
 
 @evaluate.command()
@@ -115,7 +116,7 @@ def search(
     if table:
         asked = {"language": language or table.stem, "captions": "TABLE"}
         result, options = {"language": asked["language"], **result}, {**asked, **options}
-    _report(result, result["stages" if stages else "rankings"], options, as_json)
+    report(result, result["stages" if stages else "rankings"], options, as_json)
 
 
 @evaluate.command()
@@ -151,7 +152,7 @@ def copies(
 
     pictures = _read(dataset, split, limit_pictures)
     result = evaluate_copies(_load_captioner(bundle, {}), pictures, seed)
-    _report(result, {"recall at 1,": result["recall_at_1"]}, {"limit_pictures": limit_pictures}, as_json)
+    report(result, {"recall at 1,": result["recall_at_1"]}, {"limit_pictures": limit_pictures}, as_json)
 
 
 @evaluate.command()
@@ -168,7 +169,7 @@ def duplicates(
 
     pictures = _read(dataset, split, None)
     result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed, limit_pictures)
-    _report(result, result["thresholds"], {"limit_pictures": limit_pictures}, as_json)
+    report(result, result["thresholds"], {"limit_pictures": limit_pictures}, as_json)
 
 
 @evaluate.command()
@@ -186,7 +187,32 @@ def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: in
 
     pictures = read_labelled(labelled, per_class, seed)
     result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
-    _report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+    report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+
+
+@evaluate.command()
+@click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder or tar file of pictures.")
+@click.option("--word", "given", multiple=True, help="What none of them shows; may be given several times.")
+@click.option("--words", "file", type=click.Path(path_type=Path), help="File of such words, one a line.")
+@click.option("--sample", type=click.IntRange(1), help="Draw so many of the pictures [default: all].")
+@bundle_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Decides which pictures are drawn.")
+@json_option
+def absent(
+    pictures: Path,
+    given: tuple[str, ...],
+    file: Path | None,
+    sample: int | None,
+    bundle: Path | None,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Search pictures for words of which you know that none of them shows the thing, and count the false hits."""
+    from training.judging.absent import evaluate_absent, read_words
+
+    words = read_words(file, given)
+    result = evaluate_absent(_load_captioner(bundle, {}), pictures, words, sample, seed)
+    report(result, result["words"], {"words": "FILE", "sample": sample}, as_json)
 
 
 def _judge(
@@ -203,7 +229,7 @@ def _judge(
     """Judge a split and print the `tables` of the result."""
     pictures = _read(dataset, split, limit_pictures)
     result = judge(_load_captioner(bundle, how), pictures, seed)
-    _report(result, result[tables], {**how, "limit_pictures": limit_pictures}, as_json)
+    report(result, result[tables], {**how, "limit_pictures": limit_pictures}, as_json)
 
 
 def _read(path: Path, split: str, limit_pictures: int | None) -> Dataset:
@@ -221,41 +247,3 @@ def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
     bundle = load_bundle(load_settings(bundle=folder).bundle or BUNDLED)
     changed = {name: value for name, value in how.items() if value is not None}
     return Captioner(replace(bundle, search=replace(bundle.search, **changed)))
-
-
-def _report(
-    result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, Any], as_json: bool
-) -> None:
-    document = {"command": _command(result, options), **result}
-    if as_json:
-        print_json(document)
-        return
-    print_left_out(result["problems"])
-    for name, value in document.items():
-        if isinstance(value, str | int | float):
-            click.echo(f"{name.replace('_', ' '):30}{value}")
-    _print_table(tables)
-
-
-def _print_table(tables: dict[str, dict[str, float]]) -> None:
-    """One line for each row of figures; a row that stands alone is one line for each figure."""
-    if len(tables) == 1:
-        ((title, figures),) = tables.items()
-        for name, value in figures.items():
-            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
-        return
-    width = 2 + max(len(title) for title in tables)
-    click.echo(" " * width + "".join(f"{name:>10}" for name in next(iter(tables.values()))))
-    for title, figures in tables.items():
-        click.echo(f"{title:{width}}" + "".join(f"{value:>10.2f}" for value in figures.values()))
-
-
-def _command(result: dict[str, Any], options: dict[str, Any]) -> str:
-    """The command that gives these figures again, free of this machine's paths; the bundle is the model version's."""
-    source = f"--dataset DIR --split {result['split']}" if "split" in result else "--labelled DIR"
-    parts = ["retroflex evaluate", result["task"], source]
-    given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
-    for name, value in given.items():
-        flag = f"--{name.replace('_', '-')}"
-        parts += [flag] * bool(value) if isinstance(value, bool) else [f"{flag} {value}"]
-    return " ".join(parts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -13,6 +14,7 @@ from data.paths import display
 from data.pictures import SUFFIXES
 
 NEAREST = 10
+Drawn = TypeVar("Drawn", Path, str)
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ def read_labelled(folder: Path, per_class: int | None, seed: int) -> Labelled:
         raise RetroflexError(
             f"{display(folder)}: no such folder; give one that holds a folder of pictures for each class"
         )
-    classes = {one.name: _pictures(one) for one in sorted(folder.iterdir()) if one.is_dir()}
+    classes = {one.name: pictures_below(one) for one in sorted(folder.iterdir()) if one.is_dir()}
     classes = {name: files for name, files in classes.items() if files}
     if len(classes) < 2:
         raise RetroflexError(
@@ -48,7 +50,7 @@ def read_labelled(folder: Path, per_class: int | None, seed: int) -> Labelled:
         if len(files) == 1:
             raise RetroflexError(f"class {name} of {display(folder)} has one picture; two or more are needed")
     random = np.random.default_rng(seed)
-    drawn = {name: _draw(files, per_class, random) for name, files in classes.items()}
+    drawn = {name: draw(files, per_class, random) for name, files in classes.items()}
     pairs = [(path, name) for name, files in drawn.items() for path in files]
     return Labelled([path for path, _ in pairs], [name for _, name in pairs])
 
@@ -67,11 +69,13 @@ def precision_at_nearest(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
     return shares
 
 
-def _pictures(folder: Path) -> list[Path]:
+def pictures_below(folder: Path) -> list[Path]:
+    """Return the files at any depth of `folder` that are named like pictures, sorted."""
     return sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
 
 
-def _draw(files: list[Path], count: int | None, random: np.random.Generator) -> list[Path]:
+def draw(files: list[Drawn], count: int | None, random: np.random.Generator) -> list[Drawn]:
+    """Return `count` of `files` in their order, all where it is None or there are no more."""
     if count is None or count >= len(files):
         return files
     return [files[place] for place in sorted(random.permutation(len(files))[:count])]
