@@ -16,6 +16,8 @@ from data.paths import display
 
 BUSY_SECONDS = 5.0
 _WRITES = "retroflex_writes"
+_SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mariadb": "REPEATABLE READ"}
+"""The isolation level at which all statements of a transaction see one state; SQLite's transactions always do."""
 
 
 class StoreError(RetroflexError):
@@ -55,12 +57,14 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare the engine for `url`; nothing is opened yet but the folder of an SQLite file is made."""
         self._engine, self.name = _create(url)
+        level = _SNAPSHOT.get(self._engine.dialect.name)
+        self._reader = self._engine.execution_options(isolation_level=level) if level else self._engine
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one state of the store throughout."""
-        with self._plain_errors(), self._engine.begin() as connection:
+        with self._plain_errors(), self._reader.begin() as connection:
             yield connection
 
     @contextmanager

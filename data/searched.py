@@ -15,20 +15,26 @@ from data.tables import changes, features, files, generations, pictures
 
 
 def searched_ids(connection: Connection) -> tuple[int, np.ndarray]:
-    """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
+    """Return the generation, and the ids, int64 and rising, of all pictures that have a file.
+
+    The generation is read first: should the database show later writes to the second statement, their changes are
+    still logged after it, and nothing is missed.
+    """
+    present = generation(connection)
     every = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
-    return generation(connection), np.fromiter(every, np.int64)
+    return present, np.fromiter(every, np.int64)
 
 
 def changes_since(connection: Connection, since: int) -> Changes | None:
     """Return what changed after the generation `since`, None where the store was never in that state."""
     if connection.scalar(select(generations.c.generation).where(generations.c.generation == since)) is None:
         return None
+    present = generation(connection)  # first, as in `searched_ids`
     has_file = exists().where(files.c.picture_id == changes.c.picture_id)
     query = select(changes.c.picture_id, has_file).where(changes.c.generation > since).order_by(changes.c.picture_id)
     rows = np.array([tuple(row) for row in connection.execute(query)], np.int64).reshape(-1, 2)
     there = rows[:, 1] == 1
-    return Changes(generation(connection), rows[there, 0], rows[~there, 0])
+    return Changes(present, rows[there, 0], rows[~there, 0])
 
 
 def main_model(connection: Connection) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
+from sqlalchemy import Connection, create_engine, event
 
+from data import searched
 from data.store import Batch, FileRow, SkipRow, Store, StoreError
 
 MakeBatch = Callable[..., Batch]
@@ -94,3 +96,32 @@ def test_many_changes_come_by_rising_id(store: Store, batch_of: MakeBatch) -> No
     assert changes(store, lambda one: one.write_batch(batch_of(*paths)))[0] == list(range(1, 451))
     assert changes(store, lambda one: one.write_batch(Batch(gone=paths)))[1] == list(range(1, 451))
     assert store.searched_ids()[1].tolist() == []
+
+
+@pytest.fixture
+def without_snapshots(url: str, store: Store, batch_of: MakeBatch) -> Iterator[Connection]:
+    """A connection whose statements each see what was written before them: a picture more after every one."""
+    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+
+        def write(*_: object) -> None:
+            store.write_batch(batch_of(b"/%d.jpg" % len(store.known_files())))
+
+        event.listen(connection, "after_cursor_execute", write)
+        yield connection
+        event.remove(connection, "after_cursor_execute", write)
+    engine.dispose()
+
+
+def test_nothing_written_between_two_statements_is_missed(
+    store: Store, batch_of: MakeBatch, without_snapshots: Connection
+) -> None:
+    store.write_batch(batch_of(b"/0.jpg"))
+    generation, ids = searched.searched_ids(without_snapshots)
+    first = searched.changes_since(without_snapshots, generation)
+    assert first is not None
+    second = store.changes(first.generation)
+    assert second is not None
+    seen = {*ids.tolist(), *first.changed.tolist(), *second.changed.tolist()}
+    assert seen == {*store.searched_ids()[1].tolist()}
+    assert len(seen) >= 5

@@ -11,11 +11,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
+from unittest import mock
 
 import pytest
-from sqlalchemy import Engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url
 
+from data.database import Database
 from data.migrations import MIGRATIONS
 from data.store import (
     Batch,
@@ -163,7 +166,7 @@ def test_a_damaged_database_is_named(url: str, batch_of: MakeBatch) -> None:
 
 
 def read_everything(store: Store) -> object:
-    walked = [store.known_files(), list(store.captions_by_picture()), list(store.searched_pictures(range(3000)))]
+    walked = [store.known_files(), list(store.searched_pictures(range(3000)))]
     return walked, list(store.pictures(range(3000)).values())
 
 
@@ -244,3 +247,12 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     with sqlite3.connect(file_of(url)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
+
+
+def test_readers_of_other_databases_ask_for_one_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL shows each statement of a transaction what others wrote meanwhile, unless it is told not to."""
+    driver = mock.Mock(paramstyle="format", __version__="1.30.0")
+    monkeypatch.setattr("data.database.create_engine", partial(create_engine, module=driver))
+    database = Database("postgresql+pg8000://host/x")
+    assert database._reader.get_execution_options()["isolation_level"] == "REPEATABLE READ"
+    database.close()
