@@ -61,7 +61,8 @@ def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, flo
     from nltk.translate.bleu_score import SmoothingFunction
 
     smoothing = getattr(SmoothingFunction(), f"method{TYPED_VARIANT.smoothing}")
-    gallery = [[stems(one) for one in texts] for _, texts in library.store.captions_by_picture()]
+    _, ids = library.store.searched_ids()
+    gallery = [[stems(one) for one in found.captions] for found in library.store.searched_pictures(ids.tolist())]
     largest, seconds = 0.0, 0.0
     every = np.arange(len(gallery))
     for query in queries:

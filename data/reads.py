@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
-from itertools import groupby
-from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import (
@@ -27,7 +25,6 @@ from data.records import KnownFile, Status, StoredCaption, StoredPicture
 from data.sql import at_or_below, chunks
 from data.tables import caption_history, captions, features, files, meta, pictures, skipped
 
-_ROWS_AT_ONCE = 5000
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
 
 _IN_ORDER = (captions.c.picture_id, captions.c.source.desc(), captions.c.rank)
@@ -121,14 +118,6 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
     for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
         texts[picture_id].append(StoredCaption(*values))
     return texts
-
-
-def captions_by_picture(connection: Connection) -> Iterator[tuple[int, list[str]]]:
-    """Yield (picture id, captions) by rising id, for the pictures that have a file; streams."""
-    query = select(captions.c.picture_id, captions.c.text).join(pictures).where(HAS_FILE).order_by(*_IN_ORDER)
-    rows = connection.execute(query, execution_options={"yield_per": _ROWS_AT_ONCE})
-    for picture_id, group in groupby(rows, key=itemgetter(0)):
-        yield picture_id, [text for _, text in group]
 
 
 def views(connection: Connection, ids: Sequence[int], model_version: str) -> dict[int, bytes]:

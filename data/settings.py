@@ -17,6 +17,8 @@ from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
 
 ENV_PREFIX = "RETROFLEX_"
+DATABASE_FILE = "library.sqlite3"
+"""The store in a library's folder, where no other database is set."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Settings:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the store: `database_url`, or an SQLite file in the library folder."""
-        return self.database_url or f"sqlite:///{quote(str(self.library / 'library.sqlite3'))}"
+        return self.database_url or f"sqlite:///{quote(str(self.library / DATABASE_FILE))}"
 
     @property
     def limits(self) -> Limits:

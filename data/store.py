@@ -11,8 +11,9 @@ from sqlalchemy import Connection
 
 from data import reads, searched, writes
 from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
+from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
-from data.paths import absolute, to_bytes
+from data.paths import absolute, display, to_bytes
 from data.records import (
     Batch,
     CaptionRow,
@@ -27,6 +28,7 @@ from data.records import (
     StoredCaption,
     StoredPicture,
 )
+from data.settings import DATABASE_FILE, Settings
 from data.sql import chunks
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     "StoreTooNew",
     "StoredCaption",
     "StoredPicture",
+    "open_store",
 ]
 
 
@@ -157,14 +160,6 @@ class Store:
         with self._database.reading() as connection:
             return reads.picture_id(connection, digest)
 
-    def captions_by_picture(self) -> Iterator[tuple[int, list[str]]]:
-        """Yield (picture id, captions) by rising id, for pictures that have a file.
-
-        Rows stream from one read transaction, which ends with the iteration.
-        """
-        with self._database.reading() as connection:
-            yield from reads.captions_by_picture(connection)
-
     def searched_ids(self) -> tuple[int, np.ndarray]:
         """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:
@@ -222,6 +217,18 @@ class Store:
         with self._database.writing() as connection:
             writes.bump_generation(connection)
             yield connection
+
+
+def open_store(settings: Settings, create: bool = False) -> Store:
+    """Open the store that the settings name, or with `create` make it where there is none.
+
+    Raises RetroflexError when there is no library, or a StoreError.
+    """
+    if settings.database_url is None and not (settings.library / DATABASE_FILE).exists() and not create:
+        raise RetroflexError(
+            f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
+        )
+    return Store.open(settings.url)
 
 
 def _bring_up_to_date(database: Database) -> None:

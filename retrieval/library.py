@@ -7,10 +7,8 @@ from threading import Lock, Thread
 
 from captioner.bundle import BUNDLED, load_text_model
 from captioner.types import TextModel
-from data.errors import RetroflexError
-from data.paths import display
 from data.settings import Settings
-from data.store import Store, StoredPicture
+from data.store import Store, StoredPicture, open_store
 from retrieval.index.index import Index
 from retrieval.index.upkeep import current_index, merge_index, needs_merging
 from retrieval.merger import Merger
@@ -19,8 +17,6 @@ from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
 from retrieval.search.selection import Selection
-
-DATABASE_FILE = "library.sqlite3"  # Where `Settings.url` puts the store.
 
 
 class Library:
@@ -41,11 +37,7 @@ class Library:
         A long-running process `merges` the segments of the search index in the background, and readies itself for many
         queries. Raises RetroflexError when there is no library, or a StoreError.
         """
-        if settings.database_url is None and not (settings.library / DATABASE_FILE).exists() and not create:
-            raise RetroflexError(
-                f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
-            )
-        return cls(settings, Store.open(settings.url), merges)
+        return cls(settings, open_store(settings, create), merges)
 
     def searcher(self) -> Searcher:
         """Return the searcher of the store's present state; the index is brought up to date when that has changed.

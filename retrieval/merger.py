@@ -12,6 +12,8 @@ from threading import Lock, Thread
 
 from data.errors import RetroflexError
 from data.settings import ENV_PREFIX, Settings, load_settings
+from data.store import open_store
+from retrieval.index.upkeep import merge_index
 
 PAUSE = 10.0
 """Seconds between two merges, so that small ones come together."""
@@ -48,11 +50,10 @@ class Merger:
 
 def main() -> None:
     """Merge the index of the library that the environment names."""
-    from retrieval.library import Library  # which starts mergers
-
     os.nice(NICENESS)
     try:
-        Library.open(load_settings()).merge()
+        settings = load_settings()
+        merge_index(open_store(settings), settings.index_dir)
     except RetroflexError as error:
         sys.exit(f"retroflex: {error}")
 

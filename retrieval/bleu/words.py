@@ -40,9 +40,12 @@ class WordTable:
 
     def ids(self, words: Sequence[str]) -> np.ndarray:
         """Return the id of each word, int64, UNKNOWN where a word stands in no caption."""
-        return np.array([self._met.get(word) or self._id(word) for word in words], np.int64)
+        return np.array([self._id(word) for word in words], np.int64)
 
     def _id(self, text: str) -> int:
+        met = self._met.get(text)
+        if met is not None:
+            return met
         word = _encode(text)
         place = bisect_left(range(len(self)), word, key=self._word)
         if place == len(self) or self._word(place) != word:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import click
 
+from data.limits import FORMATS
 from data.paths import absolute, to_bytes
 from retrieval.library import Library
-from retrieval.search.filters import FORMATS, ORDERS, ORIENTATIONS, Filters
+from retrieval.search.filters import ORDERS, ORIENTATIONS, Filters
 
 _DAY = click.DateTime(["%Y-%m-%d"])
 _OPTIONS = (

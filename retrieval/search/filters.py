@@ -13,7 +13,6 @@ from retrieval.search.query import QueryError
 
 ORIENTATIONS = ("landscape", "portrait", "square")
 SOURCES = ("user", "model")
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 ORDERS = ("relevance", "newest", "oldest")
 
 

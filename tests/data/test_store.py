@@ -40,7 +40,6 @@ def test_a_new_store_is_empty(store: Store) -> None:
     status = store.status()
     assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
     assert store.known_files() == {}
-    assert list(store.captions_by_picture()) == []
     assert found(store) == {}
     assert store.main_model() is None
 
@@ -114,7 +113,7 @@ def test_a_new_model_replaces_its_captions_but_never_the_users(store: Store, bat
     assert store.pictures([1])[1].captions[0] == StoredCaption("grandma's dog", None, "user", None)
     assert store.status().model_versions == {"m2": 1}
     assert store.status().user_captions == 1
-    assert list(store.captions_by_picture()) == [(1, ["grandma's dog", "best by m2", "second by m2"])]
+    assert found(store)[1].captions == ["grandma's dog", "best by m2", "second by m2"]
 
 
 def test_a_second_user_caption_takes_the_place_of_the_first(store: Store, batch_of: MakeBatch) -> None:
@@ -194,7 +193,7 @@ def test_a_path_with_other_content_moves_to_the_new_picture(store: Store, batch_
     store.write_batch(batch_of(b"/a.jpg", digest="before"))
     store.write_batch(batch_of(b"/a.jpg", digest="after", size=11))
     assert store.known_files() == {b"/a.jpg": KnownFile(11, 1, "after")}
-    assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
+    assert list(found(store)) == [2]
     assert store.pictures([1])[1].paths == []
     assert store.prune() == 1
     assert store.pictures([1, 2]).keys() == {2}
@@ -204,7 +203,6 @@ def test_pictures_without_files_are_not_searched_but_keep_their_captions(store: 
     store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
     store.write_batch(Batch(gone=[b"/a.jpg"]))
     assert list(found(store)) == [2]
-    assert [picture_id for picture_id, _ in store.captions_by_picture()] == [2]
     assert store.status().pictures == 1
     assert texts(store, 1) == ["best by m1", "second by m1"]
 
@@ -270,7 +268,6 @@ def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch)
 
 def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(6000))))
-    assert [picture_id for picture_id, _ in store.captions_by_picture()] == list(range(1, 6001))
     assert list(found(store)) == list(range(1, 6001))
     assert all((one.vector == 0.5).all() for one in found(store).values())
 
@@ -286,7 +283,7 @@ def test_the_main_model_described_most_pictures_that_have_a_file(store: Store, b
 
 def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/1.jpg", b"/2.jpg"))
-    walk = store.captions_by_picture()
+    walk = store.searched_pictures([1, 2])
     next(walk)
     store.write_batch(batch_of(b"/3.jpg"))
     assert len(list(walk)) == 1
@@ -313,8 +310,7 @@ def test_threads_write_and_read_at_once(store: Store, batch_of: MakeBatch) -> No
         try:
             for number in range(10):
                 store.write_batch(batch_of(b"/%d/%d.jpg" % (worker, number)))
-                captions = list(store.captions_by_picture())
-                assert all(len(of_one) == 2 for _, of_one in captions)
+                assert all(len(one.captions) == 2 for one in found(store).values())
         except Exception as error:
             failures.append(error)
 

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal, TypedDict
 
 from flask import Blueprint, Response, request
 
+from data import limits
 from data.store import Store
-from retrieval.search import filters
 from webui.api.answers import query_of
 from webui.api.exports import Exported, as_csv, as_json, as_zip
 from webui.api.turns import Turns
@@ -33,7 +33,7 @@ export = Blueprint("export", __name__, url_prefix="/api/v1")
 _turns = Turns(AT_ONCE, "others are being exported; try again when they are through")
 _FORMAT = Parameter(
     "format",
-    Annotated[list[Literal[(*FORMATS, *filters.FORMATS)]], {"minItems": 1}],  # type: ignore[valid-type]
+    Annotated[list[Literal[(*FORMATS, *limits.FORMATS)]], {"minItems": 1}],  # type: ignore[valid-type]
     "One of csv and json, what is known, and zip, the files; beside it formats of pictures to filter by",
     required=True,
 )

@@ -11,7 +11,8 @@ from typing import Annotated, Literal
 
 from werkzeug.datastructures import MultiDict
 
-from retrieval.search.filters import FORMATS, ORDERS, ORIENTATIONS, SOURCES, Filters
+from data.limits import FORMATS
+from retrieval.search.filters import ORDERS, ORIENTATIONS, SOURCES, Filters
 from webui.openapi.operations import Parameter
 from webui.problems import Problem
 from webui.request.window import whole_number

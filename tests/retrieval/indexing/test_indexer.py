@@ -205,7 +205,7 @@ def test_many_large_pictures_are_decoded_in_bulk(
     with mock.patch("data.jpeg.eighth.decode_eighth", wraps=decode_eighth) as decoder:
         assert run(store, tmp_path).captioned == 1
     assert decoder.called == used
-    assert [captions for _, captions in store.captions_by_picture()] == [["a tone11 tone21 tone31"]]
+    assert [one.captions for one in store.searched_pictures([1])] == [["a tone11 tone21 tone31"]]
 
 
 def test_known_files_are_not_put_off_for_want_of_new_ones(

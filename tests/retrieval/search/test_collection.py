@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from captioner.types import Caption, Description
+from data.limits import FORMATS
 from data.roots import forget_root, lies_in, note_indexed, read_roots, remember_root
 from data.scan import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store, StoredPicture
 from retrieval.library import Library
 from retrieval.search.collection import Collection
-from retrieval.search.filters import FORMATS, ORIENTATIONS, SOURCES, Filters
+from retrieval.search.filters import ORIENTATIONS, SOURCES, Filters
 from retrieval.search.query import Query, QueryError, Wanted
 
 FOLDERS = (b"/p", b"/p/a", b"/p/a/b", b"/p/a b", b"/p/\xff", b"/q/r/s")
