@@ -7,6 +7,7 @@ pixels, the upright turn and the reasons given for a refusal are the same everyw
 from __future__ import annotations
 
 import io
+import logging
 import warnings
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,19 +18,19 @@ import pillow_heif
 from PIL import ExifTags, Image
 
 from data.errors import RetroflexError
-from data.limits import DEFAULT_LIMITS, Limits
+from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
 pillow_heif.register_heif_opener()
 # Pillow warns of harmless oddities (broken EXIF and the like), which would tear up a progress bar.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
-# The formats Pillow may try; it opens the MPO files of some cameras as JPEG.
-FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "HEIF", "AVIF")
 SUFFIXES = frozenset(
     {".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".gif", ".bmp", ".tif", ".tiff", ".heic", ".heif", ".avif"}
 )
 
+logger = logging.getLogger(__name__)
+_warned_of: set[type[Exception]] = set()
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -168,8 +169,16 @@ def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
         from data.jpeg.eighth import decode_eighth  # loads numba, which few callers need
 
         return decode_eighth(content)
-    except Exception:  # numba does not go with this NumPy, finds no folder for compiled code, lost an option
+    except Exception as error:  # numba does not go with this NumPy, finds no folder for compiled code, lost an option
+        _warn_of(error)
         return None
+
+
+def _warn_of(error: Exception) -> None:
+    """Log why the faster decoder does not run; once for each kind of error, as each picture of a run meets the same."""
+    if type(error) not in _warned_of:
+        _warned_of.add(type(error))
+        logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", _one_line(error))
 
 
 def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:

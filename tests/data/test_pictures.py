@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageFile
 
+from data import pictures
 from data.errors import RetroflexError
 from data.pictures import (
     SUFFIXES,
@@ -142,6 +143,17 @@ def test_decoding_in_bulk_works_where_compiled_code_cannot_be_kept(
 def test_decoding_in_bulk_works_where_numba_cannot_be_loaded(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
     assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
+
+
+def test_why_decoding_in_bulk_is_slow_is_logged_once(
+    encode: Encode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(pictures, "_warned_of", set())
+    monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
+    for _ in range(3):
+        decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True)
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+    assert "decoded by Pillow, more slowly: the faster decoder failed: import of data.jpeg.eighth" in caplog.text
 
 
 def test_decoding_in_bulk_works_where_numba_lost_an_option(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
