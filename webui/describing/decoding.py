@@ -7,6 +7,7 @@ again. `webui.describing.decoder_process` is the other side.
 from __future__ import annotations
 
 import json
+import logging
 import os
 import queue
 import subprocess
@@ -26,6 +27,8 @@ from data.limits import Limits
 from data.pictures import PictureDamaged, PictureError
 from webui.describing.messages import receive, send
 from webui.problems import Problem
+
+_log = logging.getLogger(__name__)
 
 PLACES = 2
 """Pictures decoded at the same time: a large one takes a quarter of a gigabyte."""
@@ -52,29 +55,55 @@ class Decoders:
             self._free.put(None)
 
     def decode(self, content: bytes, side: int, limits: Limits) -> Decoded:
-        """Decode a picture file's bytes. Raises a PictureError, or Problem 503 when no place gets free in time."""
+        """Decode a picture file's bytes.
+
+        Raises a PictureError, or Problem 503: no place gets free in time, or (DecoderUnavailable) none can be started.
+        """
         try:
             decoder = self._free.get(timeout=self._seconds)
         except queue.Empty:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many pictures are being read; try again") from None
         try:
-            decoder = decoder or _Decoder()
+            decoder = decoder or _started()
             return decoder.decode(content, side, limits, self._seconds)
         finally:
             self._free.put(decoder if decoder and decoder.alive else None)
+
+
+class DecoderUnavailable(Problem):
+    """No decoder process can be started; the server's log says why."""
+
+    def __init__(self) -> None:
+        told = "pictures cannot be read at present: their decoder did not start, the server's log says why; try again"
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, told)
+
+
+def _started() -> _Decoder:
+    """Start a decoder, once more where the first one dies before it is ready. Raises DecoderUnavailable."""
+    for _ in range(2):
+        try:
+            return _Decoder()
+        except (EOFError, OSError) as error:
+            _log.error("a decoder process did not start: %s", error)
+    raise DecoderUnavailable
 
 
 class _Decoder:
     """One decoder process; it ends with this one, since its input does."""
 
     def __init__(self) -> None:
+        """Start the process and wait until it is ready. Raises EOFError or OSError where it does not get there."""
         # -P and the path: the modules are those of this very program, whatever lies in the working directory.
         command = [sys.executable, "-P", "-m", "webui.describing.decoder_process"]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
+        path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, env=environment, **pipes)  # type: ignore[call-overload]
+        self._process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, **pipes)  # type: ignore[call-overload]
         self._jobs, self._answers = (cast(IO[bytes], one) for one in (self._process.stdin, self._process.stdout))
-        receive(self._answers)  # It says when it is ready: to start is none of the picture's time.
+        try:
+            receive(self._answers)  # It says when it is ready: to start is none of the picture's time.
+        except (EOFError, OSError):
+            self._end()
+            raise
 
     @property
     def alive(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,7 +18,8 @@ from PIL import Image
 from data import pictures
 from data.limits import DEFAULT_LIMITS, Limits
 from data.pictures import NotAPicture, PictureDamaged, PictureTooLarge
-from webui.describing.decoding import Decoders
+from webui.describing import decoding
+from webui.describing.decoding import Decoders, DecoderUnavailable
 from webui.problems import Problem
 
 
@@ -77,6 +79,45 @@ def test_who_gets_no_place_in_time_is_told_to_come_again(painted: Any) -> None:
     with pytest.raises(Problem, match="try again") as refused:
         decoders.decode(painted("red"), 32, DEFAULT_LIMITS)
     assert refused.value.status == 503
+
+
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
+    """Make a decoder process run these lines of shell first."""
+    script = tmp_path / "python"
+    script.write_text(f'#!/bin/sh\n{before}\nexec "{sys.executable}" "$@"\n')
+    script.chmod(0o755)
+    monkeypatch.setattr(decoding.sys, "executable", str(script))
+
+
+def test_a_decoder_that_dies_at_its_start_is_started_once_more(
+    painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program(tmp_path, monkeypatch, f'mkdir "{tmp_path}/once" 2>/dev/null && exit 1')
+    assert Decoders(places=1).decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
+
+
+@pytest.mark.parametrize("before", ["exit 1", "exec /nowhere/python"])
+def test_where_no_decoder_starts_the_answer_is_503_and_the_place_is_kept(
+    painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: str
+) -> None:
+    decoders = Decoders(places=1, seconds=5)
+    with monkeypatch.context() as broken:
+        program(tmp_path, broken, before)
+        with pytest.raises(DecoderUnavailable, match=r"cannot be read at present.*try again") as refused:
+            decoders.decode(painted("red"), 32, DEFAULT_LIMITS)
+    assert refused.value.status == 503
+    assert caplog.text.count("a decoder process did not start") == 2
+    assert decoders.decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
+
+
+def test_a_decoder_finds_the_packages_that_the_server_was_given(
+    painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    Decoders(places=1).decode(painted("red"), 32, DEFAULT_LIMITS)
+    environment = Path(f"/proc/{processes_of(os.getpid())[-1]}/environ").read_bytes().split(b"\0")
+    (path,) = (one for one in environment if one.startswith(b"PYTHONPATH="))
+    assert path.endswith(os.pathsep.encode() + os.fsencode(tmp_path))
 
 
 def test_a_decoder_has_little_memory(painted: Any) -> None:
