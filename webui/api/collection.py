@@ -17,8 +17,6 @@ from webui.request.narrowed import FILTERS, read_filters, read_narrowed
 from webui.request.window import WINDOW, read_window
 from webui.services import services
 
-_SORT = Parameter("sort", Literal[BROWSED], "By the date taken, or as they were added, last first")
-
 collection = Blueprint("collection", __name__, url_prefix="/api/v1")
 
 

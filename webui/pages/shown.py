@@ -83,10 +83,6 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
     return [(name, value) for name, value in facts if value]
 
 
-def _iso(speed: str | None) -> str | None:
-    return speed and f"ISO {speed}"
-
-
 def day(moment: str) -> str:
     """A moment in ISO 8601 as people write it: 5 March 2021, 14:07."""
     known = datetime.fromisoformat(moment)
