@@ -80,7 +80,7 @@ def evaluate_search(
 
 
 class _Scorer:
-    """Asks the product's searcher and spreads its candidates over the gallery; the others share the last place."""
+    """Asks the product's searcher, and keeps the time and the numbers of hits."""
 
     def __init__(self, searcher: Searcher, rankings: Sequence[str]) -> None:
         self._searcher, self._rankings = searcher, rankings
@@ -88,21 +88,29 @@ class _Scorer:
         self.hits: list[int] = []
 
     def __call__(self, query: str) -> dict[str, np.ndarray]:
-        scores = {name: np.full(len(self._searcher.index), -1.0) for name in self._rankings}
         started = time.perf_counter()
-        try:
-            found = self._searcher.rank(Query(text=query))
-        except QueryError:  # A human caption without a word finds nothing.
-            self.hits.append(0)
-            return scores
-        finally:
-            self.seconds += time.perf_counter() - started
-        self.hits.append(found.hits)
-        rows = np.searchsorted(self._searcher.index.ids, found.ids)
-        for name, values in {**found.parts, "fused": found.scores}.items():
-            if name in scores:
-                scores[name][rows] = values
+        scores, hits = gallery_scores(self._searcher, query, self._rankings)
+        self.seconds += time.perf_counter() - started
+        self.hits.append(hits)
         return scores
+
+
+def gallery_scores(searcher: Searcher, query: str, rankings: Sequence[str]) -> tuple[dict[str, np.ndarray], int]:
+    """Ask the searcher; return the scores (gallery size,) under each of the `rankings`, and the number of hits.
+
+    A ranking is a part of the relevance, such as "cosine", or "fused" for the whole. Pictures that are no candidates
+    share the last place, with -1. A query without a word, as some human captions are, finds nothing.
+    """
+    scores = {name: np.full(len(searcher.index), -1.0) for name in rankings}
+    try:
+        found = searcher.rank(Query(query))
+    except QueryError:
+        return scores, 0
+    rows = np.searchsorted(searcher.index.ids, found.ids)
+    for name, values in {**found.parts, "fused": found.scores}.items():
+        if name in scores:
+            scores[name][rows] = values
+    return scores, found.hits
 
 
 def describe_split(captioner: Describes, dataset: Dataset, batch: int) -> Described:

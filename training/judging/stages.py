@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,10 +13,9 @@ from captioner.types import Describes, TextModel
 from data.captioned import Dataset
 from data.text import tokenize
 from retrieval.bleu.score import TYPED_VARIANT
-from retrieval.search.query import Query, QueryError
-from retrieval.search.search import Ranking, Searcher
+from retrieval.search.search import Searcher
 from training.judging.baselines import Ranker, baselines
-from training.judging.evaluate import describe_split, queries_of, run_facts
+from training.judging.evaluate import describe_split, gallery_scores, queries_of, run_facts
 from training.judging.gallery import BATCH, searchable
 from training.judging.protocol import ranks_of, summarise
 
@@ -80,23 +79,13 @@ def _own(searcher: Searcher, model: TextModel | None) -> dict[str, Ranker]:
     hasty = searcher.hasty()
     stages = {
         "BLEU": bleu,
-        "cosine alone": _ranked(hasty, lambda ranking: ranking.parts["cosine"]),
-        "BLEU + cosine": _ranked(hasty, lambda ranking: ranking.scores),
+        "cosine alone": _ranked(hasty, "cosine"),
+        "BLEU + cosine": _ranked(hasty, "fused"),
     }
-    looked = {"BLEU + cosine + second look": _ranked(searcher, lambda ranking: ranking.scores)}
+    looked = {"BLEU + cosine + second look": _ranked(searcher, "fused")}
     return stages | looked if model.likelihood else stages
 
 
-def _ranked(searcher: Searcher, part: Callable[[Ranking], np.ndarray]) -> Ranker:
-    """Ask the whole searcher and spread a part of its candidates over the gallery; the others share the last place."""
-
-    def rank(query: str) -> np.ndarray:
-        scores = np.full(len(searcher.index), -1.0)
-        try:
-            found = searcher.rank(Query(query))
-        except QueryError:  # A human caption without a word finds nothing.
-            return scores
-        scores[np.searchsorted(searcher.index.ids, found.ids)] = part(found)
-        return scores
-
-    return rank
+def _ranked(searcher: Searcher, ranking: str) -> Ranker:
+    """Rank the gallery by one of the searcher's rankings."""
+    return lambda query: gallery_scores(searcher, query, (ranking,))[0][ranking]
