@@ -13,7 +13,10 @@ REMEMBERED = 2**16  # Words whose stem is kept: far more than captions use, and 
 
 @lru_cache(REMEMBERED)
 def fold(word: str) -> str:
-    """Return the English stem of a lower-case word (Porter's second stemmer, 2001); other scripts stay as they are."""
+    """Return the English stem of a lower-case word (Porter's second stemmer, 2001); other scripts stay as they are.
+
+    NLTK has the same stemmer, in an older revision ("evening" becomes "even"), and takes over a second to import.
+    """
     return str(snowballstemmer.stemmer("english").stemWord(word))  # One a call: a stemmer is not for several threads.
 
 
