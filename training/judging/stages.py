@@ -14,7 +14,7 @@ from data.captioned import Dataset
 from data.text import tokenize
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.search import Searcher
-from training.judging.baselines import Ranker, baselines
+from training.judging.baselines import Ranker, baselines, difference_from_nltk
 from training.judging.evaluate import describe_split, gallery_scores, queries_of, run_facts
 from training.judging.gallery import BATCH, searchable
 from training.judging.protocol import ranks_of, summarise
@@ -25,8 +25,9 @@ def evaluate_stages(
 ) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
-    Returns the facts of the run and `stages`: by name `r1`, `r5`, `r10` (percent), `median` rank and `ms` a query,
-    scores spread over the whole gallery. `seed` decides ties; of a picture's captions the best `captions` are kept.
+    Returns the facts of the run, `largest_difference_from_nltk`, held against NLTK for the BLEU-4 of some queries, and
+    `stages`: by name `r1`, `r5`, `r10` (percent), `median` rank and `ms` a query, scores spread over the whole gallery.
+    `seed` decides ties; of a picture's captions the best `captions` are kept.
     Raises EvaluationError when no picture can be read or there is no query.
     """
     started = time.monotonic()
@@ -37,12 +38,14 @@ def evaluate_stages(
             gallery[rows[picture.name]] = texts
         queries = queries_of(described, rows)
         rankers = {**baselines(gallery), **_own(searcher, captioner.text_model)}
+        difference = difference_from_nltk(gallery, [query for query, _ in queries])
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {
         "task": "search",
         **run_facts(captioner, dataset, described),
         "seed": seed,
         "queries": len(queries),
+        "largest_difference_from_nltk": difference,
         "stages": stages,
         "seconds": round(time.monotonic() - started, 1),
     }

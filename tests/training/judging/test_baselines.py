@@ -11,7 +11,7 @@ from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
 from sklearn.feature_extraction.text import TfidfVectorizer
 
 from data.text import tokenize
-from training.judging.baselines import _stems, baselines
+from training.judging.baselines import _stems, baselines, difference_from_nltk
 
 GALLERY = [
     ["a dog runs on the grass", "a brown dog"],
@@ -35,6 +35,13 @@ def test_bleu_is_nltks(name: str, method: int) -> None:
                 for captions in GALLERY
             ]
         assert ranker(query) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_difference_from_nltk_is_rounding(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert difference_from_nltk(GALLERY, QUERIES) < 1e-9
+    assert difference_from_nltk([[]], ["..."]) == 0
+    monkeypatch.setattr("training.judging.baselines._by_nltk", lambda query, captions, _: np.ones(len(captions)))
+    assert difference_from_nltk(GALLERY, QUERIES) == 1
 
 
 def test_tfidf_is_the_textbooks() -> None:
