@@ -1,4 +1,9 @@
-"""The production server: waitress around the application."""
+"""The production server: waitress around the application.
+
+It builds on classes that waitress does not document, so requirements.txt names the releases that it was tested with.
+`waitress.serve` and `create_server` offer no way to answer what waitress itself refuses (413, malformed heads) with a
+problem document, and none to stop from outside while answers under way are finished.
+"""
 
 from __future__ import annotations
 
