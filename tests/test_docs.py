@@ -13,7 +13,7 @@ from captioner.checksums import bundle_version
 from retrieval.cli import cli
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), BUNDLED / "README.md"]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "docs").glob("*.md")), BUNDLED / "README.md"]
 SHOWN = [(page, line) for page in PAGES for line in re.findall(r"retroflex [a-z][^`#\n]*", page.read_text())]
 
 
@@ -34,6 +34,12 @@ def test_links_lead_somewhere() -> None:
     for page in PAGES:
         for target in re.findall(r"\]\(([^)#:]+)\)", page.read_text()):
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_named_files_exist(page: Path) -> None:
+    named = re.findall(r"`((?:data|captioner|retrieval|webui|training|bench|tests)/[\w/.]*)`", page.read_text())
+    assert [one for one in named if not (ROOT / one).exists()] == []
 
 
 def test_figures_are_those_of_the_shipped_bundle() -> None:
