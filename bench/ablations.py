@@ -1,8 +1,8 @@
 """What each part of the decoder and its training is worth: `python -m bench.ablations --dataset DIR --out RUNS`.
 
 Every row changes one thing of a short training on the bundled encoder's features and is repeated with several
-seeds; dev is captioned after the last epoch alone. Prints a Markdown table for docs/training.md. A stopped run goes
-on, and what is finished is not repeated.
+seeds; dev is captioned after the last epoch alone. Prints a Markdown table. A stopped run goes on, and
+what is finished is not repeated.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""VGG16 against the machine's matrix-multiplication peak, and the encoder, captioning and indexing against VGG16.
+"""VGG16 against the machine's matrix-multiplication peak, and captioning and indexing against VGG16.
 
-`vgg16` is Keras' network with the bundle's weights, every channel computed; `encoder` is what the product runs, which
-computes channels that are exact twins once. Rates are those of the whole machine; processor time (`cpu_ms`) is what a
+`vgg16` is Keras' network with the bundle's weights; `encoder` is what the product runs. Rates
+are those of the whole machine; processor time (`cpu_ms`) is what a
 picture costs where all cores are busy, and hardly moves when other programs run beside.
 """
 
@@ -12,7 +12,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from PIL import Image
 
 from bench.timing import measure, processor_seconds
 from captioner.bundle import BUNDLED, Bundle, load_bundle
-from captioner.encoder import EncoderConfig, Features, assign, best_precision, build_vgg16
+from captioner.encoder import Features, assign, best_precision, build_vgg16
 from captioner.facade import Captioner
 from captioner.vgg16 import BLOCKS, preprocess
 from data.pictures import DEFAULT_LIMITS, decode, read_bytes, read_square
@@ -40,19 +39,16 @@ PEAK_SIDES = (1024, 2048, 4096)
 
 
 def bench_encoding() -> dict[str, float | str]:
-    """Return GFLOP/s of matmul and VGG16, and pictures a second of VGG16, of the encoder and of indexing.
+    """Return GFLOP/s of matmul and VGG16, and pictures a second of VGG16 and of indexing.
 
-    Indexing is measured with the shipped input size and at 224 pixels, VGG16's own; with the shipped also on files of
-    twelve megapixels.
+    Indexing is measured on files of 500 x 375 pixels and of twelve megapixels.
     """
     bundle, precision = load_bundle(BUNDLED), best_precision()
-    large = replace(bundle, encoder=EncoderConfig.for_side(224))
     figures: dict[str, float | str] = {"precision": precision}
     figures["matmul_peak_gflops"] = matmul_peak("bfloat16" if precision == "mixed_bfloat16" else "float32")
     with tempfile.TemporaryDirectory() as folder:
         photos = make_photographs(Path(folder) / "small", PICTURES)
-        for one in (bundle, large):
-            figures |= _rates(one, photos, float(figures["matmul_peak_gflops"]))
+        figures |= _rates(bundle, photos, float(figures["matmul_peak_gflops"]))
         figures |= _large_files(bundle, make_large_photographs(Path(folder) / "large"))
     return figures
 
@@ -61,7 +57,7 @@ def _rates(bundle: Bundle, photos: Path, peak: float) -> dict[str, float | str]:
     captioner, side = Captioner(bundle).warm_up(), bundle.encoder.side
     pictures = np.stack([read_square(path, side) for path in sorted(photos.iterdir())[:BATCH]])
     indexing = _indexing_rate(captioner, photos)
-    plain, encoder = _forward_rates(bundle, captioner, pictures)
+    plain = _forward_rate(bundle, pictures)
     inference = ROUND * GROUP / measure(lambda: _infer(captioner, pictures), seconds=5).median
     group = Features.joined([captioner.encode(pictures)] * (GROUP // BATCH))
     gflops = vgg16_flops(side) * plain / 1e9
@@ -69,28 +65,23 @@ def _rates(bundle: Bundle, photos: Path, peak: float) -> dict[str, float | str]:
         f"vgg16_gflops_{side}px": gflops,
         f"vgg16_share_of_matmul_peak_{side}px": gflops / peak,
         f"vgg16_pictures_per_second_{side}px": plain,
-        f"encoder_pictures_per_second_{side}px": encoder,
-        f"encoder_cpu_ms_{side}px": 1000 / BATCH * processor_seconds(lambda: captioner.encode(pictures)),
+        f"vgg16_cpu_ms_{side}px": 1000 / BATCH * processor_seconds(lambda: captioner.encode(pictures)),
         f"captions_cpu_ms_{side}px": 1000 / GROUP * processor_seconds(lambda: captioner.caption(group)),
-        f"encoder_and_captions_pictures_per_second_{side}px": inference,
-        f"time_of_encoder_and_captions_over_vgg16_{side}px": plain / inference,
-        f"time_of_encoder_and_captions_over_encoder_{side}px": encoder / inference,
+        f"vgg16_and_captions_pictures_per_second_{side}px": inference,
+        f"time_of_vgg16_and_captions_over_vgg16_{side}px": plain / inference,
         f"indexing_pictures_per_second_{side}px": indexing,
         f"indexing_share_of_vgg16_{side}px": indexing / plain,
-        f"indexing_share_of_encoder_{side}px": indexing / encoder,
     }
 
 
-def _forward_rates(bundle: Bundle, captioner: Captioner, pictures: np.ndarray) -> tuple[float, float]:
-    """Pictures a second of plain VGG16 and of the encoder."""
+def _forward_rate(bundle: Bundle, pictures: np.ndarray) -> float:
+    """Pictures a second of VGG16."""
     vgg16 = plain_vgg16(bundle)
-    plain = measure(lambda: vgg16(pictures), seconds=5)
-    encoder = measure(lambda: captioner.encode(pictures), seconds=5)
-    return len(pictures) / plain.median, len(pictures) / encoder.median
+    return len(pictures) / measure(lambda: vgg16(pictures), seconds=5).median
 
 
 def plain_vgg16(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
-    """Return Keras' own network with the bundle's weights, every channel computed, for uint8 pictures."""
+    """Return Keras' own network with the bundle's weights, for uint8 pictures."""
     model = build_vgg16(bundle.encoder, best_precision())
     assign(model, bundle.encoder_weights)
     return lambda pictures: model.predict_on_batch(preprocess(pictures))
@@ -104,14 +95,13 @@ def _large_files(bundle: Bundle, photos: Path) -> dict[str, float | str]:
     pictures = np.stack([read_square(path, side) for path in files] * (BATCH // LARGE_DISTINCT))
     decoding = {bulk: _decoding_ms(contents, side, bulk) for bulk in (False, True)}
     indexing = _indexing_rate(captioner, photos)
-    plain, encoder = _forward_rates(bundle, captioner, pictures)
+    plain = _forward_rate(bundle, pictures)
     return {
         "large_file_megabytes": sum(map(len, contents)) / len(contents) / 1e6,
         "large_file_decode_cpu_ms": decoding[True],
         "large_file_decode_by_libjpeg_cpu_ms": decoding[False],
         f"indexing_large_files_pictures_per_second_{side}px": indexing,
         f"indexing_large_files_share_of_vgg16_{side}px": indexing / plain,
-        f"indexing_large_files_share_of_encoder_{side}px": indexing / encoder,
     }
 
 

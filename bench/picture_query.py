@@ -1,4 +1,4 @@
-"""A search by an uploaded picture, over HTTP, beside one forward pass of VGG16 and of the encoder."""
+"""A search by an uploaded picture, over HTTP, beside one forward pass of VGG16."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from urllib.parse import urlsplit
 from bench.encoding import make_photographs, plain_vgg16
 from bench.load import RETROFLEX, encoded_anew, serving, upload_body
 from captioner.bundle import BUNDLED, load_bundle
-from captioner.facade import Captioner
 from data.pictures import read_square
 
 PICTURES = 200
@@ -26,26 +25,24 @@ PAUSE = 1.1
 def bench_picture_query() -> dict[str, float]:
     """Return milliseconds of a whole picture query and of one forward pass of one picture, taken in turns."""
     bundle = load_bundle(BUNDLED)
-    captioner, vgg16 = Captioner(bundle).warm_up(), plain_vgg16(bundle)
+    vgg16 = plain_vgg16(bundle)
     with tempfile.TemporaryDirectory() as folder:
         library, photos = Path(folder) / "library", make_photographs(Path(folder), PICTURES + QUERIES)
         asked = sorted(photos.iterdir())[:QUERIES]
         uploads = [encoded_anew(photo) for photo in asked]
-        squares = [read_square(photo, captioner.input_side)[None] for photo in asked]
+        squares = [read_square(photo, bundle.encoder.side)[None] for photo in asked]
         subprocess.run([RETROFLEX, "index", "--library", str(library), str(photos)], check=True, capture_output=True)
-        whole, plain, forward = [], [], []
+        whole, plain = [], []
         with serving(library) as (address, _):
             for upload, square in zip(uploads, squares, strict=True):
                 time.sleep(PAUSE)
                 whole.append(_query(address, upload))
                 plain.append(_seconds(lambda square=square: vgg16(square)))
-                forward.append(_seconds(lambda square=square: captioner.encode(square)))
     # The first two find caches cold.
     return {
         "picture_query_ms": 1e3 * median(whole[2:]),
         "picture_query_worst_ms": 1e3 * max(whole[2:]),
         "one_pass_of_vgg16_ms": 1e3 * median(plain[2:]),
-        "one_pass_of_the_encoder_ms": 1e3 * median(forward[2:]),
     }
 
 

@@ -1,1 +1,1 @@
-"""How a captioner is made and judged: distillation, decoder training, evaluation."""
+"""How a captioner is made and judged: training and evaluation."""

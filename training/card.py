@@ -41,7 +41,7 @@ class Facts(Story):
     splits: Mapping[str, int]
     """Number of pictures by split."""
     seeds: Mapping[str, int]
-    """Random seed by step: distil, train, evaluate."""
+    """Random seed by step: train, evaluate."""
     figures: Mapping[str, Mapping[str, float]]
     """Measured figures by protocol, as `training.judging.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
 

@@ -15,7 +15,7 @@ from tqdm import tqdm
 from captioner.encoder import Encoder
 from data.captioned import CaptionedPicture
 from data.pictures import PictureError, read_square
-from training.distillation.crops import cut, draw_boxes
+from training.crops import cut, draw_box
 from training.state import save_text
 
 BATCH = 32
@@ -50,7 +50,7 @@ def cache_features(
     progress = _read_progress(folder / "progress.json", key)
     shape = (len(pictures), views, encoder.config.cells, 512)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
-    bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic")
+    bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
     for start, seen in _seen(pictures, encoder.config.side, views, progress["done"]):
         good = {start + index: one for index, one in enumerate(seen) if isinstance(one, np.ndarray)}
         bad = [start + index for index in range(len(seen)) if start + index not in good]
@@ -100,7 +100,7 @@ def _see(path: Path, side: int, views: int, seed: int) -> np.ndarray:
     seen = [whole, whole[:, ::-1]][:views]
     if views > len(seen):
         random, large = np.random.default_rng(seed), read_square(path, round(MARGIN * side))
-        for box in draw_boxes(random, views - len(seen), len(large), AREA):
-            crop = cut(large, box, side)
+        for _ in range(views - len(seen)):
+            crop = cut(large, draw_box(random, len(large), AREA), side)
             seen.append(crop[:, ::-1] if random.random() < 0.5 else crop)
     return np.stack(seen)

@@ -1,36 +1,45 @@
-"""From a data set folder to a captioner bundle: features, decoder, curves, card."""
+"""From a data set folder to a captioner bundle: features, decoder, sentences, curves, card."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-import keras
 import numpy as np
+from safetensors.numpy import load_file
 
 from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.embedding import Embedding
-from captioner.encoder import Encoder, assign, best_precision, build_narrow, build_vgg16
+from captioner.encoder import Encoder, best_precision
+from captioner.int8 import calibrate_activations
 from captioner.pooling import Pooling
 from captioner.quantise import rounded
-from captioner.twins import double, halve
+from data.captioned import Dataset
 from data.errors import RetroflexError
+from data.pictures import read_square
 from training.card import Facts, Story, render_card
 from training.config import EmbedConfig, TrainConfig
-from training.decoder.finetune import fine_tune
-from training.decoder.train import Trained, train_decoder
-from training.distillation.surgery import collapse, widen
-from training.embedding.train import train_embedding
+from training.decoder.examples import Split
+from training.decoder.paraphrase import pretrain
+from training.decoder.train import Trained, score_split, train_decoder
+from training.embedding.train import first_meeting, train_embedding
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.whitening import learn_pooling
 from training.sources import EncoderSource, weights_key
 from training.splits import EncodedSplits, encode, read_splits
+from training.state import save_tensors
+from training.tail import before_tail, build_tail, through_tail, with_tail
+from training.texts import Texts
+from training.tuning import fine_tune
 
 BUNDLE = "bundle"
-TUNED = ", fine-tuned"
-
+CALIBRATED = 104
+"""Pictures that the ranges of activations are read from."""
+TUNED = ", last block fine-tuned"
 
 OWN_STORY: Story = {
     "data": [{"name": "the training folder", "used_for": "the decoder", "terms": "those of the folder's owner"}],
@@ -51,66 +60,96 @@ def read_story(path: Path | None) -> Story:
         raise RetroflexError(f"{path}: a card's story is JSON with {', '.join(OWN_STORY)} ({error})") from error
 
 
-def train_bundle(
-    dataset: Path,
-    out: Path,
-    source: EncoderSource,
-    config: TrainConfig,
-    story: Story = OWN_STORY,
-    before: Path | None = None,
-) -> tuple[Path, list[str]]:
-    """Train a captioner on a data set; return the bundle's folder and the problems met.
+@dataclass(frozen=True)
+class Material:
+    """What a captioner is trained on: a data set, one whose pictures join in (`also`), captions without pictures.
 
-    The decoder learns for `source`; where fine-tuning is asked for, the encoder is then trained with it and the
-    decoder goes on with the new encoder. Self-critical training comes last. `story` is what the model card tells
-    beside the figures; `before` is a bundle whose decoder is gone on with, and whose sentences keep their places in the
-    space that they share with pictures.
+    `go_on` is a bundle whose decoder is gone on with.
     """
-    sets = read_splits(dataset)
+
+    dataset: Path
+    also: Path | None = None
+    texts: Texts = field(default_factory=Texts)
+    go_on: Path | None = None
+
+
+def train_bundle(
+    material: Material, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
+) -> tuple[Path, list[str]]:
+    """Train a captioner; return the bundle's folder and the problems met.
+
+    The decoder learns for `source`; where fine-tuning is asked for, the encoder's last block is then trained with it
+    and the decoder goes on with the new grids. Self-critical training comes last. `story` is what the model card tells
+    beside the figures.
+    """
+    sets = read_splits(material.dataset, material.also)
     problems = [problem for one in sets.values() for problem in one.problems]
-    tuning = bool(config.narrow_epochs or config.tune_epochs)
-    encoded = encode(source, sets, out / "features", config.views)
-    first = replace(config, critic_epochs=0) if tuning else config
-    known = load_bundle(before) if before else None
-    trained = train_decoder(encoded.train, encoded.dev, out, first, dict(known.decoder_weights) if known else None)
-    if tuning:
-        source, weights = _tune(source, encoded, trained, out, config)
+    if config.tune_epochs:
+        source, encoded, trained = _tuned(source, sets, material, out, config)
+    else:
         encoded = encode(source, sets, out / "features", config.views)
-        again = replace(config, epochs=config.epochs // 2, rate=config.rate / 2)
-        trained = train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
+        start = _start(encoded.train, material, out, config)
+        trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0), start)
+    trained = _criticised(trained, encoded, out, config)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    shared = _share(source, encoded, trained, out, config, known.embedding if known else None)
-    _save(source, trained, _pooling(source, encoded, config.seed), shared, config, sizes, story, out / BUNDLE)
+    shared = _share(source, encoded, trained, material.texts, out, config)
+    vectors = _Vectors(_pooling(source, encoded, config.seed), _activations(source, encoded, config.seed))
+    _save(source, trained, vectors, shared, config, sizes, story, out / BUNDLE)
     # A bad line of the captions is met in both splits.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
 
 
-def _tune(
-    source: EncoderSource, encoded: EncodedSplits, trained: Trained, out: Path, config: TrainConfig
-) -> tuple[EncoderSource, dict[str, np.ndarray]]:
-    """Fine-tune at half width, then at full; gives the encoder and the decoder's weights, the old where dev lost."""
-    for name, epochs in (("narrow", config.narrow_epochs), ("tuned", config.tune_epochs)):
-        if not epochs:
-            continue
-        model, start = _tunable(source, name == "narrow", config.seed)
-        assign(model, start)
-        splits = (encoded.train, encoded.dev)
-        tuned = fine_tune(model, trained, encoded.pictures, splits, out / name, config, epochs)
-        if tuned:
-            weights = rounded(tuned.encoder_weights, config.bits)
-            title = f"{source.name.removesuffix(TUNED)}{TUNED}"
-            source = replace(source, name=title, weights=double(weights) if name == "narrow" else weights)
-            trained = replace(trained, weights=tuned.decoder_weights, scores=tuned.scores)
-    return source, trained.weights
+def _start(train: Split, material: Material, out: Path, config: TrainConfig) -> dict[str, np.ndarray] | None:
+    """What the decoder starts from: another's weights, or what texts alone have taught it; None for nothing."""
+    if material.go_on:
+        return dict(load_bundle(material.go_on).decoder_weights)
+    if not material.texts.spoken or not config.text_epochs:
+        return None
+    path = out / "texts.safetensors"
+    if not path.exists():
+        out.mkdir(parents=True, exist_ok=True)
+        save_tensors(pretrain([*material.texts.spoken, *train.captions], train.captions, config), path)
+    return load_file(path)
 
 
-def _tunable(source: EncoderSource, narrow: bool, seed: int) -> tuple[keras.Model, dict[str, np.ndarray]]:
-    """The model to fine-tune and its weights; exact twins are parted, or full width would be wasted on them."""
-    if narrow:
-        return build_narrow(source.config, best_precision()), collapse(source.weights)
-    halved = halve(source.weights)
-    return build_vgg16(source.config, best_precision()), widen(halved, seed) if halved else source.weights
+def _tuned(
+    source: EncoderSource,
+    sets: Mapping[str, Dataset],
+    material: Material,
+    out: Path,
+    config: TrainConfig,
+) -> tuple[EncoderSource, EncodedSplits, Trained]:
+    """Train the decoder, then the encoder's last block with it and a pair of text encoders, then the decoder again.
+
+    Where dev gains nothing by it, the encoder stays as it is.
+    """
+    before = encode(before_tail(source), sets, out / "features", config.views)
+    tail = build_tail(source)
+    encoded = before.through(partial(through_tail, tail))
+    start = _start(encoded.train, material, out, config)
+    trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0), start)
+    meeting, meetings = first_meeting(encoded.train, material.texts, _embed_config(config), out / "meeting.safetensors")
+    tuned = fine_tune(tail, meeting, trained, (before.train, before.dev), meetings, out / "tuned", config)
+    weights = trained.weights
+    if tuned:
+        source = with_tail(source, rounded(tuned.encoder_weights, config.bits), f"{source.name}{TUNED}")
+        encoded, weights = before.through(partial(through_tail, build_tail(source))), tuned.decoder_weights
+    again = replace(config, epochs=config.epochs * 2 // 3, rate=0.4 * config.rate, batch=max(1, config.batch // 2))
+    again = replace(again, critic_epochs=0)
+    return source, encoded, train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
+
+
+def _criticised(trained: Trained, encoded: EncodedSplits, out: Path, config: TrainConfig) -> Trained:
+    """`trained`, and what self-critical training makes of it beside it, where it is asked for.
+
+    The decoder from before stays the first: its probabilities are those of what people say.
+    """
+    if not config.critic_epochs:
+        return trained
+    after = train_decoder(encoded.train, encoded.dev, out / "critic", replace(config, epochs=0), trained.weights)
+    both = replace(trained, further=(after.weights,))
+    return replace(both, scores=score_split(both.decoder, both.vocabulary, encoded.dev, config.search))
 
 
 @dataclass(frozen=True)
@@ -122,20 +161,19 @@ class _Shared:
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
+def _embed_config(config: TrainConfig) -> EmbedConfig:
+    return EmbedConfig(members=config.text_encoders, seed=config.seed)
+
+
 def _share(
-    source: EncoderSource,
-    encoded: EncodedSplits,
-    trained: Trained,
-    out: Path,
-    config: TrainConfig,
-    known: Embedding | None,
+    source: EncoderSource, encoded: EncodedSplits, trained: Trained, texts: Texts, out: Path, config: TrainConfig
 ) -> _Shared:
     if not config.text_encoders:
         return _Shared()
-    how = EmbedConfig(members=config.text_encoders, seed=config.seed, bits=config.bits)
+    how = _embed_config(config)
     folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
-    embedding = train_embedding(encoded.train, folder, how, known)
-    relevance, figures = calibrate(embedding, trained, encoded.dev, config.search)
+    embedding = train_embedding(encoded.train, folder, how, texts)
+    relevance, figures = calibrate(embedding, trained, encoded.dev, config.search, texts)
     return _Shared(embedding, relevance, {"words to pictures, dev, cross-validated": figures})
 
 
@@ -144,10 +182,26 @@ def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Poolin
     return learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
 
 
+def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:
+    """The range of each convolution's output, for products of 8 bits, on CALIBRATED train pictures."""
+    files = [one.path for one in encoded.pictures[0]]
+    rows = np.random.default_rng(seed).permutation(len(files))[:CALIBRATED]
+    squares = np.stack([read_square(files[row], source.config.side) for row in rows])
+    return calibrate_activations(source.config, source.weights, squares)
+
+
+@dataclass(frozen=True)
+class _Vectors:
+    """What belongs to the encoder: how its grids become vectors, and the ranges of its activations."""
+
+    pooling: Pooling
+    activations: dict[str, float]
+
+
 def _save(
     source: EncoderSource,
     trained: Trained,
-    pooling: Pooling,
+    vectors: _Vectors,
     shared: _Shared,
     config: TrainConfig,
     sizes: dict[str, int],
@@ -165,7 +219,9 @@ def _save(
         made_by=made_by,
         embedding=shared.embedding,
         relevance=shared.relevance,
-        pooling=pooling,
+        pooling=vectors.pooling,
+        activations=vectors.activations,
+        further_decoders=trained.further,
     )
     facts: Facts = {
         "name": "Retroflex captioner",

@@ -12,7 +12,6 @@ from captioner.bundle import BUNDLED, load_bundle
 from captioner.checksums import bundle_version
 from captioner.encoder import EncoderConfig, load_vgg16_weights
 from captioner.quantise import rounded
-from captioner.twins import double, halve
 
 
 @dataclass(frozen=True)
@@ -33,13 +32,7 @@ def load_encoder_source(name: str, config: EncoderConfig | None = None, bits: in
     if name == "bundled" or folder.is_dir():
         bundle = load_bundle(folder)
         return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or EncoderConfig(), _rounded(load_vgg16_weights(name), bits))
-
-
-def _rounded(weights: dict[str, np.ndarray], bits: int) -> dict[str, np.ndarray]:
-    """As a bundle gives them back, which keeps one of each pair of twins."""
-    narrow = halve(weights)
-    return double(rounded(narrow, bits)) if narrow else rounded(weights, bits)
+    return EncoderSource(Path(name).name, config or EncoderConfig(), rounded(load_vgg16_weights(name), bits))
 
 
 def weights_key(weights: dict[str, np.ndarray]) -> str:

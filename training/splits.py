@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,11 @@ class EncodedSplits:
     dev: Split
     pictures: tuple[list[CaptionedPicture], list[CaptionedPicture]]
     problems: list[str]
+
+    def through(self, further: Callable[[np.ndarray], np.ndarray]) -> EncodedSplits:
+        """The same after `further` layers, from grids (n, views, cells, channels) to such grids."""
+        train, dev = (replace(one, grids=further(one.grids)) for one in (self.train, self.dev))
+        return replace(self, train=train, dev=dev)
 
 
 def encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path, views: int = 2) -> EncodedSplits:
@@ -47,9 +52,13 @@ def _split(dataset: Dataset, cache: FeatureCache) -> tuple[Split, list[Captioned
     return Split([one.name for one in pictures], grids, split_words([one.captions for one in pictures])), pictures
 
 
-def read_splits(dataset: Path) -> dict[str, Dataset]:
-    """Read train and dev of a data set. Raises RetroflexError."""
-    return {split: read_dataset(dataset, split) for split in ("train", "dev")}
+def read_splits(dataset: Path, also: Path | None = None) -> dict[str, Dataset]:
+    """Read train and dev of a data set; all pictures of `also` join the training ones. Raises RetroflexError."""
+    sets = {split: read_dataset(dataset, split) for split in ("train", "dev")}
+    if also:
+        more, train = read_dataset(also, None), sets["train"]
+        sets["train"] = Dataset("train", [*train.pictures, *more.pictures], [*train.problems, *more.problems])
+    return sets
 
 
 def encode_splits(source: EncoderSource, dataset: Path, folder: Path) -> tuple[Split, Split]:

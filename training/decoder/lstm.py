@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from keras import backend, layers, ops
+from keras import backend, initializers, layers, ops
+
+KERNEL_SPREAD = 0.12
+"""Word vectors are short; by Glorot's rule the gates would hardly feel them at the start."""
 
 
 class Lstm(layers.Layer):
@@ -20,7 +23,8 @@ class Lstm(layers.Layer):
         self.units = units
 
     def build(self, inputs: tuple[int, ...], *states: tuple[int, ...]) -> None:
-        self.kernel = self.add_weight(name="kernel", shape=(inputs[-1], 4 * self.units), initializer="glorot_uniform")
+        spread = initializers.RandomNormal(stddev=KERNEL_SPREAD)
+        self.kernel = self.add_weight(name="kernel", shape=(inputs[-1], 4 * self.units), initializer=spread)
         self.recurrent_kernel = self.add_weight(
             name="recurrent_kernel", shape=(self.units, 4 * self.units), initializer="orthogonal"
         )

@@ -19,6 +19,8 @@ from training.decoder.packing import move, way_back
 GRID_DROPOUT = 0.1
 WORD_DROPOUT = 0.1
 OUTPUT_DROPOUT = 0.25
+SPREAD = keras.initializers.RandomNormal(stddev=0.15)
+"""Of word vectors at the start. Keras' own is a fifth of it, and then a decoder takes an epoch to tell words apart."""
 
 
 class DecoderModel(keras.Model):
@@ -37,7 +39,7 @@ class DecoderModel(keras.Model):
         self.visual = layers.Dense(config.attention, activation="relu", name="visual")
         self.initial = layers.Dense(2 * config.units, activation="tanh", name="initial")
         self.glance = layers.Dense(config.embedding, use_bias=False, name="glance")
-        self.embedding = layers.Embedding(config.vocabulary, config.embedding, name="embedding")
+        self.embedding = layers.Embedding(config.vocabulary, config.embedding, SPREAD, name="embedding")
         self.lstm = Lstm(config.units, name="lstm")
         self.query = layers.Dense(config.attention, use_bias=False, name="query")
         self.sentinel = layers.Dense(config.attention, activation="tanh", name="sentinel") if config.sentinel else None
@@ -50,8 +52,12 @@ class DecoderModel(keras.Model):
 
     def call(self, inputs: tuple[Any, Any, Any], training: bool | None = None) -> Any:
         grids, words, places = inputs
-        _, captions, steps = words.shape
         visual = self.visual(self.grid_dropout(self.grid_norm(grids), training=training))
+        return self.say(visual, words, places, training)
+
+    def say(self, visual: Any, words: Any, places: Any, training: bool | None = None) -> Any:
+        """Logits as `call` gives them, of what is seen: cells (n, cells, attention), not negative."""
+        _, captions, steps = words.shape
         mean = ops.mean(visual, axis=1)
         hidden, cell = ops.split(ops.repeat(self.initial(mean), captions, axis=0), 2, axis=-1)
         glance = ops.repeat(self.glance(mean), captions, axis=0)[:, None]
@@ -119,9 +125,9 @@ class CaptionLoss(keras.losses.Loss):
     The sum is taken: the sample weights say what a word counts for, nothing where it only pads.
     """
 
-    def __init__(self, smoothing: float) -> None:
+    def __init__(self, smoothing: float, temperature: float = 1.0) -> None:
         super().__init__(name="caption_loss", reduction="sum")
-        self.smoothing = smoothing
+        self.smoothing, self.temperature = smoothing, temperature
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         expected = ops.cast(y_true, "int32")
@@ -129,7 +135,7 @@ class CaptionLoss(keras.losses.Loss):
 
     def _losses(self, expected: Any, logits: Any) -> tuple[Any, Any]:
         """The losses and their gradient: written out, they take half the passes over the logits."""
-        words, precise = logits.shape[-1], ops.cast(logits, "float32")
+        words, precise = logits.shape[-1], ops.cast(logits, "float32") / self.temperature
         share = ops.softmax(precise)
         # The likeliest word's share never underflows, so the logarithm of the sum of exponentials comes from it.
         total = ops.max(precise, axis=-1) - ops.log(ops.max(share, axis=-1))
@@ -143,7 +149,7 @@ class CaptionLoss(keras.losses.Loss):
             there = ops.take(ops.reshape(change, (-1,)), rows * words + expected)
             places = ops.stack([rows, expected], axis=1)
             change = ops.scatter_update(change, places, there - (1 - self.smoothing) * upstream)
-            return ops.cast(change, logits.dtype)
+            return ops.cast(change / self.temperature, logits.dtype)
 
         return losses, gradient
 
@@ -156,6 +162,11 @@ def build_decoder_model(
         model = DecoderModel(config, dropout)
         model((np.zeros((1, cells, config.grid_channels), "f4"), np.zeros((1, 1, 2), "i4"), np.zeros(1, "i4")))
     return model
+
+
+def expect_words(model: DecoderModel, counts: np.ndarray) -> None:
+    """Let an untaught model expect each word as often as `counts` (vocabulary,) say, whatever it sees."""
+    model.word_bias.bias.assign(np.log((counts + 0.5) / (counts.sum() + 0.5 * len(counts))))
 
 
 def get_weights(model: DecoderModel) -> dict[str, np.ndarray]:

@@ -17,8 +17,9 @@ from tqdm import tqdm
 
 from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
-from captioner.decoder import Decoder, DecoderConfig
+from captioner.decoder import Decoder, DecoderConfig, Steps
 from captioner.encoder import best_precision
+from captioner.ensemble import Ensemble
 from captioner.quantise import rounded
 from captioner.vocabulary import Vocabulary
 from data.errors import RetroflexError
@@ -27,9 +28,16 @@ from training.config import TrainConfig
 from training.decoder.adam import FusedAdamW
 from training.decoder.examples import Batch, Split, batch_rows, draw_captions, draw_grids, make_batch
 from training.decoder.guesses import mix_in_guesses
-from training.decoder.model import CaptionLoss, DecoderModel, build_decoder_model, get_weights, set_weights
+from training.decoder.model import (
+    CaptionLoss,
+    DecoderModel,
+    build_decoder_model,
+    expect_words,
+    get_weights,
+    set_weights,
+)
 from training.decoder.reward import CiderReward
-from training.decoder.selfcritical import draw_samples, judge, look_alikes
+from training.decoder.selfcritical import TEMPERATURE, draw_samples, judge, look_alikes
 from training.epochlog import EpochLog
 from training.metrics import caption_scores
 from training.state import restore_state, save_state, save_tensors
@@ -44,12 +52,19 @@ UNTAUGHT = {"loss": math.nan, "reward": math.nan}
 
 @dataclass(frozen=True)
 class Trained:
-    """The best epoch's decoder with its dev scores."""
+    """The best epoch's decoder with its dev scores; where `further` ones caption with it, the scores are of all."""
 
     config: DecoderConfig
     weights: dict[str, np.ndarray]
     vocabulary: Vocabulary
     scores: dict[str, float]
+    further: tuple[dict[str, np.ndarray], ...] = ()
+
+    @property
+    def decoder(self) -> Steps:
+        """All that caption together, exact."""
+        members = [Decoder(self.config, one) for one in (self.weights, *self.further)]
+        return members[0] if len(members) == 1 else Ensemble(members)
 
 
 def train_decoder(
@@ -103,6 +118,7 @@ class Lesson:
         keras.utils.set_random_seed(config.seed)
         self.sizes = DecoderConfig(len(vocabulary), train.grids.shape[-1], sentinel=config.sentinel, tied=config.tied)
         self.model = build_decoder_model(self.sizes, train.grids.shape[2], best_precision(), config.dropout)
+        expect_words(self.model, vocabulary.counts(one for picture in train.captions for one in picture))
         self._optimizer = _optimizer(self.model, config)
         self._train, self._vocabulary, self._config = train, vocabulary, config
         self._steps = -(-len(train.names) // config.batch)
@@ -112,7 +128,7 @@ class Lesson:
 
     def teach(self, epoch: int) -> dict[str, float]:
         """One epoch of teacher forcing on the human captions; returns the mean loss of a word."""
-        self._compile(self._config.smoothing)
+        self._compile(CaptionLoss(self._config.smoothing))
         losses = []
         for step, (batch, random) in enumerate(ahead(self._draw, self._rows(epoch, "teaching"), AHEAD)):
             self._optimizer.learning_rate = self._rate(epoch * self._steps + step)
@@ -123,7 +139,7 @@ class Lesson:
 
     def criticise(self, epoch: int) -> dict[str, float]:
         """One epoch of self-critical training on sampled captions; returns their mean CIDEr."""
-        self._compile(0.0)
+        self._compile(CaptionLoss(0.0, TEMPERATURE))
         self._optimizer.learning_rate = self._config.critic_rate
         earned = []
         for rows, random in self._rows(epoch, "self-critical"):
@@ -148,7 +164,7 @@ class Lesson:
     def _rows(self, epoch: int, what: str) -> tqdm:
         rows = batch_rows(len(self._train.names), self._config, epoch)
         total = self._config.epochs + self._config.critic_epochs
-        return tqdm(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {what}", unit="batch")
+        return tqdm(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {what}", unit="batch", disable=None)
 
     def _draw(self, rows: np.ndarray, random: np.random.Generator) -> tuple[Batch, np.random.Generator]:
         grids = draw_grids(self._train, rows, random)
@@ -160,9 +176,11 @@ class Lesson:
     def _learn(self, batch: Batch) -> float:
         return float(np.asarray(self.model.train_on_batch(batch.inputs, batch.expected, sample_weight=batch.weights)))
 
-    def _compile(self, smoothing: float) -> None:
-        if self.model.loss.smoothing != smoothing:  # or every epoch would trace its step anew
-            self.model.compile(self._optimizer, loss=CaptionLoss(smoothing), jit_compile=False)
+    def _compile(self, loss: CaptionLoss) -> None:
+        now = self.model.loss
+        # An equal loss is kept, or every epoch would trace its step anew.
+        if (now.smoothing, now.temperature) != (loss.smoothing, loss.temperature):
+            self.model.compile(self._optimizer, loss=loss, jit_compile=False)
 
     def _rate(self, step: int) -> float:
         """Linear warm-up, then a cosine down to FLOOR of the highest rate."""
@@ -187,10 +205,10 @@ def _optimizer(model: DecoderModel, config: TrainConfig) -> keras.optimizers.Opt
     return optimizer
 
 
-def caption_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
+def caption_split(decoder: Steps, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
     """Caption a split by free-running beam search: each picture's captions, best first."""
     made: list[list[str]] = []
-    for start in range(0, len(split.names), EVALUATION_BATCH):
+    for start in tqdm(range(0, len(split.names), EVALUATION_BATCH), desc="captions", unit="batch", disable=None):
         grids = split.grids[start : start + EVALUATION_BATCH, 0]
         how = (search.beam, search.length_power, search.groups, search.diversity)
         found = beam_search(decoder, *decoder.look(grids), *how)
@@ -198,7 +216,7 @@ def caption_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search
     return made
 
 
-def score_split(decoder: Decoder, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> dict[str, float]:
+def score_split(decoder: Steps, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> dict[str, float]:
     """Caption a split by free-running beam search and score it by the coco-caption definitions."""
     best = [captions[0] for captions in caption_split(decoder, vocabulary, split, search)]
     made = dict(zip(split.names, best, strict=True))

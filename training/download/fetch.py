@@ -81,7 +81,9 @@ def _refused(error: urllib.error.HTTPError, url: str, part: Path) -> None:
 def _copy(response: http.client.HTTPResponse, out: BinaryIO, done: int) -> None:
     length = response.headers.get("Content-Length")
     total = done + int(length) if length is not None else None
-    with tqdm(total=total, initial=done, unit="B", unit_scale=True, unit_divisor=1024, desc=_name(out)) as bar:
+    with tqdm(
+        total=total, initial=done, unit="B", unit_scale=True, unit_divisor=1024, desc=_name(out), disable=None
+    ) as bar:
         while block := _read(response):
             out.write(block)
             bar.update(len(block))

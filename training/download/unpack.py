@@ -24,7 +24,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int = MAX_BYTES) -> None:
     with zipfile.ZipFile(archive) as packed:
         members = [one for one in packed.infolist() if not one.is_dir() and not _is_clutter(one.filename)]
         _check(members, max_bytes)
-        for member in tqdm(members, desc=f"unpacking {archive.name}", unit="file"):
+        for member in tqdm(members, desc=f"unpacking {archive.name}", unit="file", disable=None):
             target = folder / member.filename
             if not target.exists() or target.stat().st_size != member.file_size:
                 _write(packed, member, target)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -11,7 +10,8 @@ from keras import layers, ops
 
 from captioner.embedding import EmbeddingConfig
 from captioner.encoder import Precision, computing_in, variable_name
-from captioner.vocabulary import PAD
+from captioner.grams import buckets_of
+from captioner.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary
 
 GRID_DROPOUT = 0.2
 WORD_DROPOUT = 0.2
@@ -20,7 +20,12 @@ TEMPERATURE = 0.05
 
 
 class EmbeddingModel(keras.Model):
-    """Grids (n, cells, channels) and words (n, captions, steps) to cosines (n, n * captions), float32."""
+    """Grids and sentences to cosines: `pictures` (n, n * captions + 2 * m) and `texts` (m, m), float32.
+
+    Inputs are grids (n, cells, channels), words (n, captions, steps), pairs of texts without pictures (m, 2, steps),
+    and what the words stand for: numbers (u,) and pieces (u, most), see `captioner.grams`. Words are places in the
+    latter, the first of which pads.
+    """
 
     def __init__(self, config: EmbeddingConfig) -> None:
         super().__init__(name="embedding")
@@ -29,7 +34,10 @@ class EmbeddingModel(keras.Model):
         self.cells = layers.Dense(config.units, activation="relu", name="cells")
         self.attention = layers.Dense(config.heads, use_bias=False, name="attention")
         self.picture = layers.Dense(config.dimensions, name="picture")
-        self.words = layers.Embedding(config.vocabulary, config.word, name="words")
+        self.words = layers.Embedding(config.vocabulary, config.word, name="words", dtype="float32")
+        self.grams = (
+            layers.Embedding(config.buckets, config.word, name="grams", dtype="float32") if config.buckets else None
+        )
         self.single = layers.Dense(config.units, activation="relu", name="single")
         self.first = layers.Dense(config.units, name="first")
         self.second = layers.Dense(config.units, use_bias=False, name="second")
@@ -38,11 +46,22 @@ class EmbeddingModel(keras.Model):
         self.word_dropout = layers.Dropout(WORD_DROPOUT)
         self.pooled_dropout = layers.Dropout(POOLED_DROPOUT)
 
-    def call(self, inputs: tuple[Any, Any], training: bool | None = None) -> Any:
-        grids, words = inputs
+    def call(self, inputs: tuple[Any, ...], training: bool | None = None) -> dict[str, Any]:
+        grids, words, pairs, numbers, pieces = inputs
+        known, steps = self.read_words(numbers, pieces), words.shape[-1]
+        every = ops.concatenate([ops.reshape(words, (-1, steps)), ops.reshape(pairs, (-1, steps))])
+        sentences = self.embed_words(every, known, training)
         pictures = self.embed_pictures(grids, training)
-        sentences = self.embed_words(ops.reshape(words, (-1, words.shape[-1])), training)
-        return ops.matmul(pictures, ops.transpose(sentences))
+        apart = ops.reshape(sentences[words.shape[0] * words.shape[1] :], (-1, 2, self.config.dimensions))
+        return {
+            "pictures": ops.matmul(pictures, ops.transpose(sentences)),
+            "texts": ops.matmul(apart[:, 0], ops.transpose(apart[:, 1])),
+        }
+
+    def teach_pictures(self, taught: bool) -> None:
+        """Say whether the layers that read pictures learn."""
+        for layer in (self.grid_norm, self.cells, self.attention, self.picture):
+            layer.trainable = taught
 
     def embed_pictures(self, grids: Any, training: bool | None = None) -> Any:
         """Return unit vectors, float32 (n, dimensions), of grids (n, cells, channels)."""
@@ -54,10 +73,19 @@ class EmbeddingModel(keras.Model):
         pooled = ops.concatenate([attended, ops.mean(seen, axis=1)], axis=-1)
         return _unit(self.picture(self.pooled_dropout(pooled, training=training)))
 
-    def embed_words(self, words: Any, training: bool | None = None) -> Any:
-        """Return unit vectors, float32 (m, dimensions), of padded words (m, steps)."""
+    def read_words(self, numbers: Any, pieces: Any) -> Any:
+        """What words `numbers` (u,) spelt with `pieces` (u, most) mean, (u, word); the first is nothing."""
+        own = ops.cast(ops.expand_dims((numbers != UNKNOWN) & (numbers != PAD), -1), "float32")
+        meaning = self.words(numbers) * own
+        if self.grams is not None:
+            there = ops.cast(ops.expand_dims(pieces != 0, -1), "float32")
+            meaning += ops.sum(self.grams(pieces) * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1)
+        return meaning
+
+    def embed_words(self, words: Any, known: Any, training: bool | None = None) -> Any:
+        """Return unit vectors, float32 (m, dimensions), of padded words (m, steps), places in `known` (u, word)."""
         there = ops.cast(ops.expand_dims(words != PAD, -1), self.compute_dtype)
-        read = self.word_dropout(self.words(words), training=training) * there
+        read = self.word_dropout(ops.take(known, words, axis=0), training=training) * there
         single = ops.max(self.single(read) * there, axis=1)
         following = ops.pad(self.second(read)[:, 1:], ((0, 0), (0, 1), (0, 0)))
         pairs = ops.max(ops.relu(self.first(read) + following) * there, axis=1)
@@ -65,12 +93,20 @@ class EmbeddingModel(keras.Model):
         pooled = ops.concatenate([whole, single, pairs], axis=-1)
         return _unit(self.sentence(self.pooled_dropout(pooled, training=training)))
 
-    def meet(self, weights: Mapping[str, np.ndarray]) -> None:
-        """Take over a trained pair's `weights`, without the member's number; only pictures go on learning."""
-        for variable in self.weights:
-            variable.assign(weights[variable_name(variable)])
-        for layer in (self.words, self.single, self.first, self.second, self.sentence):
-            layer.trainable = False
+
+class Reading(keras.Model):
+    """The text half of an `EmbeddingModel`: pairs (m, 2, steps) and what the words stand for, to cosines (m, m)."""
+
+    def __init__(self, whole: EmbeddingModel) -> None:
+        super().__init__(name="reading")
+        self.whole = whole
+
+    def call(self, inputs: tuple[Any, Any, Any], training: bool | None = None) -> Any:
+        pairs, numbers, pieces = inputs
+        known = self.whole.read_words(numbers, pieces)
+        sentences = self.whole.embed_words(ops.reshape(pairs, (-1, pairs.shape[-1])), known, training)
+        apart = ops.reshape(sentences, (-1, 2, self.whole.config.dimensions))
+        return ops.matmul(apart[:, 0], ops.transpose(apart[:, 1]))
 
 
 def _unit(x: Any) -> Any:
@@ -79,36 +115,45 @@ def _unit(x: Any) -> Any:
 
 
 class ContrastiveLoss(keras.losses.Loss):
-    """Symmetric softmax loss (Radford et al. 2021, InfoNCE) of cosines (n, n * captions), (n,).
+    """Symmetric softmax loss (Radford et al. 2021, InfoNCE) of cosines (n, n * captions + others), (n,).
 
-    The captions of picture i are the columns i * captions and on. A picture is picked among all by each of its
-    captions; a caption, beside the captions of other pictures only, by its picture. Hard negatives weigh most by
-    themselves, as the softmax is sharp.
+    The captions of picture i are the columns i * captions and on; the `others` belong to no picture here. A picture is
+    picked among all by each of its captions; a caption, beside the captions of other pictures only, by its picture.
+    Hard negatives weigh most by themselves, as the softmax is sharp.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, captions: int = 1) -> None:
         super().__init__(name="contrastive_loss", reduction="mean_with_sample_weight")
+        self.captions = captions
 
     def call(self, y_true: Any, y_pred: Any) -> Any:
         scores = y_pred / TEMPERATURE
-        pictures = scores.shape[0]
-        captions = scores.shape[1] // pictures
-        own = ops.repeat(ops.eye(pictures), captions, axis=1)
+        pictures, columns = scores.shape
+        own = ops.repeat(ops.eye(pictures), self.captions, axis=1)
+        own = ops.pad(own, ((0, 0), (0, columns - pictures * self.captions)))
         of_pictures = ops.sum(own * ops.log_softmax(scores, axis=0), axis=1)
         others = ops.logsumexp(scores - 1e9 * own, axis=1, keepdims=True)
         of_captions = ops.sum(own * (scores - ops.logaddexp(scores, others)), axis=1)
-        return -(of_pictures + of_captions) / captions
+        return -(of_pictures + of_captions) / self.captions
 
 
 def build_embedding_model(config: EmbeddingConfig, cells: int, precision: Precision = "float32") -> EmbeddingModel:
     """Return a built model; the grid has `cells` cells. Weights are float32 in any case."""
     with computing_in(precision):
         model = EmbeddingModel(config)
-        model((np.zeros((2, cells, config.channels), "f4"), np.ones((2, 1, 3), "i4")))
+        words, known = np.ones((2, 1, 3), "i4"), (np.zeros(2, "i4"), np.zeros((2, 1), "i4"))
+        model((np.zeros((2, cells, config.channels), "f4"), words, np.ones((2, 2, 3), "i4"), *known))
     return model
 
 
-def get_embedding_weights(model: EmbeddingModel) -> dict[str, np.ndarray]:
-    """The weights under the names that `captioner.embedding` reads, without the member's number."""
+def get_embedding_weights(model: EmbeddingModel, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
+    """The weights under the names that `captioner.embedding` reads, without the member's number.
+
+    What a known word's pieces add to it goes into its own vector.
+    """
     found = {variable_name(one): np.asarray(ops.convert_to_numpy(one), np.float32) for one in model.weights}
+    if model.grams is not None:
+        table = found["words/embeddings"] = found["words/embeddings"].copy()
+        for number, word in enumerate(vocabulary.words, len(SPECIAL)):
+            table[number] += found["grams/embeddings"][list(buckets_of(word, model.config.buckets))].mean(axis=0)
     return {name: found[name] for name in {**model.config.picture_shapes(), **model.config.text_shapes()}}

@@ -2,102 +2,229 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import keras
 import numpy as np
 from safetensors.numpy import load_file
 from tqdm import tqdm
 
-from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen, member_weights
+from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
 from captioner.encoder import best_precision
 from captioner.quantise import rounded
-from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
+from captioner.vocabulary import Vocabulary
 from training.ahead import ahead
 from training.config import EmbedConfig
-from training.decoder.examples import Split, draw_grids
-from training.embedding.model import ContrastiveLoss, build_embedding_model, get_embedding_weights
+from training.decoder.adam import FusedAdamW
+from training.decoder.examples import Split
+from training.embedding.model import (
+    ContrastiveLoss,
+    EmbeddingModel,
+    Reading,
+    build_embedding_model,
+    get_embedding_weights,
+)
+from training.embedding.sentences import STEPS, Lexicon, draw
+from training.embedding.synonyms import find_synonyms
 from training.state import save_tensors
+from training.texts import Caption, Texts
 
-STEPS = 20
-"""Words of a caption that are read; nearly all are shorter."""
 AHEAD = 3
 FINE = 64
 """Grids of so many cells are coarsened: what a sentence asks for is seldom smaller, and it costs a quarter."""
 USUAL = 1024
 """Sentences kept to tell hubs by; six times as many tell them hardly better."""
-SHORT = 0.3
-"""The share of captions cut down to a few of their words, as people type them."""
-SHORT_WORDS = (2, 7)
+NO_PAIR = np.zeros((1, 2, STEPS), np.int32)
+FOREIGN = 1
+"""Captions in other languages of each picture of a batch."""
 
 
-def train_embedding(train: Split, out: Path, config: EmbedConfig, known: Embedding | None = None) -> Embedding:
+@dataclass(frozen=True)
+class Material:
+    """What members learn from: coarse grids (n, views, cells, channels), and captions as rows of the lexicon."""
+
+    grids: np.ndarray
+    captions: list[list[np.ndarray]]
+    foreign: list[list[list[np.ndarray]]]
+    alone: list[list[np.ndarray]]
+    lexicon: Lexicon
+    sizes: EmbeddingConfig
+
+
+def train_embedding(train: Split, out: Path, config: EmbedConfig, texts: Texts | None = None) -> Embedding:
     """Train `config.members` pairs one after the other; a stopped run repeats its unfinished member exactly.
 
-    Where pairs are `known`, these: sentences keep their places, and pictures learn to lie near them. Writes
-    `member0.safetensors` and on to `out`.
+    `texts` are captions in other languages and of other pictures. Writes `member0.safetensors` and on to `out`.
     """
     out.mkdir(parents=True, exist_ok=True)
-    captions = [one for picture in train.captions for one in picture]
-    vocabulary, sizes = (known.vocabulary, known.config) if known else _sized(train, captions, config)
+    texts = texts or Texts()
+    vocabulary, sizes = _sized(train, texts, config)
+    material = None
     weights = {}
     for member in range(sizes.members):
         path = out / f"member{member}.safetensors"
         if not path.exists():
-            save_tensors(_train_member(train, vocabulary, sizes, config, member, known), path)
+            material = material or gather(train, texts, vocabulary, sizes)
+            save_tensors(get_embedding_weights(teach_member(material, config, member), vocabulary), path)
         weights.update({f"{member}/{name}": one for name, one in load_file(path).items()})
+    if sizes.buckets:
+        vocabulary, sizes, weights = _pruned(vocabulary, sizes, weights, config.kept_words)
     kept = rounded(weights, config.bits)  # as a bundle stores it
-    if known:
-        texts = {name for name in kept if name.split("/", 1)[1] in sizes.text_shapes()}
-        return Embedding(sizes, kept | {name: known.weights[name] for name in texts}, vocabulary, known.sentences)
-    sentences = usual_sentences(TextEmbedder(sizes, kept, vocabulary), captions, config.seed)
-    return Embedding(sizes, kept, vocabulary, sentences)
+    captions = [one for picture in train.captions for one in picture]
+    embedder = TextEmbedder(sizes, kept, vocabulary)
+    spoken = Vocabulary.from_captions(captions, config.min_count)
+    synonyms = find_synonyms(embedder, vocabulary, spoken)
+    return Embedding(sizes, kept, vocabulary, usual_sentences(embedder, captions, config.seed), synonyms)
 
 
-def _sized(train: Split, captions: Sequence[Sequence[str]], config: EmbedConfig) -> tuple[Vocabulary, EmbeddingConfig]:
-    vocabulary = Vocabulary.from_captions(captions, config.min_count)
-    cells, channels = train.grids.shape[2:]
-    return vocabulary, EmbeddingConfig(len(vocabulary), config.members, channels, pool=2 if cells >= FINE else 1)
+def first_meeting(train: Split, texts: Texts, config: EmbedConfig, path: Path) -> tuple[EmbeddingModel, Meetings]:
+    """One pair of encoders to go on with, kept at `path`, and what it goes on to learn from."""
+    vocabulary, sizes = _sized(train, texts, replace(config, members=1))
+    material = gather(train, texts, vocabulary, sizes)
+    if not path.exists():
+        model = teach_member(material, config, member=0)
+        save_tensors({str(place): one.numpy() for place, one in enumerate(model.weights)}, path)
+    model, kept = build_embedding_model(sizes, material.grids.shape[2], best_precision()), load_file(path)
+    for place, variable in enumerate(model.weights):
+        variable.assign(kept[str(place)])
+    return model, Meetings(material, config.pairs)
 
 
-def usual_sentences(embedder: TextEmbedder, captions: Sequence[Sequence[str]], seed: int) -> np.ndarray:
+def usual_sentences(embedder: TextEmbedder, captions: Sequence[Caption], seed: int) -> np.ndarray:
     """Return the places, float32 (m, e), of up to USUAL captions drawn at random."""
     order = np.random.default_rng(seed).permutation(len(captions))[:USUAL]
-    places = [embedder.embed(captions[one]) for one in order]
+    bar = tqdm(order, desc="usual sentences", unit="sentence", disable=None)
+    places = [embedder.embed(captions[one]) for one in bar]
     return np.stack([one for one in places if one is not None])
 
 
-def _train_member(
-    train: Split,
-    vocabulary: Vocabulary,
-    sizes: EmbeddingConfig,
-    config: EmbedConfig,
-    member: int,
-    known: Embedding | None,
-) -> dict[str, np.ndarray]:
-    seed = config.seed * config.members + member
-    keras.utils.set_random_seed(seed)
-    cells = coarsen(train.grids[:1, 0], sizes.pool).shape[1]
-    model = build_embedding_model(sizes, cells, best_precision())
-    if known:
-        model.meet(member_weights(known.weights, member, {**sizes.picture_shapes(), **sizes.text_shapes()}))
-    batch = min(config.batch, len(train.names))
-    steps = config.epochs * (len(train.names) // batch)
-    rate = keras.optimizers.schedules.CosineDecay(
-        0.0, steps, alpha=0.01, warmup_target=config.rate, warmup_steps=steps // 10
+def _pruned(
+    vocabulary: Vocabulary, sizes: EmbeddingConfig, weights: Mapping[str, np.ndarray], count: int
+) -> tuple[Vocabulary, EmbeddingConfig, dict[str, np.ndarray]]:
+    """The same with the `count` most frequent words; rarer ones are read by how they are spelt."""
+    kept = Vocabulary(vocabulary.words[:count])
+    tables = {name: one[: len(kept)] for name, one in weights.items() if name.endswith("words/embeddings")}
+    return kept, replace(sizes, vocabulary=len(kept)), {**weights, **tables}
+
+
+def _sized(train: Split, texts: Texts, config: EmbedConfig) -> tuple[Vocabulary, EmbeddingConfig]:
+    pictures = [train.captions, *(texts.beside.get(name, []) for name in train.names)]
+    of_pictures = (one for captions in pictures for picture in captions for one in picture)
+    vocabulary = Vocabulary.from_captions(
+        [*of_pictures, *(one for picture in texts.alone for one in picture)], config.min_count
     )
-    optimizer = keras.optimizers.AdamW(rate, weight_decay=0.02, clipnorm=2.0)
-    model.compile(optimizer, loss=ContrastiveLoss(), jit_compile=False)
+    cells, channels = train.grids.shape[2:]
+    buckets = config.buckets if texts.alone else 0
+    pool = 2 if cells >= FINE else 1
+    return vocabulary, EmbeddingConfig(len(vocabulary), config.members, channels, pool=pool, buckets=buckets)
 
-    def make(rows: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        words = [_draw_words(train.captions[row], vocabulary, config.captions, random) for row in rows]
-        return coarsen(draw_grids(train, rows, random), sizes.pool), np.stack(words)
 
-    batches = ahead(make, _rows(len(train.names), batch, config.epochs, seed), AHEAD)
-    for inputs in tqdm(batches, total=steps, desc=f"text encoder {member + 1}/{sizes.members}", unit="batch"):
-        model.train_on_batch(inputs, np.arange(batch))
-    return get_embedding_weights(model)
+def gather(train: Split, texts: Texts, vocabulary: Vocabulary, sizes: EmbeddingConfig) -> Material:
+    lexicon = Lexicon(vocabulary, sizes.buckets)
+
+    def read(captions: Sequence[Caption]) -> list[np.ndarray]:
+        return [lexicon.rows(one) for one in captions]
+
+    rows = tqdm(range(len(train.names)), desc="coarse grids", unit="pic", disable=None)
+    return Material(
+        grids=np.stack([coarsen(train.grids[row], sizes.pool).astype(np.float16) for row in rows]),
+        captions=[read(one) for one in train.captions],
+        foreign=[[read(one) for one in texts.beside.get(name, [])] for name in train.names],
+        alone=[read(one) for one in tqdm(texts.alone, desc="texts", unit="pic", disable=None)],
+        lexicon=lexicon,
+        sizes=sizes,
+    )
+
+
+def teach_member(material: Material, config: EmbedConfig, member: int) -> EmbeddingModel:
+    """Train one pair of encoders; its seed is `member`'s."""
+    seed, sizes = config.seed * config.members + member, material.sizes
+    keras.utils.set_random_seed(seed)
+    model = build_embedding_model(sizes, material.grids.shape[2], best_precision())
+    title = f"text encoder {member + 1}/{sizes.members}"
+    if material.alone and config.reading:
+        model.teach_pictures(False)
+        batches = _reading(material, config, seed)
+        _fit(Reading(model), ContrastiveLoss(), config.reading, config.rate, f"{title}, texts alone", batches)
+        model.teach_pictures(True)
+    batch = min(config.batch, len(material.captions))
+    steps = config.epochs * (len(material.captions) // batch)
+    losses = {"pictures": ContrastiveLoss(config.captions), "texts": ContrastiveLoss()}
+    _fit(model, losses, steps, config.rate, title, _meeting(material, config, batch, seed))
+    return model
+
+
+Jobs = Iterator[tuple[Any, Any]]
+
+
+def _fit(model: keras.Model, losses: Any, steps: int, highest: float, title: str, batches: Jobs) -> None:
+    rate = keras.optimizers.schedules.CosineDecay(
+        0.0, steps, alpha=0.01, warmup_target=highest, warmup_steps=max(1, steps // 10)
+    )
+    model.compile(FusedAdamW(rate, weight_decay=0.02, clipnorm=2.0), loss=losses, jit_compile=False)
+    with tqdm(total=steps, desc=title, unit="batch", disable=None) as bar:
+        for inputs, expected in batches:
+            loss = model.train_on_batch(inputs, expected)
+            bar.set_postfix(loss=f"{float(np.ravel(loss)[0]):.2f}", refresh=False)
+            bar.update()
+
+
+def _reading(material: Material, config: EmbedConfig, seed: int) -> Jobs:
+    """Batches of captions of pictures that are not here and, among them, of those that are."""
+
+    def make(rows: np.ndarray, random: np.random.Generator) -> tuple[Any, Any]:
+        pairs = np.stack([draw(groups[row], 2, random) for row in rows])
+        (places,), numbers, pieces = material.lexicon.read([pairs], random)
+        return (places, numbers, pieces), np.arange(len(rows))
+
+    groups = [*material.alone, *(_together(material, row) for row in range(len(material.captions)))]
+    size = min(config.pairs, len(groups))
+    epochs = -(-config.reading // (len(groups) // size))
+    jobs = list(_rows(len(groups), size, epochs, seed))[: config.reading]
+    return ahead(make, jobs, AHEAD)
+
+
+def _together(material: Material, row: int) -> list[np.ndarray]:
+    """A picture's captions in all languages; one language's weigh no more for being many."""
+    return [*material.captions[row], *(one for captions in material.foreign[row] for one in captions)]
+
+
+class Meetings:
+    """Draws what is said of pictures, and of others that are not here, for batches of `EmbeddingModel`."""
+
+    def __init__(self, material: Material, pairs: int) -> None:
+        self._material, self._pairs = material, min(pairs, len(material.alone))
+
+    def sentences(self, rows: np.ndarray, count: int, random: np.random.Generator) -> tuple[tuple[Any, ...], Any]:
+        """The model's inputs after the grids of the pictures in `rows`, `count` captions each, and what is expected."""
+        alone = self._material.alone
+        words = np.stack([self._own_and_foreign(int(row), count, random) for row in rows])
+        others = random.choice(len(alone), self._pairs, replace=False) if self._pairs else ()
+        pairs = np.stack([draw(alone[one], 2, random) for one in others]) if self._pairs else NO_PAIR
+        (words, pairs), numbers, pieces = self._material.lexicon.read([words, pairs], random)
+        return (words, pairs, numbers, pieces), {"pictures": np.arange(len(rows)), "texts": np.arange(len(pairs))}
+
+    def _own_and_foreign(self, row: int, count: int, random: np.random.Generator) -> np.ndarray:
+        foreign = self._material.foreign[row]
+        drawn = draw(self._material.captions[row], count, random)
+        if foreign:
+            drawn[-FOREIGN:] = draw(foreign[random.integers(len(foreign))], FOREIGN, random)
+        return drawn
+
+
+def _meeting(material: Material, config: EmbedConfig, batch: int, seed: int) -> Jobs:
+    """Batches of pictures with their captions, and captions of pictures that are not here."""
+    meetings = Meetings(material, config.pairs)
+
+    def make(rows: np.ndarray, random: np.random.Generator) -> tuple[Any, Any]:
+        view = random.integers(material.grids.shape[1], size=len(rows))
+        sentences, expected = meetings.sentences(rows, config.captions, random)
+        return (material.grids[rows, view].astype(np.float32), *sentences), expected
+
+    return ahead(make, _rows(len(material.captions), batch, config.epochs, seed), AHEAD)
 
 
 def _rows(count: int, batch: int, epochs: int, seed: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
@@ -106,18 +233,3 @@ def _rows(count: int, batch: int, epochs: int, seed: int) -> Iterator[tuple[np.n
         order = np.random.default_rng((seed, epoch)).permutation(count)
         for start in range(0, count - batch + 1, batch):
             yield order[start : start + batch], np.random.default_rng((seed, epoch, start))
-
-
-def _draw_words(
-    captions: Sequence[Sequence[str]], vocabulary: Vocabulary, count: int, random: np.random.Generator
-) -> np.ndarray:
-    """Numbers of `count` captions of a picture, int32 (count, STEPS), padded; unknown words are left out."""
-    drawn = np.full((count, STEPS), PAD, np.int32)
-    for row, place in zip(drawn, random.permutation(max(count, len(captions))), strict=False):
-        numbers = [one for one in vocabulary.encode(captions[place % len(captions)]) if one != UNKNOWN]
-        numbers = numbers[:STEPS] or [UNKNOWN]
-        if random.random() < SHORT:
-            kept = np.sort(random.permutation(len(numbers))[: random.integers(*SHORT_WORDS)])
-            numbers = [numbers[one] for one in kept]
-        row[: len(numbers)] = numbers
-    return drawn

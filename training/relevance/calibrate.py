@@ -5,24 +5,30 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from tqdm import tqdm
 
-from captioner.bundle import SECOND_LOOK, SearchConfig
+from captioner.bundle import SECOND_LOOK, UNSAID, SearchConfig
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
 from captioner.likelihood import Likelihood
 from captioner.views import pack_views
+from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.search.relevance import Relevance, sigmoid
 from retrieval.search.second_look import SecondLook
 from training.decoder.examples import Split
 from training.decoder.train import Trained, caption_split
 from training.judging.protocol import ranks_of_rows, summarise
+from training.relevance.absent import absent_words, fit_unsaid
 from training.relevance.second_look import fit_look, held_out_look, look_again
+from training.texts import Texts
 
 PRIOR = 0.01
 """The share of a library's pictures that a query asks for: relevance is a probability where that is so."""
 FOLDS = 5
 PARTS = ("bleu", "cosine")
+LEAST_BLEU = 0.5
+"""That a caption says what is asked for never counts against its picture, whatever a fit to few captions finds."""
 BATCH = 50
 NEWTON_STEPS = 30
 RIDGE = 1e-7
@@ -30,11 +36,12 @@ RIDGE = 1e-7
 
 
 def calibrate(
-    embedding: Embedding, trained: Trained, split: Split, search: SearchConfig
+    embedding: Embedding, trained: Trained, split: Split, search: SearchConfig, texts: Texts
 ) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
     """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
 
-    The relevance is `words`, from BLEU and cosine, and what a `second look` at the best pictures adds.
+    The relevance is `words`, from BLEU and cosine, what a `second look` at the best pictures adds, and what counts
+    against pictures where no caption says the words asked for, learnt with the words of `texts`.
 
     Every human caption is a query, the gallery is the split's pictures with generated captions only. Figures are
     recall (percent) and median rank, each query ranked by weights that were fitted without its picture.
@@ -44,9 +51,10 @@ def calibrate(
     queries = [caption for caption, _ in sentences]
     decoder = Decoder(trained.config, trained.weights)
     places = _places(embedding, split)
-    bleu = _bleu(queries, caption_split(decoder, trained.vocabulary, split, search))
+    gallery = caption_split(trained.decoder, trained.vocabulary, split, search)
+    bleu = _bleu(queries, gallery)
     parts = np.stack([bleu, _cosines(queries, embedding, places)])
-    relevance = fit_relevance(parts, target)
+    relevance = fit_relevance(parts, target, LEAST_BLEU)
     likelihood = Likelihood(trained.config, trained.weights, trained.vocabulary)
     looks = look_again(
         SecondLook(likelihood, embedding.sentences, {}),
@@ -57,11 +65,14 @@ def calibrate(
     )
     scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
     fitted = {"words": relevance.to_json(), SECOND_LOOK: fit_look(looks, target)}
+    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary, embedding.synonyms)
+    shown = [*queries, *(tokenize(caption) for captions in gallery for caption in captions)]
+    fitted[UNSAID] = {"share": fit_unsaid(absent_words(texts.spoken, shown, text), relevance, text, places)}
     return fitted, summarise(ranks_of_rows(scores, target))
 
 
-def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
-    """Logistic regression by Newton's method (iteratively reweighted least squares).
+def fit_relevance(parts: np.ndarray, target: np.ndarray, least: float = -np.inf) -> Relevance:
+    """Fit by logistic regression what each part is worth, BLEU at least `least` where it tells anything.
 
     `parts` (2, queries, pictures): BLEU and cosine; `target` (queries,): the row of each query's picture. A query's
     own picture weighs PRIOR, all others together 1 - PRIOR.
@@ -71,13 +82,21 @@ def fit_relevance(parts: np.ndarray, target: np.ndarray) -> Relevance:
     others = max(1, int((~wanted).sum()))
     count = np.where(wanted, PRIOR / len(target), (1 - PRIOR) / others).ravel()
     x = np.concatenate([parts.reshape(len(parts), -1), np.ones((1, len(count)))])
-    weights = np.zeros(len(x))
-    for _ in range(NEWTON_STEPS):
-        chance = sigmoid(weights @ x)
-        curvature = (x * (count * chance * (1 - chance))) @ x.T
-        slope = x @ (count * (wanted.ravel() - chance)) - RIDGE * weights
-        weights = weights + np.linalg.solve(curvature + RIDGE * np.eye(len(x)), slope)
+    weights = _newton(x, wanted.ravel(), count, np.zeros(len(count)))
+    if weights[0] < least and x[0].any():
+        weights = np.append(least, _newton(x[1:], wanted.ravel(), count, least * x[0]))
     return Relevance(float(weights[-1]), {name: float(one) for name, one in zip(PARTS, weights, strict=False)})
+
+
+def _newton(x: np.ndarray, wanted: np.ndarray, count: np.ndarray, given: np.ndarray) -> np.ndarray:
+    """Newton's method (iteratively reweighted least squares) for the weights of `x` (parts, n), beside `given` (n,)."""
+    weights = np.zeros(len(x))
+    for _ in tqdm(range(NEWTON_STEPS), desc="fitting relevance", unit="step", disable=None):
+        chance = sigmoid(weights @ x + given)
+        curvature = (x * (count * chance * (1 - chance))) @ x.T
+        slope = x @ (count * (wanted - chance)) - RIDGE * weights
+        weights = weights + np.linalg.solve(curvature + RIDGE * np.eye(len(x)), slope)
+    return weights
 
 
 def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
@@ -87,24 +106,30 @@ def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
         held, kept = target % FOLDS == fold, np.arange(parts.shape[2]) % FOLDS != fold
         if held.any() and not held.all():
             row_of = np.cumsum(kept) - 1
-            fitted = fit_relevance(parts[:, ~held][:, :, kept], row_of[target[~held]])
+            fitted = fit_relevance(parts[:, ~held][:, :, kept], row_of[target[~held]], LEAST_BLEU)
             scores[held] = fitted({name: part[held] for name, part in zip(PARTS, parts, strict=True)})
     return scores
 
 
 def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) -> np.ndarray:
     postings = BleuPostings.build(gallery)
-    return np.stack([postings.dense(sentence) for sentence in sentences])
+    bar = tqdm(sentences, desc="BLEU", unit="query", disable=None)
+    return np.stack([postings.dense(sentence) for sentence in bar])
+
+
+def _batches(split: Split, title: str) -> tqdm:
+    """The first rows of batches of pictures, under a bar."""
+    return tqdm(range(0, len(split.names), BATCH), desc=title, unit="batch", disable=None)
 
 
 def _places(embedding: Embedding, split: Split) -> np.ndarray:
     pictures = PictureEmbedder(embedding.config, embedding.weights)
-    starts = range(0, len(split.names), BATCH)
+    starts = _batches(split, "embedding")
     return np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
 
 
 def _views(decoder: Decoder, split: Split) -> list[bytes]:
-    starts = range(0, len(split.names), BATCH)
+    starts = _batches(split, "looking")
     looked = (decoder.look(split.grids[start : start + BATCH, 0])[0] for start in starts)
     return [packed for views in looked for packed in pack_views(views.cells)]
 
@@ -112,5 +137,6 @@ def _views(decoder: Decoder, split: Split) -> list[bytes]:
 def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
     nowhere = np.zeros(gallery.shape[1], np.float32)
-    places = [text.embed(sentence) for sentence in sentences]
+    bar = tqdm(sentences, desc="cosine", unit="query", disable=None)
+    places = [text.embed(sentence) for sentence in bar]
     return np.stack([nowhere if one is None else one for one in places]) @ gallery.T

@@ -61,7 +61,7 @@ def fit_look(looks: Looks, target: np.ndarray) -> dict[str, float]:
 def held_out_look(looks: Looks, chances: np.ndarray, target: np.ndarray, folds: int) -> np.ndarray:
     """Relevance (queries, pictures) after the look, from that before, `chances`, by weights fitted on other folds."""
     scores = chances.copy()
-    for fold in range(folds):
+    for fold in tqdm(range(folds), desc="second look, held out", unit="fold", disable=None):
         held = target % folds == fold
         if not held.any() or held.all():
             continue

@@ -7,36 +7,54 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
+from tqdm import tqdm
 
 from captioner.encoder import Encoder
-from captioner.pooling import Pooling, generalised_mean
+from captioner.normalise import unit
+from captioner.pooling import Pooling, root_mean_square
 from training.encoding import Encoded, encode_files
 from training.judging.transformations import TRANSFORMATIONS, transformed
 
-COPIED = 500
+COPIED = 300
 """So many pictures are copied by each transformation."""
 DIMENSIONS = 256
-SHRINKAGE = 0.1
-"""This share of the mean variance is added to every direction, so that one where copies agree by luck counts little."""
+NEIGHBOURS = 5
+SHRINKAGE = 3.0
+"""So many times the mean variance is added to every direction, so that those where copies happen to agree count little
+more, and what is of one class stays near (docs/ranking.md)."""
 AT_ONCE = 256
 
 
 def learn_pooling(encoder: Encoder, grids: np.ndarray, files: Sequence[Path], seed: int) -> Pooling:
     """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, views, cells, channels).
 
-    View 0 is the picture and view 1 its mirror image. The other copies are made and encoded here.
+    View 0 is the picture. The copies are made and encoded here.
     """
-    pictures, mirrored = _pooled(grids[:, 0]), _pooled(grids[:, 1])
-    differences = [mirrored - pictures]
-    random = np.random.default_rng(seed)
-    for name in (one for one in TRANSFORMATIONS if one != "flip"):
+    pictures = _pooled(grids[:, 0])
+    differences, random = [neighbour_differences(pictures)], np.random.default_rng(seed)
+    for name in TRANSFORMATIONS:
         rows = random.permutation(len(files))[:COPIED]
         copies = _copies(encoder, name, [files[row] for row in rows], seed)
         differences.append(copies.values - pictures[rows[copies.rows]])
     return whiten(pictures, differences)
 
 
-def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray]) -> Pooling:
+def neighbour_differences(pictures: np.ndarray) -> np.ndarray:
+    """Return what pictures (n, c) and their mutual neighbours differ in, (m, c).
+
+    Mutual neighbours mostly show the same kind of thing, so what they differ in should count little.
+    """
+    centred = unit(pictures - pictures.mean(axis=0))
+    cosines = centred @ centred.T
+    np.fill_diagonal(cosines, -np.inf)
+    near = np.zeros(cosines.shape, bool)
+    nearest = np.argpartition(-cosines, min(NEIGHBOURS, len(near) - 1) - 1, axis=1)[:, :NEIGHBOURS]
+    np.put_along_axis(near, nearest, True, axis=1)
+    first, second = np.nonzero(np.triu(near & near.T))
+    return np.asarray(pictures[first] - pictures[second])
+
+
+def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray], shrinkage: float = SHRINKAGE) -> Pooling:
     """Return the pooling for pooled `pictures` (n, c), given `differences` (m, c) to copies, an array each kind.
 
     The space is stretched until copies differ equally in every direction, and of that the directions along which
@@ -44,7 +62,7 @@ def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray]) -> Pooling:
     tree matching by optimal linear projection" (2007). Every kind of copy counts the same.
     """
     within = sum(one.T @ one / len(one) for one in differences) / len(differences)
-    within += SHRINKAGE * np.trace(within) / len(within) * np.eye(len(within))
+    within += shrinkage * np.trace(within) / len(within) * np.eye(len(within))
     variances, axes = np.linalg.eigh(within)
     stretch = axes / np.sqrt(variances)
     centre = pictures.mean(axis=0)
@@ -54,13 +72,13 @@ def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray]) -> Pooling:
 
 
 def _pooled(grids: np.ndarray) -> np.ndarray:
-    pieces = [grids[start : start + AT_ONCE].astype(np.float32) for start in range(0, len(grids), AT_ONCE)]
-    return np.concatenate([generalised_mean(piece) for piece in pieces])
+    starts = tqdm(range(0, len(grids), AT_ONCE), desc="pooling", unit="batch", disable=None)
+    return np.concatenate([root_mean_square(grids[start : start + AT_ONCE].astype(np.float32)) for start in starts])
 
 
 def _copies(encoder: Encoder, name: str, files: Sequence[Path], seed: int) -> Encoded:
     def encode(pictures: np.ndarray) -> np.ndarray:
-        return generalised_mean(encoder.encode(pictures).grids)
+        return root_mean_square(encoder.encode(pictures).grids)
 
     change = partial(transformed, name=name, seed=seed)
     return encode_files(encode, encoder.config.side, files, f"copies: {name}", change)

@@ -15,7 +15,7 @@ from training.commands.train import train
     [
         (("--epochs", "0"), "name a bundle that has one with --go-on"),
         (("--bits", "5"), "is not one of '8', '4'"),
-        (("--views", "1"), "is not in the range"),
+        (("--views", "0"), "is not in the range"),
     ],
 )
 def test_refuses(tmp_path: Path, options: tuple[str, ...], said: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,16 +10,16 @@ import numpy as np
 import pytest
 
 from captioner.bundle import load_bundle
-from captioner.checksums import DECODER, EMBEDDING_PICTURES, EMBEDDING_SENTENCES, EMBEDDING_TEXT
+from captioner.checksums import DECODER
 from captioner.facade import Captioner
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training import pipeline
-from training.config import TrainConfig
+from training.config import EmbedConfig, TrainConfig
 from training.decoder import train as module
-from training.distillation.surgery import widen
-from training.pipeline import train_bundle
+from training.pipeline import Material, train_bundle
 from training.sources import load_encoder_source
+from training.texts import Texts
 
 CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
 
@@ -47,7 +46,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def trained(dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
     out = tmp_path_factory.mktemp("runs") / "whole"
-    return train_bundle(dataset, out, load_encoder_source(str(tiny_bundle)), CONFIG)
+    return train_bundle(Material(dataset), out, load_encoder_source(str(tiny_bundle)), CONFIG)
 
 
 def test_ends_with_a_bundle_that_captions(trained: tuple[Path, list[str]]) -> None:
@@ -72,16 +71,12 @@ def test_writes_curves_and_logs(trained: tuple[Path, list[str]]) -> None:
     assert list((run / "tensorboard").iterdir())
 
 
-def test_no_further_epochs_keep_the_decoder_and_the_sentences(
+def test_no_further_epochs_keep_the_decoder(
     dataset: Path, tiny_bundle: Path, tmp_path: Path, trained: tuple[Path, list[str]]
 ) -> None:
-    config = replace(CONFIG, epochs=0)
-    folder, _ = train_bundle(
-        dataset, tmp_path / "run", load_encoder_source(str(tiny_bundle)), config, before=trained[0]
-    )
-    for name in (DECODER, EMBEDDING_TEXT, EMBEDDING_SENTENCES):
-        assert (folder / name).read_bytes() == (trained[0] / name).read_bytes()
-    assert (folder / EMBEDDING_PICTURES).read_bytes() != (trained[0] / EMBEDDING_PICTURES).read_bytes()
+    material, config = Material(dataset, go_on=trained[0]), replace(CONFIG, epochs=0, text_encoders=0)
+    folder, _ = train_bundle(material, tmp_path / "run", load_encoder_source(str(tiny_bundle)), config)
+    assert (folder / DECODER).read_bytes() == (trained[0] / DECODER).read_bytes()
 
 
 @pytest.mark.slow
@@ -100,10 +95,11 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     monkeypatch.setattr(module.Lesson, "teach", stop_in_second_epoch)
     source = load_encoder_source(str(tiny_bundle))
     with pytest.raises(KeyboardInterrupt):
-        train_bundle(dataset, tmp_path / "run", source, CONFIG)
+        train_bundle(Material(dataset), tmp_path / "run", source, CONFIG)
     monkeypatch.setattr(pipeline, "Encoder", FrozenEncoder)
     monkeypatch.setattr(pipeline, "learn_pooling", lambda *_: None)
-    resumed, _ = train_bundle(dataset, tmp_path / "run", source, CONFIG)
+    monkeypatch.setattr(pipeline, "calibrate_activations", lambda *_: {})
+    resumed, _ = train_bundle(Material(dataset), tmp_path / "run", source, CONFIG)
     whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights
     for name, value in whole.items():
         np.testing.assert_allclose(again[name], value, rtol=1e-2, atol=1e-3, err_msg=name)
@@ -111,28 +107,27 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
 
 @pytest.mark.slow
 @pytest.mark.usefixtures("untraced")
-def test_fine_tuning_averaging_own_words_and_critic_go_together(
-    dataset: Path, tiny_bundle: Path, tmp_path: Path
+def test_all_ways_to_learn_go_together(
+    dataset: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    few = EmbedConfig(members=1, epochs=1, batch=4, pairs=2, reading=2, buckets=32, min_count=1)
+    monkeypatch.setattr(pipeline, "_embed_config", lambda _: few)
     config = replace(CONFIG, epochs=2, average=0.9, own_words=0.5, tune_epochs=2, critic_epochs=2, distinction=0.3)
-    config = replace(config, narrow_epochs=1, tune_rate=1e-3, views=3, bits=4)
-    source = load_encoder_source(str(tiny_bundle))
-    twins = widen(collapse_any(source.weights), seed=0)
-    folder, _ = train_bundle(dataset, tmp_path / "run", replace(source, weights=twins), config)
+    config = replace(config, tune_rate=1e-3, views=1, bits=4, text_epochs=1)
+    spoken = [[f"a {colour} picture with dots".split()] * 3 for colour in COLOURS]
+    german = {f"train{number}.jpg": [[["ein", "bild"]]] for number in range(4)}
+    material = Material(dataset, also=dataset, texts=Texts(german, spoken, spoken))
+    folder, _ = train_bundle(material, tmp_path / "run", load_encoder_source(str(tiny_bundle)), config)
     assert Captioner.load(folder).warm_up()
-    read = {name: _rows(tmp_path / "run" / name / "log.csv") for name in (".", "narrow", "tuned", "again")}
-    assert [len(rows) for rows in read.values()] == [2, 1, 2, 1 + 1 + 2]
-    before, *tuned = (max(float(row["cider"]) for row in read[name]) for name in (".", "narrow", "tuned"))
-    assert load_bundle(folder).made_by["encoder"].endswith("fine-tuned") == (max(tuned) > before)
-
-
-def collapse_any(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Keep the first half of every channel."""
-    halves = {}
-    for name, value in weights.items():
-        value = value[..., : value.shape[-1] // 2]
-        halves[name] = value[:, :, : value.shape[2] // 2] if value.ndim == 4 and "block1_conv1" not in name else value
-    return halves
+    bundle = load_bundle(folder)
+    assert bundle.made_by["pictures"] == {"train": 8 + 12, "dev": 4}
+    assert bundle.embedding is not None
+    assert "bild" in bundle.embedding.vocabulary.words
+    assert len(bundle.further_decoders) == 1
+    read = {name: _rows(tmp_path / "run" / name / "log.csv") for name in (".", "tuned", "again", "critic")}
+    assert [len(rows) for rows in read.values()] == [1 + 2, 2, 1 + 1, 1 + 2]
+    before, tuned = (max(float(row["cider"]) for row in read[name]) for name in (".", "tuned"))
+    assert bundle.made_by["encoder"].endswith("fine-tuned") == (tuned > before)
 
 
 def _rows(log: Path) -> list[dict[str, str]]:

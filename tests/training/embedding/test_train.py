@@ -14,27 +14,44 @@ from captioner.vocabulary import PAD, Vocabulary
 from training.config import EmbedConfig
 from training.decoder.examples import Split
 from training.embedding.model import TEMPERATURE, ContrastiveLoss, build_embedding_model, get_embedding_weights
+from training.embedding.sentences import Lexicon
 from training.embedding.train import train_embedding
+from training.texts import Texts
 
 WORDS = Vocabulary(["a", "dog", "cat", "boat", "runs", "sits"])
 SIZES = EmbeddingConfig(len(WORDS), members=1, channels=6, word=5, units=8, heads=2, dimensions=4)
 
 
-def test_numpy_encoders_are_the_trained_ones() -> None:
-    model, random = build_embedding_model(SIZES, cells=9), np.random.default_rng(0)
+@pytest.mark.parametrize("buckets", [0, 32])
+def test_numpy_encoders_are_the_trained_ones(buckets: int) -> None:
+    sizes = replace(SIZES, buckets=buckets)
+    model, random = build_embedding_model(sizes, cells=9), np.random.default_rng(0)
     for variable in model.weights:
         variable.assign(random.normal(0, 0.5, variable.shape))
-    weights = {f"0/{name}": one for name, one in get_embedding_weights(model).items()}
+    weights = {f"0/{name}": one for name, one in get_embedding_weights(model, WORDS).items()}
     grids = random.normal(2, 3, (3, 9, 6)).astype("f4")
-    pictures = PictureEmbedder(SIZES, weights).embed(grids)
+    pictures = PictureEmbedder(sizes, weights).embed(grids)
     assert np.allclose(pictures, ops.convert_to_numpy(model.embed_pictures(grids)), atol=1e-3)
-    text = TextEmbedder(SIZES, weights, WORDS)
-    for sentence in ("dog", "a dog runs", "a cat sits a boat"):
-        numbers = WORDS.encode(sentence.split())
-        padded = np.array([[*numbers, *[PAD] * (8 - len(numbers))]], np.int32)
+    text, lexicon = TextEmbedder(sizes, weights, WORDS), Lexicon(WORDS, buckets)
+    for sentence in ("dog", "a dog runs", "a cat sits a purple boat"):
+        rows = lexicon.rows(sentence.split())
+        padded = np.full((1, 8), PAD, np.int32)
+        padded[0, : len(rows)] = rows
+        (places,), numbers, pieces = lexicon.read([padded], NoSpelling())
+        expected = model.embed_words(places, model.read_words(numbers, pieces))
         found = text.embed(sentence.split())
         assert found is not None
-        assert np.allclose(found, ops.convert_to_numpy(model.embed_words(padded))[0], atol=1e-3)
+        assert np.allclose(found, ops.convert_to_numpy(expected)[0], atol=1e-3)
+
+
+class NoSpelling(np.random.Generator):
+    """A source of numbers by which every known word is read as what it is."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def random(self, size: int) -> np.ndarray:  # type: ignore[override]
+        return np.ones(size)
 
 
 def test_cells_are_averaged_by_squares() -> None:
@@ -57,7 +74,7 @@ def test_the_loss_is_the_symmetric_softmax() -> None:
             row = scores[picture] / TEMPERATURE
             terms.append(np.log(np.exp(row[others]).sum()) - row[caption])
         expected.append(sum(terms) / 2)
-    found = ops.convert_to_numpy(ContrastiveLoss().call(np.arange(3), ops.convert_to_tensor(scores)))
+    found = ops.convert_to_numpy(ContrastiveLoss(2).call(np.arange(3), ops.convert_to_tensor(scores)))
     assert found == pytest.approx(expected, rel=1e-4)
 
 
@@ -85,19 +102,17 @@ def test_training_brings_sentences_to_their_pictures(split: Split, tmp_path: Pat
     assert all(np.array_equal(embedding.weights[name], again.weights[name]) for name in embedding.weights)
 
 
-def test_sentences_that_are_known_keep_their_places(split: Split, tmp_path: Path) -> None:
-    known = train_embedding(split, tmp_path / "first", CONFIG)
-    turned = Split(split.names, split.grids[..., ::-1], split.captions)  # as another encoder might see them
-    met = train_embedding(turned, tmp_path / "second", replace(CONFIG, bits=4, members=1), known)
-    assert met.config == known.config
-    assert met.vocabulary is known.vocabulary
-    np.testing.assert_array_equal(met.sentences, known.sentences)
-    of_text = {name for name in known.weights if name.split("/", 1)[1] in known.config.text_shapes()}
-    assert {name for name in known.weights if np.array_equal(met.weights[name], known.weights[name])} == of_text
-    pictures = PictureEmbedder(met.config, met.weights).embed(turned.grids[:3, 0])
-    text = TextEmbedder(met.config, met.weights, met.vocabulary)
-    places = np.stack([place for place in map(text.embed, (one[0] for one in split.captions[:3])) if place is not None])
-    assert (places @ pictures.T).argmax(axis=1).tolist() == [0, 1, 2]
+def test_captions_in_other_languages_lead_to_the_pictures_too(split: Split, tmp_path: Path) -> None:
+    german = [("hund", "rennt"), ("katze", "sitzt"), ("boot",)]
+    beside = {name: [[german[int(name) % 3]]] for name in split.names}
+    alone = [[kind, ["the", "big", *kind]] for kind in german] * 4
+    config = replace(CONFIG, captions=2, pairs=6, reading=10, buckets=64)
+    embedding = train_embedding(split, tmp_path, config, Texts(beside, alone))
+    pictures = PictureEmbedder(embedding.config, embedding.weights).embed(split.grids[:3, 0])
+    text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
+    for sentences in (german, [one[0] for one in split.captions[:3]], [("hunde",), ("katzen",), ("boote",)]):
+        places = np.stack([place for place in map(text.embed, sentences) if place is not None])
+        assert (places @ pictures.T).argmax(axis=1).tolist() == [0, 1, 2], sentences
 
 
 def test_unknown_words_are_passed_over(split: Split) -> None:

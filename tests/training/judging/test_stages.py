@@ -23,6 +23,9 @@ class Colours:
         named = [list(COLOURS).index(token) for token in tokens if token in COLOURS]
         return np.eye(len(COLOURS), dtype=np.float32)[named[0]] if named else None
 
+    def synonyms(self, word: str) -> list[str]:
+        return []
+
     def share_known(self, tokens: Sequence[str]) -> float:
         return 1.0
 

@@ -48,6 +48,19 @@ def test_a_part_that_tells_nothing_weighs_little(parts: tuple[np.ndarray, np.nda
     assert abs(weights["bleu"]) < 0.2 * weights["cosine"]
 
 
+def test_bleu_weighs_at_least_so_much_where_it_is_asked_to(parts: tuple[np.ndarray, np.ndarray]) -> None:
+    values, target = parts
+    free = fit_relevance(values, target)
+    least = free.weights["bleu"] + 1
+    held = fit_relevance(values, target, least)
+    assert held.weights["bleu"] == least
+    best = _likelihood(values, target, [least, held.weights["cosine"], held.bias])
+    for change in (-0.01, 0.01):
+        assert _likelihood(values, target, [least, held.weights["cosine"] + change, held.bias]) < best
+        assert _likelihood(values, target, [least, held.weights["cosine"], held.bias + change]) < best
+    assert fit_relevance(values, target, free.weights["bleu"] - 1) == free
+
+
 def test_a_part_that_is_nowhere_is_left_at_nought(parts: tuple[np.ndarray, np.ndarray]) -> None:
     values, target = parts
     values[0] = 0

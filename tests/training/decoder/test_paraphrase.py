@@ -1,0 +1,37 @@
+"""A decoder that learns from texts alone."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from captioner.decoder import Decoder, DecoderConfig
+from captioner.vocabulary import START, Vocabulary
+from training.config import TrainConfig
+from training.decoder.paraphrase import HINTS, _Lessons, pretrain
+
+SAID = ("the {} runs fast", "a fast {}", "a {} runs")
+CAPTIONS = [[pattern.format(one).split() for pattern in SAID] for one in ("dog", "cat")]
+
+
+def test_hints_are_content_words_of_the_captions_that_are_not_asked_for() -> None:
+    words = Vocabulary.from_captions([one for picture in CAPTIONS for one in picture], 1)
+    lessons = _Lessons([[["a", "dog"], ["a", "dog"], ["a", "cat"]]], words, max_words=6)
+    for seed in range(8):
+        hints, fed, _ = lessons.make(np.array([0]), np.random.default_rng(seed)).inputs
+        assert hints.shape == (1, HINTS)
+        assert (fed[..., 0] == START).all()
+        (asked,) = {words.decode(row[1:])[1] for row in fed[0]}
+        told = set(words.decode(hints[0]))
+        assert told == {"dog"} if asked == "cat" else told <= {"dog", "cat"}
+
+
+def test_it_learns_what_follows_whatever_it_sees() -> None:
+    weights = pretrain(CAPTIONS * 80, CAPTIONS, TrainConfig(text_epochs=15, min_count=1, smoothing=0.0))
+    vocabulary = Vocabulary.from_captions((one for picture in CAPTIONS for one in picture), 1)
+    config = DecoderConfig(len(vocabulary))
+    decoder = Decoder(config, weights)
+    views, state = decoder.look(np.zeros((1, 4, config.grid_channels), np.float32))
+    scores, state = decoder.step(views, state, np.array([START]))
+    assert vocabulary.decode([int(scores[0].argmax())]) in (["a"], ["the"])
+    scores, _ = decoder.step(views, state, np.array(vocabulary.encode(["fast"])))
+    assert vocabulary.decode([int(scores[0].argmax())]) in (["dog"], ["cat"])

@@ -1,0 +1,50 @@
+"""What it should count against a picture that no caption says the words asked for.
+
+A word lies near some pictures of every library, whether or not one shows it. So words are asked for that no person
+said of any picture of a split, and what speaks for its pictures all the same is held against them.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from captioner.embedding import TextEmbedder
+from data.folding import fold
+from data.stop_words import FUNCTION_WORDS
+from retrieval.search.evidence import CLOSE
+from retrieval.search.relevance import Relevance, logit
+from training.texts import Caption
+
+USUAL = 50
+"""How often a word is said in texts for it to be asked for: people ask for common things."""
+HITS = 1.0
+"""Hits a word may have on average in a split that does not show it."""
+
+
+def absent_words(texts: Iterable[Sequence[Caption]], shown: Iterable[Caption], embedder: TextEmbedder) -> list[str]:
+    """Return the usual content words of `texts` of which `shown` captions say neither them nor a synonym."""
+    counts = Counter(word for captions in texts for caption in captions for word in caption)
+    said = {fold(word) for caption in shown for word in caption}
+
+    def is_said(word: str) -> bool:
+        return any(fold(one) in said for one in (word, *embedder.synonyms(word)))
+
+    usual = sorted(word for word, count in counts.items() if count >= USUAL and word.isalpha())
+    return [word for word in usual if word not in FUNCTION_WORDS and not is_said(word)]
+
+
+def fit_unsaid(words: Sequence[str], relevance: Relevance, embedder: TextEmbedder, places: np.ndarray) -> float:
+    """Return what to add to the logits of pictures at `places` (n, e) so that `words` have HITS hits on average.
+
+    Never more than 0; none of the pictures' captions says one of the words.
+    """
+    found = [place for place in (embedder.embed([word]) for word in words) if place is not None]
+    if not found:
+        return 0.0
+    cosines = np.stack(found) @ places.T
+    logits = relevance.logit({"bleu": np.zeros(cosines.shape), "cosine": cosines})
+    allowed = min(round(HITS * len(found)), logits.size - 1)
+    return min(0.0, float(logit(np.array(CLOSE))) - float(np.sort(logits, axis=None)[-1 - allowed]))
