@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from captioner.decoder import Alive, Decoder, State, Views
+from captioner.decoder import Alive, State, Steps
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 NEVER = -np.inf
@@ -20,8 +20,8 @@ class Hypotheses(NamedTuple):
 
 
 def beam_search(
-    decoder: Decoder,
-    views: Views,
+    decoder: Steps,
+    views: Any,
     state: State,
     width: int,
     length_power: float,
@@ -152,13 +152,13 @@ def best_first(
     return Hypotheses(np.take_along_axis(words, order[:, :, None], axis=1), np.take_along_axis(logprob, order, axis=1))
 
 
-def sentence_logprob(decoder: Decoder, grids: np.ndarray, words: list[int]) -> np.ndarray:
+def sentence_logprob(decoder: Steps, grids: np.ndarray, words: list[int]) -> np.ndarray:
     """log P(words, END | picture), natural logarithm, for each of the grids (n, cells, channels): float64 (n,)."""
     views, state = decoder.look(grids)
     return _follow(decoder, views, state, words)
 
 
-def _follow(decoder: Decoder, views: Views, state: State, words: list[int]) -> np.ndarray:
+def _follow(decoder: Steps, views: Any, state: State, words: list[int]) -> np.ndarray:
     total = np.zeros(len(views.cells), np.float64)
     for fed, expected in zip([START, *words], [*words, END], strict=True):
         scores, state = decoder.step(views, state, np.full(len(total), fed, np.int32))

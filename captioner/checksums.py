@@ -19,8 +19,19 @@ EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES = (
     "embedding_pictures.safetensors",
     "embedding_sentences.safetensors",
 )
-POOLING = "pooling.safetensors"
-OPTIONAL = (EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES, POOLING)
+EMBEDDING_SYNONYMS = "embedding_synonyms.safetensors"
+POOLING, DECODERS_FURTHER = "pooling.safetensors", "decoders_further.safetensors"
+ACTIVATIONS = "activations.json"
+OPTIONAL = (
+    EMBEDDING_WORDS,
+    EMBEDDING_TEXT,
+    EMBEDDING_PICTURES,
+    EMBEDDING_SENTENCES,
+    EMBEDDING_SYNONYMS,
+    POOLING,
+    ACTIVATIONS,
+    DECODERS_FURTHER,
+)
 """Part of the model where the checksums name them; older bundles lack them."""
 CHECKSUMS = "checksums.json"
 MEND = "restore it from where it came, or train it again"

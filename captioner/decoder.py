@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
@@ -92,6 +92,18 @@ class Alive(NamedTuple):
     parents: np.ndarray
     places: np.ndarray
     height: int
+
+
+class Steps(Protocol):
+    """One decoder or several (`captioner.ensemble`), step by step; the views' `cells` are (n, k, attention)."""
+
+    config: DecoderConfig
+
+    def look(self, grids: np.ndarray) -> tuple[Any, State]:
+        """See `Decoder.look`."""
+
+    def step(self, views: Any, state: State, words: np.ndarray, alive: Alive | None = None) -> tuple[np.ndarray, State]:
+        """See `Decoder.step`."""
 
 
 class Decoder:

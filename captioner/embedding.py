@@ -11,13 +11,17 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from captioner.arithmetic import Arithmetic, Exact
+from captioner.grams import buckets_of
 from captioner.normalise import centred, inverse_deviation, unit
 from captioner.vocabulary import UNKNOWN, Vocabulary
 
+TABLES = "/embeddings"
+"""How the names of the tables end that have a row for each word or piece."""
 MAX_WORDS = 40
 """Further words of a query are not read."""
 
@@ -37,6 +41,7 @@ class EmbeddingConfig:
     heads: int = 8
     dimensions: int = 192
     pool: int = 1
+    buckets: int = 0
 
     def picture_shapes(self) -> dict[str, tuple[int, ...]]:
         """The name and shape of every weight of one member's picture encoder."""
@@ -54,6 +59,7 @@ class EmbeddingConfig:
         """The name and shape of every weight of one member's text encoder."""
         return {
             "words/embeddings": (self.vocabulary, self.word),
+            **({"grams/embeddings": (self.buckets, self.word)} if self.buckets else {}),
             "single/kernel": (self.word, self.units),
             "single/bias": (self.units,),
             "first/kernel": (self.word, self.units),
@@ -68,13 +74,15 @@ class EmbeddingConfig:
 class Embedding:
     """Both encoders of every member at rest, weights named MEMBER/NAME, and the words that sentences are read by.
 
-    `sentences` (m, members * dimensions): where usual sentences lie, see `hubness`.
+    `sentences` (m, members * dimensions): where usual sentences lie, see `hubness`. `synonyms` uint16 (vocabulary, k):
+    for each word the numbers of words of captions that mean nearly the same, nearest first, 0 for no further one.
     """
 
     config: EmbeddingConfig
     weights: Mapping[str, np.ndarray]
     vocabulary: Vocabulary
     sentences: np.ndarray
+    synonyms: np.ndarray | None = None
 
 
 NEIGHBOURS = 10
@@ -145,10 +153,26 @@ class PictureEmbedder:
 class TextEmbedder:
     """Sentences to places in the shared space."""
 
-    def __init__(self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray], vocabulary: Vocabulary) -> None:
-        """`weights` are named MEMBER/NAME, see `EmbeddingConfig.text_shapes`. Raises ValueError on a misfit."""
+    def __init__(
+        self,
+        config: EmbeddingConfig,
+        weights: Mapping[str, Any],
+        vocabulary: Vocabulary,
+        synonyms: np.ndarray | None = None,
+    ) -> None:
+        """`weights` are named MEMBER/NAME, see `EmbeddingConfig.text_shapes`; `synonyms` as in `Embedding`.
+
+        Raises ValueError on a misfit.
+        """
         self._members = [member_weights(weights, member, config.text_shapes()) for member in range(config.members)]
-        self._vocabulary = vocabulary
+        self._vocabulary, self._buckets, self._synonyms = vocabulary, config.buckets, synonyms
+
+    def synonyms(self, word: str) -> list[str]:
+        """The words of captions that mean nearly the same as `word`, in whatever language that is; nearest first."""
+        (number,) = self._vocabulary.read([word])
+        if self._synonyms is None or number == UNKNOWN:
+            return []
+        return self._vocabulary.decode(one for one in self._synonyms[number].tolist() if one)
 
     def share_known(self, tokens: Sequence[str]) -> float:
         """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
@@ -162,15 +186,26 @@ class TextEmbedder:
         return float(weights[known].sum() / weights.sum()) if len(weights) else 0.0
 
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
-        """Return L2-normalised float32 (members * dimensions,) of a sentence cut into words, None if none is known."""
-        numbers = [number for number in self._vocabulary.read(tokens) if number != UNKNOWN][:MAX_WORDS]
-        if not numbers:
+        """Return L2-normalised float32 (members * dimensions,) of a sentence cut into words, None if none is known.
+
+        Where the members read spelling, a word not known is read by that.
+        """
+        read = zip(self._vocabulary.read(tokens), tokens, strict=True)
+        words = [(number, word) for number, word in read if number != UNKNOWN or self._buckets][:MAX_WORDS]
+        if not words:
             return None
-        return join_members([_read(member, numbers)[None] for member in self._members])[0]
+        return join_members([_read(member, self._meanings(member, words))[None] for member in self._members])[0]
+
+    def _meanings(self, w: Mapping[str, np.ndarray], words: Sequence[tuple[int, str]]) -> np.ndarray:
+        """What each word means to a member, (n, word)."""
+        meanings = w["words/embeddings"][[number for number, _ in words]]
+        for row, (number, word) in enumerate(words):
+            if number == UNKNOWN:
+                meanings[row] = w["grams/embeddings"][list(buckets_of(word, self._buckets))].mean(axis=0)
+        return meanings
 
 
-def _read(w: Mapping[str, np.ndarray], numbers: Sequence[int]) -> np.ndarray:
-    words = w["words/embeddings"][numbers]
+def _read(w: Mapping[str, np.ndarray], words: np.ndarray) -> np.ndarray:
     single = np.maximum(words @ w["single/kernel"] + w["single/bias"], 0)
     first, second = words @ w["first/kernel"] + w["first/bias"], words @ w["second/kernel"]
     return np.asarray(pool_words(words, single, first, second) @ w["sentence/kernel"] + w["sentence/bias"])

@@ -9,18 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from safetensors.numpy import load_file
 
 from captioner.errors import BundleError
 from captioner.pooling import plain_mean
 from captioner.quiet import load_keras
-from captioner.twins import halve
-from captioner.vgg16 import BLOCKS, CONVOLUTIONS, preprocess
+from captioner.vgg16 import CONVOLUTIONS, preprocess
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
     import keras
 
 Precision = Literal["float32", "mixed_bfloat16"]
+LAYERS = ("block5_conv3", "block5_pool")
+"""The layers whose output may be the grid: 14 x 14 cells of 224 pixels, or 7 x 7."""
 IMAGENET = "imagenet"
 
 
@@ -29,12 +31,7 @@ class EncoderConfig:
     """`side`: pictures are squeezed to side x side pixels; `layer`: the VGG16 layer whose output is the grid."""
 
     side: int = 224
-    layer: str = "block5_pool"
-
-    @classmethod
-    def for_side(cls, side: int) -> EncoderConfig:
-        """The usual grid for an input size: VGG16's own end from 224 pixels up, below it the last convolution."""
-        return cls(side, "block5_pool" if side >= 224 else "block5_conv3")
+    layer: str = LAYERS[0]
 
     @property
     def cells(self) -> int:
@@ -56,7 +53,7 @@ class Features:
 
 
 class Encoder:
-    """Keras' VGG16 without top; where channels are exact twins, each pair is computed once."""
+    """Keras' VGG16 without top, cut after the layer whose output is the grid."""
 
     def __init__(
         self,
@@ -72,9 +69,8 @@ class Encoder:
         self.config = config
         self.precision = precision
         self._pooling = pooling
-        narrow = halve(weights)
-        self._model = build_narrow(config, precision) if narrow else build_vgg16(config, precision)
-        assign(self._model, narrow or weights)
+        self._model = build_vgg16(config, precision)
+        assign(self._model, weights)
         self._model.make_predict_function()  # now, so that threads do not each make one
 
     def encode(self, pictures: np.ndarray) -> Features:
@@ -116,36 +112,6 @@ def build_vgg16(config: EncoderConfig, precision: Precision) -> keras.Model:
     return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
 
 
-def build_narrow(config: EncoderConfig, precision: Precision) -> keras.Model:
-    """Return a VGG16 of half the channels, cut after `config.layer`, whose grid is doubled to the full number of them.
-
-    With the weights that `twins.halve` or `surgery.collapse` gives, its grid is that of the full one.
-    """
-    load_keras()
-    import keras
-
-    with computing_in(precision):
-        inputs = keras.Input((config.side, config.side, 3))
-        grid = _narrow_layers(inputs, config.layer)
-        return keras.Model(inputs, keras.layers.Concatenate(name="twins")([grid, grid]))
-
-
-def _narrow_layers(x: keras.KerasTensor, last: str) -> keras.KerasTensor:
-    """VGG16's layers at half their width up to that named `last`. Raises ValueError where there is none."""
-    from keras import layers
-
-    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
-        for conv in range(1, convolutions + 1):
-            name = f"block{block}_conv{conv}"
-            x = layers.Conv2D(channels // 2, 3, padding="same", activation="relu", name=name)(x)
-            if name == last:
-                return x
-        x = layers.MaxPooling2D(name=f"block{block}_pool")(x)
-        if last == f"block{block}_pool":
-            return x
-    raise ValueError(f"VGG16 has no layer {last}")
-
-
 def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
     for variable in model.weights:
@@ -171,7 +137,8 @@ def variable_name(variable: keras.Variable) -> str:
 def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
     """VGG16's convolution weights from `imagenet` (Keras downloads and caches them) or a Keras weights file.
 
-    A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top. Raises RetroflexError.
+    A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top, or `.safetensors` whose tensors
+    are named as `block1_conv1/kernel`. Raises RetroflexError.
     """
     load_keras()
     import keras
@@ -181,6 +148,8 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
             f"encoder weights {source}: no such file (give 'bundled', 'imagenet' or a Keras VGG16 file)"
         )
     try:
+        if source.endswith(".safetensors"):
+            return _named(load_file(source))
         if source.endswith(".keras"):
             model = keras.saving.load_model(source, compile=False)
         else:
@@ -191,6 +160,12 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
         raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
     layers = [model.get_layer(name) for name in CONVOLUTIONS]
     return {f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in layers for one in layer.weights}
+
+
+def _named(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The convolutions among `tensors`, float32. Raises KeyError, with the name, where one is missing."""
+    names = [f"{layer}/{part}" for layer in CONVOLUTIONS for part in ("kernel", "bias")]
+    return {name: np.asarray(tensors[name], np.float32) for name in names}
 
 
 def _first_line(error: Exception) -> str:

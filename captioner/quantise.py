@@ -6,7 +6,8 @@ VGG16's first convolutions are small and coarse steps there spoil everything beh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -27,11 +28,11 @@ def quantise(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.n
         if value.ndim == 1:
             packed[name] = value.astype(np.float32)
             continue
-        four, scale = _levels(value, 4)
+        four, scale = to_levels(value, 4)
         if value.size >= LARGE and (bits == 4 or np.array_equal(four * scale, value)):
             packed[name], packed[name + SCALE] = _in_pairs(four), scale
         else:
-            packed[name], packed[name + SCALE] = _levels(value, 8)
+            packed[name], packed[name + SCALE] = to_levels(value, 8)
     return packed
 
 
@@ -44,12 +45,32 @@ def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     }
 
 
+class Rows:
+    """The rows of a quantised matrix (n, d), restored when they are asked for; few of a large table ever are."""
+
+    def __init__(self, packed: np.ndarray, scale: np.ndarray) -> None:
+        self._packed, self._scale = packed, scale
+        self.shape = (len(packed), len(scale))
+
+    def __getitem__(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Rows (m,) as float32 (m, d)."""
+        return _restored(self._packed[rows], self._scale)
+
+
+def restore_rows(packed: Mapping[str, np.ndarray], tables: str) -> dict[str, Any]:
+    """As `restore`, but matrices whose name ends with `tables` come back as `Rows`. Raises KeyError."""
+    late = {name: Rows(value, packed[name + SCALE]) for name, value in packed.items() if name.endswith(tables)}
+    rest = {name: value for name, value in packed.items() if name.removesuffix(SCALE) not in late}
+    return {**restore(rest), **late}
+
+
 def rounded(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
     """Return the weights as a bundle would give them back."""
     return restore(quantise(weights, bits))
 
 
-def _levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+def to_levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return `value` as int8 numbers of `bits` bits, same shape, and their float32 scales by output channel."""
     scale = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[bits]
     scale = np.where(scale > 0, scale, 1).astype(np.float32)
     return np.round(value / scale).astype(np.int8), scale

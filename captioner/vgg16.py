@@ -11,7 +11,6 @@ CONVOLUTIONS = tuple(
     f"block{block}_conv{conv}" for block, (count, _) in enumerate(BLOCKS, 1) for conv in range(1, count + 1)
 )
 """The names of the thirteen convolutions, as Keras spells them."""
-FIRST = CONVOLUTIONS[0]
 
 CHANNEL_MEANS = (103.939, 116.779, 123.68)
 """Blue, green, red: what `keras.applications.vgg16.preprocess_input` subtracts."""

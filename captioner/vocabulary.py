@@ -60,6 +60,13 @@ class Vocabulary:
                 words.append(self.words[number - len(SPECIAL)])
         return words
 
+    def counts(self, captions: Iterable[Sequence[str]]) -> np.ndarray:
+        """How often each number is expected in `captions`, their END included, int64 (vocabulary,)."""
+        counts = np.zeros(len(self), np.int64)
+        for caption in captions:
+            np.add.at(counts, [*self.encode(caption), END], 1)
+        return counts
+
     def teacher_forcing(self, captions: Sequence[Sequence[str]], steps: int) -> tuple[np.ndarray, np.ndarray]:
         """Return (inputs, targets), int32 (n, steps): START w1 w2 .. and w1 w2 .. END, padded; long ones are cut."""
         inputs = np.full((len(captions), steps), PAD, np.int32)

@@ -1,4 +1,4 @@
-"""English words that say nothing of what a picture shows."""
+"""Words that say nothing of what a picture shows."""
 
 from __future__ import annotations
 
@@ -23,3 +23,21 @@ QUERY_STOP_WORDS = STOP_WORDS | frozenset(
     )
 )
 """Those of typed queries, which also say that they ask and that they ask for pictures."""
+_OTHER_LANGUAGES = (
+    # German
+    "der die das den dem des ein eine einen einem einer eines und oder aber auf in im ins an am ans mit ohne von "
+    "vom zu zum zur bei beim für über unter neben vor hinter zwischen durch um aus nach während ist sind war "
+    "waren wird werden hat haben sich er sie es ihr ihre ihren ihrem seine seinen seinem sein ihm ihn dass als "
+    "wie wo wer was nicht kein keine noch auch nur etwas jemand andere anderen anderer dabei dort hier",
+    # French
+    "le la les l un une des du de d et ou mais à au aux en dans sur sous avec sans par pour chez vers entre "
+    "devant derrière pendant près est sont était étaient a ont avoir être il elle ils elles on se s son sa ses "
+    "leur leurs ce cet cette ces qui que qu dont où ne pas plus autre autres tout tous toute toutes très quelque "
+    "y",
+    # Czech
+    "a i v ve na nad pod před za u o od do z ze s se k ke po při mezi přes bez pro je jsou byl byla bylo byli být "
+    "má mají si svůj svou své svém svým jeho její jejich ten ta to ty tento tato toto který která které kteří co "
+    "kdo kde jak když nebo ale že by už jeden jedna jedno jiný jiná další nějaký nějaká několik",
+)
+FUNCTION_WORDS = QUERY_STOP_WORDS | frozenset(tokenize(" ".join(_OTHER_LANGUAGES)))
+"""Those of all languages that queries are read in."""

@@ -17,7 +17,7 @@ from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoder import EncoderConfig
 from captioner.pooling import Pooling
-from captioner.vgg16 import BLOCKS
+from captioner.vgg16 import BLOCKS, CONVOLUTIONS
 from captioner.vocabulary import Vocabulary
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
@@ -30,12 +30,11 @@ def random_decoder(config: DecoderConfig, seed: int = 0, spread: float = 0.6) ->
     return {name: random.normal(0, spread, shape).astype(np.float32) for name, shape in config.shapes().items()}
 
 
-def random_vgg16(seed: int = 0, narrower: int = 1) -> dict[str, np.ndarray]:
-    """He-initialised VGG16 kernels and small biases, named as Keras names them, of a fraction of the channels."""
+def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
+    """He-initialised VGG16 kernels and small biases, named as Keras names them."""
     random = np.random.default_rng(seed)
     weights, before = {}, 3
-    for block, (convolutions, full) in enumerate(BLOCKS, 1):
-        channels = full // narrower
+    for block, (convolutions, channels) in enumerate(BLOCKS, 1):
         for conv in range(1, convolutions + 1):
             kernel = random.standard_normal((3, 3, before, channels), np.float32)
             weights[f"block{block}_conv{conv}/kernel"] = kernel * np.float32((2 / (9 * before)) ** 0.5)
@@ -51,7 +50,8 @@ def random_embedding(vocabulary: Vocabulary, seed: int = 0) -> Embedding:
     shapes = {**config.picture_shapes(), **config.text_shapes()}
     names = {f"{member}/{name}": shape for member in range(2) for name, shape in shapes.items()}
     weights = {name: random.normal(0, 0.5, shape).astype(np.float32) for name, shape in names.items()}
-    return Embedding(config, weights, vocabulary, random.normal(0, 0.3, (20, 10)).astype(np.float32))
+    sentences, synonyms = random.normal(0, 0.3, (20, 10)).astype(np.float32), np.zeros((len(vocabulary), 3), np.uint16)
+    return Embedding(config, weights, vocabulary, sentences, synonyms)
 
 
 @pytest.fixture(scope="session")
@@ -67,7 +67,18 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}, SECOND_LOOK: {"logprob": 0.01, "hubness": -0.1}}
     pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
     bundle = Bundle(
-        encoder, random_vgg16(), decoder, weights, vocabulary, search, {"test": True}, shared, meaning, pooling
+        encoder=encoder,
+        encoder_weights=random_vgg16(),
+        decoder=decoder,
+        decoder_weights=weights,
+        vocabulary=vocabulary,
+        search=search,
+        made_by={"test": True},
+        embedding=shared,
+        relevance=meaning,
+        pooling=pooling,
+        activations=dict.fromkeys(CONVOLUTIONS[:-1], 800.0),
+        further_decoders=[random_decoder(decoder, seed=1)],
     )
     save_bundle(bundle, folder, lambda _: "# A tiny captioner for tests\n")
     return folder

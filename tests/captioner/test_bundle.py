@@ -15,8 +15,6 @@ from captioner.bundle import load_bundle, load_text_model, save_bundle
 from captioner.checksums import FILES, OPTIONAL, bundle_version
 from captioner.embedding import TextEmbedder
 from captioner.errors import BundleError
-from captioner.quantise import rounded
-from captioner.twins import double
 
 
 @pytest.fixture
@@ -30,24 +28,9 @@ def test_saves_and_loads_again(copy: Path, tmp_path: Path) -> None:
     again = load_bundle(tmp_path / "again")
     assert again.version == bundle.version == bundle_version(copy)
     assert again.vocabulary.words == bundle.vocabulary.words
+    assert again.activations == bundle.activations != {}
     for name, value in bundle.encoder_weights.items():
         np.testing.assert_allclose(again.encoder_weights[name], value, rtol=1e-6)
-
-
-def test_an_encoder_of_twins_is_kept_at_half_width(copy: Path, tmp_path: Path) -> None:
-    bundle = load_bundle(copy)
-    halves = {name: value[..., : value.shape[-1] // 2] for name, value in bundle.encoder_weights.items()}
-    narrow = {
-        name: value[:, :, : value.shape[2] // 2] if value.ndim == 4 and value.shape[2] > 3 else value
-        for name, value in halves.items()
-    }
-    twins = double(rounded(narrow))
-    save_bundle(replace(bundle, encoder_weights=twins), tmp_path / "twins", lambda _: "card")
-    again = load_bundle(tmp_path / "twins").encoder_weights
-    for name, value in twins.items():
-        np.testing.assert_allclose(again[name], value, rtol=1e-6)
-    size = {folder: (folder / "encoder.safetensors").stat().st_size for folder in (copy, tmp_path / "twins")}
-    assert size[tmp_path / "twins"] < 0.3 * size[copy]
 
 
 def test_overwrites_an_older_bundle_whole(copy: Path) -> None:
@@ -113,6 +96,14 @@ def test_newer_format(copy: Path) -> None:
     (copy / "config.json").write_text(json.dumps({**config, "format": 99}))
     sign(copy)
     with pytest.raises(BundleError, match="format 99 is not known"):
+        load_bundle(copy)
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", '{"block1_conv1": "large"}', "null"])
+def test_activations_that_are_no_numbers_by_name(copy: Path, text: str) -> None:
+    (copy / "activations.json").write_text(text)
+    sign(copy)
+    with pytest.raises(BundleError, match="the bundle cannot be read"):
         load_bundle(copy)
 
 

@@ -8,9 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from captioner.encoder import Encoder, EncoderConfig, assign, build_vgg16, load_vgg16_weights
+from captioner.encoder import Encoder, EncoderConfig, load_vgg16_weights
 from captioner.errors import BundleError
-from captioner.twins import double
 from captioner.vgg16 import preprocess
 from data.errors import RetroflexError
 from tests.conftest import random_vgg16
@@ -45,16 +44,6 @@ def test_grid_and_vector_equal_keras(pictures: np.ndarray, keras_vgg16: keras.Mo
     np.testing.assert_allclose(np.linalg.norm(features.vectors, axis=1), 1, atol=1e-5)
     mean = expected.mean(axis=(1, 2))
     np.testing.assert_allclose(features.vectors, mean / np.linalg.norm(mean, axis=1, keepdims=True), atol=1e-4)
-
-
-def test_twins_are_computed_once_and_change_nothing(pictures: np.ndarray) -> None:
-    twins = double(random_vgg16(narrower=2))
-    plain = build_vgg16(CONFIG, "float32")
-    assign(plain, twins)
-    expected = np.asarray(plain.predict_on_batch(preprocess(pictures))).reshape(3, 4, 512)
-    encoder = Encoder(CONFIG, twins, "float32")
-    np.testing.assert_allclose(encoder.encode(pictures).grids, expected, rtol=1e-4, atol=1e-4 * expected.max())
-    assert encoder._model.count_params() < plain.count_params() / 3
 
 
 def test_bfloat16_stays_close_to_float32(pictures: np.ndarray) -> None:

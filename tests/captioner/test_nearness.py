@@ -44,7 +44,9 @@ def bundle(tiny_bundle: Path) -> Bundle:
 def test_what_lies_nearest_comes_first_where_nearness_counts_for_all(bundle: Bundle) -> None:
     pictures = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3)).astype(np.uint8)
     captioners = {
-        weight: Captioner(replace(bundle, search=replace(bundle.search, nearness=weight)), "float32")
+        weight: Captioner(
+            replace(bundle, further_decoders=(), search=replace(bundle.search, nearness=weight)), "float32"
+        )
         for weight in (0.0, 1e6)
     }
     plain, near = (one.describe(pictures) for one in captioners.values())

@@ -13,7 +13,7 @@ from captioner.bundle import POOLING, load_bundle, save_bundle
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
 from captioner.facade import Captioner
-from captioner.pooling import Pooling, generalised_mean, plain_mean
+from captioner.pooling import Pooling, plain_mean, root_mean_square
 
 
 @pytest.fixture
@@ -27,9 +27,9 @@ def pooling() -> Pooling:
     return Pooling(random.uniform(0, 0.1, 512).astype(np.float32), random.normal(size=(512, 20)).astype(np.float32))
 
 
-def test_generalised_mean_is_the_formula(grids: np.ndarray) -> None:
-    for grid, vector in zip(grids, generalised_mean(grids), strict=True):
-        expected = np.mean(grid.astype(np.float64) ** 3, axis=0) ** (1 / 3)
+def test_root_mean_square_is_the_formula(grids: np.ndarray) -> None:
+    for grid, vector in zip(grids, root_mean_square(grids), strict=True):
+        expected = np.mean(grid.astype(np.float64) ** 2, axis=0) ** (1 / 2)
         np.testing.assert_allclose(vector, expected / np.sqrt(np.sum(expected**2)), rtol=1e-5, atol=1e-7)
 
 
@@ -41,7 +41,7 @@ def test_plain_mean_is_the_formula(grids: np.ndarray) -> None:
 def test_vectors_are_projected_and_have_length_one(grids: np.ndarray, pooling: Pooling) -> None:
     vectors = pooling(grids)
     assert vectors.dtype == np.float32
-    expected = (generalised_mean(grids) - pooling.centre) @ pooling.projection
+    expected = (root_mean_square(grids) - pooling.centre) @ pooling.projection
     np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5)
 
 
@@ -51,7 +51,7 @@ def test_the_order_of_the_cells_does_not_matter(grids: np.ndarray, pooling: Pool
 
 def test_a_grid_of_zeros_gives_no_nan(pooling: Pooling) -> None:
     zeros = np.zeros((1, 4, 512), np.float32)
-    for pool in (plain_mean, generalised_mean, pooling):
+    for pool in (plain_mean, root_mean_square, pooling):
         assert np.isfinite(pool(zeros)).all()
 
 
