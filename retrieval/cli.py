@@ -44,7 +44,7 @@ def main() -> None:
     except RetroflexError as error:
         _fail(str(error), EXIT_ERROR)
     except ModuleNotFoundError as error:
-        _fail(f"this needs the package {error.name}; install it with pip install '.[distil]'", EXIT_ERROR)
+        _fail(f"this needs the package {error.name}; install it with pip install {error.name}", EXIT_ERROR)
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)

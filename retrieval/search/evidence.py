@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from captioner.bundle import UNSAID
 from captioner.types import Description, TextModel
 from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
@@ -16,6 +17,7 @@ from retrieval.search.commonness import prior_shift
 from retrieval.search.query import QueryError
 from retrieval.search.relevance import Parts, Relevance, sigmoid
 from retrieval.search.second_look import SecondLook, looks
+from retrieval.search.unsaid import unsaid_share
 
 MAX_WORDS = 1000
 NEAREST = 1000
@@ -79,6 +81,9 @@ class WordEvidence:
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
         self._second = SecondLook.of(usable) if usable and looks(tokens) else None
         self._prior_shift = prior_shift(tokens, library.postings, len(library)) if usable else 0.0
+        if usable and UNSAID in usable.relevance:
+            share = unsaid_share(text, library.postings, usable.embedder.synonyms)
+            self._prior_shift += share * usable.relevance[UNSAID]["share"]
         self.close = CLOSE if usable else 0.0
 
     def candidates(self) -> Candidates:

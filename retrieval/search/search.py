@@ -18,7 +18,7 @@ from retrieval.search.query import Query, QueryError
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
 from retrieval.search.selection import Selection
-from retrieval.search.unsaid import unsaid_words
+from retrieval.search.unsaid import no_synonyms, unsaid_words
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
@@ -77,7 +77,8 @@ class Searcher:
         ranking = _hits(ranking, distant, selection)
         captions = [caption for evidence, _ in wanted for caption in evidence.captions]
         hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        unsaid = unsaid_words(query.text, self.index.postings)
+        synonyms = self._model.embedder.synonyms if self._model else no_synonyms
+        unsaid = unsaid_words(query.text, self.index.postings, synonyms)
         return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
 
     def hasty(self) -> Searcher:

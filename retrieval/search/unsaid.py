@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from data.folding import fold
-from data.stop_words import QUERY_STOP_WORDS
+from data.stop_words import FUNCTION_WORDS
 from data.text import tokenize
 from retrieval.index.joined import JoinedPostings
+
+Synonyms = Callable[[str], Sequence[str]]
+"""The words of captions that mean nearly the same as a word."""
+
+
+def no_synonyms(word: str) -> list[str]:
+    """For a library whose captioner knows none."""
+    return []
+
 
 NAMED = 5
 """Unsaid words that a person is told by name; a program gets them all."""
@@ -15,21 +24,34 @@ NAMED = 5
 
 def content_words(text: str) -> list[str]:
     """Return the words of a query that say what a picture shows, lower case, in order, each once by its stem."""
-    words = {fold(word): word for word in reversed(tokenize(text)) if word not in QUERY_STOP_WORDS}
+    words = {fold(word): word for word in reversed(tokenize(text)) if word not in FUNCTION_WORDS}
     return list(words.values())[::-1]
 
 
-def unsaid_words(text: str, captions: JoinedPostings) -> list[str]:
-    """Return the content words of `text` that no caption says, in order.
+def unsaid_words(text: str, captions: JoinedPostings, synonyms: Synonyms = no_synonyms) -> list[str]:
+    """Return the content words of `text` that no caption says, nor any of their `synonyms`, in order.
 
-    A look-up a word and segment; captions that were replaced or removed do not count. Words are compared by English
-    stems: "cats" says "cat", "puppy" does not say "dog". Function words of other languages count as content. A caption
-    that says a word may say it of something else, or wrongly.
+    A look-up a word and segment, more for words that no caption says; captions that were replaced or removed do not
+    count. Words are compared by English stems: "cats" says "cat". A caption that says a word may say it of something
+    else, or wrongly.
     """
+    return [word for word in _unsaid(content_words(text), captions) if not _said(synonyms(word), captions)]
+
+
+def unsaid_share(text: str, captions: JoinedPostings, synonyms: Synonyms) -> float:
+    """Return which share of the content words of `text` are `unsaid_words`, 0 where it has none."""
     words = content_words(text)
+    return len(unsaid_words(text, captions, synonyms)) / max(len(words), 1)
+
+
+def _unsaid(words: Sequence[str], captions: JoinedPostings) -> list[str]:
     if not words:
         return []
     return [word for word, pictures in zip(words, captions.spread(words).tolist(), strict=True) if not pictures]
+
+
+def _said(words: Sequence[str], captions: JoinedPostings) -> bool:
+    return len(_unsaid(words, captions)) < len(words)
 
 
 def unsaid_notice(text: str, unsaid: Sequence[str], scores: Sequence[Mapping[str, float]]) -> str:

@@ -35,6 +35,9 @@ class Senses:
         total = np.sum(known, axis=0).astype(np.float32) if known else None
         return None if total is None else total / np.linalg.norm(total)
 
+    def synonyms(self, word: str) -> list[str]:
+        return []
+
     def share_known(self, tokens: Sequence[str]) -> float:
         return sum(token in SENSES for token in tokens) / len(tokens)
 

@@ -122,6 +122,9 @@ class Strange:
     def embed(self, tokens: Sequence[str]) -> np.ndarray:
         return np.ones(1, np.float32)
 
+    def synonyms(self, word: str) -> list[str]:
+        return []
+
     def share_known(self, tokens: Sequence[str]) -> float:
         return 1.0
 
