@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import numpy as np
 
+from captioner.quiet import load_tensorflow
+
 
 class Arithmetic(Protocol):
     """A matrix, or one for each picture (n, a, b), is kept once in a form of its own and multiplied many times."""
@@ -37,6 +39,7 @@ class BFloat16:
     """Factors and results rounded to bfloat16, sums in float32, by TensorFlow on the processor."""
 
     def __init__(self) -> None:
+        load_tensorflow()
         import tensorflow as tf
 
         self._tf, self._type = tf, tf.bfloat16.as_numpy_dtype

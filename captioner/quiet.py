@@ -19,6 +19,16 @@ def load_keras() -> None:
         keras.ops.sum(keras.ops.ones((2, 2)))
 
 
+def load_tensorflow() -> None:
+    """Import TensorFlow alone and run one operation, likewise."""
+    if "tensorflow" in sys.modules:
+        return
+    with _standard_error_kept_back():
+        import tensorflow as tf
+
+        tf.reduce_sum(tf.ones((2, 2)))
+
+
 @contextmanager
 def as_if_missing(*modules: str) -> Iterator[None]:
     """Packages that import these where they find them do without; Keras then loads in two thirds of the time."""
