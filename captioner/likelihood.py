@@ -13,7 +13,7 @@ import numpy as np
 from captioner.decoder import DecoderConfig
 from captioner.lstm import advance, halved
 from captioner.views import CoarseViews
-from captioner.vocabulary import START, Vocabulary
+from captioner.vocabulary import START, UNKNOWN, Vocabulary
 
 MAX_WORDS = 40
 """Further words of a sentence are not read."""
@@ -46,6 +46,11 @@ class Likelihood:
         self._initial, self._glance = (_turned(w.pop(name)) for name in ("initial/kernel", "glance/kernel"))
         self._bias = (w.pop("lstm/bias") * half)[:, None]
         self._weights = w
+
+    def share_read(self, tokens: Sequence[str]) -> float:
+        """Return which share of the tokens the decoder can say, from 0 to 1."""
+        said = self._vocabulary.read(tokens[:MAX_WORDS])
+        return sum(one != UNKNOWN for one in said) / max(len(said), 1)
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
         """log P(a sentence begins with the tokens | picture), natural logarithm, float64 (n,).

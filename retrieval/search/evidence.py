@@ -79,7 +79,8 @@ class WordEvidence:
         self._nearness = None if place is None else _Nearness(index.embeddings, place)
         self._known = usable.embedder.share_known(tokens) if usable else 0.0
         self._relevance = Relevance.from_json(usable.relevance["words"]) if usable else None
-        self._second = SecondLook.of(usable) if usable and looks(tokens) else None
+        second = SecondLook.of(usable) if usable and looks(tokens) else None
+        self._second = second if second and second.can_read(tokens) else None
         self._prior_shift = prior_shift(tokens, library.postings, len(library)) if usable else 0.0
         if usable and UNSAID in usable.relevance:
             share = unsaid_share(text, library.postings, usable.embedder.synonyms)

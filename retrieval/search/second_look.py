@@ -22,6 +22,10 @@ WORDS = 3
 """Fewer words are worth no look at all: what the decoder would begin a sentence with is not what is asked for."""
 
 
+READABLE = 0.6
+"""Of a sentence in another language than the captions' the decoder can say but a few words, by chance."""
+
+
 class SecondLook:
     """The decoder's log P(sentence ... | picture), and how near usual sentences come to a picture (its hubness)."""
 
@@ -35,6 +39,10 @@ class SecondLook:
         if model.likelihood is None or model.sentences is None:
             return None
         return cls(model.likelihood, model.sentences, model.relevance[SECOND_LOOK])
+
+    def can_read(self, tokens: Sequence[str]) -> bool:
+        """Whether the decoder can say enough of the words for its probability to tell pictures apart."""
+        return self._likelihood.share_read(tokens) >= READABLE
 
     def parts(self, tokens: Sequence[str], views: Sequence[bytes], places: np.ndarray) -> dict[str, np.ndarray]:
         """Evidence for n pictures, at least one, float (n,), from their views and embeddings, `places` (n, e).

@@ -70,3 +70,10 @@ def test_unusual_words_count_only_where_they_are_said() -> None:
     expected = sum(logits[step, :, word] - total[step] for step, word in enumerate(said))
     found = Likelihood(config, weights, VOCABULARY, usual=6).logprob(sentence, views)
     np.testing.assert_allclose(found, expected, atol=1e-4)
+
+
+def test_what_it_can_say_is_told() -> None:
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
+    likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
+    assert likelihood.share_read(["a", "red", "zebra", "boat"]) == 0.75
+    assert likelihood.share_read([]) == 0

@@ -10,7 +10,7 @@ from data.store import Batch, DescriptionRow, Store, StoreDamaged
 from retrieval.index.upkeep import build_index
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
-from retrieval.search.second_look import LOOKS, SecondLook, looks, shift
+from retrieval.search.second_look import LOOKS, READABLE, SecondLook, looks, shift
 from tests.retrieval.conftest import GALLERY, MODEL
 
 SENTENCES = np.eye(3, dtype=np.float32)
@@ -18,6 +18,9 @@ SENTENCES = np.eye(3, dtype=np.float32)
 
 class Brightness:
     """Finds a sentence the likelier the brighter the view."""
+
+    def share_read(self, tokens: Sequence[str]) -> float:
+        return 1.0
 
     def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
         return views.cells.mean(axis=(1, 2)).astype(np.float64)
@@ -103,3 +106,9 @@ def test_the_shift_has_no_mean_and_leaves_out_what_was_not_looked_at() -> None:
 
 def test_few_words_are_worth_few_looks() -> None:
     assert [looks(["dog"] * words) for words in (1, 2, 3, 4, 100)] == [0, 0, 12, 16, LOOKS]
+
+
+def test_words_that_the_decoder_cannot_say_are_worth_no_look(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Brightness, "share_read", lambda *_: READABLE - 0.1)
+    give_views(store, {"beach": bright(0.1), "park": bright(3.0)})
+    assert "logprob" not in first_dog(store)[1]
