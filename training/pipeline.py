@@ -84,12 +84,13 @@ def train_bundle(
     """
     sets = read_splits(material.dataset, material.also)
     problems = [problem for one in sets.values() for problem in one.problems]
+    teaching = replace(config, critic_epochs=0)
     if config.tune_epochs:
-        source, encoded, trained = _tuned(source, sets, material, out, config)
+        source, encoded, trained = _tuned(source, sets, material, out, teaching)
     else:
         encoded = encode(source, sets, out / "features", config.views)
         start = _start(encoded.train, material, out, config)
-        trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0), start)
+        trained = train_decoder(encoded.train, encoded.dev, out, teaching, start)
     trained = _criticised(trained, encoded, out, config)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
@@ -128,7 +129,7 @@ def _tuned(
     tail = build_tail(source)
     encoded = before.through(partial(through_tail, tail))
     start = _start(encoded.train, material, out, config)
-    trained = train_decoder(encoded.train, encoded.dev, out, replace(config, critic_epochs=0), start)
+    trained = train_decoder(encoded.train, encoded.dev, out, config, start)
     meeting, meetings = first_meeting(encoded.train, material.texts, _embed_config(config), out / "meeting.safetensors")
     tuned = fine_tune(tail, meeting, trained, (before.train, before.dev), meetings, out / "tuned", config)
     weights = trained.weights
@@ -136,7 +137,6 @@ def _tuned(
         source = with_tail(source, rounded(tuned.encoder_weights, config.bits), f"{source.name}{TUNED}")
         encoded, weights = before.through(partial(through_tail, build_tail(source))), tuned.decoder_weights
     again = replace(config, epochs=config.epochs * 2 // 3, rate=0.4 * config.rate, batch=max(1, config.batch // 2))
-    again = replace(again, critic_epochs=0)
     return source, encoded, train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
 
 

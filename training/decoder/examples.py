@@ -50,6 +50,17 @@ def batch_rows(count: int, config: TrainConfig, epoch: int) -> Iterator[tuple[np
         yield rows, np.random.default_rng((config.seed, epoch, start))
 
 
+def whole_batches(count: int, batch: int, epochs: int, seed: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
+    """Rows in an order that (seed, epoch) fixes, whole batches only, with each batch's own source of random numbers.
+
+    In contrastive learning each picture of a batch is the others' wrong answer, so none may stand in it twice.
+    """
+    for epoch in range(epochs):
+        order = np.random.default_rng((seed, epoch)).permutation(count)
+        for start in range(0, count - batch + 1, batch):
+            yield order[start : start + batch], np.random.default_rng((seed, epoch, start))
+
+
 def draw_grids(split: Split, rows: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """One view of each picture, float32 (n, cells, channels)."""
     views = random.integers(split.grids.shape[1], size=len(rows))

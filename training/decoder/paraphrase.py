@@ -7,7 +7,7 @@ first picture; what pictures' cells look like it learns afterwards.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import keras
@@ -22,7 +22,7 @@ from data.stop_words import STOP_WORDS
 from training.ahead import ahead
 from training.config import TrainConfig
 from training.decoder.adam import FusedAdamW
-from training.decoder.examples import Batch, make_batch
+from training.decoder.examples import Batch, make_batch, whole_batches
 from training.decoder.model import CaptionLoss, DecoderModel, build_decoder_model, expect_words, get_weights
 
 HINTS = 24
@@ -76,7 +76,9 @@ def pretrain(pictures: Sequence[Captions], own: Sequence[Captions], config: Trai
     model.compile(FusedAdamW(rate, weight_decay=0.01, clipnorm=5.0), CaptionLoss(config.smoothing), jit_compile=False)
     with tqdm(total=steps, desc="decoder, texts alone", unit="batch", disable=None) as bar:
         for made in ahead(
-            _Lessons(lessons, vocabulary, sizes.max_words).make, _jobs(len(lessons), batch, config), AHEAD
+            _Lessons(lessons, vocabulary, sizes.max_words).make,
+            whole_batches(len(lessons), batch, config.text_epochs, config.seed),
+            AHEAD,
         ):
             loss = model.train_on_batch(made.inputs, made.expected, sample_weight=made.weights)
             bar.set_postfix(loss=f"{float(np.asarray(loss)):.2f}", refresh=False)
@@ -108,10 +110,3 @@ class _Lessons:
         said = sorted(numbers - self._unsaid) or [UNKNOWN]
         kept = [one for one in said if random.random() > LEFT_OUT] or said
         return np.resize(random.permutation(kept), HINTS).astype(np.int32)
-
-
-def _jobs(count: int, batch: int, config: TrainConfig) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
-    for epoch in range(config.text_epochs):
-        order = np.random.default_rng((config.seed, epoch)).permutation(count)
-        for start in range(0, count - batch + 1, batch):
-            yield order[start : start + batch], np.random.default_rng((config.seed, epoch, start))

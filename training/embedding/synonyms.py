@@ -25,7 +25,8 @@ def find_synonyms(embedder: TextEmbedder, vocabulary: Vocabulary, captions: Voca
     uint16 (vocabulary, MOST), nearest first, 0 for no further one; the word itself is left out, and words that only
     hold a sentence together have none and are none.
     """
-    own = [word for word in captions.words if word in set(vocabulary.words) and word not in FUNCTION_WORDS]
+    known = set(vocabulary.words) - FUNCTION_WORDS
+    own = [word for word in captions.words if word in known]
     numbers, places = np.array(vocabulary.encode(own)), _places(embedder, own)
     found = np.zeros((len(vocabulary), MOST), np.uint16)
     for start in tqdm(range(0, len(vocabulary.words), AT_ONCE), desc="synonyms", unit="kword", disable=None):

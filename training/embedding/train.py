@@ -19,7 +19,7 @@ from captioner.vocabulary import Vocabulary
 from training.ahead import ahead
 from training.config import EmbedConfig
 from training.decoder.adam import FusedAdamW
-from training.decoder.examples import Split
+from training.decoder.examples import Split, whole_batches
 from training.embedding.model import (
     ContrastiveLoss,
     EmbeddingModel,
@@ -123,6 +123,7 @@ def _sized(train: Split, texts: Texts, config: EmbedConfig) -> tuple[Vocabulary,
 
 
 def gather(train: Split, texts: Texts, vocabulary: Vocabulary, sizes: EmbeddingConfig) -> Material:
+    """Bring grids and captions into the form that members learn from; takes seconds and the memory of the grids."""
     lexicon = Lexicon(vocabulary, sizes.buckets)
 
     def read(captions: Sequence[Caption]) -> list[np.ndarray]:
@@ -183,7 +184,7 @@ def _reading(material: Material, config: EmbedConfig, seed: int) -> Jobs:
     groups = [*material.alone, *(_together(material, row) for row in range(len(material.captions)))]
     size = min(config.pairs, len(groups))
     epochs = -(-config.reading // (len(groups) // size))
-    jobs = list(_rows(len(groups), size, epochs, seed))[: config.reading]
+    jobs = list(whole_batches(len(groups), size, epochs, seed))[: config.reading]
     return ahead(make, jobs, AHEAD)
 
 
@@ -224,12 +225,4 @@ def _meeting(material: Material, config: EmbedConfig, batch: int, seed: int) -> 
         sentences, expected = meetings.sentences(rows, config.captions, random)
         return (material.grids[rows, view].astype(np.float32), *sentences), expected
 
-    return ahead(make, _rows(len(material.captions), batch, config.epochs, seed), AHEAD)
-
-
-def _rows(count: int, batch: int, epochs: int, seed: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
-    """Whole batches only: each picture of a batch is the others' wrong answer, so none may stand in it twice."""
-    for epoch in range(epochs):
-        order = np.random.default_rng((seed, epoch)).permutation(count)
-        for start in range(0, count - batch + 1, batch):
-            yield order[start : start + batch], np.random.default_rng((seed, epoch, start))
+    return ahead(make, whole_batches(len(material.captions), batch, config.epochs, seed), AHEAD)
