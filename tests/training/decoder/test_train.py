@@ -124,10 +124,12 @@ def test_all_ways_to_learn_go_together(
     assert bundle.embedding is not None
     assert "bild" in bundle.embedding.vocabulary.words
     assert len(bundle.further_decoders) == 1
-    read = {name: _rows(tmp_path / "run" / name / "log.csv") for name in (".", "tuned", "again", "critic")}
-    assert [len(rows) for rows in read.values()] == [1 + 2, 2, 1 + 1, 1 + 2]
-    before, tuned = (max(float(row["cider"]) for row in read[name]) for name in (".", "tuned"))
-    assert bundle.made_by["encoder"].endswith("fine-tuned") == (tuned > before)
+    run = tmp_path / "run"
+    epochs = [len(_rows(run / name / "log.csv")) for name in (".", "tuned", "again", "critic")]
+    assert epochs == [1 + 2, 2, 1 + 1, 1 + 2]
+    # Written when an epoch of fine-tuning beats the decoder from before, as its bundle rounds it.
+    improved = (run / "tuned" / "best.safetensors").exists()
+    assert bundle.made_by["encoder"].endswith("fine-tuned") == improved
 
 
 def _rows(log: Path) -> list[dict[str, str]]:
