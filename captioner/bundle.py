@@ -1,8 +1,9 @@
 """A captioner at rest: one folder with weights, vocabulary, configuration, model card and checksums.
 
-config.json          sizes, input side, grid layer, beam settings, where it came from
+config.json          name of the model, encoder and its settings, sizes, beam settings, where it came from
+calibration.json     how scores become relevance, see `captioner.calibration`
 vocabulary.json      the decoder's words
-encoder.safetensors  VGG16 kernels (int8 with scales) and biases
+encoder.safetensors  the encoder's kernels (int8 with scales) and biases
 decoder.safetensors  the decoder, its matrices int8 with scales too
 decoders_further.safetensors  where there are several: those that caption beside the first, likewise
 embedding_*          where there is one: words, their synonyms, encoders and usual sentences of the shared space
@@ -10,6 +11,8 @@ pooling.safetensors  how a grid becomes a vector, likewise; where it is missing,
 activations.json     the largest output of each convolution, for products of 8 bits; where it is missing, there are none
 README.md            the model card
 checksums.json       SHA-256 of every other file
+
+This is format 2. Format 1, whose calibration stood in config.json and in the program, is read too.
 """
 
 from __future__ import annotations
@@ -20,16 +23,19 @@ import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
+from captioner.calibration import Calibration
 from captioner.checksums import (
     ACTIVATIONS,
+    CALIBRATION,
     CARD,
     CHECKSUMS,
+    CONFIG,
     DECODER,
     DECODERS_FURTHER,
     EMBEDDING_PICTURES,
@@ -37,9 +43,11 @@ from captioner.checksums import (
     EMBEDDING_SYNONYMS,
     EMBEDDING_TEXT,
     EMBEDDING_WORDS,
+    ENCODER,
     MEND,
     POOLING,
     VOCABULARY,
+    bundle_version,
     checksums,
     recorded_checksums,
     verify,
@@ -47,21 +55,21 @@ from captioner.checksums import (
 )
 from captioner.decoder import DecoderConfig
 from captioner.embedding import TABLES, Embedding, EmbeddingConfig, TextEmbedder
-from captioner.encoder import EncoderConfig
+from captioner.encoders.base import EncoderConfig
+from captioner.encoders.pooling import Pooling
+from captioner.encoders.registry import EncoderParts, read_config
 from captioner.errors import BundleError
 from captioner.likelihood import Likelihood
-from captioner.pooling import Pooling
 from captioner.quantise import quantise, restore, restore_rows
-from captioner.types import TextModel
+from captioner.types import SearchModel
 from captioner.vocabulary import Vocabulary
 
-FORMAT = 1
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+FORMAT = 2
 SENTENCES, SYNONYMS = "sentences", "synonyms"
 BUNDLED = Path(__file__).parent / "bundled"
-UNSAID = "unsaid"
-"""Of `Bundle.relevance`: what it adds, `share`, that no caption says the content words of a query."""
-SECOND_LOOK = "second look"
-"""Of `Bundle.relevance`: what a second look at a sentence's best pictures adds."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,8 @@ class SearchConfig:
 class Bundle:
     """A captioner in memory; `version` names it in the store, `made_by` says how it came to be.
 
-    `relevance` belongs to `embedding`, see `captioner.types.TextModel`; `activations` are those of `captioner.int8`.
+    Whoever changes weights or settings leaves `version` empty: saving gives the new model its name. `pooling` and
+    `activations` are those of `captioner.encoders.registry.EncoderParts`.
     """
 
     encoder: EncoderConfig
@@ -93,24 +102,29 @@ class Bundle:
     search: SearchConfig
     made_by: Mapping[str, Any]
     embedding: Embedding | None = None
-    relevance: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
     pooling: Pooling | None = None
     activations: Mapping[str, float] = field(default_factory=dict)
     further_decoders: Sequence[Mapping[str, np.ndarray]] = ()
     version: str = ""
 
     @property
-    def text_model(self) -> TextModel | None:
-        """The part that search by words needs, where there is one."""
-        if self.embedding is None or "words" not in self.relevance:
-            return None
+    def encoder_parts(self) -> EncoderParts:
+        """What the encoder is built of."""
+        return EncoderParts(self.encoder_weights, self.pooling, self.activations, model_version=self.version)
+
+    @property
+    def search_model(self) -> SearchModel:
+        """The part that search needs."""
+        model = SearchModel(self.version, self.encoder.name, self.calibration)
         shared = self.embedding
-        embedder = TextEmbedder(shared.config, shared.weights, shared.vocabulary, shared.synonyms)
-        model = TextModel(self.version, embedder, self.relevance)
-        if SECOND_LOOK not in self.relevance:
+        if shared is None:
+            return model
+        model = model._replace(embedder=TextEmbedder(shared.config, shared.weights, shared.vocabulary, shared.synonyms))
+        if not self.calibration.reranker:
             return model
         likelihood = Likelihood(self.decoder, self.decoder_weights, self.vocabulary)
-        return model._replace(likelihood=likelihood, sentences=self.embedding.sentences)
+        return model._replace(likelihood=likelihood, sentences=shared.sentences)
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
@@ -122,30 +136,21 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     beside = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f".{folder.name}-"))
     config = {
         "format": FORMAT,
-        "encoder": asdict(bundle.encoder),
+        "encoder": {"name": bundle.encoder.name, **_fields(bundle.encoder)},
         "decoder": asdict(bundle.decoder),
         "search": asdict(bundle.search),
         "made_by": dict(bundle.made_by),
     }
     if bundle.embedding:
-        config |= {"embedding": asdict(bundle.embedding.config), "relevance": dict(bundle.relevance)}
-        _save_embedding(bundle.embedding, beside)
-    if bundle.pooling:
-        save_file(quantise(asdict(bundle.pooling)), beside / POOLING)
-    if bundle.activations:
-        (beside / ACTIVATIONS).write_text(json.dumps(dict(bundle.activations), indent=2) + "\n")
-    (beside / "config.json").write_text(json.dumps(config, indent=2) + "\n")
-    _save_words(bundle.vocabulary, beside / VOCABULARY)
-    save_file(quantise(bundle.encoder_weights), beside / "encoder.safetensors")
-    save_file(quantise(bundle.decoder_weights), beside / DECODER)
-    if bundle.further_decoders:
-        named = {
-            f"{place}/{name}": one for place, own in enumerate(bundle.further_decoders) for name, one in own.items()
-        }
-        save_file(quantise(named), beside / DECODERS_FURTHER)
+        config["embedding"] = asdict(bundle.embedding.config)
+    _save_models(bundle, beside)
+    _save_json(config, beside / CONFIG)
     models = {path.name for path in beside.iterdir()}
-    (beside / CARD).write_text(card(version_of(checksums(beside, models))))
-    (beside / CHECKSUMS).write_text(json.dumps(checksums(beside, models | {CARD}), indent=2) + "\n")
+    version = bundle.version or version_of(checksums(beside, models), bundle.encoder.name)
+    _save_json({"model_version": version, **config}, beside / CONFIG)
+    _save_json(bundle.calibration.to_json(), beside / CALIBRATION)
+    (beside / CARD).write_text(card(version))
+    _save_json(checksums(beside, sorted(models | {CARD, CALIBRATION})), beside / CHECKSUMS)
     beside.chmod(0o755)
     for path in beside.iterdir():
         path.chmod(0o644)
@@ -154,18 +159,40 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
     beside.replace(folder)
 
 
+def _save_models(bundle: Bundle, folder: Path) -> None:
+    if bundle.embedding:
+        _save_embedding(bundle.embedding, folder)
+    if bundle.pooling:
+        save_file(quantise(asdict(bundle.pooling)), folder / POOLING)
+    if bundle.activations:
+        _save_json(dict(bundle.activations), folder / ACTIVATIONS)
+    _save_words(bundle.vocabulary, folder / VOCABULARY)
+    save_file(quantise(bundle.encoder_weights), folder / ENCODER)
+    save_file(quantise(bundle.decoder_weights), folder / DECODER)
+    if bundle.further_decoders:
+        members = enumerate(bundle.further_decoders)
+        named = {f"{number}/{name}": one for number, own in members for name, one in own.items()}
+        save_file(quantise(named), folder / DECODERS_FURTHER)
+
+
+def _fields(config: EncoderConfig) -> dict[str, Any]:
+    return asdict(cast("DataclassInstance", config))
+
+
+def _save_json(document: Any, path: Path) -> None:
+    path.write_text(json.dumps(document, indent=2) + "\n")
+
+
 def load_bundle(folder: Path) -> Bundle:
     """Read and verify a bundle. Raises BundleError, one line, where it is missing, damaged or does not fit."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no captioner bundle there; give a folder that `retroflex train` wrote")
     recorded = verify(folder)
     try:
-        config = json.loads((folder / "config.json").read_text())
-        if config["format"] != FORMAT:
-            raise BundleError(f"{folder}: bundle format {config['format']} is not known, this version reads {FORMAT}")
+        config = _load_config(folder)
         bundle = Bundle(
-            encoder=EncoderConfig(**config["encoder"]),
-            encoder_weights=restore(load_file(folder / "encoder.safetensors")),
+            encoder=read_config(config["encoder"]),
+            encoder_weights=restore(load_file(folder / ENCODER)),
             decoder=DecoderConfig(**config["decoder"]),
             decoder_weights=restore(load_file(folder / DECODER)),
             further_decoders=_load_further(folder / DECODERS_FURTHER) if DECODERS_FURTHER in recorded else (),
@@ -173,35 +200,54 @@ def load_bundle(folder: Path) -> Bundle:
             search=SearchConfig(**config["search"]),
             made_by=config["made_by"],
             embedding=_load_embedding(folder, config, recorded),
-            relevance=config.get("relevance", {}),
+            calibration=_load_calibration(folder, config),
             pooling=Pooling(**restore(load_file(folder / POOLING))) if POOLING in recorded else None,
             activations=_load_activations(folder / ACTIVATIONS) if ACTIVATIONS in recorded else {},
-            version=version_of(recorded),
+            version=bundle_version(folder),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
     if len(bundle.vocabulary) != bundle.decoder.vocabulary:
         raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {MEND}")
+    if bundle.encoder.channels != bundle.decoder.grid_channels:
+        raise BundleError(f"{folder}: encoder and decoder do not belong together; {MEND}")
     return bundle
 
 
-def load_text_model(folder: Path) -> TextModel | None:
-    """Read the part of a bundle that search by words needs, and no more; None where it has none. Raises BundleError."""
-    if EMBEDDING_TEXT not in recorded_checksums(folder):
-        return None
-    recorded = verify(folder, ("config.json", EMBEDDING_WORDS, EMBEDDING_TEXT))
+def _load_config(folder: Path) -> dict[str, Any]:
+    """Read config.json; of format 1 in the form of format 2. Raises BundleError, OSError, ValueError or KeyError."""
+    config: dict[str, Any] = json.loads((folder / CONFIG).read_text())
+    if config["format"] not in (1, FORMAT):
+        raise BundleError(f"{folder}: bundle format {config['format']} is not known, this version reads 1 to {FORMAT}")
+    if config["format"] == 1:
+        config["encoder"] = {"name": "vgg16", **config["encoder"]}
+    return config
+
+
+def _load_calibration(folder: Path, config: Mapping[str, Any]) -> Calibration:
+    if config["format"] == 1:
+        return Calibration.from_format_1(config.get("relevance", {}))
+    return Calibration(**json.loads((folder / CALIBRATION).read_text()))
+
+
+def load_search_model(folder: Path) -> SearchModel:
+    """Read the part of a bundle that search needs, and no more. Raises BundleError."""
+    recorded = recorded_checksums(folder)
+    verify(folder, [name for name in (CONFIG, CALIBRATION, EMBEDDING_WORDS, EMBEDDING_TEXT) if name in recorded])
     try:
-        config = json.loads((folder / "config.json").read_text())
+        config = _load_config(folder)
+        model = SearchModel(bundle_version(folder), config["encoder"]["name"], _load_calibration(folder, config))
+        if EMBEDDING_TEXT not in recorded:
+            return model
         weights = restore_rows(load_file(folder / EMBEDDING_TEXT), TABLES)
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-        embedder = TextEmbedder(sizes, weights, words, _load_synonyms(folder, recorded))
-        model = TextModel(version_of(recorded), embedder, config["relevance"])
-        return _with_second_look(model, folder, config) if SECOND_LOOK in model.relevance else model
+        model = model._replace(embedder=TextEmbedder(sizes, weights, words, _load_synonyms(folder, recorded)))
+        return _with_reranker(model, folder, config) if model.calibration.reranker else model
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
 
 
-def _with_second_look(model: TextModel, folder: Path, config: Mapping[str, Any]) -> TextModel:
+def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) -> SearchModel:
     verify(folder, (VOCABULARY, DECODER, EMBEDDING_SENTENCES))
     weights, words = restore(load_file(folder / DECODER)), _load_words(folder / VOCABULARY)
     likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, words)
@@ -225,8 +271,7 @@ def _load_embedding(folder: Path, config: Mapping[str, Any], recorded: Mapping[s
         return None
     weights = {**load_file(folder / EMBEDDING_TEXT), **load_file(folder / EMBEDDING_PICTURES)}
     sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-    known = _load_sentences(folder) if SECOND_LOOK in config["relevance"] else np.zeros((0, 0), np.float32)
-    return Embedding(sizes, restore(weights), words, known, _load_synonyms(folder, recorded))
+    return Embedding(sizes, restore(weights), words, _load_sentences(folder), _load_synonyms(folder, recorded))
 
 
 def _load_synonyms(folder: Path, recorded: Mapping[str, str]) -> np.ndarray | None:
@@ -243,9 +288,9 @@ def _load_sentences(folder: Path) -> np.ndarray:
 def _load_further(path: Path) -> list[dict[str, np.ndarray]]:
     members: dict[str, dict[str, np.ndarray]] = {}
     for named, value in restore(load_file(path)).items():
-        place, name = named.split("/", 1)
-        members.setdefault(place, {})[name] = value
-    return [members[place] for place in sorted(members, key=int)]
+        number, name = named.split("/", 1)
+        members.setdefault(number, {})[name] = value
+    return [members[number] for number in sorted(members, key=int)]
 
 
 def _load_activations(path: Path) -> dict[str, float]:

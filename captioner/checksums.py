@@ -10,8 +10,9 @@ from pathlib import Path
 from captioner.errors import BundleError
 
 CARD = "README.md"
-VOCABULARY, DECODER = "vocabulary.json", "decoder.safetensors"
-MODEL_FILES = ("config.json", VOCABULARY, "encoder.safetensors", DECODER)
+CONFIG, VOCABULARY = "config.json", "vocabulary.json"
+ENCODER, DECODER = "encoder.safetensors", "decoder.safetensors"
+MODEL_FILES = (CONFIG, VOCABULARY, ENCODER, DECODER)
 FILES = (*MODEL_FILES, CARD)
 EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES = (
     "embedding_words.json",
@@ -21,7 +22,7 @@ EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES = (
 )
 EMBEDDING_SYNONYMS = "embedding_synonyms.safetensors"
 POOLING, DECODERS_FURTHER = "pooling.safetensors", "decoders_further.safetensors"
-ACTIVATIONS = "activations.json"
+ACTIVATIONS, CALIBRATION = "activations.json", "calibration.json"
 OPTIONAL = (
     EMBEDDING_WORDS,
     EMBEDDING_TEXT,
@@ -32,23 +33,26 @@ OPTIONAL = (
     ACTIVATIONS,
     DECODERS_FURTHER,
 )
-"""Part of the model where the checksums name them; older bundles lack them."""
+"""Part of the model where the checksums name them."""
 CHECKSUMS = "checksums.json"
 MEND = "restore it from where it came, or train it again"
 
 
 def bundle_version(folder: Path) -> str:
-    """The name of a bundle's model, from its checksums alone: `vgg16-lstm-` and twelve hex digits.
-
-    The card is left out: a word changed in it does not make another model.
-    """
-    return version_of(recorded_checksums(folder))
+    """Return the name of a bundle's model. Raises BundleError."""
+    recorded = recorded_checksums(folder)
+    if CALIBRATION not in recorded:  # format 1
+        return version_of(recorded)
+    try:
+        return str(json.loads((folder / CONFIG).read_text())["model_version"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise BundleError(f"{folder}: {CONFIG} is damaged; {MEND}") from error
 
 
 def verify(folder: Path, names: Sequence[str] = ()) -> dict[str, str]:
     """Check `names`, by default all files, against their checksums, which are returned. Raises BundleError."""
     recorded = recorded_checksums(folder)
-    names = names or (*FILES, *(name for name in OPTIONAL if name in recorded))
+    names = names or (*FILES, *(name for name in (*OPTIONAL, CALIBRATION) if name in recorded))
     try:
         found = checksums(folder, names)
     except OSError as error:
@@ -70,11 +74,14 @@ def recorded_checksums(folder: Path) -> dict[str, str]:
         raise BundleError(f"{folder}: {CHECKSUMS} is damaged; {MEND}") from error
 
 
-def version_of(recorded: Mapping[str, str]) -> str:
-    """The name of the model whose files have these checksums."""
+def version_of(recorded: Mapping[str, str], encoder: str = "vgg16") -> str:
+    """Return the name of the model whose files have these checksums: the encoder's, and twelve hex digits.
+
+    Card and calibration are left out: a change of them does not change what the model makes of a picture.
+    """
     names = (*MODEL_FILES, *(name for name in OPTIONAL if name in recorded))
     together = "".join(f"{name} {recorded.get(name)}\n" for name in names)
-    return f"vgg16-lstm-{hashlib.sha256(together.encode()).hexdigest()[:12]}"
+    return f"{encoder}-lstm-{hashlib.sha256(together.encode()).hexdigest()[:12]}"
 
 
 def checksums(folder: Path, names: Iterable[str]) -> dict[str, str]:

@@ -12,15 +12,13 @@ may be made in another arithmetic (`captioner.arithmetic`), all but the last.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from captioner.arithmetic import Arithmetic, Exact
-from captioner.lstm import advance, halved
-from captioner.normalise import centred, inverse_deviation
+from captioner.arithmetic import Arithmetic, Exact, advance, centred, halved, inverse_deviation
 
 
 @dataclass(frozen=True)
@@ -32,7 +30,7 @@ class DecoderConfig:
     """
 
     vocabulary: int
-    grid_channels: int = 512
+    grid_channels: int
     embedding: int = 300
     units: int = 512
     attention: int = 384
@@ -65,7 +63,7 @@ class DecoderConfig:
         return shapes if self.tied else shapes | {"words/kernel": (e, self.vocabulary)}
 
 
-class Views(NamedTuple):
+class PictureCells(NamedTuple):
     """What the decoder keeps of n pictures with k cells: cells (n, k, attention), drive of the gates (n, 4 units).
 
     `kept` are the cells in the form that the decoder's arithmetic takes.
@@ -95,14 +93,14 @@ class Alive(NamedTuple):
 
 
 class Steps(Protocol):
-    """One decoder or several (`captioner.ensemble`), step by step; the views' `cells` are (n, k, attention)."""
+    """One decoder or several (`Ensemble`), step by step; the `cells` of what they keep are (n, k, attention)."""
 
     config: DecoderConfig
 
     def look(self, grids: np.ndarray) -> tuple[Any, State]:
         """See `Decoder.look`."""
 
-    def step(self, views: Any, state: State, words: np.ndarray, alive: Alive | None = None) -> tuple[np.ndarray, State]:
+    def step(self, seen: Any, state: State, words: np.ndarray, alive: Alive | None = None) -> tuple[np.ndarray, State]:
         """See `Decoder.step`."""
 
 
@@ -140,7 +138,7 @@ class Decoder:
         words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_words, self._word_bias = np.ascontiguousarray(words), w["word_bias/bias"]
 
-    def look(self, grids: np.ndarray) -> tuple[Views, State]:
+    def look(self, grids: np.ndarray) -> tuple[PictureCells, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
         times = self._arithmetic.times
         flat = np.ascontiguousarray(grids, np.float32).reshape(-1, grids.shape[2])
@@ -150,45 +148,45 @@ class Decoder:
         cells = np.maximum(seen, 0, out=seen).reshape(*grids.shape[:2], -1)
         mean = cells.mean(axis=1)
         hidden, cell = np.split(np.tanh(times(mean, self._initial) + self._initial_bias), 2, axis=1)
-        return Views(cells, times(mean, self._drive), self._arithmetic.keep(cells)), State(hidden, cell)
+        return PictureCells(cells, times(mean, self._drive), self._arithmetic.keep(cells)), State(hidden, cell)
 
     def step(
-        self, views: Views, state: State, words: np.ndarray, alive: Alive | None = None
+        self, seen: PictureCells, state: State, words: np.ndarray, alive: Alive | None = None
     ) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
 
         `words` is int (m,). Without `alive` there are equally many hypotheses of each picture, in a row, and `state`
         has as many rows. Returns log-probabilities of the next word (m, vocabulary) and the new state of m rows.
         """
-        alive, sizes = alive or _everyone(len(words), len(views.cells)), self.config
+        alive, sizes = alive or _everyone(len(words), len(seen.cells)), self.config
         times = self._arithmetic.times
         # Hypotheses with a parent in common share its product.
         gates = times(state.hidden, self._recurrent)[alive.parents]
         gates += self._word_gates[words]
-        gates += views.drive[alive.places // alive.height]
+        gates += seen.drive[alive.places // alive.height]
         by_gate = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
         state = State(*advance(by_gate, state.cell[alive.parents]))
         from_hidden = times(state.hidden, self._from_hidden)
         from_hidden += self._from_hidden_bias
         query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
-        attended = self._attend(views, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
+        attended = self._attend(seen, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
         output = times(attended, self._from_attended) + output
         # What decides between words is exact in any arithmetic: eight bits would round a logit of 10 by up to 0.03.
         logits = np.tanh(output, out=output) @ self._to_words
         logits += self._word_bias
         return _log_softmax(logits), state
 
-    def _attend(self, views: Views, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
+    def _attend(self, seen: PictureCells, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
         """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
-        pictures = len(views.cells)
-        on_cells = self._arithmetic.times(_spread(query, alive, pictures), views.kept, transposed=True)
+        pictures = len(seen.cells)
+        on_cells = self._arithmetic.times(_spread(query, alive, pictures), seen.kept, transposed=True)
         scores = _gather(on_cells, alive)
         if sentinel is not None:
             on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
             scores = np.concatenate([scores, on_sentinel], axis=1)
         share = np.exp(_log_softmax(scores))
         on_cells = _spread(share[:, : on_cells.shape[2]], alive, pictures)
-        attended = _gather(self._arithmetic.times(on_cells, views.kept), alive)
+        attended = _gather(self._arithmetic.times(on_cells, seen.kept), alive)
         if sentinel is not None:
             attended += share[:, -1:] * sentinel
         return attended
@@ -215,3 +213,46 @@ def _log_softmax(x: np.ndarray) -> np.ndarray:
     x -= x.max(axis=-1, keepdims=True)
     x -= np.log(np.exp(x).sum(axis=-1, keepdims=True))
     return x
+
+
+class EnsembleCells(NamedTuple):
+    """What each member keeps of the pictures; `cells` are those of the first."""
+
+    cells: np.ndarray
+    members: list[PictureCells]
+
+
+class Ensemble:
+    """Decoders of one configuration and vocabulary, step by step side by side.
+
+    Log-probabilities are the mean of theirs, which is that of the geometric mean but for its normaliser. Their states
+    stand side by side in one (hypotheses, members * units).
+    """
+
+    def __init__(self, members: Sequence[Decoder]) -> None:
+        self.config = members[0].config
+        self._members = members
+
+    def look(self, grids: np.ndarray) -> tuple[EnsembleCells, State]:
+        """As `Decoder.look`."""
+        seen, states = zip(*(one.look(grids) for one in self._members), strict=True)
+        return EnsembleCells(seen[0].cells, list(seen)), _joined(states)
+
+    def step(
+        self, seen: EnsembleCells, state: State, words: np.ndarray, alive: Alive | None = None
+    ) -> tuple[np.ndarray, State]:
+        """As `Decoder.step`."""
+        count = len(self._members)
+        parts = zip(np.split(state.hidden, count, axis=1), np.split(state.cell, count, axis=1), strict=True)
+        total, states = None, []
+        for member, own, part in zip(self._members, seen.members, parts, strict=True):
+            scores, after = member.step(own, State(*(np.ascontiguousarray(one) for one in part)), words, alive)
+            total = scores if total is None else np.add(total, scores, out=total)
+            states.append(after)
+        assert total is not None
+        total /= np.float32(count)
+        return total, _joined(states)
+
+
+def _joined(states: Sequence[State]) -> State:
+    return State(*(np.concatenate(parts, axis=1) for parts in zip(*states, strict=True)))

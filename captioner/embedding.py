@@ -9,16 +9,16 @@ trained by `training.embedding.model`, whose Keras layers bear the same names.
 from __future__ import annotations
 
 import math
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
-from captioner.arithmetic import Arithmetic, Exact
-from captioner.grams import buckets_of
-from captioner.normalise import centred, inverse_deviation, unit
-from captioner.vocabulary import UNKNOWN, Vocabulary
+from captioner.arithmetic import Arithmetic, Exact, centred, inverse_deviation, unit
+from captioner.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 TABLES = "/embeddings"
 """How the names of the tables end that have a row for each word or piece."""
@@ -34,8 +34,8 @@ class EmbeddingConfig:
     """
 
     vocabulary: int
+    channels: int
     members: int = 3
-    channels: int = 512
     word: int = 200
     units: int = 384
     heads: int = 8
@@ -150,6 +150,23 @@ class PictureEmbedder:
         return np.concatenate([attended, seen.mean(axis=1)], axis=1)
 
 
+PIECES = (3, 4, 5)
+MOST_PIECES = 24
+"""Further pieces of a long word are not read."""
+
+
+@lru_cache(2**16)
+def buckets_of(word: str, buckets: int) -> tuple[int, ...]:
+    """The buckets, from 1 to `buckets` - 1, of a word's pieces; 0 is left for no piece.
+
+    So a word never met is read by its likeness to known ones: Bojanowski and others 2017, "Enriching Word Vectors with
+    Subword Information". Its ends are marked.
+    """
+    marked = f"<{word}>"
+    pieces = [marked[start : start + size] for size in PIECES for start in range(len(marked) - size + 1)]
+    return tuple(1 + zlib.crc32(piece.encode()) % (buckets - 1) for piece in pieces[:MOST_PIECES])
+
+
 class TextEmbedder:
     """Sentences to places in the shared space."""
 
@@ -240,3 +257,53 @@ def _bias(w: Mapping[str, np.ndarray], kernel: np.ndarray) -> np.ndarray:
 def join_members(members: Sequence[np.ndarray]) -> np.ndarray:
     """Put the members' unit vectors side by side and bring the whole to length 1."""
     return np.concatenate([unit(one) for one in members], axis=1).astype(np.float32) / np.float32(len(members) ** 0.5)
+
+
+class CaptionEmbedder:
+    """Captions, as numbers of the decoder's words, to places: `TextEmbedder`, out of tables of what each word gives.
+
+    Of the few captions that a beam search finds, the likeliest often fits many pictures; the shared space knows what
+    tells this picture apart (docs/training.md has what that is worth).
+    """
+
+    def __init__(self, embedding: Embedding, vocabulary: Vocabulary) -> None:
+        """`vocabulary` is the decoder's. Raises ValueError where the embedding's weights do not fit."""
+        sizes = embedding.config
+        numbers = np.array([UNKNOWN] * len(SPECIAL) + embedding.vocabulary.read(vocabulary.words))
+        self._known = numbers != UNKNOWN
+        self._members = [
+            member_weights(embedding.weights, member, sizes.text_shapes()) for member in range(sizes.members)
+        ]
+        self._tables = [_table(member, numbers) for member in self._members]
+        self._parts = np.cumsum([sizes.word, sizes.units, sizes.units])
+
+    def nearness(self, captions: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Cosines float32 (n, h) of captions int (n, h, steps) to their pictures at `places` (n, e); 0 for none."""
+        rows = captions.reshape(-1, captions.shape[2])
+        read = [row[self._known[row]] for row in rows]
+        said = np.array([len(one) > 0 for one in read])
+        cosines = np.zeros(len(rows), np.float32)
+        if said.any():
+            beside = np.repeat(places, captions.shape[1], axis=0)[said]
+            cosines[said] = np.einsum("me,me->m", self._embed([one for one in read if len(one)]), beside)
+        return cosines.reshape(captions.shape[:2])
+
+    def _embed(self, read: list[np.ndarray]) -> np.ndarray:
+        """Places (m, e) of captions that say something."""
+        return join_members(
+            [
+                np.stack([pool_words(*np.split(table[one], self._parts, axis=1)) for one in read])
+                @ member["sentence/kernel"]
+                + member["sentence/bias"]
+                for member, table in zip(self._members, self._tables, strict=True)
+            ]
+        )
+
+
+def _table(w: dict[str, np.ndarray], numbers: np.ndarray) -> np.ndarray:
+    """What each of the words gives to `pool_words`, side by side: (words, word + 3 units)."""
+    words = w["words/embeddings"][numbers]
+    single = np.maximum(words @ w["single/kernel"] + w["single/bias"], 0)
+    return np.concatenate(
+        [words, single, words @ w["first/kernel"] + w["first/bias"], words @ w["second/kernel"]], axis=1
+    )

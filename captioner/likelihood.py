@@ -1,4 +1,4 @@
-"""log P(sentence ... | picture) by the decoder, for one sentence and many pictures known by their stored views.
+"""log P(sentence ... | picture) by the decoder, for one sentence and many pictures known by their stored cells.
 
 The network is that of `captioner.decoder`, whose stepwise NumPy form is this one's oracle. A given sentence needs no
 search: only the LSTM goes step by step, attention and words follow for the whole sentence at once.
@@ -10,9 +10,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from captioner.arithmetic import advance, halved
+from captioner.cells import CoarseCells
 from captioner.decoder import DecoderConfig
-from captioner.lstm import advance, halved
-from captioner.views import CoarseViews
 from captioner.vocabulary import START, UNKNOWN, Vocabulary
 
 MAX_WORDS = 40
@@ -52,7 +52,7 @@ class Likelihood:
         said = self._vocabulary.read(tokens[:MAX_WORDS])
         return sum(one != UNKNOWN for one in said) / max(len(said), 1)
 
-    def logprob(self, tokens: Sequence[str], views: CoarseViews) -> np.ndarray:
+    def logprob(self, tokens: Sequence[str], cells: CoarseCells) -> np.ndarray:
         """log P(a sentence begins with the tokens | picture), natural logarithm, float64 (n,).
 
         Probabilities are over the usual words and those of the sentence. That it ends there tells pictures apart no
@@ -60,10 +60,10 @@ class Likelihood:
         """
         said = self._vocabulary.read(tokens[:MAX_WORDS])
         if not said:
-            return np.zeros(len(views.cells))
-        hidden = self._run([START, *said[:-1]], views.cells.mean(axis=1))
-        logits, columns = self._logits(self._output(hidden, views), said)
-        logits = logits.reshape(len(said), len(views.cells), -1)
+            return np.zeros(len(cells.values))
+        hidden = self._run([START, *said[:-1]], cells.values.mean(axis=1))
+        logits, columns = self._logits(self._output(hidden, cells), said)
+        logits = logits.reshape(len(said), len(cells.values), -1)
         chosen = logits[np.arange(len(said)), :, columns]
         return np.asarray((chosen - _log_sum_exp(logits)).sum(axis=0, dtype=np.float64))
 
@@ -96,27 +96,27 @@ class Likelihood:
             states.append(hidden)
         return np.concatenate([hidden[:, : len(mean)].T for hidden in states])
 
-    def _output(self, hidden: np.ndarray, views: CoarseViews) -> np.ndarray:
+    def _output(self, hidden: np.ndarray, cells: CoarseCells) -> np.ndarray:
         """What is held against the words, (steps * n, embedding), from hidden states (steps * n, units)."""
         w = self._weights
-        query = self._by_picture(hidden @ w["query/kernel"] * self._config.attention**-0.5, views)
+        query = self._by_picture(hidden @ w["query/kernel"] * self._config.attention**-0.5, cells)
         # A coarse cell stands for `weight` equal ones, which is what its share of the attention has to be.
-        scores = query @ views.cells.swapaxes(1, 2) + np.float32(np.log(views.weight))
+        scores = query @ cells.values.swapaxes(1, 2) + np.float32(np.log(cells.weight))
         if self._config.sentinel:
-            sentinel = self._by_picture(np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]), views)
+            sentinel = self._by_picture(np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]), cells)
             own = np.sum(query * sentinel, axis=2, keepdims=True)
             share = _softmax(np.concatenate([scores, own], axis=2))
-            attended = share[..., :-1] @ views.cells + share[..., -1:] * sentinel
+            attended = share[..., :-1] @ cells.values + share[..., -1:] * sentinel
         else:
-            attended = _softmax(scores) @ views.cells
+            attended = _softmax(scores) @ cells.values
         on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
         by_step = attended.swapaxes(0, 1).reshape(len(hidden), -1)
         return np.asarray(np.tanh(hidden @ on_hidden + by_step @ on_attended + w["output/bias"]))
 
     @staticmethod
-    def _by_picture(rows: np.ndarray, views: CoarseViews) -> np.ndarray:
+    def _by_picture(rows: np.ndarray, cells: CoarseCells) -> np.ndarray:
         """Rows (steps * n, m) as (n, steps, m)."""
-        return rows.reshape(-1, len(views.cells), rows.shape[1]).swapaxes(0, 1)
+        return rows.reshape(-1, len(cells.values), rows.shape[1]).swapaxes(0, 1)
 
 
 def _turned(kernel: np.ndarray) -> np.ndarray:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from captioner.calibration import Calibration
 from captioner.embedding import TextEmbedder
 from captioner.likelihood import Likelihood
 
 
-class TextModel(NamedTuple):
-    """What search by words needs of a bundle.
+class SearchModel(NamedTuple):
+    """The part of a bundle that search needs, read without its networks for pictures.
 
-    `relevance` holds, for each kind of query, how its evidence adds up (`retrieval.search.relevance`); `version` says
-    whose embeddings and views the sentences can be compared with. For a second look at the best pictures there are
-    the decoder's `likelihood` and where usual `sentences` (m, e) lie; None where the bundle has no such look.
+    `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the vectors
+    that tell what a picture looks like. `embedder` reads words; None where
+    the bundle has no space that pictures and sentences share. The reranker needs the decoder's `likelihood` and the
+    places of usual `sentences` (m, e); None where there is none.
     """
 
     version: str
-    embedder: TextEmbedder
-    relevance: Mapping[str, Mapping[str, float]]
+    encoder: str
+    calibration: Calibration
+    embedder: TextEmbedder | None = None
     likelihood: Likelihood | None = None
     sentences: np.ndarray | None = None
 
@@ -35,32 +38,40 @@ class Caption:
     logprob: float
 
 
+JOINT = "joint"
+"""The kind of the vector that places a picture in the space it shares with sentences, see `captioner.embedding`."""
+CELLS = "cells"
+"""The kind of the packed cells that the decoder attends to, see `captioner.cells`."""
+
+
 @dataclass(frozen=True)
 class Description:
-    """All that is kept of a picture: captions, best first, and an L2-normalised float32 vector (d,).
+    """All that is kept of a picture: captions, best first, and features by kind.
 
-    `embedding`, L2-normalised float32 (e,), is where the picture lies in the space that it shares with sentences
-    (`captioner.embedding`); None where the captioner has no such space. `views` are what the decoder sees
-    (`captioner.views`), packed.
+    `vectors` are L2-normalised float32 (d,): the encoder's under its name, and JOINT where the captioner has that
+    space. `blobs` are bytes that only the captioner reads, such as CELLS.
     """
 
     captions: list[Caption]
-    vector: np.ndarray
-    embedding: np.ndarray | None = None
-    views: bytes | None = None
+    vectors: Mapping[str, np.ndarray]
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class Describes(Protocol):
-    """Whatever describes pictures; `captioner.facade.Captioner` does, and so may a stand-in."""
+    """Whatever describes pictures: `captioner.captioner.Captioner`, or a stand-in."""
 
     @property
     def model_version(self) -> str: ...
-
-    @property
-    def text_model(self) -> TextModel | None: ...
 
     @property
     def input_side(self) -> int: ...
 
     def describe(self, pictures: np.ndarray) -> list[Description]:
         """Describe uint8 RGB pictures (n, input_side, input_side, 3)."""
+
+
+class SearchDescriber(Describes, Protocol):
+    """A describer that also tells how its pictures are searched, for evaluation."""
+
+    @property
+    def search_model(self) -> SearchModel: ...

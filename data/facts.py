@@ -89,6 +89,4 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def _captioned_by_user(connection: Connection) -> np.ndarray:
-    return np.array(
-        connection.scalars(select(captions.c.picture_id).where(captions.c.source == "user")).all(), np.int64
-    )
+    return np.array(connection.scalars(select(captions.c.item_id).where(captions.c.source == "user")).all(), np.int64)

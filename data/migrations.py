@@ -7,6 +7,7 @@ That is why the first one spells its tables out instead of taking them from `dat
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -94,7 +95,7 @@ def _embeddings(connection: sa.Connection) -> None:
 
 
 def _views(connection: sa.Connection) -> None:
-    """What the decoder sees of a picture, see `captioner.views`; unknown for what is there already."""
+    """What the decoder sees of a picture, see `captioner.cells`; unknown for what is there already."""
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN views " + _binary(connection)))
 
 
@@ -164,6 +165,114 @@ def _choices(connection: sa.Connection) -> None:
     table.create(connection)
 
 
+def _items(connection: sa.Connection) -> None:
+    """Items: whole pictures under their old ids, later frames and faces; features tall, one row for each kind.
+
+    Nothing is described again. What one row held becomes the kinds `vgg16`, `joint` and `cells`.
+    """
+    _make_items(connection)
+    old = {name: _renamed(connection, name) for name in ("captions", "features")}
+    schema = sa.MetaData()
+    sa.Table("items", schema, sa.Column("id", sa.Integer, primary_key=True))
+    captions, features = _item_captions(schema), _tall_features(schema)
+    schema.create_all(connection, tables=[captions, features], checkfirst=False)
+    before: Any = sa.select(*(sa.column(name) for name in _OLD_CAPTION)).select_from(old["captions"])
+    connection.execute(captions.insert().from_select([one.name for one in captions.columns], before))
+    for column, kind, vector in (("vector", "vgg16", True), ("embedding", "joint", True), ("views", "cells", False)):
+        value = sa.column(column, sa.LargeBinary)
+        dimensions = sa.func.length(value) / 2 if vector else sa.null()
+        made: tuple[Any, ...] = (
+            sa.column("picture_id"),
+            sa.literal(kind),
+            sa.column("model_version"),
+            sa.cast(dimensions, sa.Integer),
+        )
+        rows = sa.select(*made, value).select_from(old["features"]).where(value.is_not(None))
+        connection.execute(features.insert().from_select([one.name for one in features.columns], rows))
+    for table in old.values():
+        connection.execute(sa.DDL(f"DROP TABLE {table.name}"))
+    if connection.dialect.name == "postgresql":
+        _go_on_numbering(connection, "captions")
+
+
+_OLD_CAPTION = ("id", "picture_id", "source", "rank", "text", "logprob", "model_version")
+
+
+def _make_items(connection: sa.Connection) -> None:
+    schema = sa.MetaData()
+    items = sa.Table(
+        "items",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+        sa.Column("kind", sa.String(16), nullable=False),
+        sa.Column("parent_id", sa.ForeignKey("items.id", ondelete="CASCADE")),
+        sa.Column("box_left", sa.Float),
+        sa.Column("box_top", sa.Float),
+        sa.Column("box_width", sa.Float),
+        sa.Column("box_height", sa.Float),
+        sa.Column("seconds", sa.Float),
+        sa.Index("items_by_parent", "parent_id"),
+        sqlite_autoincrement=True,
+    )
+    schema.create_all(connection, checkfirst=False)
+    pictures: Any = sa.select(sa.column("id"), sa.literal("picture")).select_from(sa.table("pictures"))
+    connection.execute(items.insert().from_select(["id", "kind"], pictures))
+    _go_on_numbering(connection, "items", after="pictures")
+
+
+def _renamed(connection: sa.Connection, name: str) -> sa.TableClause:
+    connection.execute(sa.DDL(f"ALTER TABLE {name} RENAME TO {name}_before_items"))
+    return sa.table(f"{name}_before_items")
+
+
+def _item_captions(schema: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "captions",
+        schema,
+        sa.Column("id", sa.Integer, primary_key=True),
+        sa.Column("item_id", sa.ForeignKey("items.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("source", sa.String(8), nullable=False),
+        sa.Column("rank", sa.Integer, nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+        sa.Column("logprob", sa.Float),
+        sa.Column("model_version", sa.String(128)),
+        sa.CheckConstraint("source IN ('model', 'user')", name="caption_source"),
+        sa.UniqueConstraint("item_id", "source", "rank", name="captions_by_item"),
+    )
+
+
+def _tall_features(schema: sa.MetaData) -> sa.Table:
+    return sa.Table(
+        "features",
+        schema,
+        sa.Column("item_id", sa.ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+        sa.Column("kind", sa.String(32), primary_key=True),
+        sa.Column("model_version", sa.String(128), nullable=False),
+        sa.Column("dimensions", sa.Integer),
+        sa.Column("value", sa.LargeBinary, nullable=False),
+        sa.Index("features_by_model", "model_version", "kind", "item_id"),
+    )
+
+
+def _go_on_numbering(connection: sa.Connection, name: str, after: str | None = None) -> None:
+    """Never give an id twice: continue the ids of `name` after its own and all that table `after` ever gave."""
+    if connection.dialect.name == "sqlite":
+        _set_sqlite_sequence(connection, name, (name, after))
+    elif connection.dialect.name == "postgresql":
+        largest = f"(SELECT COALESCE(MAX(id), 0) FROM {name})"
+        if after is not None:
+            given = f"pg_sequence_last_value(pg_get_serial_sequence('{after}', 'id')::regclass)"
+            largest = f"GREATEST({largest}, COALESCE({given}, 0))"
+        connection.execute(sa.DDL(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {largest} + 1, false)"))
+
+
+def _set_sqlite_sequence(connection: sa.Connection, name: str, of: tuple[str | None, ...]) -> None:
+    sequences = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
+    given = connection.scalar(sa.select(sa.func.max(sequences.c.seq)).where(sequences.c.name.in_(of)))
+    connection.execute(sa.delete(sequences).where(sequences.c.name == name))
+    connection.execute(sa.insert(sequences).values(name=name, seq=given or 0))
+
+
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _first_tables,
     _embeddings,
@@ -172,6 +281,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _caption_history,
     _roots,
     _choices,
+    _items,
 ]
 """The migration at place n brings a store of version n to version n + 1."""
 

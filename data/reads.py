@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from typing import Any
 
+import numpy as np
 from sqlalchemy import (
     BindParameter,
     ColumnElement,
@@ -14,20 +15,22 @@ from sqlalchemy import (
     Table,
     bindparam,
     distinct,
+    exists,
     func,
     or_,
     select,
     true,
 )
 
+from data.database import StoreDamaged
 from data.migrations import GENERATION_KEY
-from data.records import KnownFile, Status, StoredCaption, StoredPicture
+from data.records import Changes, KnownFile, SearchedPicture, Status, StoredCaption, StoredPicture, StoredVector
 from data.sql import at_or_below, chunks
-from data.tables import caption_history, captions, features, files, meta, pictures, skipped
+from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
 
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
 
-_IN_ORDER = (captions.c.picture_id, captions.c.source.desc(), captions.c.rank)
+_IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 """The user's caption first ("user" sorts after "model"), then the model's, best first."""
 # Statements of every search, built once: to build one takes longer than to run it.
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
@@ -35,12 +38,14 @@ _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
 _PICTURES = select(pictures).where(pictures.c.id.in_(_IDS))
 _PATHS = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(_IDS)).order_by(files.c.path)
 _CAPTIONS = (
-    select(captions.c.picture_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
-    .where(captions.c.picture_id.in_(_IDS))
+    select(captions.c.item_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
+    .where(captions.c.item_id.in_(_IDS))
     .order_by(*_IN_ORDER)
 )
-_VIEWS = select(features.c.picture_id, features.c.views).where(
-    features.c.model_version == bindparam("model"), features.c.views.is_not(None), features.c.picture_id.in_(_IDS)
+_FEATURES = select(features.c.item_id, features.c.value).where(
+    features.c.kind == bindparam("kind"),
+    features.c.model_version == bindparam("model"),
+    features.c.item_id.in_(_IDS),
 )
 
 
@@ -75,7 +80,8 @@ def _below(table: Table, roots: Sequence[bytes] | None) -> Iterator[ColumnElemen
 def described(connection: Connection, digests: Collection[str], model_version: str) -> set[str]:
     """Return those of the digests that `model_version` has described."""
     done: set[str] = set()
-    query = select(pictures.c.digest).join(features).where(features.c.model_version == model_version)
+    made = features.c.item_id == pictures.c.id
+    query = select(pictures.c.digest).join(features, made).where(features.c.model_version == model_version).distinct()
     for piece in chunks(digests):
         done.update(connection.scalars(query.where(pictures.c.digest.in_(piece))))
     return done
@@ -120,11 +126,12 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
     return texts
 
 
-def views(connection: Connection, ids: Sequence[int], model_version: str) -> dict[int, bytes]:
-    """Return by id what `model_version`'s decoder sees of the pictures; those without it are left out."""
+def features_of(connection: Connection, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:
+    """Return by item id the features of one kind that `model_version` made, as stored; the rest is left out."""
     found: dict[int, bytes] = {}
     for piece in chunks(ids):
-        found.update(map(tuple, connection.execute(_VIEWS, {"ids": piece, "model": model_version})))
+        given = {"ids": piece, "kind": kind, "model": model_version}
+        found.update(map(tuple, connection.execute(_FEATURES, given)))
     return found
 
 
@@ -142,19 +149,96 @@ def skipped_files(connection: Connection, limit: int | None, offset: int) -> lis
 
 def status(connection: Connection) -> Status:
     """Return counts; pictures, captions and model versions are counted over pictures that have a file."""
-    kept = select(func.count(captions.c.id)).join(pictures).where(HAS_FILE)
-    versions = select(features.c.model_version, func.count()).join(pictures).where(HAS_FILE)
-    by_version = connection.execute(versions.group_by(features.c.model_version).order_by(features.c.model_version))
+    kept = select(func.count(captions.c.id)).join(pictures, pictures.c.id == captions.c.item_id).where(HAS_FILE)
     return Status(
         pictures=_count(connection, select(func.count(distinct(files.c.picture_id)))),
         files=_count(connection, select(func.count(files.c.path))),
         captions=_count(connection, kept),
         user_captions=_count(connection, kept.where(captions.c.source == "user")),
         skipped=_count(connection, select(func.count(skipped.c.path))),
-        model_versions={str(version): int(count) for version, count in by_version},
+        model_versions=_described_by(connection),
         generation=generation(connection),
     )
 
 
+def _described_by(connection: Connection) -> dict[str, int]:
+    """How many pictures that have a file each model version described, by one kind of its features."""
+    made = features.c.model_version, features.c.kind
+    rising = connection.execute(select(*made).group_by(*made).order_by(features.c.model_version, func.count()))
+    found: dict[str, int] = {}
+    for version, kind in dict(map(tuple, rising)).items():  # of each version its most frequent kind
+        joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
+        found[version] = _count(
+            connection, joined.where(features.c.model_version == version, features.c.kind == kind, HAS_FILE)
+        )
+    return {version: count for version, count in found.items() if count}
+
+
 def _count(connection: Connection, query: Select[Any]) -> int:
     return int(connection.scalar(query) or 0)
+
+
+def searched_ids(connection: Connection) -> tuple[int, np.ndarray]:
+    """Return the generation, and the ids, int64 and rising, of all pictures that have a file.
+
+    The generation is read first: should the database show later writes to the second statement, their changes are
+    still logged after it, and nothing is missed.
+    """
+    present = generation(connection)
+    every = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
+    return present, np.fromiter(every, np.int64)
+
+
+def changes_since(connection: Connection, since: int) -> Changes | None:
+    """Return what changed after the generation `since`, None where the store was never in that state."""
+    if connection.scalar(select(generations.c.generation).where(generations.c.generation == since)) is None:
+        return None
+    present = generation(connection)  # first, as in `searched_ids`
+    has_file = exists().where(files.c.picture_id == changes.c.picture_id)
+    query = select(changes.c.picture_id, has_file).where(changes.c.generation > since).order_by(changes.c.picture_id)
+    rows = np.array([tuple(row) for row in connection.execute(query)], np.int64).reshape(-1, 2)
+    there = rows[:, 1] == 1
+    return Changes(present, rows[there, 0], rows[~there, 0])
+
+
+def main_models(connection: Connection) -> dict[str, str]:
+    """Return for each kind of vector the model version that made most of those of pictures that have a file."""
+    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None))
+    counted = made.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE)
+    counted = counted.group_by(features.c.kind, features.c.model_version)
+    rising = connection.execute(counted.order_by(func.count(), features.c.model_version.desc()))
+    return dict(map(tuple, rising))
+
+
+def searched_pictures(connection: Connection, ids: Collection[int]) -> list[SearchedPicture]:
+    """Return those of the pictures that have a file, and a caption or a vector, by rising id.
+
+    `ids` are few enough for one statement.
+    """
+    there = connection.scalars(
+        select(files.c.picture_id).where(files.c.picture_id.in_(ids)).distinct().order_by(files.c.picture_id)
+    ).all()
+    texts = captions_of(connection, there)
+    vectors = _vectors_of(connection, there)
+    known = [one for one in there if one in texts or one in vectors]
+    return [_searched(one, texts[one], vectors.get(one, {})) for one in known]
+
+
+def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
+    columns = features.c.item_id, features.c.kind, features.c.model_version, features.c.dimensions, features.c.value
+    query = select(*columns).where(features.c.item_id.in_(ids), features.c.dimensions.is_not(None))
+    found: dict[int, dict[str, StoredVector]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, _vector(row))
+    return found
+
+
+def _searched(picture_id: int, texts: list[StoredCaption], vectors: dict[str, StoredVector]) -> SearchedPicture:
+    by_user = any(caption.source == "user" for caption in texts)
+    return SearchedPicture(picture_id, [caption.text for caption in texts], by_user, vectors)
+
+
+def _vector(row: Any) -> np.ndarray:
+    if len(row.value) != 2 * row.dimensions:
+        raise StoreDamaged("a vector in the library is damaged; index again")
+    return np.frombuffer(row.value, "<f2")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -52,18 +54,17 @@ class CaptionRow:
 
 @dataclass(frozen=True, eq=False)
 class DescriptionRow:
-    """What a model says of a picture: captions, best first, and a float32 vector of shape (d,).
+    """What a model makes of a picture: features by kind and, from a captioner, captions, best first.
 
-    `embedding`, float32 (e,), is where the picture lies in the space that it shares with sentences; None where the
-    model has no such space. `views` are what its decoder sees of the picture, packed by the captioner.
+    `vectors` are float32 (d,), stored as float16 and searched; `blobs` are bytes that only their model reads.
+    `captions` is None for a model that writes none.
     """
 
     digest: str
     model_version: str
-    captions: list[CaptionRow]
-    vector: np.ndarray
-    embedding: np.ndarray | None = None
-    views: bytes | None = None
+    captions: list[CaptionRow] | None
+    vectors: Mapping[str, np.ndarray]
+    blobs: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -122,18 +123,23 @@ class StoredPicture:
         return [clean_text(path) for path in self.paths]
 
 
-class SearchedPicture(NamedTuple):
-    """What a picture is found by: its captions, the user's first, and its float16 vectors of shapes (d,) and (e,).
+class StoredVector(NamedTuple):
+    """A vector as stored, float16 (d,), and the model version that made it."""
 
-    `by_user` says whether a person captioned it; `model_version` made the vectors, None where there are none.
+    model_version: str
+    values: np.ndarray
+
+
+class SearchedPicture(NamedTuple):
+    """What a picture is found by: its captions, the user's first, and its vectors by kind.
+
+    `by_user` says whether a person captioned it.
     """
 
     id: int
     captions: list[str]
     by_user: bool
-    model_version: str | None
-    vector: np.ndarray | None
-    embedding: np.ndarray | None
+    vectors: dict[str, StoredVector]
 
 
 class Changes(NamedTuple):
@@ -149,7 +155,7 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """Counts over the store; `model_versions` gives the number of pictures that each version described."""
+    """Counts over the store; `model_versions` gives the number of pictures that each model version described."""
 
     pictures: int
     files: int
@@ -158,3 +164,8 @@ class Status:
     skipped: int
     model_versions: dict[str, int]
     generation: int
+
+
+def content_hash(content: bytes) -> str:
+    """Return the SHA-256 of `content` in hexadecimal, the identity of a picture."""
+    return hashlib.sha256(content).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from collections import deque
@@ -15,7 +14,7 @@ from pathlib import Path
 from data.errors import RetroflexError
 from data.paths import absolute, display, from_bytes, to_bytes
 from data.pictures import SUFFIXES
-from data.records import KnownFile
+from data.records import KnownFile, content_hash
 
 __all__ = ["FoundFile", "KnownFile", "Scan", "Skip", "content_hash", "scan"]
 
@@ -49,11 +48,6 @@ class Scan:
     unchanged: int
     gone: list[bytes]
     skipped: list[Skip]
-
-
-def content_hash(content: bytes) -> str:
-    """Return the SHA-256 of `content` in hexadecimal, the identity of a picture."""
-    return hashlib.sha256(content).hexdigest()
 
 
 def scan(roots: Sequence[Path], known: Mapping[bytes, KnownFile], exclude: Sequence[str] = ()) -> Scan:

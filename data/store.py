@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from data import reads, searched, writes
+from data import reads, writes
 from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
@@ -163,20 +163,17 @@ class Store:
     def searched_ids(self) -> tuple[int, np.ndarray]:
         """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:
-            return searched.searched_ids(connection)
+            return reads.searched_ids(connection)
 
     def changes(self, since: int) -> Changes | None:
         """Return what changed after the generation `since`, None where the store was never in that state."""
         with self._database.reading() as connection:
-            return searched.changes_since(connection, since)
+            return reads.changes_since(connection, since)
 
-    def main_model(self) -> str | None:
-        """Return the model version that described most of the pictures that have a file, None where none did.
-
-        The vectors of two models cannot be compared.
-        """
+    def main_models(self) -> dict[str, str]:
+        """Return for each kind of vector the model version that made most of them; two models' cannot be compared."""
         with self._database.reading() as connection:
-            return searched.main_model(connection)
+            return reads.main_models(connection)
 
     def searched_pictures(self, ids: Collection[int]) -> Iterator[SearchedPicture]:
         """Yield those of the pictures, by rising `ids`, that have a file, and a caption or a vector.
@@ -186,13 +183,13 @@ class Store:
         """
         for piece in chunks(ids):
             with self._database.reading() as connection:
-                found = searched.searched_pictures(connection, piece)
+                found = reads.searched_pictures(connection, piece)
             yield from found
 
-    def views(self, ids: Sequence[int], model_version: str) -> dict[int, bytes]:
-        """Return by picture id what `model_version`'s decoder sees, packed; pictures without it are left out."""
+    def features(self, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:
+        """Return by item id the features of one kind that `model_version` made, as stored; the rest is left out."""
         with self._database.reading() as connection:
-            return reads.views(connection, ids, model_version)
+            return reads.features_of(connection, ids, kind, model_version)
 
     def status(self) -> Status:
         """Return counts over what can be found by a search, and the generation."""

@@ -29,10 +29,26 @@ meta = Table(
     Column("value", Text, nullable=False),
 )
 
+items = Table(
+    "items",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("kind", String(16), nullable=False),  # picture, frame or face
+    Column("parent_id", ForeignKey("items.id", ondelete="CASCADE")),  # NULL for a whole picture
+    # The box of a face, in shares of width and height, and the time of a frame, in seconds.
+    Column("box_left", Float),
+    Column("box_top", Float),
+    Column("box_width", Float),
+    Column("box_height", Float),
+    Column("seconds", Float),
+    Index("items_by_parent", "parent_id"),
+    sqlite_autoincrement=True,  # an id is never given to another item, so old links do not mislead
+)
+
 pictures = Table(
     "pictures",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", Integer, primary_key=True, autoincrement=False),  # that of its item
     Column("digest", String(64), nullable=False, unique=True),
     Column("width", Integer, nullable=False),
     Column("height", Integer, nullable=False),
@@ -40,7 +56,6 @@ pictures = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("taken_at", DateTime),
     Column("added_at", DateTime, nullable=False),
-    sqlite_autoincrement=True,  # an id is never given to another picture, so old links do not mislead
 )
 
 files = Table(
@@ -66,24 +81,25 @@ captions = Table(
     "captions",
     metadata,
     Column("id", Integer, primary_key=True),
-    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), nullable=False),
     Column("source", String(8), nullable=False),
     Column("rank", Integer, nullable=False),
     Column("text", Text, nullable=False),
     Column("logprob", Float),
     Column("model_version", String(128)),
-    CheckConstraint("source IN ('model', 'user')", name="captions_source"),
-    UniqueConstraint("picture_id", "source", "rank", name="captions_in_order"),
+    CheckConstraint("source IN ('model', 'user')", name="caption_source"),
+    UniqueConstraint("item_id", "source", "rank", name="captions_by_item"),
 )
 
 features = Table(
     "features",
     metadata,
-    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True),
+    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("kind", String(32), primary_key=True),
     Column("model_version", String(128), nullable=False),
-    Column("vector", LargeBinary, nullable=False),
-    Column("embedding", LargeBinary),
-    Column("views", LargeBinary),
+    Column("dimensions", Integer),  # of a float16 vector; NULL for a value that is no vector
+    Column("value", LargeBinary, nullable=False),
+    Index("features_by_model", "model_version", "kind", "item_id"),
 )
 
 changes = Table(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
@@ -13,7 +13,10 @@ from data.database import StoreError
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
 from data.sql import at_or_below, chunks
-from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
+from data.tables import caption_history, captions, changes, features, files, generations, items, meta, pictures, skipped
+
+PICTURE = "picture"
+"""The kind of an item that is a whole picture; the others are parts of one."""
 
 
 def bump_generation(connection: Connection) -> None:
@@ -69,9 +72,13 @@ def prune(connection: Connection) -> int:
     """
     has_file = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
     has_user_caption = (
-        select(captions.c.id).where(captions.c.picture_id == pictures.c.id, captions.c.source == "user").exists()
+        select(captions.c.id).where(captions.c.item_id == pictures.c.id, captions.c.source == "user").exists()
     )
-    return connection.execute(delete(pictures).where(~has_file, ~has_user_caption)).rowcount
+    gone = connection.scalars(select(pictures.c.id).where(~has_file, ~has_user_caption)).all()
+    for piece in chunks(gone):
+        connection.execute(delete(pictures).where(pictures.c.id.in_(piece)))
+        connection.execute(delete(items).where(items.c.id.in_(piece)))
+    return len(gone)
 
 
 def set_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
@@ -101,12 +108,12 @@ def undo_user_caption(connection: Connection, picture_id: int) -> bool:
 def _put_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
     connection.execute(delete(captions).where(_by_user(picture_id)))
     if text is not None:
-        connection.execute(insert(captions).values(picture_id=picture_id, source="user", rank=0, text=text))
+        connection.execute(insert(captions).values(item_id=picture_id, source="user", rank=0, text=text))
     note_changes(connection, select(pictures.c.id).where(pictures.c.id == picture_id))
 
 
 def _by_user(picture_id: int) -> ColumnElement[bool]:
-    return (captions.c.picture_id == picture_id) & (captions.c.source == "user")
+    return (captions.c.item_id == picture_id) & (captions.c.source == "user")
 
 
 def _forget(connection: Connection, paths: Collection[bytes]) -> None:
@@ -121,7 +128,15 @@ def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> None:
     now = datetime.now(UTC).replace(tzinfo=None)
     new = {row.digest: {**vars(row), "added_at": now} for row in rows if row.digest not in stored}
     if new:
-        connection.execute(insert(pictures), list(new.values()))
+        ids = new_items(connection, [{"kind": PICTURE} for _ in new])
+        values = zip(ids, new.values(), strict=True)
+        connection.execute(insert(pictures), [{"id": item_id, **one} for item_id, one in values])
+
+
+def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> list[int]:
+    """Insert items, columns of `data.tables.items` by name, and return their ids in order."""
+    made = insert(items).returning(items.c.id, sort_by_parameter_order=True)
+    return [int(item_id) for item_id in connection.scalars(made, list(rows))]
 
 
 def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, int]:
@@ -163,27 +178,42 @@ def _put_skipped(connection: Connection, rows: Sequence[SkipRow]) -> None:
 
 
 def _put_descriptions(connection: Connection, rows: Iterable[DescriptionRow], ids: dict[str, int]) -> None:
-    latest = {ids[row.digest]: row for row in rows}
-    for piece in chunks(latest):
-        stale = captions.c.picture_id.in_(piece) & (captions.c.source == "model")
-        connection.execute(delete(captions).where(stale))
-        connection.execute(delete(features).where(features.c.picture_id.in_(piece)))
-    new_captions = [values for picture_id, row in latest.items() for values in _caption_values(picture_id, row)]
-    if latest:
-        connection.execute(insert(features), [_feature_values(picture_id, row) for picture_id, row in latest.items()])
+    latest = {(ids[row.digest], row.model_version): row for row in rows}
+    captioned = [item_id for (item_id, _), row in latest.items() if row.captions is not None]
+    for piece in chunks(captioned):
+        _drop_description(connection, piece)
+    for kind in {kind for row in latest.values() for kind in (*row.vectors, *row.blobs)}:
+        renewed = [item_id for (item_id, _), row in latest.items() if kind in row.vectors or kind in row.blobs]
+        for piece in chunks(renewed):
+            connection.execute(delete(features).where(features.c.kind == kind, features.c.item_id.in_(piece)))
+    new_features = [values for (item_id, _), row in latest.items() for values in _feature_values(item_id, row)]
+    new_captions = [values for (item_id, _), row in latest.items() for values in _caption_values(item_id, row)]
+    if new_features:
+        connection.execute(insert(features), new_features)
     if new_captions:
         connection.execute(insert(captions), new_captions)
 
 
-def _caption_values(picture_id: int, row: DescriptionRow) -> list[dict[str, object]]:
-    shared = {"picture_id": picture_id, "source": "model", "model_version": row.model_version}
-    return [{**shared, "rank": rank, **vars(caption)} for rank, caption in enumerate(row.captions)]
+def _drop_description(connection: Connection, item_ids: Sequence[int]) -> None:
+    """Drop the model captions of the items, and all features that the models behind them made."""
+    by_model = captions.c.item_id.in_(item_ids) & (captions.c.source == "model")
+    made_by = select(captions.c.model_version).where(captions.c.item_id == features.c.item_id, by_model)
+    stale = features.c.item_id.in_(item_ids) & features.c.model_version.in_(made_by)
+    connection.execute(delete(features).where(stale))
+    connection.execute(delete(captions).where(by_model))
 
 
-def _feature_values(picture_id: int, row: DescriptionRow) -> dict[str, object]:
-    embedding = None if row.embedding is None else _blob(row.embedding)
-    vectors = {"vector": _blob(row.vector), "embedding": embedding, "views": row.views}
-    return {"picture_id": picture_id, "model_version": row.model_version, **vectors}
+def _caption_values(item_id: int, row: DescriptionRow) -> list[dict[str, object]]:
+    shared = {"item_id": item_id, "source": "model", "model_version": row.model_version}
+    return [{**shared, "rank": rank, **vars(caption)} for rank, caption in enumerate(row.captions or ())]
+
+
+def _feature_values(item_id: int, row: DescriptionRow) -> Iterator[dict[str, object]]:
+    shared = {"item_id": item_id, "model_version": row.model_version}
+    for kind, vector in row.vectors.items():
+        yield {**shared, "kind": kind, "dimensions": len(vector), "value": _blob(vector)}
+    for kind, value in row.blobs.items():
+        yield {**shared, "kind": kind, "dimensions": None, "value": value}
 
 
 def _blob(vector: np.ndarray) -> bytes:

@@ -5,8 +5,11 @@ from __future__ import annotations
 from functools import cached_property
 from threading import Lock, Thread
 
-from captioner.bundle import BUNDLED, load_text_model
-from captioner.types import TextModel
+import numpy as np
+
+from captioner.bundle import BUNDLED, load_search_model
+from captioner.types import Caption, Description, SearchModel
+from data.records import content_hash
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
 from retrieval.index.index import Index
@@ -77,6 +80,31 @@ class Library:
         """Return one picture, None when there is none with this id. Raises StoreError."""
         return self.store.pictures([picture_id]).get(picture_id)
 
+    def description(self, picture_id: int) -> Description | None:
+        """Return the stored description of one picture, None where none can be found by this id: no captioner needed.
+
+        The captions are those that it is found by, a person's own included. Raises StoreError.
+        """
+        index, picture = self.searcher().index, self.picture(picture_id)
+        if picture is None or not index.holds(picture_id):
+            return None
+        captions = [Caption(caption.text, caption.logprob or 0.0) for caption in picture.captions]
+        ids = np.array([picture_id], np.int64)
+        return Description(captions, {kind: index.vectors.get(kind, ids)[0] for kind in index.vectors.models})
+
+    def description_of(self, content: bytes, model_version: str) -> Description | None:
+        """Return the stored description of a picture file's bytes, None unless `model_version` made it.
+
+        Another model's vectors could not be compared with those of the library. Raises StoreError.
+        """
+        digest = content_hash(content)
+        if model_version not in self.searcher().index.models.values():
+            return None
+        if self.store.describe_needed([digest], model_version):
+            return None
+        picture_id = self.store.picture_id(digest)
+        return None if picture_id is None else self.description(picture_id)
+
     def merge(self) -> None:
         """Merge what is due of the search index, unless another process is writing it. Raises StoreError."""
         merge_index(self.store, self.settings.index_dir)
@@ -86,14 +114,15 @@ class Library:
         self.store.close()
 
     @cached_property
-    def _text_model(self) -> TextModel | None:
-        return load_text_model(self.settings.bundle or BUNDLED)
+    def model(self) -> SearchModel:
+        """The part of the captioner that search needs. Raises BundleError."""
+        return load_search_model(self.settings.bundle or BUNDLED)
 
     def _brought_up_to_date(self, held: Index | None) -> Searcher:
         index = current_index(self.store, self.settings.index_dir, held)
         if self._merger is not None:
-            Thread(target=index.postings.warm_up, name="warming up", daemon=True).start()
-        return Searcher(self.store, index, self._text_model)
+            Thread(target=index.captions.warm_up, name="warming up", daemon=True).start()
+        return Searcher(self.store, index, self.model)
 
     def _take_merged(self) -> None:
         """Search in the index that another process has merged; opening it holds up no search."""

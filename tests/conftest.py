@@ -12,12 +12,12 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from captioner.bundle import SECOND_LOOK, Bundle, SearchConfig, save_bundle
+from captioner.bundle import Bundle, SearchConfig, save_bundle
+from captioner.calibration import Calibration
 from captioner.decoder import DecoderConfig
 from captioner.embedding import Embedding, EmbeddingConfig
-from captioner.encoder import EncoderConfig
-from captioner.pooling import Pooling
-from captioner.vgg16 import BLOCKS, CONVOLUTIONS
+from captioner.encoders.pooling import Pooling
+from captioner.encoders.vgg16 import BLOCKS, CONVOLUTIONS, VGG16Config
 from captioner.vocabulary import Vocabulary
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
@@ -45,7 +45,7 @@ def random_vgg16(seed: int = 0) -> dict[str, np.ndarray]:
 
 def random_embedding(vocabulary: Vocabulary, seed: int = 0) -> Embedding:
     """Two pairs of tiny encoders that read `vocabulary`."""
-    config = EmbeddingConfig(len(vocabulary), members=2, word=6, units=8, heads=2, dimensions=5)
+    config = EmbeddingConfig(len(vocabulary), channels=512, members=2, word=6, units=8, heads=2, dimensions=5)
     random = np.random.default_rng(seed)
     shapes = {**config.picture_shapes(), **config.text_shapes()}
     names = {f"{member}/{name}": shape for member in range(2) for name, shape in shapes.items()}
@@ -59,12 +59,13 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A bundle folder: VGG16 on 32-pixel pictures with random weights and a decoder of 16 units."""
     folder = tmp_path_factory.mktemp("bundles") / "tiny"
     vocabulary = Vocabulary(WORDS)
-    decoder = DecoderConfig(vocabulary=len(vocabulary), embedding=12, units=16, attention=8, max_words=6)
-    encoder = EncoderConfig(side=32, layer="block5_conv3")
+    encoder = VGG16Config(side=32, layer="block5_conv3")
+    decoder = DecoderConfig(len(vocabulary), encoder.channels, embedding=12, units=16, attention=8, max_words=6)
     search = SearchConfig(beam=3)
     weights = random_decoder(decoder)
     shared = random_embedding(vocabulary)
-    meaning = {"words": {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}, SECOND_LOOK: {"logprob": 0.01, "hubness": -0.1}}
+    words = {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}
+    calibration = Calibration(words=words, reranker={"logprob": 0.01, "hubness": -0.1})
     pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
     bundle = Bundle(
         encoder=encoder,
@@ -75,7 +76,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         search=search,
         made_by={"test": True},
         embedding=shared,
-        relevance=meaning,
+        calibration=calibration,
         pooling=pooling,
         activations=dict.fromkeys(CONVOLUTIONS[:-1], 800.0),
         further_decoders=[random_decoder(decoder, seed=1)],

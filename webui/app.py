@@ -95,6 +95,6 @@ def _services(
     limits, metrics = library.settings.limits, Metrics(library)
     describer = Describer(captioner_loader, DECODERS, limits, metrics.describing)
     thumbnails = Thumbnails(library.settings.thumbnail_dir, limits)
-    copies = Copies(lambda: library.searcher().index, library.settings.library / "copies.npz")
+    copies = Copies(lambda: library.searcher().index, lambda: library.model, library.settings.library / "copies.npz")
     jobs = Jobs(library.settings)
     return Services(library, describer, thumbnails, jobs, Places(places), copies, metrics, rates)

@@ -15,7 +15,6 @@ from data.limits import Limits
 from data.paths import display
 from data.pictures import PictureError, read_bytes, read_square
 from data.settings import Settings
-from retrieval.known import known_content
 from retrieval.library import Library
 
 
@@ -25,14 +24,14 @@ def describe_files(paths: Sequence[Path], library: Library) -> list[Description]
     Raises RetroflexError with the name of the first file that is no good picture, and the reason.
     """
     version = bundle_version(library.settings.bundle or BUNDLED)
-    found = {path: known_content(library, _content(path, library.settings.limits), version) for path in paths}
+    found = {path: library.description_of(_content(path, library.settings.limits), version) for path in paths}
     unknown = [path for path, known in found.items() if known is None]
     new = dict(zip(unknown, _captioned(unknown, library.settings), strict=True)) if unknown else {}
     return [found[path] or new[path] for path in paths]
 
 
 def _captioned(paths: Sequence[Path], settings: Settings) -> list[Description]:
-    from captioner.facade import Captioner  # heavy, and not needed for pictures of the library
+    from captioner.captioner import Captioner  # heavy, and not needed for pictures of the library
 
     captioner = Captioner.load(settings.bundle, few=True)
     return captioner.describe(np.stack([_square(path, captioner.input_side, settings.limits) for path in paths]))

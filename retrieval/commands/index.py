@@ -13,7 +13,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from captioner.facade import Captioner
+from captioner.captioner import Captioner
 from captioner.types import Caption
 from data.errors import RetroflexError
 from data.paths import display

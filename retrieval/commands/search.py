@@ -21,7 +21,7 @@ from retrieval.commands.options import (
     print_result,
 )
 from retrieval.library import Library
-from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, Wanted, check_wanted, read_weight
+from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, QueryImage, check_query, read_weight
 from retrieval.search.results import SearchResult
 
 PICTURE = "PICTURE[@WEIGHT]"
@@ -71,7 +71,7 @@ def similar(picture: Path, explain: bool, library: Path | None, bundle: Path | N
     from retrieval.commands.describe import describe_files
 
     opened = Library.open(load_settings(library=library, bundle=bundle))
-    result = opened.search(Query(like=[Wanted(one) for one in describe_files([picture], opened)]), limit)
+    result = opened.search(Query(like=[QueryImage(one) for one in describe_files([picture], opened)]), limit)
     _print(opened, result, as_json, explain)
 
 
@@ -82,14 +82,14 @@ def _print(library: Library, result: SearchResult, as_json: bool, explain: bool)
 
 
 def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str]) -> Query:
-    check_wanted(text, len(like), len(unlike))
+    check_query(text, len(like), len(unlike))
     given = [_weighted(one, MAX_WEIGHT) for one in like] + [_weighted(one, MAX_UNLIKE_WEIGHT) for one in unlike]
     if not given:
         return Query(text)
     from retrieval.commands.describe import describe_files  # imports the decoders of pictures, which words do without
 
     described = describe_files([path for path, _ in given], library)
-    wanted = [Wanted(one, weight) for one, (_, weight) in zip(described, given, strict=True)]
+    wanted = [QueryImage(one, weight) for one, (_, weight) in zip(described, given, strict=True)]
     return Query(text, wanted[: len(like)], wanted[len(like) :])
 
 

@@ -14,12 +14,10 @@ from threading import Lock, Thread
 
 import numpy as np
 
+from captioner.types import SearchModel
 from data.paths import display
 from retrieval.copies.near import Pairs, connected, near_pairs
 from retrieval.index.index import Index
-
-NEAR = 0.75
-"""Cosine of two VGG vectors from which on their pictures count as copies; measured, see docs/duplicates.md."""
 
 _log = logging.getLogger(__name__)
 
@@ -63,9 +61,9 @@ class Copies:
     Only what is new since the last time is compared, with everything; a change of captions costs nothing.
     """
 
-    def __init__(self, index: Callable[[], Index], file: Path) -> None:
-        """`index` gives the library's present one; what was worked out is kept in `file`."""
-        self._index = index
+    def __init__(self, index: Callable[[], Index], model: Callable[[], SearchModel], file: Path) -> None:
+        """`index` and `model` give the library's present ones; what was worked out is kept in `file`."""
+        self._index, self._model = index, model
         self._file = file
         self._lock = Lock()
         self._known: Known | None = None
@@ -102,49 +100,38 @@ class Copies:
                 self._worker = None
 
     def _brought_up_to_date(self, known: Known, index: Index) -> Known:
-        ids, vectors = _vectors(index)
-        if known.model_version != index.model_version:
-            known = Known(index.model_version or "")
+        model = self._model()
+        version = index.models.get(model.encoder, "")
+        ids, vectors = index.vectors.everything(model.encoder)
+        if known.model_version != version:
+            known = Known(version)
         if np.array_equal(known.ids, ids):
             return known
         known = known.among(ids)
         new = ~np.isin(ids, known.ids)
         order = np.concatenate([np.flatnonzero(~new), np.flatnonzero(new)])
-        pairs = near_pairs(vectors[order], NEAR, int(np.count_nonzero(~new)), self._show)
+        near = model.calibration.near_copy
+        pairs = near_pairs(vectors[order], near, int(np.count_nonzero(~new)), self._show)
         return _joined(known, ids, order, pairs)
 
     def _show(self, done: int, total: int) -> None:
         self._progress = (done, total)
 
 
-def near_copies(index: Index, picture_id: int, most: int) -> list[tuple[int, float]]:
+def near_copies(index: Index, model: SearchModel, picture_id: int, most: int) -> list[tuple[int, float]]:
     """Return ids and cosines of up to `most` near copies of one picture, closest first."""
-    row = index.row_of(picture_id)
-    if row is None:
+    if not index.holds(picture_id):
         return []
-    rows, cosines = index.vectors.top(index.vectors.vector(row), most + 1)
-    near = [(int(index.ids[one]), float(cosine)) for one, cosine in zip(rows, cosines, strict=True) if cosine >= NEAR]
+    (vector,) = index.vectors.get(model.encoder, np.array([picture_id], np.int64))
+    found = index.vectors.search(model.encoder, vector, most + 1)
+    pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
+    near = [(other, cosine) for other, cosine in pairs if cosine >= model.calibration.near_copy]
     return [(other, cosine) for other, cosine in near if other != picture_id][:most]
 
 
 def _joined(known: Known, ids: np.ndarray, order: np.ndarray, pairs: Pairs) -> Known:
     first, second = (ids[order[rows]] for rows in (pairs.first, pairs.second))
     return Known(known.model_version, ids, np.concatenate([known.first, first]), np.concatenate([known.second, second]))
-
-
-def _vectors(index: Index) -> tuple[np.ndarray, np.ndarray]:
-    """The ids, rising, and vectors of all pictures that have one."""
-    ids = np.concatenate([part.ids for part in index.parts])
-    widest = max(part.segment.vectors.matrix.shape[1] for part in index.parts)
-    matrix = np.zeros((len(ids), widest), np.float16)
-    start = 0
-    for part in index.parts:
-        own = part.segment.vectors.matrix
-        matrix[start : start + len(part), : own.shape[1]] = own[part.rows]
-        start += len(part)
-    there = matrix.any(axis=1)
-    order = np.flatnonzero(there)[np.argsort(ids[there])]
-    return ids[order], matrix[order]
 
 
 def _load(file: Path) -> Known:

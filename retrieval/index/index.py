@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
 
+from retrieval.bleu.postings import BleuPostings
+from retrieval.bleu.score import BleuVariant
 from retrieval.index.files import Sealed
-from retrieval.index.joined import JoinedPostings, JoinedVectors, Rows
-from retrieval.index.segment import NO_MODEL, Segment
+from retrieval.index.segment import Segment
+from retrieval.vectors.base import Found
+from retrieval.vectors.local import Column, LocalVectorStore
+from retrieval.vectors.pieces import Pieces, mark_absent
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,104 +36,108 @@ class Part:
 
     @property
     def ids(self) -> np.ndarray:
-        """The ids of the pictures that are present, rising."""
+        """The ids of the items that are present, rising."""
         return self.segment.ids[self.rows]
 
     @cached_property
-    def models(self) -> Counter[str]:
-        """How many of the pictures that are present each model version described."""
-        made = self.segment.models[self.rows]
-        counts = np.bincount(made[made != NO_MODEL], minlength=len(self.segment.model_versions))
-        return Counter(dict(zip(self.segment.model_versions, counts.tolist(), strict=True)))
+    def models(self) -> dict[str, Counter[str]]:
+        """For each kind, how many vectors of the items that are present each model version made."""
+        return {name: kind.counts(self.rows) for name, kind in self.segment.kinds.items()}
 
     def __len__(self) -> int:
-        """The number of pictures that are present."""
+        """The number of items that are present."""
         return len(self.segment) - self._dead
 
     def without(self, ids: np.ndarray) -> Part:
-        """The same without the pictures `ids`."""
-        own = self.segment.ids
-        rows = np.searchsorted(own, ids)
-        rows = rows[np.take(own, rows, mode="clip") == ids] if len(own) else rows[:0]
-        if not len(rows):
-            return self
-        absent = np.zeros(len(own), bool) if self.absent is None else self.absent.copy()
-        absent[rows] = True
-        return replace(self, absent=absent)
-
-    def only(self, ids: np.ndarray) -> Part:
-        """The same with no other pictures than `ids`."""
-        left_out = ~np.isin(self.segment.ids, ids, assume_unique=True)
-        return replace(self, absent=left_out if self.absent is None else left_out | self.absent)
+        """The same without the items `ids`."""
+        return replace(self, absent=mark_absent(self.segment.ids, self.absent, ids))
 
     @cached_property
     def _dead(self) -> int:
         return 0 if self.absent is None else int(np.count_nonzero(self.absent))
 
 
+class Captions:
+    """The postings of all segments, keyed by id, see `BleuPostings`."""
+
+    def __init__(self, pieces: Pieces, segments: Sequence[BleuPostings]) -> None:
+        self._pieces, self._segments = pieces, segments
+
+    def warm_up(self) -> None:
+        """Load what makes large segments quick, see `BleuPostings.warm_up`."""
+        for one in self._segments:
+            one.warm_up()
+
+    def top(self, query: Sequence[str], variant: BleuVariant, count: int, allowed: np.ndarray | None = None) -> Found:
+        """Return the `count` best pictures that share a word, among `allowed` ids (rising) where these are given."""
+        pairs = zip(self._segments, self._pieces.absent_but(allowed), strict=True)
+        return self._pieces.best([one.top(query, variant, count, absent) for one, absent in pairs], count)
+
+    def scores(self, query: Sequence[str], variant: BleuVariant, ids: np.ndarray) -> np.ndarray:
+        """Return the BLEU, float64 (m,), of the pictures of rising `ids` (m,)."""
+        return self._pieces.gather(ids, lambda piece, rows: self._segments[piece].at(query, variant, rows))
+
+    def spread(self, words: Sequence[str]) -> np.ndarray:
+        """Return in how many pictures each of `words` (w,) is said, int64 (w,)."""
+        pairs = zip(self._segments, self._pieces.absent_but(None), strict=True)
+        return np.stack([one.spread(words, absent) for one, absent in pairs]).sum(axis=0)
+
+
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The pictures of all `parts`, of which there is one at least; each picture is present in one of them only.
+    """The items of all `parts`, of which there is one at least; each item is present in one of them only.
 
-    Rows are numbered on from part to part. `model_version` made the vectors and embeddings, None where there are none;
-    `generation` is the state of the store that the index holds. Each `damage` is a line about a segment that was lost.
+    `models` names for each kind of vector the model version whose vectors are searched; `generation` is the state of
+    the store that the index holds. Each `damage` is a line about a segment that was lost.
     """
 
     parts: tuple[Part, ...]
-    model_version: str | None
+    models: Mapping[str, str]
     generation: int
     damage: tuple[str, ...] = ()
 
     def __len__(self) -> int:
-        """The number of pictures."""
+        """The number of items."""
         return sum(len(part) for part in self.parts)
 
-    def only(self, ids: np.ndarray) -> Index:
-        """The index of the gallery `ids` alone, over the same segments."""
-        return replace(self, parts=tuple(part.only(ids) for part in self.parts))
-
     @cached_property
-    def postings(self) -> JoinedPostings:
+    def captions(self) -> Captions:
         """The captions."""
-        return JoinedPostings(self._rows, [one.postings for one in self._segments])
+        return Captions(self._pieces, [part.segment.postings for part in self.parts])
 
     @cached_property
-    def vectors(self) -> JoinedVectors:
-        """What the pictures look like."""
-        return JoinedVectors(self._rows, [one.vectors for one in self._segments])
-
-    @cached_property
-    def embeddings(self) -> JoinedVectors:
-        """Where the pictures lie in the space that they share with sentences."""
-        return JoinedVectors(self._rows, [one.embeddings for one in self._segments])
+    def vectors(self) -> LocalVectorStore:
+        """The vectors of all kinds."""
+        return LocalVectorStore(
+            {
+                kind: Column(version, self._pieces, [part.segment.kinds[kind].vectors for part in self.parts])
+                for kind, version in self.models.items()
+                if all(kind in part.segment.kinds for part in self.parts)
+            }
+        )
 
     @cached_property
     def ids(self) -> np.ndarray:
-        """The ids of all rows, int64; they rise within each part."""
-        return np.concatenate([one.ids for one in self._segments])
+        """The ids of all items, int64, rising."""
+        return np.sort(self._pieces.present_ids())
 
-    def ids_at(self, rows: np.ndarray) -> np.ndarray:
-        """Return the ids, int64 (m,), of the pictures in rising `rows` (m,)."""
-        return self._rows.gather(rows, lambda place, own: self._segments[place].ids[own])
+    def by_user(self, ids: np.ndarray) -> np.ndarray:
+        """Return whether a person captioned each of the pictures of rising `ids` (m,)."""
+        return self._pieces.gather(ids, lambda piece, rows: self.parts[piece].segment.by_user[rows])
 
-    def by_user_at(self, rows: np.ndarray) -> np.ndarray:
-        """Return whether a person captioned each of the pictures in rising `rows` (m,)."""
-        return self._rows.gather(rows, lambda place, own: self._segments[place].by_user[own])
-
-    def row_of(self, picture_id: int) -> int | None:
-        """Return the row that holds the picture, None where none does."""
-        return self._rows.row_of(picture_id)
+    def holds(self, item_id: int) -> bool:
+        """Whether the item is searched."""
+        return self._pieces.holds(item_id)
 
     @property
-    def main_model(self) -> str | None:
-        """The model version that described most pictures, the first by name of several; None where none did."""
-        counts: Counter[str] = sum((part.models for part in self.parts), Counter())
-        return min(counts, key=lambda version: (-counts[version], version), default=None)
+    def main_models(self) -> dict[str, str]:
+        """For each kind the model version that made most of its vectors, the first by name of several."""
+        counts: dict[str, Counter[str]] = {}
+        for part in self.parts:
+            for kind, made in part.models.items():
+                counts[kind] = counts.get(kind, Counter()) + made
+        return {kind: min(made, key=lambda version: (-made[version], version)) for kind, made in counts.items() if made}
 
     @cached_property
-    def _segments(self) -> list[Segment]:
-        return [part.segment for part in self.parts]
-
-    @cached_property
-    def _rows(self) -> Rows:
-        return Rows([one.ids for one in self._segments], [part.absent for part in self.parts])
+    def _pieces(self) -> Pieces:
+        return Pieces([part.segment.ids for part in self.parts], [part.absent for part in self.parts])

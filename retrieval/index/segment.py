@@ -1,10 +1,12 @@
-"""A segment of the search index: postings and vectors of some pictures over the same rows, never changed."""
+"""A segment of the search index: postings and vectors of some items over the same rows, never changed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -17,115 +19,126 @@ from retrieval.index.files import Facts, OtherFormat
 from retrieval.vectors.cosine import VectorIndex
 
 NO_MODEL = -1
-VECTORS = ("vectors", "embeddings")
+
+
+class Kind(NamedTuple):
+    """The vectors of one kind, by row.
+
+    `models` (int16, n) says which of `versions` made each row's vector, NO_MODEL where there is none. Only what
+    `model_version` made is in `vectors`.
+    """
+
+    model_version: str
+    versions: tuple[str, ...]
+    models: np.ndarray
+    vectors: VectorIndex
+
+    def counts(self, rows: np.ndarray) -> Counter[str]:
+        """How many vectors of these rows each model version made."""
+        made = self.models[rows]
+        counts = np.bincount(made[made != NO_MODEL], minlength=len(self.versions))
+        return Counter(dict(zip(self.versions, counts.tolist(), strict=True)))
 
 
 @dataclass(frozen=True)
 class Segment:
-    """Row i of `postings`, `vectors` and `embeddings` is the picture `ids[i]` (int64, rising).
+    """Row i of `postings` and of each kind of vectors is the item `ids[i]` (int64, rising).
 
-    `by_user` (bool) says which pictures a person has captioned, `models` (int16) which of `model_versions` described
-    each, NO_MODEL where none did. Only what `model_version` made is among the vectors and embeddings.
+    `by_user` (bool) says which pictures a person has captioned.
     """
 
     ids: np.ndarray
     by_user: np.ndarray
-    models: np.ndarray
-    model_versions: tuple[str, ...]
-    model_version: str | None
     postings: BleuPostings
-    vectors: VectorIndex
-    embeddings: VectorIndex
+    kinds: Mapping[str, Kind]
 
     def __len__(self) -> int:
-        """The number of pictures."""
+        """The number of items."""
         return len(self.ids)
 
     def save(self, folder: Path) -> Facts:
         """Write the arrays to `folder` and return what else there is to know. Raises OSError."""
-        save_arrays(folder, {"ids": self.ids, "by_user": self.by_user, "models": self.models})
+        save_arrays(folder, {"ids": self.ids, "by_user": self.by_user})
         self.postings.save(folder)
-        self.vectors.save(folder, "vectors")
-        self.embeddings.save(folder, "embeddings")
-        return {
-            "pictures": len(self),
-            "max_order": self.postings.max_order,
-            "model_version": self.model_version,
-            "model_versions": self.model_versions,
-        }
+        for name, kind in self.kinds.items():
+            kind.vectors.save(folder, f"vectors_{name}")
+            save_arrays(folder, {f"models_{name}": kind.models})
+        kinds = {name: [kind.model_version, kind.versions] for name, kind in self.kinds.items()}
+        return {"items": len(self), "max_order": self.postings.max_order, "kinds": kinds}
 
     @classmethod
     def load(cls, folder: Path, facts: Facts) -> Segment:
         """Map what `save` wrote into memory. Raises IndexDamaged, OtherFormat or FileNotFoundError."""
         if facts["max_order"] != INDEXED_ORDER:
             raise OtherFormat(f"the search index holds n-grams of order 1 to {facts['max_order']}")
-        ids, by_user, models = (load_array(folder, name) for name in ("ids", "by_user", "models"))
+        ids, by_user = (load_array(folder, name) for name in ("ids", "by_user"))
         postings = BleuPostings.load(folder, facts["max_order"])
-        vectors, embeddings = (VectorIndex.load(folder, name) for name in VECTORS)
-        sizes = {len(one) for one in (ids, by_user, models, postings, vectors, embeddings)}
-        if sizes != {facts["pictures"]}:
+        kinds = {
+            name: Kind(
+                model_version,
+                tuple(versions),
+                load_array(folder, f"models_{name}"),
+                VectorIndex.load(folder, f"vectors_{name}"),
+            )
+            for name, (model_version, versions) in facts["kinds"].items()
+        }
+        parts = [ids, by_user, postings, *(part for kind in kinds.values() for part in (kind.models, kind.vectors))]
+        if {len(one) for one in parts} != {facts["items"]}:
             raise IndexDamaged("the parts of the search index differ in length")
-        versions = tuple(facts["model_versions"])
-        return cls(ids, by_user, models, versions, facts["model_version"], postings, vectors, embeddings)
+        return cls(ids, by_user, postings, kinds)
 
 
-def build_segment(pictures: Iterable[SearchedPicture], model_version: str | None, most: int) -> Segment:
-    """Build a segment of at most `most` pictures, which come by rising id. Raises StoreDamaged or StoreError."""
-    beside = _Beside(model_version, most)
-    postings = BleuPostings.build(beside.captions(pictures))
-    vectors, embeddings = (VectorIndex.build(one.rows(len(beside.ids))) for one in (beside.vectors, beside.embeddings))
-    return Segment(
-        np.array(beside.ids, np.int64),
-        np.array(beside.by_user, bool),
-        np.array(beside.models, np.int16),
-        tuple(beside.model_versions),
-        model_version,
-        postings,
-        vectors,
-        embeddings,
-    )
+def build_segment(pictures: Iterable[SearchedPicture], models: Mapping[str, str], most: int) -> Segment:
+    """Build a segment of at most `most` pictures, which come by rising id; of each kind the vectors of its model.
+
+    Raises StoreDamaged or StoreError.
+    """
+    rows = _Rows(models, most)
+    postings = BleuPostings.build(rows.captions(pictures))
+    ids = np.array(rows.ids, np.int64)
+    kinds = {name: one.kind(len(ids)) for name, one in sorted(rows.kinds.items())}
+    return Segment(ids, np.array(rows.by_user, bool), postings, kinds)
 
 
-class _Beside:
+class _Rows:
     """What there is of pictures beside their captions, noted while those go by."""
 
-    def __init__(self, model_version: str | None, most: int) -> None:
+    def __init__(self, models: Mapping[str, str], most: int) -> None:
         self.ids: list[int] = []
         self.by_user: list[bool] = []
-        self.models: list[int] = []
-        self.model_versions: dict[str, int] = {}
-        self.vectors, self.embeddings = _Matrix(most), _Matrix(most)
-        self._model_version = model_version
+        self.kinds = {kind: _KindRows(kind, version, most) for kind, version in models.items()}
+        self._most = most
 
     def captions(self, pictures: Iterable[SearchedPicture]) -> Iterator[list[str]]:
         for row, one in enumerate(pictures):
             self.ids.append(one.id)
             self.by_user.append(one.by_user)
-            self.models.append(self._model(one.model_version))
-            if one.model_version is not None and one.model_version == self._model_version:
-                self.vectors.put(row, one.vector)
-                self.embeddings.put(row, one.embedding)
+            for kind, vector in one.vectors.items():
+                if kind not in self.kinds:  # of a model that the index does not know yet: counted, not searched
+                    self.kinds[kind] = _KindRows(kind, "", self._most)
+                self.kinds[kind].put(row, vector.model_version, vector.values)
             yield one.captions
 
-    def _model(self, version: str | None) -> int:
-        return NO_MODEL if version is None else self.model_versions.setdefault(version, len(self.model_versions))
 
+class _KindRows:
+    """Float16 vectors of one kind by row, as wide as the first of them; a row of zeros where there is none."""
 
-class _Matrix:
-    """Float16 vectors by row, as wide as the first of them; a row of zeros where there is none."""
-
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, name: str, model_version: str, most: int) -> None:
+        self._name, self._model_version, self._most = name, model_version, most
+        self._versions: dict[str, int] = {}
+        self._models = np.full(most, NO_MODEL, np.int16)
         self._values: np.ndarray | None = None
 
-    def put(self, row: int, vector: np.ndarray | None) -> None:
-        if vector is None:
+    def put(self, row: int, model_version: str, vector: np.ndarray) -> None:
+        self._models[row] = self._versions.setdefault(model_version, len(self._versions))
+        if model_version != self._model_version:
             return
         if self._values is None:
             self._values = np.zeros((self._most, len(vector)), np.float16)
         if len(vector) != self._values.shape[1]:
-            raise StoreDamaged("the vectors of one model differ in length; index again")
+            raise StoreDamaged(f"the vectors of {self._name} by one model differ in length; index again")
         self._values[row] = vector
 
-    def rows(self, count: int) -> np.ndarray:
-        return np.zeros((count, 0), np.float16) if self._values is None else self._values[:count]
+    def kind(self, count: int) -> Kind:
+        values = np.zeros((count, 0), np.float16) if self._values is None else self._values[:count]
+        return Kind(self._model_version, tuple(self._versions), self._models[:count], VectorIndex.build(values))

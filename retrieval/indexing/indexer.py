@@ -21,7 +21,7 @@ from typing import Protocol, TypeVar
 
 import numpy as np
 
-from captioner.encoder import Features
+from captioner.encoders.base import Features
 from captioner.types import Description
 from data.paths import from_bytes, to_bytes
 from data.pictures import Limits, PictureError, PictureUnreadable, decode, read_bytes, square
@@ -44,7 +44,7 @@ THREADS = 2
 
 
 class Describer(Protocol):
-    """The two halves of a captioner, see `captioner.facade.Captioner`; each is called by several threads."""
+    """The two halves of a captioner, see `captioner.captioner.Captioner`; each is called by several threads."""
 
     model_version: str
     input_side: int
@@ -247,7 +247,7 @@ def _caption(describer: Describer, chunk: _Chunk) -> _Chunk:
         for digest, one in zip(chunk.digests, described, strict=True):
             captions = [CaptionRow(caption.text, caption.logprob) for caption in one.captions]
             chunk.batch.descriptions.append(
-                DescriptionRow(digest, describer.model_version, captions, one.vector, one.embedding, one.views)
+                DescriptionRow(digest, describer.model_version, captions, one.vectors, one.blobs)
             )
     return chunk
 

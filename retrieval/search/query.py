@@ -20,8 +20,8 @@ class QueryError(RetroflexError):
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """A described picture in a query, and its weight; an unwanted one's is at most 1."""
+class QueryImage:
+    """A described picture in a query, and its weight; at most 1 for a picture to be unlike."""
 
     description: Description
     weight: float = 1.0
@@ -29,14 +29,18 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Query:
-    """Words, pictures to be like, and pictures to be unlike; words or a picture to be like must be among them."""
+    """Words, pictures to be like, and pictures to be unlike; words or a picture to be like must be among them.
+
+    `by` names the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
+    """
 
     text: str = ""
-    like: Sequence[Wanted] = ()
-    unlike: Sequence[Wanted] = ()
+    like: Sequence[QueryImage] = ()
+    unlike: Sequence[QueryImage] = ()
+    by: str | None = None
 
 
-def check_wanted(text: str, like: int, unlike: int) -> None:
+def check_query(text: str, like: int, unlike: int) -> None:
     """Check the words and the numbers of pictures, before any picture is described. Raises QueryError."""
     if not (text.strip() or like):
         raise QueryError("the query is empty; give words, or a picture to be like")

@@ -1,4 +1,4 @@
-"""Evidence that a picture answers a query, brought to one scale: how likely it is to be what is asked for."""
+"""Scores on one scale: how likely a picture is to be what is asked for."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Parts = Mapping[str, np.ndarray]
-"""Each kind of evidence by name, float arrays of one shape, such as (n,) over n candidates."""
+Scores = Mapping[str, np.ndarray]
+"""Scores by name, float arrays of one shape, such as (n,) over n candidates."""
 
 
 @dataclass(frozen=True)
 class Relevance:
-    """A logistic model: 1 / (1 + exp(-(bias + sum of weight * part))), float64 between 0 and 1."""
+    """A logistic model: 1 / (1 + exp(-(bias + sum of weight * score))), float64 between 0 and 1."""
 
     bias: float
     weights: Mapping[str, float]
 
-    def __call__(self, parts: Parts) -> np.ndarray:
-        return sigmoid(self.logit(parts))
+    def __call__(self, scores: Scores) -> np.ndarray:
+        return sigmoid(self.logit(scores))
 
-    def logit(self, parts: Parts) -> np.ndarray:
-        """What is put through the sigmoid: the bias and the weighted parts."""
-        logit = np.full(next(iter(parts.values())).shape, self.bias, np.float64)
+    def logit(self, scores: Scores) -> np.ndarray:
+        """What is put through the sigmoid: the bias and the weighted scores."""
+        logit = np.full(next(iter(scores.values())).shape, self.bias, np.float64)
         for name, weight in self.weights.items():
-            logit += weight * parts[name]
+            logit += weight * scores[name]
         return logit
 
     @classmethod
@@ -34,7 +34,7 @@ class Relevance:
         return cls(document["bias"], {name: value for name, value in document.items() if name != "bias"})
 
     def to_json(self) -> dict[str, float]:
-        """One flat document: the bias, and each part's weight under its name."""
+        """One flat document: the bias, and each score's weight under its name."""
         return {"bias": self.bias, **self.weights}
 
 

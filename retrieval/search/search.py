@@ -1,4 +1,4 @@
-"""Search by words, described pictures, or several of both: candidates, evidence, one relevance, a page of hits."""
+"""Search by words, described pictures, or several of both: clauses, their pipelines, one relevance, a page of hits."""
 
 from __future__ import annotations
 
@@ -8,17 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from captioner.types import TextModel
+from captioner.types import SearchModel
 from data.folding import stems
 from data.store import Store, StoredPicture
 from retrieval.index.index import Index
-from retrieval.index.joined import distinct
-from retrieval.search.evidence import Evidence, PictureEvidence, WordEvidence
+from retrieval.search.clauses import ClausePlan, Planner
 from retrieval.search.query import Query, QueryError
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
 from retrieval.search.selection import Selection
-from retrieval.search.unsaid import no_synonyms, unsaid_words
+from retrieval.vectors.pieces import distinct
 
 DEFAULT_LIMIT = 30
 MAX_LIMIT = 1000
@@ -26,10 +25,9 @@ MAX_LIMIT = 1000
 
 @dataclass(frozen=True)
 class Ranking:
-    """The candidates of a query, best first: picture ids int64 (n,), relevance, and its parts by name (n,).
+    """The candidates of a query, best first: picture ids int64 (n,), relevance, and the scores behind it by name (n,).
 
-    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query were not
-    looked at.
+    The first `hits` of them are close enough to be hits. `more`: others that share a word with the query are left out.
     """
 
     ids: np.ndarray
@@ -51,7 +49,7 @@ class Ranking:
 class Searcher:
     """Answers queries over one state of the library; may be used by several threads at once."""
 
-    def __init__(self, store: Store, index: Index, model: TextModel | None = None) -> None:
+    def __init__(self, store: Store, index: Index, model: SearchModel | None = None) -> None:
         """Search `index`; the texts and paths of the hits come from `store`, the sense of sentences from `model`."""
         self.index = index
         self._store = store
@@ -71,66 +69,57 @@ class Searcher:
         Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        wanted, unwanted = self._evidence(query, selection)
+        wanted, unwanted = self._plan(query, selection)
         ranking = self._rank(wanted, unwanted)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = _hits(ranking, distant, selection)
-        captions = [caption for evidence, _ in wanted for caption in evidence.captions]
+        captions = [caption for plan in wanted for caption in plan.clause.captions]
         hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        synonyms = self._model.embedder.synonyms if self._model else no_synonyms
-        unsaid = unsaid_words(query.text, self.index.postings, synonyms)
+        unsaid = [word for plan in wanted for word in plan.unsaid]
         return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
 
-    def hasty(self) -> Searcher:
-        """The same searcher without a second look at the best pictures."""
+    def without_reranker(self) -> Searcher:
+        """The same searcher without the reranker."""
         return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
 
     def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
-        return _hits(self._rank(*self._evidence(query, selection)), distant, selection)
+        return _hits(self._rank(*self._plan(query, selection)), distant, selection)
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
-        return self._rank(*self._evidence(query))
+        return self._rank(*self._plan(query))
 
-    def _evidence(
-        self, query: Query, selection: Selection | None = None
-    ) -> tuple[list[tuple[Evidence, float]], list[tuple[Evidence, float]]]:
-        index = self.index if selection is None else self.index.only(selection.ids)
-        like, unlike = (
-            [(PictureEvidence(index, one.description, f"{name}{place}"), one.weight) for place, one in listed]
-            for name, listed in (("like", enumerate(query.like, 1)), ("unlike", enumerate(query.unlike, 1)))
-        )
-        wanted: list[tuple[Evidence, float]] = list(like)
-        if query.text or not like:
-            words = WordEvidence(index, self._model, query.text, self._views, self.index)
-            wanted.insert(0, (words, 1.0))
-        return wanted, list(unlike)
+    def _plan(self, query: Query, selection: Selection | None = None) -> tuple[list[ClausePlan], list[ClausePlan]]:
+        """What is wanted and what is not, each clause with its pipeline."""
+        planner = Planner(self._store, self.index, self._model, None if selection is None else selection.ids)
+        like = [planner.picture(f"like{place}", one, query.by) for place, one in enumerate(query.like, 1)]
+        unlike = [planner.picture(f"unlike{place}", one, query.by) for place, one in enumerate(query.unlike, 1)]
+        words = [planner.words(query.text)] if query.text or not like else []
+        return [*words, *like], unlike
 
-    def _rank(self, wanted: list[tuple[Evidence, float]], unwanted: list[tuple[Evidence, float]]) -> Ranking:
-        """Order candidates by relevance, ties by cosine and then by id; those with a relevance of 0 are no hits."""
-        found = [evidence.candidates() for evidence, _ in wanted]
-        rows = distinct([one.rows for one in found])
-        ids = self.index.ids_at(rows)
+    def _rank(self, wanted: Sequence[ClausePlan], unwanted: Sequence[ClausePlan]) -> Ranking:
+        """Order candidates by relevance, ties by the first clause's own score and then by id.
+
+        What no clause speaks for, with a relevance of 0, is left out.
+        """
+        found = [plan.pipeline.retrieve(plan.clause) for plan in wanted]
+        ids = distinct([one.ids for one in found])
         alone = len(wanted) + len(unwanted) == 1
-        parts: dict[str, np.ndarray] = {}
+        scores: dict[str, np.ndarray] = {}
         relevances = []
-        for evidence, weight in [*wanted, *unwanted]:
-            own = evidence.parts(rows)
-            parts.update({name if alone else f"{evidence.name}.{name}": one for name, one in own.items()})
-            relevances.append((evidence.relevance(own, rows), weight))
-        scores = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
-        nearness = next(one for name, one in parts.items() if name.endswith("cosine"))
-        order = np.lexsort((ids, -nearness, -scores))
-        order = order[scores[order] > 0]
-        hits = int(np.count_nonzero(scores[order] >= max(evidence.close for evidence, _ in wanted)))
-        ordered = {name: one[order] for name, one in parts.items()}
-        return Ranking(ids[order], scores[order], hits, ordered, any(one.more for one in found))
-
-    def _views(self, rows: np.ndarray) -> list[bytes | None]:
-        ids = self.index.ids_at(rows).tolist()
-        found = self._store.views(ids, self.index.model_version or "")
-        return [found.get(one) for one in ids]
+        for plan, retrieved in [*zip(wanted, found, strict=True), *((plan, None) for plan in unwanted)]:
+            own = plan.score(ids, retrieved)
+            scores |= {name if alone else f"{plan.clause.name}.{name}": one for name, one in own.scores.items()}
+            relevances.append((plan.pipeline.fusion(plan.clause, own), plan.clause.weight))
+        relevance = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
+        first = wanted[0]
+        tie_break = scores[first.pipeline.tie_break if alone else f"{first.clause.name}.{first.pipeline.tie_break}"]
+        order = np.lexsort((ids, -tie_break, -relevance))
+        order = order[relevance[order] > 0]
+        hits = int(np.count_nonzero(relevance[order] >= max(plan.pipeline.close for plan in wanted)))
+        ordered = {name: one[order] for name, one in scores.items()}
+        return Ranking(ids[order], relevance[order], hits, ordered, any(one.more for one in found))
 
     def _page(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
         """The hits at the places of `page`; a picture that was removed since the index was read is left out."""

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from data.folding import fold
 from data.stop_words import FUNCTION_WORDS
 from data.text import tokenize
-from retrieval.index.joined import JoinedPostings
+from retrieval.index.index import Captions
 
 Synonyms = Callable[[str], Sequence[str]]
 """The words of captions that mean nearly the same as a word."""
@@ -28,7 +28,7 @@ def content_words(text: str) -> list[str]:
     return list(words.values())[::-1]
 
 
-def unsaid_words(text: str, captions: JoinedPostings, synonyms: Synonyms = no_synonyms) -> list[str]:
+def unsaid_words(text: str, captions: Captions, synonyms: Synonyms = no_synonyms) -> list[str]:
     """Return the content words of `text` that no caption says, nor any of their `synonyms`, in order.
 
     A look-up a word and segment, more for words that no caption says; captions that were replaced or removed do not
@@ -38,19 +38,13 @@ def unsaid_words(text: str, captions: JoinedPostings, synonyms: Synonyms = no_sy
     return [word for word in _unsaid(content_words(text), captions) if not _said(synonyms(word), captions)]
 
 
-def unsaid_share(text: str, captions: JoinedPostings, synonyms: Synonyms) -> float:
-    """Return which share of the content words of `text` are `unsaid_words`, 0 where it has none."""
-    words = content_words(text)
-    return len(unsaid_words(text, captions, synonyms)) / max(len(words), 1)
-
-
-def _unsaid(words: Sequence[str], captions: JoinedPostings) -> list[str]:
+def _unsaid(words: Sequence[str], captions: Captions) -> list[str]:
     if not words:
         return []
     return [word for word, pictures in zip(words, captions.spread(words).tolist(), strict=True) if not pictures]
 
 
-def _said(words: Sequence[str], captions: JoinedPostings) -> bool:
+def _said(words: Sequence[str], captions: Captions) -> bool:
     return len(_unsaid(words, captions)) < len(words)
 
 
@@ -67,9 +61,14 @@ def unsaid_notice(text: str, unsaid: Sequence[str], scores: Sequence[Mapping[str
     if len(unsaid) < len(content_words(text)):
         return f"{said}; these say the other words, or look similar."
     parts = [one for hit in scores for one in hit.items()]
-    near = any(name.endswith("cosine") and value > 0 for name, value in parts)
-    shared = any(name.endswith("bleu") and value > 0 for name, value in parts)
+    near = any(score_name(name) == "cosine" and value > 0 for name, value in parts)
+    shared = any(score_name(name) == "bleu" and value > 0 for name, value in parts)
     return f"{said}; these {'share only small words with the query' if shared and not near else 'look similar'}."
+
+
+def score_name(name: str) -> str:
+    """The name of a score without the clause that it belongs to: "words.bleu" is a "bleu"."""
+    return name.rpartition(".")[2]
 
 
 def _listed(words: Sequence[str]) -> str:

@@ -96,10 +96,6 @@ class VectorIndex:
         if self._codes is not None and self.matrix.nbytes > MAPPED:
             release(self.matrix)
 
-    def mean(self, rows: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Return the weighted sum, float32 (d,), of the unit vectors in `rows`; its direction is their mean's."""
-        return (weights * self._inverse_norms[rows]).astype(np.float32) @ self.matrix[rows].astype(np.float32)
-
     def save(self, folder: Path, name: str) -> None:
         """Write the arrays to `folder` under `name`. Raises OSError."""
         save_arrays(folder, {name: self.matrix, f"{name}_inverse_norms": self._inverse_norms})

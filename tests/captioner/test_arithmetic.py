@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from captioner.arithmetic import Arithmetic, BFloat16, Exact
+from captioner.arithmetic import Arithmetic, BFloat16, Exact, centred, inverse_deviation
 from captioner.decoder import Decoder, DecoderConfig, State
 from captioner.embedding import PictureEmbedder
 from captioner.vocabulary import Vocabulary
@@ -68,3 +68,12 @@ def test_a_pictures_place_in_bfloat16_is_nearly_the_same() -> None:
     exact = PictureEmbedder(embedding.config, embedding.weights).embed(grids)
     close = PictureEmbedder(embedding.config, embedding.weights, BFloat16()).embed(grids)
     assert np.sum(exact * close, axis=1).min() > 0.999
+
+
+def test_equals_keras_layer_normalisation_then_a_product() -> None:
+    import keras
+
+    random = np.random.default_rng(0)
+    x, kernel = random.normal(3, 2, (20, 12)).astype(np.float32), random.normal(size=(12, 5)).astype(np.float32)
+    expected = np.asarray(keras.layers.LayerNormalization(epsilon=1e-3)(x)) @ kernel
+    np.testing.assert_allclose(x @ centred(kernel) * inverse_deviation(x), expected, atol=1e-5)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 
-from captioner.beam import sentence_logprob
-from captioner.decoder import Decoder, DecoderConfig, State
+from captioner.beam import beam_search, sentence_logprob
+from captioner.bundle import load_bundle, save_bundle
+from captioner.captioner import Captioner
+from captioner.decoder import Decoder, DecoderConfig, Ensemble, State
 from tests.conftest import random_decoder
 from training.decoder.model import build_decoder_model, get_weights, set_weights
 
@@ -50,3 +53,51 @@ def test_a_misshapen_weight_is_named() -> None:
     weights["query/kernel"] = weights["query/kernel"][:-1]
     with pytest.raises(ValueError, match="query/kernel should have shape"):
         Decoder(CONFIG, weights)
+
+
+CONFIG = DecoderConfig(vocabulary=16, grid_channels=7, embedding=6, units=8, attention=5, max_words=6)
+
+
+@pytest.fixture
+def grids() -> np.ndarray:
+    return np.random.default_rng(0).normal(1, 1, (3, 9, 7)).astype(np.float32)
+
+
+@pytest.fixture
+def members() -> list[Decoder]:
+    return [Decoder(CONFIG, random_decoder(CONFIG, seed)) for seed in (0, 1)]
+
+
+def test_a_sentence_is_as_likely_as_the_mean_of_their_logarithms(grids: np.ndarray, members: list[Decoder]) -> None:
+    words = [5, 9, 4]
+    apart = [sentence_logprob(one, grids, words) for one in members]
+    np.testing.assert_allclose(sentence_logprob(Ensemble(members), grids, words), np.mean(apart, axis=0), atol=1e-4)
+
+
+def test_twice_the_same_is_the_same(grids: np.ndarray, members: list[Decoder]) -> None:
+    alone = beam_search(members[0], *members[0].look(grids), 3, 0.5)
+    twice = Ensemble([members[0], members[0]])
+    together = beam_search(twice, *twice.look(grids), 3, 0.5)
+    np.testing.assert_array_equal(together.words, alone.words)
+    np.testing.assert_allclose(together.logprob, alone.logprob, atol=1e-4)
+
+
+def test_beam_search_finds_what_they_find_likely_together(grids: np.ndarray, members: list[Decoder]) -> None:
+    together = Ensemble(members)
+    found = beam_search(together, *together.look(grids), 3, 0.0)
+    best = [int(one) for one in found.words[0, 0] if one > 2]
+    np.testing.assert_allclose(found.logprob[0, 0], sentence_logprob(together, grids[:1], best)[0], atol=1e-4)
+
+
+def test_a_bundle_carries_further_decoders(tiny_bundle: Path, tmp_path: Path) -> None:
+    bundle = load_bundle(tiny_bundle)
+    other = random_decoder(bundle.decoder, seed=5)
+    save_bundle(replace(bundle, further_decoders=[other]), tmp_path / "two", lambda _: "card")
+    (again,) = load_bundle(tmp_path / "two").further_decoders
+    for name, value in other.items():
+        np.testing.assert_allclose(again[name], value, atol=np.abs(value).max() / 100)
+    picture = np.random.default_rng(1).integers(0, 256, (1, 32, 32, 3)).astype(np.uint8)
+    save_bundle(replace(bundle, further_decoders=()), tmp_path / "one", lambda _: "card")
+    one, two = (Captioner.load(tmp_path / name).describe(picture)[0] for name in ("one", "two"))
+    assert one.captions != two.captions
+    np.testing.assert_array_equal(one.vector, two.vector)

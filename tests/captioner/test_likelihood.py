@@ -3,9 +3,9 @@ from itertools import pairwise
 import numpy as np
 import pytest
 
+from captioner.cells import CoarseCells
 from captioner.decoder import Decoder, DecoderConfig
 from captioner.likelihood import MAX_WORDS, Likelihood
-from captioner.views import CoarseViews
 from captioner.vocabulary import START, Vocabulary
 from tests.conftest import WORDS, random_decoder
 
@@ -14,10 +14,10 @@ VOCABULARY = Vocabulary(WORDS)
 
 def begins_logprob(decoder: Decoder, grids: np.ndarray, words: list[int]) -> np.ndarray:
     """log P(a sentence begins with the words | picture), step by step."""
-    views, state = decoder.look(grids)
+    cells, state = decoder.look(grids)
     total = np.zeros(len(grids))
     for fed, expected in pairwise([START, *words]):
-        scores, state = decoder.step(views, state, np.full(len(grids), fed))
+        scores, state = decoder.step(cells, state, np.full(len(grids), fed))
         total += scores[:, expected]
     return total
 
@@ -29,28 +29,28 @@ def test_equals_the_decoder_step_by_step(sentinel: bool, tied: bool) -> None:
     weights = random_decoder(config)
     decoder = Decoder(config, weights)
     grids = np.random.default_rng(0).normal(size=(3, 9, 7)).astype(np.float32)
-    views, _ = decoder.look(grids)
+    cells, _ = decoder.look(grids)
     likelihood = Likelihood(config, weights, VOCABULARY)
     for sentence in (["a", "red", "boat"], ["zebra", "runs"], ["dog"], []):
         expected = begins_logprob(decoder, grids, VOCABULARY.encode(sentence))
-        np.testing.assert_allclose(likelihood.logprob(sentence, CoarseViews(views.cells, 1)), expected, atol=1e-4)
+        np.testing.assert_allclose(likelihood.logprob(sentence, CoarseCells(cells.cells, 1)), expected, atol=1e-4)
 
 
 def test_a_coarse_cell_counts_as_often_as_the_equal_cells_it_stands_for() -> None:
     config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
     likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
     cells = np.abs(np.random.default_rng(1).normal(size=(2, 4, 8))).astype(np.float32)
-    fine = CoarseViews(np.repeat(cells, 4, axis=1), 1)
+    fine = CoarseCells(np.repeat(cells, 4, axis=1), 1)
     sentence = ["the", "dog", "sits"]
-    found = likelihood.logprob(sentence, CoarseViews(cells, 4))
+    found = likelihood.logprob(sentence, CoarseCells(cells, 4))
     np.testing.assert_allclose(found, likelihood.logprob(sentence, fine), atol=1e-4)
 
 
 def test_a_very_long_sentence_is_read_in_part() -> None:
     config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
     likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
-    views = CoarseViews(np.ones((1, 4, 8), np.float32), 4)
-    assert likelihood.logprob(["dog"] * (MAX_WORDS + 1), views) == likelihood.logprob(["dog"] * 900, views)
+    cells = CoarseCells(np.ones((1, 4, 8), np.float32), 4)
+    assert likelihood.logprob(["dog"] * (MAX_WORDS + 1), cells) == likelihood.logprob(["dog"] * 900, cells)
 
 
 def test_unusual_words_count_only_where_they_are_said() -> None:
@@ -59,16 +59,16 @@ def test_unusual_words_count_only_where_they_are_said() -> None:
     weights = random_decoder(config)
     sentence = ["dog", "water", "the", "water"]
     said = VOCABULARY.encode(sentence)
-    views = CoarseViews(np.abs(np.random.default_rng(1).normal(size=(2, 4, 8))).astype(np.float32), 4)
+    cells = CoarseCells(np.abs(np.random.default_rng(1).normal(size=(2, 4, 8))).astype(np.float32), 4)
     every = Likelihood(config, weights, VOCABULARY)
-    hidden = every._run([START, *said[:-1]], views.cells.mean(axis=1))
-    logits = every._output(hidden, views) @ weights["embedding/embeddings"].T + weights["word_bias/bias"]
+    hidden = every._run([START, *said[:-1]], cells.values.mean(axis=1))
+    logits = every._output(hidden, cells) @ weights["embedding/embeddings"].T + weights["word_bias/bias"]
     logits = logits.reshape(len(said), 2, -1)
     counted = sorted({*range(6), *said})
     assert len(counted) < len(VOCABULARY)
     total = np.log(np.exp(logits[:, :, counted]).sum(axis=2))
     expected = sum(logits[step, :, word] - total[step] for step, word in enumerate(said))
-    found = Likelihood(config, weights, VOCABULARY, usual=6).logprob(sentence, views)
+    found = Likelihood(config, weights, VOCABULARY, usual=6).logprob(sentence, cells)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 

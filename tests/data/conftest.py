@@ -55,7 +55,7 @@ def batch_of() -> Callable[..., Batch]:
         return Batch(
             files=[FileRow(path, size, 1, digests[path]) for path in paths],
             pictures=[PictureRow(name, 60, 40, "JPEG", size, None) for name in names],
-            descriptions=[DescriptionRow(name, model, texts, np.full(4, 0.5, np.float32)) for name in names],
+            descriptions=[DescriptionRow(name, model, texts, {"vgg16": np.full(4, 0.5, np.float32)}) for name in names],
         )
 
     return make

@@ -52,7 +52,7 @@ for batch in range(10_000):
     store.write_batch(Batch(
         files=[FileRow(b"/" + name.encode(), 1, 1, name) for name in names],
         pictures=[PictureRow(name, 1, 1, "PNG", 1, None) for name in names],
-        descriptions=[DescriptionRow(name, "m1", captions, np.ones(64, np.float32)) for name in names],
+        descriptions=[DescriptionRow(name, "m1", captions, {"vgg16": np.ones(64, np.float32)}) for name in names],
     ))
     print(batch, flush=True)
 """
@@ -174,7 +174,7 @@ def test_half_a_number_in_a_vector_is_damage(url: str, batch_of: MakeBatch) -> N
     store = Store.open(url)
     store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
     with sqlite3.connect(file_of(url)) as other:
-        other.execute("UPDATE features SET vector = x'000000' WHERE picture_id = 1")
+        other.execute("UPDATE features SET value = x'000000' WHERE item_id = 1")
     with pytest.raises(StoreDamaged, match="vector in the library is damaged"):
         list(store.searched_pictures([1, 2]))
     store.close()
@@ -243,7 +243,7 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     assert batches in (len(reported), len(reported) + 1)
     assert (status.files, status.pictures, status.captions) == (batches * 20, batches * 20, batches * 100)
     searched = list(store.searched_pictures(store.searched_ids()[1].tolist()))
-    assert [one.vector.shape for one in searched if one.vector is not None] == [(64,)] * batches * 20
+    assert [one.vectors["vgg16"].values.shape for one in searched] == [(64,)] * batches * 20
     with sqlite3.connect(file_of(url)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()

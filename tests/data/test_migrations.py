@@ -106,7 +106,9 @@ def test_a_library_of_the_first_version_keeps_its_vectors(tmp_path: Path) -> Non
     engine.dispose()
     store = Store.open(url)
     (found,) = store.searched_pictures([1])
-    assert (found.model_version, list(found.vector), found.embedding) == ("m1", [1.0, -1.0], None)
+    assert found.vectors["vgg16"].model_version == "m1"
+    assert found.vectors["vgg16"].values.tolist() == [1.0, -1.0]
+    assert set(found.vectors) == {"vgg16"}
     known = store.changes(7)
     assert known is not None
     assert (known.generation, known.changed.tolist(), known.gone.tolist()) == (7, [], [])

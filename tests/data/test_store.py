@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sqlalchemy import select
 
 from data.paths import to_bytes
 from data.store import (
@@ -23,6 +24,8 @@ from data.store import (
     StoredPicture,
     StoreError,
 )
+from data.tables import features, items
+from data.writes import new_items
 
 MakeBatch = Callable[..., Batch]
 
@@ -41,7 +44,7 @@ def test_a_new_store_is_empty(store: Store) -> None:
     assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
     assert store.known_files() == {}
     assert found(store) == {}
-    assert store.main_model() is None
+    assert store.main_models() == {}
 
 
 def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -> None:
@@ -52,7 +55,15 @@ def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -
         Batch(
             files=[FileRow(path, 2**40, 2**62, "d1")],
             pictures=[PictureRow("d1", 4000, 3000, "JPEG", 2**40, taken)],
-            descriptions=[DescriptionRow("d1", "m1", [CaptionRow("a dog", -1.5), CaptionRow("ein Hünd", -2)], vector)],
+            descriptions=[
+                DescriptionRow(
+                    "d1",
+                    "m1",
+                    [CaptionRow("a dog", -1.5), CaptionRow("ein Hünd", -2)],
+                    {"vgg16": vector},
+                    {"cells": b"c"},
+                )
+            ],
             skipped=[SkipRow(b"/pictures/bad.png", 7, 8, "is empty (0 bytes)")],
         )
     )
@@ -66,7 +77,9 @@ def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -
     assert again.known_files() == {path: KnownFile(2**40, 2**62, "d1"), b"/pictures/bad.png": KnownFile(7, 8, "")}
     assert again.skipped_files() == [(b"/pictures/bad.png", "is empty (0 bytes)")]
     assert again.generation() == generation == again.status().generation
-    assert found(again)[1].vector == pytest.approx(vector, abs=1e-3)
+    assert found(again)[1].vectors["vgg16"].values == pytest.approx(vector, abs=1e-3)
+    assert again.features([1, 2], "cells", "m1") == {1: b"c"}
+    assert again.features([1], "cells", "m2") == {}
     again.close()
 
 
@@ -269,16 +282,16 @@ def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch)
 def test_long_walks_stream_in_order(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(6000))))
     assert list(found(store)) == list(range(1, 6001))
-    assert all((one.vector == 0.5).all() for one in found(store).values())
+    assert all((one.vectors["vgg16"].values == 0.5).all() for one in found(store).values())
 
 
 def test_the_main_model_described_most_pictures_that_have_a_file(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/1.jpg", b"/2.jpg", b"/3.jpg", model="m2"))
     store.write_batch(batch_of(b"/4.jpg", b"/5.jpg", model="m1"))
-    assert store.main_model() == "m2"
+    assert store.main_models() == {"vgg16": "m2"}
     store.write_batch(Batch(gone=[b"/1.jpg"]))
-    assert store.main_model() == "m1"
-    assert {one.model_version for one in found(store).values()} == {"m1", "m2"}
+    assert store.main_models() == {"vgg16": "m1"}
+    assert {one.vectors["vgg16"].model_version for one in found(store).values()} == {"m1", "m2"}
 
 
 def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBatch) -> None:
@@ -323,9 +336,52 @@ def test_threads_write_and_read_at_once(store: Store, batch_of: MakeBatch) -> No
     assert store.status().files == 40
 
 
-def test_an_embedding_is_kept_where_there_is_one(store: Store) -> None:
-    rows = [DescriptionRow("d1", "m1", [], np.ones(2)), DescriptionRow("d2", "m1", [], np.ones(2), np.array([0.5]))]
-    pictures = [PictureRow(row.digest, 4, 3, "JPEG", 9, None) for row in rows]
-    files = [FileRow(row.digest.encode(), 9, 1, row.digest) for row in rows]
+def test_kinds_of_features_stand_beside_each_other(store: Store) -> None:
+    one, two = np.ones(2), np.array([0.5])
+    rows = [
+        DescriptionRow("d1", "m1", [CaptionRow("a dog", -1.0)], {"vgg16": one}, {"cells": b"old"}),
+        DescriptionRow("d1", "tiny-1", None, {"tiny": two}),
+        DescriptionRow("d2", "m1", [], {"vgg16": one, "joint": two}),
+    ]
+    digests = ("d1", "d2")
+    pictures = [PictureRow(digest, 4, 3, "JPEG", 9, None) for digest in digests]
+    files = [FileRow(digest.encode(), 9, 1, digest) for digest in digests]
     store.write_batch(Batch(files, pictures, rows))
-    assert [one.embedding for one in found(store).values()] == [None, np.array([0.5])]
+    kinds = [{kind: one.model_version for kind, one in picture.vectors.items()} for picture in found(store).values()]
+    assert kinds == [{"vgg16": "m1", "tiny": "tiny-1"}, {"vgg16": "m1", "joint": "m1"}]
+    assert store.main_models() == {"vgg16": "m1", "joint": "m1", "tiny": "tiny-1"}
+    assert store.status().model_versions == {"m1": 2, "tiny-1": 1}
+    assert store.describe_needed(digests, "tiny-1") == {"d2"}
+    assert store.pictures([1])[1].texts == ["a dog"]
+
+
+def test_a_new_captioner_replaces_all_that_the_one_before_made_and_no_more(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg"))
+    digest = store.pictures([1])[1].digest
+    vector = np.ones(2)
+    store.write_batch(
+        Batch(
+            descriptions=[
+                DescriptionRow(digest, "m1", [], {"vgg16": vector, "joint": vector}, {"cells": b"c"}),
+                DescriptionRow(digest, "tiny-1", None, {"tiny": vector}),
+            ]
+        )
+    )
+    store.write_batch(Batch(descriptions=[DescriptionRow(digest, "m1", [CaptionRow("a dog", 0)], {"vgg16": vector})]))
+    store.write_batch(Batch(descriptions=[DescriptionRow(digest, "m2", [CaptionRow("a cat", 0)], {"vgg16": vector})]))
+    assert set(found(store)[1].vectors) == {"vgg16", "tiny"}
+    assert store.features([1], "cells", "m1") == {}
+
+
+def test_pictures_are_items_and_a_dropped_one_leaves_nothing(store: Store, batch_of: MakeBatch) -> None:
+    store.write_batch(batch_of(b"/a.jpg", b"/b.jpg"))
+    with store.writing() as connection:
+        (face,) = new_items(connection, [{"kind": "face", "parent_id": 2, "box_left": 0.1, "box_width": 0.2}])
+    assert face == 3
+    store.remove([b"/b.jpg"])
+    with store.reading() as connection:
+        rows = connection.execute(select(items.c.id, items.c.kind)).all()
+        assert list(map(tuple, rows)) == [(1, "picture")]
+        assert set(connection.scalars(select(features.c.item_id))) == {1}
+    store.write_batch(batch_of(b"/c.jpg"))
+    assert list(store.pictures(range(9))) == [1, 4]  # No id is given twice.

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.types import TextModel
+from captioner.calibration import Calibration
+from captioner.types import JOINT, SearchModel
 from data.scan import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
@@ -42,7 +43,8 @@ class Senses:
         return sum(token in SENSES for token in tokens) / len(tokens)
 
 
-MODEL = TextModel("model-1", Senses(), {"words": {"bias": -7.0, "bleu": 1.0, "cosine": 10.0}})  # type: ignore[arg-type]
+CALIBRATION = Calibration(words={"bias": -7.0, "bleu": 1.0, "cosine": 10.0})
+MODEL = SearchModel("model-1", "vgg16", CALIBRATION, Senses())  # type: ignore[arg-type]
 
 Add = Callable[..., None]
 
@@ -58,7 +60,7 @@ def add_picture(
         Batch(
             files=[FileRow(f"/photos/{name}.jpg".encode(), 1, 1, digest)],
             pictures=[PictureRow(digest, 50, 40, "JPEG", 1, None)],
-            descriptions=[DescriptionRow(digest, model, rows, unit, unit[:3])],
+            descriptions=[DescriptionRow(digest, model, rows, {"vgg16": unit, JOINT: unit[:3]})],
         )
     )
 

@@ -12,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from captioner.types import JOINT
 from data.errors import RetroflexError
 from data.scan import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval import library as library_module
 from retrieval.library import Library
-from retrieval.search.query import Query
+from retrieval.search.query import Query, QueryImage
+from tests.retrieval.conftest import GALLERY
 
 ROOT = Path(__file__).parents[2]
 PICTURES = 10_000
@@ -96,7 +98,9 @@ def made_up_batch(numbers: range, random: np.random.Generator) -> Batch:
         rows = [CaptionRow(" ".join(f"word{word}" for word in caption), -1.0) for caption in captions]
         batch.files.append(FileRow(f"/photos/{number}.jpg".encode(), 1, 1, digest))
         batch.pictures.append(PictureRow(digest, 5, 5, "JPEG", 1, None))
-        batch.descriptions.append(DescriptionRow(digest, "model", rows, random.standard_normal(512).astype(np.float32)))
+        batch.descriptions.append(
+            DescriptionRow(digest, "model", rows, {"vgg16": random.standard_normal(512).astype(np.float32)})
+        )
     return batch
 
 
@@ -115,3 +119,37 @@ def test_ten_thousand_pictures_are_searched_at_once_in_a_fresh_process(tmp_path:
     assert told["total"] > PICTURES / 2
     assert told["heavy"] == []
     assert told["seconds"] < SECONDS
+
+
+def test_a_picture_is_described_as_it_was_indexed(library: Library) -> None:
+    known = library.description(3)
+    assert known is not None
+    captions, vector = GALLERY["boat"]
+    assert [caption.text for caption in known.captions] == captions
+    assert known.vectors["vgg16"] @ vector / np.linalg.norm(vector) == pytest.approx(1, abs=1e-3)
+    assert JOINT in known.vectors
+    assert library.search(Query(like=[QueryImage(known)])).hits[0].path == "/photos/boat.jpg"
+
+
+def test_a_persons_caption_speaks_for_a_picture_too(library: Library) -> None:
+    library.store.set_user_caption(3, "our ferry")
+    known = library.description(3)
+    assert known is not None
+    assert known.captions[0].text == "our ferry"
+
+
+@pytest.mark.parametrize("number", [0, 6, 10**17])
+def test_what_is_not_there_is_not_known(library: Library, number: int) -> None:
+    assert library.description(number) is None
+
+
+def test_a_picture_whose_files_are_gone_is_not_known(library: Library) -> None:
+    library.store.set_user_caption(3, "our ferry")  # It stays in the store for the sake of this.
+    library.store.remove([b"/photos/boat.jpg"])
+    assert library.description(3) is None
+
+
+def test_a_file_is_known_by_its_content_and_its_model(library: Library) -> None:
+    assert library.description_of(b"boat", "model-1") is not None
+    assert library.description_of(b"boat", "model-2") is None
+    assert library.description_of(b"ferry", "model-1") is None

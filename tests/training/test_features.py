@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.encoder import EncoderConfig, Features
+from captioner.encoders.base import Features
+from captioner.encoders.vgg16 import VGG16Config
 from data.captioned import CaptionedPicture
 from tests.conftest import draw_picture
 from training.features import BATCH, cache_features
@@ -19,7 +20,7 @@ PICTURES = BATCH + 3
 class Eye:
     """Sees of a picture its pixels, as many as a grid has numbers; blind after `patience` batches."""
 
-    config = EncoderConfig(side=SIDE, layer="block5_conv3")
+    config = VGG16Config(side=SIDE, layer="block5_conv3")
 
     def __init__(self, patience: int = 99) -> None:
         self.patience = patience

@@ -38,7 +38,6 @@ class ColourCaptioner:
 
     model_version = "colours-1"
     input_side = 16
-    text_model = None
 
     def __init__(self) -> None:
         self.calls = 0
@@ -51,7 +50,7 @@ class ColourCaptioner:
         vector = picture.reshape(-1).astype(np.float32) + 1
         colour = list(COLOURS)[int(picture.reshape(-1, 3).mean(axis=0).argmax())]
         captions = [Caption(COLOURS[colour][1], -3.0), Caption(f"something {colour}", -5.0)]
-        return Description(captions, vector / np.linalg.norm(vector))
+        return Description(captions, {"vgg16": vector / np.linalg.norm(vector)})
 
 
 def draw(colour: str, size: tuple[int, int] = (120, 90), seed: int = 0, picture_format: str = "PNG") -> bytes:
@@ -80,7 +79,7 @@ def add(library: Library, path: Path, content: bytes) -> None:
         Batch(
             files=[FileRow(to_bytes(path), len(content), path.stat().st_mtime_ns, digest)],
             pictures=[facts],
-            descriptions=[DescriptionRow(digest, captioner.model_version, captions, said.vector)],
+            descriptions=[DescriptionRow(digest, captioner.model_version, captions, said.vectors)],
         )
     )
 

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 from captioner.types import Description
 from data.store import StoredPicture
-from retrieval.known import known_picture
-from retrieval.search.query import Query, Wanted
+from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult
 from webui.api.details import details
 from webui.api.listed import Document, links, shown
@@ -36,7 +35,7 @@ def search(asked: Asked, window: Window) -> Answer:
         [services().describer.describe(content) for content in contents]
         for contents in (asked.uploads.like, asked.uploads.unlike)
     )
-    wanted, unwanted = ([Wanted(one.description) for one in uploaded] for uploaded in (like, unlike))
+    wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
     query = Query(asked.text, [*wanted, *known.like], [*unwanted, *known.unlike])
     library, narrowed = services().library, asked.narrowed
     selection = library.collection.select(narrowed.filters, narrowed.order)
@@ -47,12 +46,12 @@ def search(asked: Asked, window: Window) -> Answer:
 
 def query_of(asked: Asked) -> Query:
     """Return the query without its uploads. Raises Problem 404 for an unknown picture, or StoreError."""
-    like, unlike = ([Wanted(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
+    like, unlike = ([QueryImage(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
     return Query(asked.text, like, unlike)
 
 
 def _known(picture_id: int) -> Description:
-    found = known_picture(services().library, picture_id)
+    found = services().library.description(picture_id)
     if found is None:
         raise no_picture(picture_id)
     return found

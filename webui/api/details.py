@@ -45,6 +45,6 @@ def _exif(picture: StoredPicture, library: Library) -> Exif:
 
 
 def _near(picture: StoredPicture, library: Library) -> list[dict[str, Any]]:
-    near = dict(near_copies(library.searcher().index, picture.id, MOST_NEAR))
+    near = dict(near_copies(library.searcher().index, library.model, picture.id, MOST_NEAR))
     pictures = library.store.pictures(list(near))
     return [as_hit(other) | {"cosine": near[number]} for number, other in pictures.items()]

@@ -47,7 +47,7 @@ def serve(
     """
     with Stopping() as stopping:
         # Only now: from here on Ctrl-C ends the command in good order, whatever is being imported.
-        from captioner.facade import Captioner
+        from captioner.captioner import Captioner
         from data.settings import load_settings
         from webui.guard.reach import Reach
         from webui.serving.running import Service

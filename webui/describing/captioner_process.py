@@ -57,8 +57,6 @@ def serve_captioner(listener: socket.socket, loader: Callable[[], Describes]) ->
 class RemoteCaptioner:
     """The captioner of `serve_captioner`, for another process."""
 
-    text_model = None
-
     def __init__(self, path: Path) -> None:
         """Wait until it is loaded. Raises CaptionerError when it cannot be, or Problem 503 when it went away."""
         self._path = path
@@ -75,8 +73,7 @@ class RemoteCaptioner:
             send(pipe, picture.tobytes())
             told = json.loads(receive(pipe))
         captions = [Caption(text, logprob) for text, logprob in told["captions"]]
-        embedding = None if told["embedding"] is None else np.array(told["embedding"], np.float32)
-        return Description(captions, np.array(told["vector"], np.float32), embedding)
+        return Description(captions, {kind: np.array(one, np.float32) for kind, one in told["vectors"].items()})
 
     @contextmanager
     def _call(self, seconds: float | None) -> Iterator[tuple[Pipe, dict[str, Any]]]:
@@ -122,6 +119,6 @@ def _answer(pipe: Pipe, captioner: Describes | None, facts: dict[str, Any]) -> N
         return
     pixels = np.frombuffer(receive(pipe), np.uint8)
     described = captioner.describe(pixels.reshape(1, captioner.input_side, captioner.input_side, 3))[0]
-    embedding = None if described.embedding is None else described.embedding.tolist()
-    told = {"captions": [[one.text, one.logprob] for one in described.captions], "embedding": embedding}
-    send(pipe, json.dumps(told | {"vector": described.vector.tolist()}).encode())
+    captions = [[one.text, one.logprob] for one in described.captions]
+    vectors = {kind: one.tolist() for kind, one in described.vectors.items()}
+    send(pipe, json.dumps({"captions": captions, "vectors": vectors}).encode())

@@ -11,7 +11,7 @@ from werkzeug.datastructures import MultiDict
 
 from retrieval.search.collection import BROWSED
 from retrieval.search.filters import ORDERS
-from retrieval.search.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_wanted, read_weight
+from retrieval.search.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
 from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Parameter
 from webui.problems import Problem
@@ -79,7 +79,7 @@ class Asked:
     def check(self) -> None:
         """Raises QueryError where there is no query, or one of too many pictures."""
         sent = self.uploads
-        check_wanted(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
+        check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
 
     def more_like(self, picture_id: int) -> str:
         """The address that asks for pictures like this one as well."""

@@ -30,7 +30,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
 
 
 def made(library: Library, folder: Path) -> Copies:
-    return Copies(lambda: library.searcher().index, folder / "copies.npz")
+    return Copies(lambda: library.searcher().index, lambda: library.model, folder / "copies.npz")
 
 
 def test_copies_follow_the_library_and_compare_what_is_new(

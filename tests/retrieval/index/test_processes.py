@@ -17,9 +17,9 @@ from data.settings import Settings, load_settings
 from data.store import Store
 from retrieval import library as library_module
 from retrieval import merger
-from retrieval.index import merging
+from retrieval.index import upkeep
 from retrieval.index.files import only_writer
-from retrieval.index.shelf import load_index
+from retrieval.index.storage import load_index
 from retrieval.index.upkeep import build_index, merge_index, needs_merging
 from retrieval.library import Library
 from retrieval.search.query import Query
@@ -30,11 +30,11 @@ ADD_AND_SEARCH = """
 import sys
 from pathlib import Path
 from data.settings import load_settings
-from retrieval.index import merging
+from retrieval.index import upkeep
 from retrieval.library import Library
 from retrieval.search.query import Query
 from tests.retrieval.conftest import add_picture
-merging.AT_ONCE = 4
+upkeep.AT_ONCE = 4
 library, name = Library.open(load_settings(library=Path(sys.argv[1])), create=True), sys.argv[2]
 for number in range(int(sys.argv[3])):
     add_picture(library.store, f"{name}{number}", [f"a dog called {name}{number}x"], [1, number % 3, 0, 0])
@@ -110,7 +110,7 @@ def test_where_another_writes_the_changes_are_held_in_memory(library: Library) -
 
 
 def test_searches_beside_a_writer_find_all_that_was_written(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "AT_ONCE", 4)
+    monkeypatch.setattr(upkeep, "AT_ONCE", 4)
     written, failures = [0], []
 
     def search() -> None:
@@ -140,7 +140,7 @@ def test_searches_beside_a_writer_find_all_that_was_written(library: Library, mo
 
 
 def test_a_long_running_process_merges_in_the_background(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(merging, "AT_ONCE", 0)
+    monkeypatch.setattr(upkeep, "AT_ONCE", 0)
     monkeypatch.setattr(merger, "PAUSE", 0.0)
     library = Library.open(settings, create=True, merges=True)
     for number in range(3):

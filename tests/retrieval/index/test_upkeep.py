@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.types import Caption, Description
+from captioner.types import JOINT, Caption, Description
 from data.scan import content_hash
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
-from retrieval.index import merging, upkeep
+from retrieval.index import upkeep
 from retrieval.index.index import Index
 from retrieval.index.upkeep import build_index, current_index, merge_index, needs_merging
-from retrieval.search import evidence
-from retrieval.search.query import Query, Wanted
+from retrieval.search import retrievers
+from retrieval.search.query import Query, QueryImage
 from retrieval.search.search import Searcher
 from tests.retrieval.conftest import MODEL, SENSES
 
@@ -83,8 +83,8 @@ class Gallery:
     def _description(self, digest: str) -> DescriptionRow:
         captions = [CaptionRow(self._text(), -1.0) for _ in range(self.random.randint(0, 2))]
         vector = np.array([self.random.choice([0.0, 0.5, 1.0]) for _ in range(4)], np.float32)
-        embedding = vector[:3] if self.random.random() < 0.8 else None
-        return DescriptionRow(digest, self.model, captions, vector, embedding)
+        joint = {JOINT: vector[:3]} if self.random.random() < 0.8 else {}
+        return DescriptionRow(digest, self.model, captions, {"vgg16": vector, **joint})
 
     def _text(self) -> str:
         return " ".join(self.random.choices(WORDS, k=self.random.randint(1, 7)))
@@ -100,14 +100,16 @@ class Gallery:
 def queries() -> Iterator[Query]:
     yield from map(Query, QUERIES)
     vector = np.array([1.0, 0.5, 0.0, 0.5], np.float32)
-    described = Description([Caption("a dog on a boat", -1.0), Caption("the red cat", -2.0)], vector, vector[:3])
-    yield Query(like=[Wanted(described)])
-    yield Query("red", like=[Wanted(described, 2.0)], unlike=[Wanted(replace(described, captions=[]), 0.5)])
+    described = Description(
+        [Caption("a dog on a boat", -1.0), Caption("the red cat", -2.0)], {"vgg16": vector, JOINT: vector[:3]}
+    )
+    yield Query(like=[QueryImage(described)])
+    yield Query("red", like=[QueryImage(described, 2.0)], unlike=[QueryImage(replace(described, captions=[]), 0.5)])
 
 
 def assert_same_answers(store: Store, index: Index) -> None:
     fresh = build_index(store)
-    assert (len(index), index.model_version, index.generation) == (len(fresh), fresh.model_version, fresh.generation)
+    assert (len(index), index.models, index.generation) == (len(fresh), fresh.models, fresh.generation)
     ours, theirs = (Searcher(store, one, MODEL) for one in (index, fresh))
     for query in queries():
         mine, expected = ours.rank(query), theirs.rank(query)
@@ -122,8 +124,8 @@ def assert_same_answers(store: Store, index: Index) -> None:
 @pytest.fixture
 def small_segments(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sizes at which a few pictures are merged as a million would be."""
-    monkeypatch.setattr(merging, "AT_ONCE", 4)
-    monkeypatch.setattr(merging, "FULL", 16)
+    monkeypatch.setattr(upkeep, "AT_ONCE", 4)
+    monkeypatch.setattr(upkeep, "FULL", 16)
 
 
 @pytest.fixture
@@ -140,8 +142,8 @@ def test_after_anything_the_answers_are_those_of_a_new_index(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, large: bool
 ) -> None:
     if large:
-        monkeypatch.setattr(evidence, "EVERY", 2)
-        monkeypatch.setattr(evidence, "NEAREST", 7)
+        monkeypatch.setattr(retrievers, "EVERY", 2)
+        monkeypatch.setattr(retrievers, "NEAREST", 7)
     gallery, held, most = Gallery(store, seed), None, 0
     for _ in range(25):
         gallery.anything()
@@ -167,7 +169,7 @@ def test_merging_leaves_segments_that_are_larger_than_all_smaller_ones(store: St
     merged = merge_index(store, index_dir)
     assert merged is not None
     assert not needs_merging(merged)
-    sizes = sorted(len(part) for part in merged.parts if len(part) < merging.FULL)
+    sizes = sorted(len(part) for part in merged.parts if len(part) < upkeep.FULL)
     assert all(size > sum(sizes[:place]) for place, size in enumerate(sizes) if place)
     assert_same_answers(store, merged)
     assert len([path for path in index_dir.iterdir() if path.is_dir()]) == len(merged.parts) + 1
@@ -197,12 +199,12 @@ def test_another_models_vectors_wait_for_a_merge_in_a_large_library(
     monkeypatch.setattr(upkeep, "RENEWED_AT_ONCE", 0)
     gallery, index_dir = Gallery(store, 3), tmp_path / "index"
     gallery.add()
-    assert current_index(store, index_dir).model_version == "model-1"
+    assert current_index(store, index_dir).models["vgg16"] == "model-1"
     gallery.model = "model-2"
     for _ in range(5):
         gallery.add()
     waiting = current_index(store, index_dir)
-    assert (waiting.model_version, waiting.main_model) == ("model-1", "model-2")
+    assert (waiting.models["vgg16"], waiting.main_models["vgg16"]) == ("model-1", "model-2")
     assert len(waiting) == len(build_index(store))
     assert needs_merging(waiting)
     merge_index(store, index_dir)

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from captioner.encoder import Features
+from captioner.encoders.base import Features
 from captioner.types import Caption, Description
 from data.jpeg.eighth import decode_eighth
 from data.pictures import DEFAULT_LIMITS
@@ -45,12 +45,12 @@ class FakeCaptioner:
     def encode(self, pictures: np.ndarray) -> Features:
         self.encoded.append(len(pictures))
         means = pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) + 1
-        return Features(means[:, None], means / np.linalg.norm(means, axis=1, keepdims=True))
+        return Features(means / np.linalg.norm(means, axis=1, keepdims=True), means[:, None])
 
     def caption(self, features: Features) -> list[Description]:
         self.captioned.append(len(features.grids))
         return [
-            Description([Caption("a " + " ".join(f"tone{int(value)}" for value in grid[0]), -1.0)], vector)
+            Description([Caption("a " + " ".join(f"tone{int(value)}" for value in grid[0]), -1.0)], {"vgg16": vector})
             for grid, vector in zip(features.grids, features.vectors, strict=True)
         ]
 
@@ -66,7 +66,7 @@ def run(store: Store, folder: Path, captioner: FakeCaptioner | None = None, **op
 
 def contents(store: Store) -> list[tuple[object, ...]]:
     """Everything that a person could tell apart, without ids and times."""
-    by_id = {one.id: one.vector for one in store.searched_pictures(store.searched_ids()[1].tolist())}
+    by_id = {one.id: one.vectors["vgg16"].values for one in store.searched_pictures(store.searched_ids()[1].tolist())}
     pictures = store.pictures(list(by_id)).values()
     return sorted(
         (one.digest, sorted(one.paths), [caption.text for caption in one.captions], by_id[one.id].tobytes())

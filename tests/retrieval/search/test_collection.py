@@ -20,7 +20,7 @@ from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, S
 from retrieval.library import Library
 from retrieval.search.collection import Collection
 from retrieval.search.filters import ORIENTATIONS, SOURCES, Filters
-from retrieval.search.query import Query, QueryError, Wanted
+from retrieval.search.query import Query, QueryError, QueryImage
 
 FOLDERS = (b"/p", b"/p/a", b"/p/a/b", b"/p/a b", b"/p/\xff", b"/q/r/s")
 ROOTS = (b"/p", b"/q/r")
@@ -44,7 +44,7 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
             batch.files.append(FileRow(path, 9, int(random.integers(15, 17)) * 10**17, digest))
         vector = random.normal(size=4).astype(np.float32)
         captions = [CaptionRow(f"a {random.choice(['dog', 'cat', 'boat'])} number{number}", -1.0)]
-        batch.descriptions.append(DescriptionRow(digest, MODEL, captions, vector))
+        batch.descriptions.append(DescriptionRow(digest, MODEL, captions, {"vgg16": vector}))
     opened.store.write_batch(batch)
     for root in ROOTS:
         remember_root(opened.store, root)
@@ -175,13 +175,13 @@ def test_a_search_within_filters_is_the_search_of_a_gallery_of_these(
     library: Library, monkeypatch: pytest.MonkeyPatch, asked: str, seed: int
 ) -> None:
     """As many as a page of neighbours are candidates, of the pictures that are left and not of all."""
-    monkeypatch.setattr("retrieval.search.evidence.NEAREST", 10)
-    like = Description([Caption("a cat", -1.0)], np.ones(4, np.float32) / 2)
-    query = Query(asked) if asked != "like" else Query(like=[Wanted(like)])
+    monkeypatch.setattr("retrieval.search.retrievers.NEAREST", 10)
+    like = Description([Caption("a cat", -1.0)], {"vgg16": np.ones(4, np.float32) / 2})
+    query = Query(asked) if asked != "like" else Query(like=[QueryImage(like)])
     selection = library.collection.select(replace(drawn(seed), min_side=41))
     assert selection is not None
     found = library.search(query, 1000, selection=selection)
-    monkeypatch.setattr("retrieval.search.evidence.NEAREST", 1000)
+    monkeypatch.setattr("retrieval.search.retrievers.NEAREST", 1000)
     whole = library.search(query, 1000)
     kept = [hit for hit in whole.hits if hit.id in selection.ids]
     assert found.hits[:10] == kept[:10]

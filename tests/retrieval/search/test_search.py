@@ -7,14 +7,14 @@ import json
 import numpy as np
 import pytest
 
-from captioner.types import Caption, Description
+from captioner.types import JOINT, Caption, Description
 from data.folding import fold
 from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.commands.options import print_result
 from retrieval.library import Library
-from retrieval.search import evidence
-from retrieval.search.query import Query, QueryError, Wanted
+from retrieval.search import retrievers
+from retrieval.search.query import Query, QueryError, QueryImage
 from retrieval.search.results import SearchResult
 from retrieval.search.search import Searcher
 from tests.retrieval.conftest import MODEL
@@ -31,11 +31,11 @@ def stems(text: str) -> list[str]:
 
 def described(vector: list[float], *captions: str) -> Description:
     unit = np.array(vector, np.float32) / np.linalg.norm(vector)
-    return Description([Caption(text, -1.0) for text in captions], unit, unit[:3])
+    return Description([Caption(text, -1.0) for text in captions], {"vgg16": unit, JOINT: unit[:3]})
 
 
 def like(vector: list[float], *captions: str) -> Query:
-    return Query(like=[Wanted(described(vector, *captions))])
+    return Query(like=[QueryImage(described(vector, *captions))])
 
 
 def test_words_find_the_picture_that_says_so(searcher: Searcher) -> None:
@@ -159,8 +159,8 @@ def test_in_a_large_library_the_best_are_ranked_and_more_says_so(
     searcher: Searcher, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     everything = searcher.search(Query("a dog on the beach"))
-    monkeypatch.setattr(evidence, "EVERY", 4)
-    monkeypatch.setattr(evidence, "NEAREST", 2)
+    monkeypatch.setattr(retrievers, "EVERY", 4)
+    monkeypatch.setattr(retrievers, "NEAREST", 2)
     best = searcher.search(Query("a dog on the beach"), 1)
     assert (best.total, best.more, everything.more) == (2, True, False)
     assert best.hits == everything.hits[:1]
@@ -213,10 +213,10 @@ def test_a_hit_shows_the_caption_that_was_meant(knowing: Searcher) -> None:
 
 
 def test_likes_and_unlikes_join(knowing: Searcher) -> None:
-    dog, boat = (Wanted(described(vector)) for vector in ([1.0, 0.2, 0, 0], [0.0, 1.0, 0.2, 0.0]))
+    dog, boat = (QueryImage(described(vector)) for vector in ([1.0, 0.2, 0, 0], [0.0, 1.0, 0.2, 0.0]))
     assert paths(knowing.search(Query(like=[dog, boat])))[:3] != paths(knowing.search(Query(like=[dog])))[:3]
     assert paths(knowing.search(Query("puppy", like=[dog])))[:2] == ["beach", "park"]
-    assert paths(knowing.search(Query(like=[dog], unlike=[Wanted(described([1.0, 0.1, 0, 0]))])))[0] == "park"
+    assert paths(knowing.search(Query(like=[dog], unlike=[QueryImage(described([1.0, 0.1, 0, 0]))])))[0] == "park"
     names = knowing.search(Query("puppy", [dog], [boat])).hits[0].scores
     assert list(names)[:4] == ["words.bleu", "words.cosine", "like1.bleu", "like1.cosine"]
     assert "unlike1.cosine" in names
@@ -224,10 +224,10 @@ def test_likes_and_unlikes_join(knowing: Searcher) -> None:
 
 def test_weights_say_which_part_counts_more(knowing: Searcher) -> None:
     dog, boat = described([1.0, 0.1, 0, 0]), described([0.0, 1.0, 0.2, 0.0])
-    assert paths(knowing.search(Query(like=[Wanted(dog, 5), Wanted(boat, 1)])))[:2] == ["park", "beach"]
-    assert paths(knowing.search(Query(like=[Wanted(dog, 1), Wanted(boat, 5)])))[0] == "boat"
+    assert paths(knowing.search(Query(like=[QueryImage(dog, 5), QueryImage(boat, 1)])))[:2] == ["park", "beach"]
+    assert paths(knowing.search(Query(like=[QueryImage(dog, 1), QueryImage(boat, 5)])))[0] == "boat"
 
 
 def test_a_query_that_wants_nothing_is_refused(knowing: Searcher) -> None:
     with pytest.raises(QueryError, match="no words"):
-        knowing.search(Query(unlike=[Wanted(described([1.0, 0, 0, 0]))]))
+        knowing.search(Query(unlike=[QueryImage(described([1.0, 0, 0, 0]))]))

@@ -59,11 +59,6 @@ def test_no_vectors_at_all(tmp_path: Path) -> None:
     assert len(index.top(np.ones(4, np.float32), 10)[0]) == 0
 
 
-def test_mean_points_to_the_middle(vectors: np.ndarray) -> None:
-    index = VectorIndex.build(np.array([[3.0, 0.0], [0.0, 1.0]], np.float16))
-    assert index.mean(np.array([0, 1]), np.array([0.5, 0.5])) == pytest.approx([0.5, 0.5], abs=1e-3)
-
-
 def test_a_matrix_of_the_wrong_shape_is_damage(vectors: np.ndarray, tmp_path: Path) -> None:
     VectorIndex.build(vectors).save(tmp_path, "look")
     np.save(tmp_path / "look.npy", vectors.ravel())

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.encoder import Encoder, EncoderConfig
-from captioner.normalise import unit
+from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
+from captioner.arithmetic import unit
 from data.pictures import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training.relevance import whitening
@@ -59,7 +59,7 @@ def test_channels_that_are_equal_or_dead_do_no_harm(random: np.random.Generator)
 def test_is_learnt_from_pictures_and_grids(views: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whitening, "COPIED", 6)
     files = [draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number) for number in range(6)]
-    encoder = Encoder(EncoderConfig(32, "block5_conv3"), random_vgg16(), "float32")
+    encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
     squares = np.stack([read_square(path, 32) for path in files])
     grids = np.stack([encoder.encode(view).grids for view in (squares, squares[:, :, ::-1])], axis=1).astype(np.float16)
     files[2].write_text("lost since it was encoded")

@@ -1,0 +1,45 @@
+"""What was calibrated on a model's own features: how scores become relevance, and from where on pictures are copies.
+
+It travels in the bundle with what it was calibrated on. A number here belongs to no other model.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+Weights = Mapping[str, float]
+"""A logistic model as one flat document: `bias`, and each score's weight under its name."""
+
+FORMAT_1_LIKENESS = {"bias": -6.0, "bleu": 1.0, "cosine": 6.0, "embedding": 4.0}
+FORMAT_1_NEAR_COPY = 0.75
+"""What the program itself held before bundles did."""
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """The weights of the scores of a query by words and of one by a picture, and the cosine of near copies.
+
+    `words` weighs "bleu" and "cosine"; `reranker` what is added for the best pictures, by score; `unsaid` is added to
+    the logit where no caption says the content words of a query. `picture` weighs "bleu", "cosine" (of the encoder's
+    vectors) and "embedding". Vectors of `near_copy` cosine and more are of copies of one picture. Empty weights: the
+    bundle does without.
+    """
+
+    words: Weights = field(default_factory=dict)
+    reranker: Weights = field(default_factory=dict)
+    unsaid: float = 0.0
+    picture: Weights = field(default_factory=lambda: FORMAT_1_LIKENESS)
+    near_copy: float = FORMAT_1_NEAR_COPY
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        return asdict(self)
+
+    @classmethod
+    def from_format_1(cls, relevance: Mapping[str, Weights]) -> Calibration:
+        """Read what a bundle of format 1 holds under `relevance`. Raises KeyError."""
+        return cls(
+            relevance.get("words", {}), relevance.get("second look", {}), relevance.get("unsaid", {}).get("share", 0.0)
+        )

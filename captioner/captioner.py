@@ -1,0 +1,136 @@
+"""The captioner as the rest of the product uses it: pictures in, descriptions out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from captioner.arithmetic import Arithmetic, BFloat16, Exact
+from captioner.beam import Hypotheses, beam_search, best_first, sentence_logprob
+from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.cells import pack_cells
+from captioner.decoder import Decoder, Ensemble
+from captioner.embedding import CaptionEmbedder, PictureEmbedder
+from captioner.encoders.base import Encoder, Features
+from captioner.encoders.registry import build
+from captioner.frameworks import Precision, best_precision
+from captioner.types import CELLS, JOINT, Caption, Description
+from data.text import tokenize
+
+
+class Captioner:
+    """One encoder and one decoder in memory. Methods may be called from several threads.
+
+    The deep-learning framework is loaded when the first picture is encoded: a run that finds nothing new to
+    caption does without it.
+    """
+
+    def __init__(self, bundle: Bundle, precision: Precision | None = None, few: bool = False) -> None:
+        """`precision` is the encoder's, by default its fastest form's. `few`: pictures come a few at a time."""
+        # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
+        threadpool_limits(1, user_api="blas")
+        self.model_version = bundle.version
+        self.search_model = bundle.search_model
+        self.input_side = bundle.encoder.side
+        self._search = bundle.search
+        self._vocabulary = bundle.vocabulary
+        self._bundle = bundle
+        self._parts = replace(bundle.encoder_parts, precision=precision)
+        self._precision = precision or best_precision()
+        self._few = few
+        self._loading = Lock()
+
+    @classmethod
+    def load(cls, bundle: Path | None = None, precision: Precision | None = None, few: bool = False) -> Captioner:
+        """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
+        return cls(load_bundle(bundle or BUNDLED), precision, few)
+
+    def warm_up(self) -> Captioner:
+        """Describe a blank picture, so that everything is loaded before the first real one; returns itself."""
+        self.describe(np.zeros((1, self.input_side, self.input_side, 3), np.uint8))
+        return self
+
+    def describe(self, pictures: np.ndarray, count: int | None = None) -> list[Description]:
+        """Describe uint8 RGB pictures (n, input_side, input_side, 3), `count` captions each (default: all found)."""
+        return self.caption(self.encode(pictures), count)
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """The first half of `describe`: one forward pass of the encoder."""
+        with self._loading:
+            encoder = self._encoder
+        return encoder.encode(pictures)
+
+    def caption(self, features: Features, count: int | None = None) -> list[Description]:
+        """The second half of `describe`: distinct captions, best first, for encoded pictures.
+
+        In bfloat16, 128 pictures at once took a third less processor time each than 32 (3.5 against 5.4 ms).
+        """
+        how = self._search
+        assert features.grids is not None
+        seen, state = self._decoder.look(features.grids)
+        found = beam_search(self._decoder, seen, state, how.beam, how.length_power, how.groups, how.diversity)
+        vectors = {self._bundle.encoder.name: features.vectors}
+        if self._embedder:
+            vectors[JOINT] = self._embedder.embed(features.grids)
+            found = self._in_order(found, vectors[JOINT])
+        described = zip(found.words, found.logprob, pack_cells(seen.cells), strict=True)
+        return [
+            Description(
+                self._distinct(words, logprob)[:count],
+                {kind: one[row] for kind, one in vectors.items()},
+                {CELLS: cells},
+            )
+            for row, (words, logprob, cells) in enumerate(described)
+        ]
+
+    def _in_order(self, found: Hypotheses, places: np.ndarray) -> Hypotheses:
+        """Captions by their probability, and by how near they lie to their pictures at `places`."""
+        weight = self._search.nearness
+        if not weight:
+            return found
+        bonus = weight * self._caption_embedder.nearness(found.words, places)
+        return best_first(*found, self._search.length_power, bonus)
+
+    def score(self, sentence: str, picture: np.ndarray) -> float:
+        """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
+        grids = self.encode(picture[None]).grids
+        assert grids is not None
+        return float(sentence_logprob(self._decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
+
+    @cached_property
+    def _decoder(self) -> Decoder | Ensemble:
+        weights = (self._bundle.decoder_weights, *self._bundle.further_decoders)
+        members = [Decoder(self._bundle.decoder, one, self._arithmetic) for one in weights]
+        return members[0] if len(members) == 1 else Ensemble(members)
+
+    @cached_property
+    def _embedder(self) -> PictureEmbedder | None:
+        shared = self._bundle.embedding
+        return PictureEmbedder(shared.config, shared.weights, self._arithmetic) if shared else None
+
+    @cached_property
+    def _caption_embedder(self) -> CaptionEmbedder:
+        assert self._bundle.embedding
+        return CaptionEmbedder(self._bundle.embedding, self._vocabulary)
+
+    @cached_property
+    def _arithmetic(self) -> Arithmetic:
+        """Captions of many pictures are made in the encoder's precision; of a few they come sooner exactly."""
+        return Exact() if self._precision == "float32" or self._few else BFloat16()
+
+    @cached_property
+    def _encoder(self) -> Encoder:
+        return build(self._bundle.encoder, self._parts)
+
+    def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:
+        captions: dict[str, Caption] = {}
+        for sentence, score in zip(words, logprob, strict=True):
+            text = " ".join(self._vocabulary.decode(sentence))
+            if text and text not in captions:
+                captions[text] = Caption(text, float(score))
+        return list(captions.values())

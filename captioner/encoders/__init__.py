@@ -1,0 +1,1 @@
+"""Encoders: each turns pictures into a grid of features, a vector, or both. VGG16 is the default."""

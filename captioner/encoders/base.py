@@ -1,0 +1,65 @@
+"""What every encoder offers: the seam that other networks, descriptors and face encoders plug into."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Features:
+    """What an encoder makes of n pictures: `vectors` float32 (n, d), L2-normalised, and `grids` (n, cells, channels).
+
+    `grids` are float32, what a decoder attends to; None from an encoder that only makes vectors.
+    """
+
+    vectors: np.ndarray
+    grids: np.ndarray | None = None
+
+    @classmethod
+    def joined(cls, parts: Sequence[Features]) -> Features:
+        """Those of several batches of one encoder, in order."""
+        grids = [one.grids for one in parts if one.grids is not None]
+        return cls(np.concatenate([one.vectors for one in parts]), np.concatenate(grids) if grids else None)
+
+
+class EncoderConfig(Protocol):
+    """The settings of an encoder, a frozen dataclass whose fields a bundle keeps as JSON.
+
+    Pictures are squeezed to `side` x `side` pixels; the grid has `cells` of `channels` numbers each.
+    """
+
+    @property
+    def name(self) -> str:
+        """The name of its family in the registry, and the kind of its vectors in the store."""
+
+    @property
+    def side(self) -> int: ...
+
+    @property
+    def cells(self) -> int: ...
+
+    @property
+    def channels(self) -> int: ...
+
+
+class Encoder(Protocol):
+    """Turns pictures into features; several threads may call `encode` at once."""
+
+    @property
+    def name(self) -> str:
+        """The kind of its vectors in the store, the index and the scores of a hit."""
+
+    @property
+    def model_version(self) -> str:
+        """Names weights and settings: vectors of two versions cannot be compared."""
+
+    @property
+    def side(self) -> int:
+        """Pixels of a side of the squares that it takes."""
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """Encode uint8 RGB pictures (n, side, side, 3)."""

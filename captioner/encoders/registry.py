@@ -1,0 +1,86 @@
+"""Encoders by name. To add one, write a file beside `vgg16` and name it in MODULES, or call `register`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+from captioner.encoders.base import Encoder, EncoderConfig
+from captioner.encoders.pooling import Pooling
+from captioner.frameworks import Precision
+from data.errors import RetroflexError
+
+MODULES = ("captioner.encoders.vgg16",)
+"""Imported when an encoder is first asked for; each registers its family."""
+
+
+@dataclass(frozen=True)
+class EncoderParts:
+    """What a bundle holds of an encoder: weights by name, and what was calibrated on them.
+
+    `pooling` makes vectors of grids; `activations` are the largest outputs of layers, for products of 8 bits.
+    `precision` is "float32" or "mixed_bfloat16", None for the fastest that is close enough.
+    """
+
+    weights: Mapping[str, np.ndarray] = field(default_factory=dict)
+    pooling: Pooling | None = None
+    activations: Mapping[str, float] = field(default_factory=dict)
+    precision: Precision | None = None
+    model_version: str = ""
+
+
+@dataclass(frozen=True)
+class Family:
+    """Encoders of one architecture: how its settings are read from JSON, and how one is built.
+
+    `build` takes None for the settings where they are the family's own. It raises BundleError where weights do not fit.
+    """
+
+    name: str
+    config: Callable[..., EncoderConfig]
+    build: Callable[[Any, EncoderParts], Encoder]
+
+
+_FAMILIES: dict[str, Family] = {}
+
+
+def register(family: Family) -> Family:
+    """Make a family known under its name, in place of one of the same name; returns it."""
+    _FAMILIES[family.name] = family
+    return family
+
+
+def unregister(name: str) -> None:
+    """Forget a family."""
+    _FAMILIES.pop(name, None)
+
+
+def family(name: str) -> Family:
+    """Return the family of this name. Raises RetroflexError, which offers the nearest name."""
+    for module in MODULES:
+        import_module(module)
+    if name not in _FAMILIES:
+        near = get_close_matches(name, _FAMILIES, 1)
+        offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FAMILIES))}"
+        raise RetroflexError(f"no encoder is called {name[:40]!r}; {offer}")
+    return _FAMILIES[name]
+
+
+def read_config(document: Mapping[str, Any]) -> EncoderConfig:
+    """Read settings from JSON that also has the family's `name`. Raises RetroflexError or TypeError."""
+    return family(document["name"]).config(**{key: one for key, one in document.items() if key != "name"})
+
+
+def build(config: EncoderConfig, parts: EncoderParts) -> Encoder:
+    """Build the encoder of a bundle. Raises BundleError where its weights do not fit."""
+    return family(config.name).build(config, parts)
+
+
+def build_further(name: str) -> Encoder:
+    """Build an encoder that runs beside a captioner's own, as its family comes. Raises RetroflexError."""
+    return family(name).build(None, EncoderParts())

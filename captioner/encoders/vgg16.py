@@ -1,0 +1,183 @@
+"""VGG16: pictures become a grid of features and one vector, in one forward pass.
+
+Whatever is particular to VGG16 is here and in `vgg16_int8`, which runs the same network in products of 8 bits.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+import numpy as np
+from safetensors.numpy import load_file
+
+from captioner.encoders.base import Encoder, Features
+from captioner.encoders.pooling import plain_mean
+from captioner.encoders.registry import EncoderParts, Family, register
+from captioner.errors import BundleError
+from captioner.frameworks import Precision, best_precision, computing_in, load_keras, variable_name
+from data.errors import RetroflexError
+
+if TYPE_CHECKING:
+    import keras
+
+_log = logging.getLogger(__name__)
+
+NAME = "vgg16"
+IMAGENET = "imagenet"
+LAYERS = ("block5_conv3", "block5_pool")
+"""The layers whose output may be the grid: 14 x 14 cells of 224 pixels, or 7 x 7."""
+LAST_BLOCK = ("block5_conv1", "block5_conv2", "block5_conv3")
+BEFORE_LAST_BLOCK = "block4_pool"
+
+BLOCKS = ((2, 64), (2, 128), (3, 256), (3, 512), (3, 512))
+"""(convolutions, channels) of each block."""
+
+CONVOLUTIONS = tuple(
+    f"block{block}_conv{conv}" for block, (count, _) in enumerate(BLOCKS, 1) for conv in range(1, count + 1)
+)
+"""The names of the thirteen convolutions, as Keras spells them."""
+
+CHANNEL_MEANS = (103.939, 116.779, 123.68)
+"""Blue, green, red: what `keras.applications.vgg16.preprocess_input` subtracts."""
+
+
+def preprocess(pictures: np.ndarray) -> np.ndarray:
+    """Turn uint8 RGB (n, side, side, 3) into VGG16's input: float32 BGR less the channel means.
+
+    Equal to `keras.applications.vgg16.preprocess_input`, without importing Keras.
+    """
+    prepared = np.empty(pictures.shape, np.float32)
+    # One channel after the other: NumPy is slow along an axis of three.
+    for channel, mean in enumerate(CHANNEL_MEANS):
+        np.subtract(pictures[..., 2 - channel], np.float32(mean), out=prepared[..., channel])
+    return prepared
+
+
+@dataclass(frozen=True)
+class VGG16Config:
+    """`side`: pictures are squeezed to side x side pixels; `layer`: the layer whose output is the grid."""
+
+    side: int = 224
+    layer: str = LAYERS[0]
+    name: ClassVar[str] = NAME
+    channels: ClassVar[int] = BLOCKS[-1][1]
+
+    @property
+    def cells(self) -> int:
+        """Cells of the grid: 49 for 224 pixels and block5_pool, or for 112 pixels and block5_conv3."""
+        return (self.side // (32 if self.layer == "block5_pool" else 16)) ** 2
+
+
+class KerasVGG16:
+    """Keras' VGG16 without top, cut after the layer whose output is the grid."""
+
+    def __init__(
+        self,
+        config: VGG16Config,
+        weights: Mapping[str, np.ndarray],
+        precision: Precision,
+        pooling: Callable[[np.ndarray], np.ndarray] = plain_mean,
+        model_version: str = "",
+    ) -> None:
+        """`weights` are named as Keras names VGG16's (`block1_conv1/kernel`). Raises BundleError on a misfit.
+
+        `pooling` makes L2-normalised vectors (n, d) of grids (n, cells, channels).
+        """
+        self.config, self.name, self.side = config, config.name, config.side
+        self.model_version = model_version
+        self._pooling = pooling
+        self._model = build_vgg16(config, precision)
+        assign(self._model, weights)
+        self._model.make_predict_function()  # now, so that threads do not each make one
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """Encode uint8 RGB pictures (n, side, side, 3)."""
+        grids = np.asarray(self._model.predict_on_batch(preprocess(pictures)), np.float32)
+        grids = grids.reshape(len(grids), -1, grids.shape[-1])
+        return Features(self._pooling(grids), grids)
+
+
+def build_vgg16(config: VGG16Config, precision: Precision) -> keras.Model:
+    """Return VGG16 cut after `config.layer`, with untrained weights."""
+    load_keras()
+    import keras
+
+    with computing_in(precision):
+        vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
+    return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
+
+
+def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
+    """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
+    for variable in model.weights:
+        name = variable_name(variable)
+        if name not in weights or weights[name].shape != tuple(variable.shape):
+            found = weights[name].shape if name in weights else "nothing"
+            raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {found}")
+        variable.assign(weights[name])
+
+
+def encoder_weights(model: keras.Model) -> dict[str, np.ndarray]:
+    """The weights under the names that `assign` takes, float32."""
+    import keras
+
+    return {variable_name(one): np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in model.weights}
+
+
+def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
+    """VGG16's convolution weights from `imagenet` (Keras downloads and caches them) or a Keras weights file.
+
+    A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top, or `.safetensors` whose tensors
+    are named as `block1_conv1/kernel`. Raises RetroflexError.
+    """
+    load_keras()
+    import keras
+
+    if source != IMAGENET and not Path(source).is_file():
+        raise RetroflexError(
+            f"encoder weights {source}: no such file (give 'bundled', 'imagenet' or a Keras VGG16 file)"
+        )
+    try:
+        if source.endswith(".safetensors"):
+            return _named(load_file(source))
+        if source.endswith(".keras"):
+            model = keras.saving.load_model(source, compile=False)
+        else:
+            model = keras.applications.VGG16(include_top=False, weights=IMAGENET if source == IMAGENET else None)
+            if source != IMAGENET:
+                model.load_weights(source, **({} if source.endswith(".weights.h5") else {"by_name": True}))
+    except Exception as error:
+        raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
+    layers = [model.get_layer(name) for name in CONVOLUTIONS]
+    return {f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in layers for one in layer.weights}
+
+
+def _named(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The convolutions among `tensors`, float32. Raises KeyError, with the name, where one is missing."""
+    names = [f"{layer}/{part}" for layer in CONVOLUTIONS for part in ("kernel", "bias")]
+    return {name: np.asarray(tensors[name], np.float32) for name in names}
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _build(config: VGG16Config | None, parts: EncoderParts) -> Encoder:
+    """The fastest form of the encoder on this machine, or Keras' where a precision is asked for."""
+    from captioner.encoders.vgg16_int8 import Int8VGG16, why_not_int8
+
+    config, pooling = config or VGG16Config(), parts.pooling or plain_mean
+    why_keras = f"{parts.precision} is asked for" if parts.precision else why_not_int8(parts.activations)
+    if why_keras is None:
+        _log.info("encoder: OpenVINO, int8")
+        return Int8VGG16(config, parts.weights, parts.activations, pooling, parts.model_version)
+    precision = parts.precision or best_precision()
+    _log.info("encoder: Keras, %s (no int8: %s)", precision, why_keras)
+    return KerasVGG16(config, parts.weights, precision, pooling, parts.model_version)
+
+
+FAMILY = register(Family(NAME, VGG16Config, _build))

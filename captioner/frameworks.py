@@ -1,0 +1,94 @@
+"""Load Keras and TensorFlow quietly, and the few things that every network built with them needs."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import keras
+
+Precision = Literal["float32", "mixed_bfloat16"]
+
+
+def load_keras() -> None:
+    """Import Keras and run one operation, so that all start-up notes come now, and drop them."""
+    if "keras" in sys.modules:
+        return
+    with _standard_error_kept_back(), as_if_missing("sklearn", "matplotlib"):
+        import keras
+
+        keras.ops.sum(keras.ops.ones((2, 2)))
+
+
+def load_tensorflow() -> None:
+    """Import TensorFlow alone and run one operation, likewise."""
+    if "tensorflow" in sys.modules:
+        return
+    with _standard_error_kept_back():
+        import tensorflow as tf
+
+        tf.reduce_sum(tf.ones((2, 2)))
+
+
+@contextmanager
+def as_if_missing(*modules: str) -> Iterator[None]:
+    """Packages that import these where they find them do without; Keras then loads in two thirds of the time."""
+    hidden = [name for name in modules if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]
+
+
+@contextmanager
+def _standard_error_kept_back() -> Iterator[None]:
+    """Divert file descriptor 2, which C++ writes to; what was written is shown only when the block fails."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    with tempfile.TemporaryFile() as notes:
+        os.dup2(notes.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            notes.seek(0)
+            os.write(kept, notes.read())
+            raise
+        finally:
+            sys.stderr.flush()
+            os.dup2(kept, 2)
+            os.close(kept)
+
+
+def best_precision() -> Precision:
+    """`mixed_bfloat16` where the processor multiplies bfloat16 matrices in hardware, else `float32`."""
+    try:
+        flags = Path("/proc/cpuinfo").read_text()
+    except OSError:
+        return "float32"
+    return "mixed_bfloat16" if "amx_bf16" in flags or "avx512_bf16" in flags else "float32"
+
+
+@contextmanager
+def computing_in(precision: Precision) -> Iterator[None]:
+    """Layers made in this context compute in `precision`; their weights are float32 in any case."""
+    import keras
+
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(precision)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def variable_name(variable: keras.Variable) -> str:
+    """The layer's name and the variable's own, as in `block1_conv1/kernel`."""
+    return "/".join(variable.path.split("/")[-2:])

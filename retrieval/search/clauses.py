@@ -1,0 +1,139 @@
+"""Which pipeline answers which clause: words, or a picture, over one state of the index and one model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from captioner.calibration import Calibration
+from captioner.types import JOINT, SearchModel
+from data.store import Store
+from data.text import tokenize
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT
+from retrieval.index.index import Index
+from retrieval.search.fusion import (
+    CLOSE,
+    BleuFusion,
+    CosineFusion,
+    PictureFusion,
+    WordFusion,
+    term_prior,
+)
+from retrieval.search.pipeline import Candidates, Clause, Pipeline, Stage
+from retrieval.search.query import QueryError, QueryImage
+from retrieval.search.relevance import Relevance
+from retrieval.search.reranker import reranker_of
+from retrieval.search.retrievers import BleuRetriever, VectorRetriever
+from retrieval.search.scorers import BleuScorer, CosineScorer
+from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
+
+MAX_WORDS = 1000
+DEFAULT_ENCODER = "vgg16"
+"""Of a library that is searched without a captioner."""
+
+
+@dataclass(frozen=True)
+class ClausePlan:
+    """A clause and the pipeline that answers it; `unsaid` are its words that no caption says."""
+
+    clause: Clause
+    pipeline: Pipeline
+    unsaid: Sequence[str] = ()
+
+    def score(self, ids: np.ndarray, retrieved: Candidates | None) -> Candidates:
+        """Score the items of rising `ids`; scores that its own retrievers found are used again."""
+        return self.pipeline.score(self.clause, (retrieved or Candidates()).with_ids(ids))
+
+
+class Planner:
+    """Makes clauses and pipelines; only the ids `allowed` (rising) are retrieved, None for all."""
+
+    def __init__(
+        self, store: Store, index: Index, model: SearchModel | None, allowed: np.ndarray | None = None
+    ) -> None:
+        self._store, self._index, self._model, self._allowed = store, index, model, allowed
+        self._pictures = len(index) if allowed is None else len(allowed)
+
+    def words(self, text: str) -> ClausePlan:
+        """Plan a search by words. Raises QueryError where there is none, or there are too many."""
+        tokens = _query_words(text)
+        model = self._model if self._usable() else None
+        synonyms = self._model.embedder.synonyms if self._model and self._model.embedder else no_synonyms
+        unsaid = unsaid_words(text, self._index.captions, synonyms)
+        place = model.embedder.embed(tokens) if model and model.embedder else None
+        clause = Clause("words", [text], [tokens], {} if place is None else {JOINT: place})
+        if model is None or model.embedder is None or place is None:
+            return ClausePlan(clause, self._by_captions(0.0 if model is None else CLOSE), unsaid)
+        weights = model.calibration.words
+        reranker = reranker_of(model, tokens, Relevance.from_json(weights), self._store, self._index.vectors)
+        prior = term_prior(tokens, self._index.captions, len(self._index))
+        prior += model.calibration.unsaid * len(unsaid) / max(len(content_words(text)), 1)
+        fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.share_known(tokens))
+        retrievers: list[Stage] = [self._bleu(), VectorRetriever(self._index.vectors, JOINT, "cosine", self._allowed)]
+        scorers: list[Stage] = [
+            BleuScorer(self._index.captions, TYPED_VARIANT),
+            self._cosine(JOINT, "cosine"),
+            *([] if reranker is None else [reranker]),
+        ]
+        return ClausePlan(clause, Pipeline(retrievers, scorers, fusion, CLOSE), unsaid)
+
+    def picture(self, name: str, image: QueryImage, by: str | None = None) -> ClausePlan:
+        """Plan a search by a picture, by the kind of vectors `by` where it is given. Raises QueryError."""
+        described = image.description
+        captions = [caption.text for caption in described.captions]
+        sentences = [tokenize(text) for text in captions]
+        clause = Clause(name, captions, sentences, described.vectors, image.weight)
+        if by is not None and by != self._encoder:
+            return ClausePlan(clause, self._by_kind(by))
+        calibration = self._model.calibration if self._model else Calibration()
+        retrievers: list[Stage] = [
+            BleuRetriever(self._index.captions, CAPTION_VARIANT, self._pictures, self._allowed),
+            VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed),
+        ]
+        scorers: list[Stage] = [
+            BleuScorer(self._index.captions, CAPTION_VARIANT),
+            self._cosine(self._encoder, "cosine"),
+            self._cosine(JOINT, "embedding"),
+        ]
+        return ClausePlan(clause, Pipeline(retrievers, scorers, PictureFusion(calibration.picture)))
+
+    def _by_captions(self, close: float) -> Pipeline:
+        scorers: list[Stage] = [BleuScorer(self._index.captions, TYPED_VARIANT), self._cosine(JOINT, "cosine")]
+        return Pipeline([self._bleu()], scorers, BleuFusion(), close)
+
+    def _by_kind(self, kind: str) -> Pipeline:
+        known = self._index.vectors.models
+        if kind not in known:
+            raise QueryError(
+                f"no vectors of the kind {kind[:40]!r} in the library; there are {', '.join(sorted(known))}"
+            )
+        retriever = VectorRetriever(self._index.vectors, kind, kind, self._allowed)
+        return Pipeline([retriever], [self._cosine(kind, kind)], CosineFusion(kind), tie_break=kind)
+
+    def _bleu(self) -> BleuRetriever:
+        return BleuRetriever(self._index.captions, TYPED_VARIANT, self._pictures, self._allowed)
+
+    def _cosine(self, kind: str, name: str) -> CosineScorer:
+        return CosineScorer(self._index.vectors, kind, name)
+
+    def _usable(self) -> bool:
+        """Whether the model made the vectors that its words are compared with."""
+        model = self._model
+        if model is None or model.embedder is None or not model.calibration.words:
+            return False
+        return self._index.models.get(JOINT) == model.version
+
+    @property
+    def _encoder(self) -> str:
+        return self._model.encoder if self._model else DEFAULT_ENCODER
+
+
+def _query_words(text: str) -> list[str]:
+    words = tokenize(text)
+    if not words:
+        raise QueryError("the query has no words; say what the picture shows, such as: a dog on a beach")
+    if len(words) > MAX_WORDS:
+        raise QueryError(f"the query has {len(words):,} words; give {MAX_WORDS:,} at most")
+    return words

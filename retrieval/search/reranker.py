@@ -1,0 +1,115 @@
+"""The reranker: scores too expensive to compute for a whole library, for the best pictures of a sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from captioner.cells import unpack_cells
+from captioner.embedding import hubness
+from captioner.likelihood import Likelihood
+from captioner.types import CELLS, JOINT, SearchModel
+from data.store import Store, StoreDamaged
+from retrieval.search.pipeline import Candidates, Clause
+from retrieval.search.relevance import Relevance, Scores
+from retrieval.vectors.base import VectorStore
+
+DEPTH = 30
+"""How many of the best are reranked at most; more hardly change the order, see docs/ranking.md."""
+DEPTH_A_WORD = 4
+"""How many for each word that is typed: few words say so little that more would gain nothing."""
+FEWEST_WORDS = 3
+"""Fewer words are not reranked: what the decoder would begin a sentence with is not what is asked for."""
+READABLE = 0.6
+"""Of a sentence in another language than the captions', the decoder knows but a few words, by chance."""
+
+
+class SentenceScores:
+    """The decoder's log P(sentence ... | picture), and how near usual sentences come to a picture (its hubness)."""
+
+    def __init__(self, likelihood: Likelihood, sentences: np.ndarray) -> None:
+        """`sentences` are those of `captioner.embedding.hubness`."""
+        self._likelihood, self._sentences = likelihood, sentences
+
+    def can_read(self, tokens: Sequence[str]) -> bool:
+        """Whether the decoder knows enough of the words for its probability to tell pictures apart."""
+        return self._likelihood.share_read(tokens) >= READABLE
+
+    def of(self, tokens: Sequence[str], cells: Sequence[bytes], places: np.ndarray) -> dict[str, np.ndarray]:
+        """Return both scores of n pictures, at least one, float (n,), from their cells and JOINT vectors (n, e).
+
+        Raises StoreDamaged.
+        """
+        try:
+            unpacked = unpack_cells(cells)
+        except ValueError as error:
+            raise StoreDamaged(f"{error}; index again") from error
+        return {"logprob": self._likelihood.logprob(tokens, unpacked), "hubness": hubness(places, self._sentences)}
+
+
+class Reranker:
+    """The stage that scores the best candidates by `SentenceScores`; NaN for the others."""
+
+    def __init__(
+        self,
+        scores: SentenceScores,
+        weights: Mapping[str, float],
+        first: Relevance,
+        store: Store,
+        vectors: VectorStore,
+        model_version: str,
+    ) -> None:
+        """`first` is the relevance by which the best are chosen, `weights` those of the scores made here."""
+        self._scores, self._weights, self._first = scores, weights, first
+        self._store, self._vectors, self._model_version = store, vectors, model_version
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        (tokens,) = clause.sentences
+        order = np.lexsort((candidates.ids, -self._first.logit(candidates.scores)))
+        ids = candidates.ids[np.sort(order[: depth(tokens)])]
+        cells = self._store.features(ids.tolist(), CELLS, self._model_version)
+        ids = ids[[one in cells for one in ids.tolist()]]
+        for name in self._weights:
+            candidates = candidates.with_scores(name, np.zeros(0), ids[:0])
+        if not len(ids):
+            return candidates
+        places = self._vectors.get(JOINT, ids)
+        for name, values in self._scores.of(tokens, [cells[one] for one in ids.tolist()], places).items():
+            candidates = candidates.with_scores(name, values.astype(np.float64), ids)
+        return candidates
+
+    def shift(self, scores: Scores, chances: np.ndarray) -> np.ndarray:
+        """What the scores add to the logits of relevance, see `shift`."""
+        return shift(self._weights, scores, chances)
+
+
+def reranker_of(
+    model: SearchModel, tokens: Sequence[str], first: Relevance, store: Store, vectors: VectorStore
+) -> Reranker | None:
+    """Return the reranker for a sentence, None where the model has none, or it would gain nothing."""
+    if model.likelihood is None or model.sentences is None or not depth(tokens):
+        return None
+    scores = SentenceScores(model.likelihood, model.sentences)
+    if not scores.can_read(tokens):
+        return None
+    return Reranker(scores, model.calibration.reranker, first, store, vectors, model.version)
+
+
+def depth(tokens: Sequence[str]) -> int:
+    """How many of the best pictures for a sentence are reranked."""
+    return min(DEPTH, DEPTH_A_WORD * len(tokens)) if len(tokens) >= FEWEST_WORDS else 0
+
+
+def shift(weights: Mapping[str, float], scores: Scores, chances: np.ndarray) -> np.ndarray:
+    """Return what the scores add to the logits of relevance, float64 (n,), 0 where they are unknown.
+
+    Only differences between pictures tell anything, so the mean is taken off, each picture weighing as much as the odds
+    of its relevance so far, `chances` (n,).
+    """
+    added = np.sum([weight * scores[name] for name, weight in weights.items()], axis=0)
+    known = np.isfinite(added)
+    if known.any():
+        odds = chances[known] / np.maximum(1 - chances[known], 1e-12)
+        added[known] -= np.average(added[known], weights=np.maximum(odds, 1e-300))
+    return np.where(known, added, 0)

@@ -1,0 +1,50 @@
+"""Retrievers: which items come into question at all, out of indexes that need not look at every item."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from retrieval.bleu.score import BleuVariant
+from retrieval.index.index import Captions
+from retrieval.search.pipeline import Candidates, Clause
+from retrieval.vectors.base import VectorStore
+
+NEAREST = 1000
+"""How many of the nearest vectors are candidates: as many as one page of hits may show."""
+EVERY = 20_000
+"""Pictures up to which all that share a word are candidates too; beyond, the NEAREST by BLEU. Most pictures share some
+word with most queries, and each candidate costs two microseconds, mostly for its cosine."""
+
+
+class BleuRetriever:
+    """The pictures whose captions share a word with a sentence of the clause."""
+
+    def __init__(
+        self, captions: Captions, variant: BleuVariant, pictures: int, allowed: np.ndarray | None = None
+    ) -> None:
+        """`pictures` is how many there are, `allowed` the ids (rising) of those that may be found, None for all."""
+        self._captions, self._variant, self._allowed = captions, variant, allowed
+        self._pictures = pictures
+        self._count = pictures if pictures <= EVERY else NEAREST
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        more = candidates.more
+        for sentence in clause.sentences:
+            found = self._captions.top(sentence, self._variant, self._count, self._allowed)
+            ids = found.ids[found.scores > 0]
+            more = more or (len(ids) == self._count < self._pictures)
+            candidates = candidates.with_ids(ids)
+        return Candidates(candidates.ids, candidates.scores, more)
+
+
+class VectorRetriever:
+    """The items whose vectors of one kind are nearest; their cosines become the score `name`."""
+
+    def __init__(self, vectors: VectorStore, kind: str, name: str, allowed: np.ndarray | None = None) -> None:
+        self._vectors, self._kind, self._name, self._allowed = vectors, kind, name, allowed
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        if self._kind not in clause.vectors:
+            return candidates
+        found = self._vectors.search(self._kind, clause.vectors[self._kind], NEAREST, self._allowed)
+        return candidates.with_ids(found.ids).with_scores(self._name, found.scores, found.ids)

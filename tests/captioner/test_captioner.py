@@ -1,0 +1,65 @@
+"""The captioner as others use it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from captioner.captioner import Captioner
+from tests.conftest import WORDS
+
+
+@pytest.fixture(scope="module")
+def captioner(tiny_bundle: Path) -> Captioner:
+    return Captioner.load(tiny_bundle, "float32")
+
+
+@pytest.fixture(scope="module")
+def pictures() -> np.ndarray:
+    random = np.random.default_rng(5)
+    return np.repeat(np.repeat(random.integers(0, 256, (6, 8, 8, 3)), 4, axis=1), 4, axis=2).astype(np.uint8)
+
+
+def test_describes_with_distinct_captions_best_first(captioner: Captioner, pictures: np.ndarray) -> None:
+    descriptions = captioner.describe(pictures)
+    assert len(descriptions) == 6
+    for one in descriptions:
+        texts = [caption.text for caption in one.captions]
+        assert texts
+        assert len(set(texts)) == len(texts)
+        assert set(" ".join(texts).split()) <= set(WORDS)
+        assert np.linalg.norm(one.vectors["vgg16"]) == pytest.approx(1, abs=1e-4)
+
+
+def test_count_keeps_the_best(captioner: Captioner, pictures: np.ndarray) -> None:
+    every, one = captioner.describe(pictures)[0], captioner.describe(pictures, count=1)[0]
+    assert one.captions == every.captions[:1]
+
+
+def test_a_batch_equals_its_pictures_one_by_one(captioner: Captioner, pictures: np.ndarray) -> None:
+    together = captioner.describe(pictures)
+    for row, one in enumerate(together):
+        alone = captioner.describe(pictures[row : row + 1])[0]
+        assert [caption.text for caption in alone.captions] == [caption.text for caption in one.captions]
+        np.testing.assert_allclose(alone.vectors["vgg16"], one.vectors["vgg16"], atol=1e-4)
+
+
+def test_score_is_the_captions_logprob(captioner: Captioner, pictures: np.ndarray) -> None:
+    for picture, one in zip(pictures, captioner.describe(pictures), strict=True):
+        for caption in one.captions:
+            assert captioner.score(caption.text, picture) == pytest.approx(caption.logprob, abs=1e-3)
+
+
+def test_score_knows_no_word_better_than_all(captioner: Captioner, pictures: np.ndarray) -> None:
+    assert captioner.score("a zeppelin", pictures[0]) < 0
+
+
+def test_a_few_pictures_are_captioned_exactly_whatever_the_encoders_precision(
+    captioner: Captioner, tiny_bundle: Path, pictures: np.ndarray
+) -> None:
+    few = Captioner.load(tiny_bundle, "mixed_bfloat16", few=True)
+    features = few.encode(pictures)
+    for one, exact in zip(few.caption(features), captioner.caption(features), strict=True):
+        assert one.captions == exact.captions
