@@ -14,9 +14,8 @@ import numpy as np
 from bench.library import make_library
 from bench.timing import measure
 from captioner.bundle import BUNDLED, load_bundle
-from data.folding import fold
 from data.settings import load_settings
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.library import Library
 from retrieval.search.query import Query

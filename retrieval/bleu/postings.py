@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from data.folding import fold
+from data.text import fold
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu import topk
 from retrieval.bleu.builder import Kinds, WordTable, build_postings, read_captions

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from captioner.types import TextModel
-from data.folding import stems
 from data.store import Store, StoredPicture
+from data.text import stems
 from retrieval.index.index import Index
 from retrieval.index.joined import distinct
 from retrieval.search.evidence import Evidence, PictureEvidence, WordEvidence

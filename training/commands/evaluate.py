@@ -97,7 +97,7 @@ def search(
     **how: float | None,
 ) -> None:
     """Find each picture by its human captions among pictures known by generated captions only."""
-    from data.query_table import with_captions_of
+    from data.caption_table import with_captions_of
     from training.judging.evaluate import evaluate_search
     from training.judging.stages import evaluate_stages
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from captioner.decoder import DecoderConfig
 from captioner.encoder import best_precision, computing_in
 from captioner.vocabulary import UNKNOWN, Vocabulary
-from data.stop_words import STOP_WORDS
+from data.text import STOP_WORDS
 from training.ahead import ahead
 from training.config import TrainConfig
 from training.decoder.adam import FusedAdamW

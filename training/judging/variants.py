@@ -12,8 +12,7 @@ from tqdm import tqdm
 
 from captioner.types import Describes, Description
 from data.captioned import Dataset
-from data.folding import fold
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from training.judging.evaluate import describe_split, run_facts

@@ -18,9 +18,7 @@ from tqdm import tqdm
 
 from captioner.types import Describes
 from data.captioned import CaptionedPicture, Dataset
-from data.folding import fold
-from data.stop_words import STOP_WORDS
-from data.text import tokenize
+from data.text import STOP_WORDS, fold, tokenize
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.judging.evaluate import EvaluationError, describe_split, run_facts

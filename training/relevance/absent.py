@@ -12,8 +12,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from captioner.embedding import TextEmbedder
-from data.folding import fold
-from data.stop_words import FUNCTION_WORDS
+from data.text import FUNCTION_WORDS, fold
 from retrieval.search.evidence import CLOSE
 from retrieval.search.relevance import Relevance, logit
 from training.texts import Caption

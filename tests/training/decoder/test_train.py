@@ -12,7 +12,7 @@ import pytest
 from captioner.bundle import load_bundle
 from captioner.checksums import DECODER
 from captioner.facade import Captioner
-from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
+from data.dataset import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training import pipeline
 from training.config import EmbedConfig, TrainConfig

@@ -12,8 +12,8 @@ from click.testing import CliRunner, Result
 import training.commands.evaluate
 from captioner.encoder import Features
 from captioner.normalise import unit
+from data.dataset import CAPTION_FILE, PICTURE_FOLDER
 from data.errors import RetroflexError
-from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training.commands.evaluate import evaluate
 from training.judging.labelled import precision_at_nearest, read_labelled
