@@ -10,7 +10,7 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 from bench.encoding import bench_encoding
 from bench.picture_query import bench_picture_query
 from bench.searching import bench_searching
-from captioner.quiet import load_keras
+from captioner.frameworks import load_keras
 
 
 def main() -> None:

@@ -16,8 +16,8 @@ import click
 
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder
+from captioner.frameworks import load_keras
 from captioner.quantise import rounded
-from captioner.quiet import load_keras
 from captioner.vocabulary import Vocabulary
 from training.config import TrainConfig
 from training.decoder.examples import Split

@@ -19,9 +19,10 @@ from PIL import Image
 
 from bench.timing import measure, processor_seconds
 from captioner.bundle import BUNDLED, Bundle, load_bundle
-from captioner.encoder import Features, assign, best_precision, build_vgg16
-from captioner.facade import Captioner
-from captioner.vgg16 import BLOCKS, preprocess
+from captioner.captioner import Captioner
+from captioner.encoders.base import Features
+from captioner.encoders.vgg16 import BLOCKS, assign, build_vgg16, preprocess
+from captioner.frameworks import best_precision
 from data.pictures import DEFAULT_LIMITS, decode, read_bytes, read_square
 from data.samples import copy_samples
 from data.store import Store

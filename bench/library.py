@@ -9,22 +9,23 @@ import numpy as np
 import sqlalchemy as sa
 
 from captioner.bundle import Bundle
-from captioner.views import pack_views
+from captioner.cells import pack_cells
+from captioner.types import CELLS, JOINT
 from data.store import Store
-from data.tables import captions, features, files, pictures
+from data.tables import captions, features, files, items, pictures
 
 VECTOR = 256
 POOL = 20_000
 """Different captions in a made-up library; each caption of its pictures is one of them."""
-VIEWS = 50
-"""Different views in it."""
+KINDS_OF_CELLS = 50
+"""Different attention cells in it."""
 AT_ONCE = 20_000
 
 
 def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
     """Write `count` pictures with `each` captions, drawn from the shipped vocabulary by Zipf's law."""
     random = np.random.default_rng(0)
-    pool, views = _captions(random, bundle), _views(random, bundle)
+    pool, cells = _captions(random, bundle), _cells(random, bundle)
     Store.open(url).close()
     engine = sa.create_engine(url)
     for start in range(1, count + 1, AT_ONCE):
@@ -33,7 +34,7 @@ def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
         with engine.begin() as connection:
             for table, rows in {**_files(ids), captions: _said(ids, said, pool, bundle.version)}.items():
                 connection.execute(sa.insert(table), rows)
-            connection.execute(sa.insert(features), _features(ids, views, random, bundle))
+            connection.execute(sa.insert(features), _features(ids, cells, random, bundle))
     engine.dispose()
 
 
@@ -52,6 +53,7 @@ def place_width(bundle: Bundle) -> int:
 def _files(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
     shape = {"width": 500, "height": 375, "format": "JPEG", "bytes": 1, "added_at": datetime(2026, 1, 1)}
     return {
+        items: [{"id": one, "kind": "picture"} for one in ids],
         pictures: [{"id": one, "digest": f"{one:064x}", "taken_at": None, **shape} for one in ids],
         files: [{"path": b"/made-up/%d.jpg" % one, "picture_id": one, "size": 1, "mtime_ns": 1} for one in ids],
     }
@@ -60,18 +62,23 @@ def _files(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
 def _said(ids: range, said: list[list[int]], pool: list[str], version: str) -> list[dict[str, Any]]:
     own = {"source": "model", "logprob": -10.0, "model_version": version}
     return [
-        {"picture_id": one, "rank": rank, "text": pool[which], **own}
+        {"item_id": one, "rank": rank, "text": pool[which], **own}
         for one, chosen in zip(ids, said, strict=True)
         for rank, which in enumerate(chosen)
     ]
 
 
-def _features(ids: range, views: list[bytes], random: np.random.Generator, bundle: Bundle) -> list[dict[str, Any]]:
-    looks, places = (units(random, len(ids), wide) for wide in (VECTOR, place_width(bundle)))
-    return [
-        {"picture_id": one, "model_version": bundle.version, "vector": look.tobytes(), "embedding": place.tobytes()}
-        | {"views": views[one % len(views)]}
-        for one, look, place in zip(ids, looks, places, strict=True)
+def _features(ids: range, cells: list[bytes], random: np.random.Generator, bundle: Bundle) -> list[dict[str, Any]]:
+    own = {"model_version": bundle.version}
+    rows = [
+        {"item_id": one, "kind": kind, "dimensions": wide, "value": vector.tobytes(), **own}
+        for kind, wide in ((bundle.encoder.name, VECTOR), (JOINT, place_width(bundle)))
+        for one, vector in zip(ids, units(random, len(ids), wide), strict=True)
+    ]
+    packed = [cells[one % len(cells)] for one in ids]
+    return rows + [
+        {"item_id": one, "kind": CELLS, "dimensions": None, "value": value, **own}
+        for one, value in zip(ids, packed, strict=True)
     ]
 
 
@@ -82,8 +89,8 @@ def _captions(random: np.random.Generator, bundle: Bundle) -> list[str]:
     return [" ".join(one[:length]) for one, length in zip(drawn, random.integers(6, 15, POOL), strict=True)]
 
 
-def _views(random: np.random.Generator, bundle: Bundle) -> list[bytes]:
-    """Nine in ten of their numbers are nought, as real ones', and where one is, its neighbours mostly are too."""
-    squares = np.maximum(random.normal(-1.3, 1, (VIEWS, 5, 5, bundle.decoder.attention)), 0)
-    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(VIEWS, 100, -1)
-    return pack_views(cells.astype(np.float32))
+def _cells(random: np.random.Generator, bundle: Bundle) -> list[bytes]:
+    """Nine in ten of their numbers are zero, as real ones', and where one is, its neighbours mostly are too."""
+    squares = np.maximum(random.normal(-1.3, 1, (KINDS_OF_CELLS, 5, 5, bundle.decoder.attention)), 0)
+    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(KINDS_OF_CELLS, 100, -1)
+    return pack_cells(cells.astype(np.float32))

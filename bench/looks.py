@@ -14,17 +14,17 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.cells import unpack_cells
 from captioner.embedding import hubness
+from captioner.frameworks import load_keras
 from captioner.likelihood import USUAL_WORDS, Likelihood
-from captioner.quiet import load_keras
-from captioner.types import TextModel
-from captioner.views import unpack_views
+from captioner.types import CELLS, JOINT
 from data.dataset import read_dataset
 from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.relevance import Relevance, sigmoid
-from retrieval.search.second_look import LOOKS, looks, shift
+from retrieval.search.reranker import DEPTH, depth, shift
 from training.judging.gallery import Described, describe_pictures
 from training.judging.protocol import summarise
 
@@ -37,17 +37,17 @@ class Gallery:
     """Described pictures, and all that is needed to rank them for a sentence with or without a second look."""
 
     def __init__(self, described: Described, bundle: Bundle) -> None:
-        model = bundle.text_model
-        assert isinstance(model, TextModel)
+        model = bundle.search_model
+        assert model.embedder is not None
         assert model.sentences is not None
         self._embedder = model.embedder
-        self._relevance = Relevance.from_json(model.relevance["words"])
-        self._weights = model.relevance["second look"]
+        self._relevance = Relevance.from_json(model.calibration.words)
+        self._weights = model.calibration.reranker
         self._postings = BleuPostings.build(described.texts)
-        places = np.stack([one.embedding for one in described.descriptions]).astype(np.float32)
+        places = np.stack([one.vectors[JOINT] for one in described.descriptions]).astype(np.float32)
         self._places = places / np.linalg.norm(places, axis=1, keepdims=True)
         self._hubness = hubness(self._places, model.sentences)
-        self._views = [one.views for one in described.descriptions]
+        self._cells = [one.blobs[CELLS] for one in described.descriptions]
         parts = bundle.decoder, bundle.decoder_weights, bundle.vocabulary
         self._likelihoods = {size: Likelihood(*parts, usual=size) for size in (USUAL_WORDS, len(bundle.vocabulary))}
 
@@ -56,17 +56,17 @@ class Gallery:
         place = self._embedder.embed(tokens)
         if place is None:
             return None
-        bleu = self._postings.at(tokens, TYPED_VARIANT, np.arange(len(self._views)))
+        bleu = self._postings.at(tokens, TYPED_VARIANT, np.arange(len(self._cells)))
         logits = self._relevance.logit({"bleu": bleu, "cosine": self._places @ place})
-        best = np.argsort(-logits, kind="stable")[:LOOKS]
-        cells = unpack_views([self._views[row] for row in best])
+        best = np.argsort(-logits, kind="stable")[:DEPTH]
+        cells = unpack_cells([self._cells[row] for row in best])
         found = {"none": logits}
         for size, likelihood in self._likelihoods.items():
             logprob = likelihood.logprob(tokens, cells)
-            for count in sorted({looks(tokens), LOOKS} if size == USUAL_WORDS else {LOOKS}):
+            for count in sorted({depth(tokens), DEPTH} if size == USUAL_WORDS else {DEPTH}):
                 name = (
                     "as shipped"
-                    if count == looks(tokens) and size == USUAL_WORDS
+                    if count == depth(tokens) and size == USUAL_WORDS
                     else f"{count} looks, {'usual' if size == USUAL_WORDS else 'all'} words"
                 )
                 found[name] = logits + self._shift(logits, best[:count], logprob[:count])
@@ -90,7 +90,7 @@ def _queries(described: Described, length: int | None) -> Iterator[tuple[list[st
 def main(dataset: Path) -> None:
     """Print R@1, R@10 and median rank by length of the query and way to look."""
     load_keras()
-    from captioner.facade import Captioner
+    from captioner.captioner import Captioner
 
     bundle = load_bundle(BUNDLED)
     described = describe_pictures(Captioner(bundle), read_dataset(dataset, "dev").pictures)

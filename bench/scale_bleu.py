@@ -15,7 +15,7 @@ from nltk.translate.bleu_score import SmoothingFunction
 from bench.searching import nltk_score, stems
 from bench.synthetic import captions as made_up
 from bench.synthetic import model_bigrams, queries, texts
-from data.folding import fold
+from data.text import fold
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, INDEXED_ORDER, TYPED_VARIANT
 

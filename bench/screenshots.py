@@ -22,7 +22,7 @@ from selenium.webdriver.chrome.webdriver import WebDriver
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.ui import WebDriverWait
 
-from captioner.facade import Captioner
+from captioner.captioner import Captioner
 from data.samples import copy_samples
 from data.settings import load_settings
 from retrieval.library import Library

@@ -14,9 +14,8 @@ import numpy as np
 from bench.library import make_library
 from bench.timing import measure
 from captioner.bundle import BUNDLED, load_bundle
-from data.folding import fold
 from data.settings import load_settings
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.library import Library
 from retrieval.search.query import Query
@@ -64,13 +63,12 @@ def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, flo
     _, ids = library.store.searched_ids()
     gallery = [[stems(one) for one in found.captions] for found in library.store.searched_pictures(ids.tolist())]
     largest, seconds = 0.0, 0.0
-    every = np.arange(len(gallery))
     for query in queries:
         words = [fold(word) for word in query]
         started = time.perf_counter()
         theirs = np.asarray([nltk_score(words, captions, smoothing) for captions in gallery])
         seconds += time.perf_counter() - started
-        ours = library.searcher().index.postings.at(query, TYPED_VARIANT, every)
+        ours = library.searcher().index.captions.scores(query, TYPED_VARIANT, ids)
         largest = max(largest, float(np.abs(ours - theirs).max()))
     return largest, seconds / len(queries)
 

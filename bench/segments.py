@@ -15,6 +15,7 @@ import numpy as np
 from bench.library import VECTOR, make_library, place_width, units
 from bench.searching import QUERIES
 from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.types import JOINT
 from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from retrieval.indexing.indexer import BATCH
@@ -101,7 +102,9 @@ def _batch(word: str, count: int, random: np.random.Generator, bundle: Bundle) -
         batch.files.append(FileRow(f"/added/{digest}.jpg".encode(), 1, 1, digest))
         batch.pictures.append(PictureRow(digest, 500, 375, "JPEG", 1, None))
         caption = CaptionRow(f"a {word} stands in the grass", -10.0)
-        batch.descriptions.append(DescriptionRow(digest, bundle.version, [caption], look, place))
+        batch.descriptions.append(
+            DescriptionRow(digest, bundle.version, [caption], {bundle.encoder.name: look, JOINT: place})
+        )
     return batch
 
 

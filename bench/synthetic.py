@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 
 from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.captioner import Captioner
 from captioner.decoder import Decoder
-from captioner.facade import Captioner
 from captioner.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
 from data.pictures import read_square
 from data.samples import SAMPLES, copy_samples

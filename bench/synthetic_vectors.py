@@ -22,8 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.facade import Captioner
-from captioner.normalise import unit
+from captioner.arithmetic import unit
+from captioner.captioner import Captioner
+from captioner.types import JOINT
 from data.dataset import read_dataset
 from data.pictures import read_square
 
@@ -123,7 +124,7 @@ def real_vectors(dataset: Path, most: int) -> dict[int, np.ndarray]:
             np.stack([read_square(picture.path, captioner.input_side) for picture in pictures[start : start + BATCH]])
         )
     ]
-    both = np.stack([one.vector for one in described]), np.stack([one.embedding for one in described])
+    both = (np.stack([one.vectors[kind] for one in described]) for kind in ("vgg16", JOINT))
     return {one.shape[1]: one.astype(np.float32) for one in both}
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from data.folding import fold
+from data.text import fold
 
 PAD, START, END, UNKNOWN = range(4)
 SPECIAL = ("<pad>", "<start>", "<end>", "<unknown>")

@@ -1,18 +1,21 @@
-"""Read a data set from a table with a row a caption: columns `picture`, `caption` and, if wished, `split`."""
+"""Read tables with a caption in each row: a data set, or other captions for the pictures of a data set.
+
+The columns are `picture`, `caption` and `split`, which a data set's own table may lack.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from data.captioned import SPLITS, CaptionedPicture, Dataset
 from data.errors import RetroflexError
 from data.paths import absolute, display
-from data.tabular import read_table
+from data.tabular import SUFFIXES, Row, read_table
 
 COLUMNS = {"picture": ("picture", "image", "filename"), "caption": ("caption",), "split": ("split",)}
 PICTURE_FOLDERS = ("", "Images", "images")
@@ -30,7 +33,7 @@ class _Row:
 
 @dataclass
 class _Entry:
-    """What the rows say of one picture; `captions` keeps their order."""
+    """The split and the captions, in order, that the rows give a picture."""
 
     split: str | None
     captions: dict[str, None] = field(default_factory=dict)
@@ -39,9 +42,9 @@ class _Entry:
 def read_caption_table(path: Path, split: str | None) -> Dataset:
     """Read the `split` of the table, or with None every captioned picture, in the order of first mention.
 
-    Relative pictures are looked for beside the table, then in `Images/` or `images/` there. Without a column
+    Relative paths are searched for next to the table, then in `Images/` or `images/` there. Without a column
     `split` a hash of the name decides. Malformed rows and missing pictures are skipped and named in `problems`.
-    Raises RetroflexError when the table or a column is missing, or when nothing usable is left.
+    Raise RetroflexError when the table or a column is missing, or when nothing usable is left.
     """
     problems: list[str] = []
     root = absolute(path.parent)
@@ -84,9 +87,9 @@ def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
 
 
 def find_columns(path: Path, header: list[str], optional: Sequence[str] = ("split",)) -> dict[str, int]:
-    """Return the index of each of COLUMNS that is there.
+    """Return the index of each of COLUMNS that the header has.
 
-    Raises RetroflexError when one that is not `optional` is missing, or one is there twice.
+    Raise RetroflexError when a column that is not `optional` is missing, or when there are two of one.
     """
     found = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
     columns: dict[str, int] = {}
@@ -102,7 +105,7 @@ def find_columns(path: Path, header: list[str], optional: Sequence[str] = ("spli
 
 
 def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path, _Entry]:
-    """Put the captions of a picture together, also where rows spell its path in different ways."""
+    """Group the captions by picture, even if rows spell its path in different ways."""
     entries: dict[Path, _Entry] = {}
     missing: set[str] = set()
     for row in rows:
@@ -124,7 +127,7 @@ def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path,
 
 
 def _find(root: Path, picture: str) -> Path | str:
-    """Return the file of a normalised path, or what is wrong with it. An absolute path stands for itself."""
+    """Return the file of a normalised path, or what is wrong with it. An absolute path is used as it is."""
     if picture.split(os.sep)[0] == os.pardir:
         return "leads out of the table's folder; write such a path in full"
     for folder in PICTURE_FOLDERS:
@@ -135,23 +138,74 @@ def _find(root: Path, picture: str) -> Path | str:
 
 
 def _name(path: Path, root: Path) -> str:
-    """A name that stays when the whole data set is moved, where the picture lies in it."""
+    """Return a name that does not change when the whole data set is moved, if the picture lies in it."""
     return display(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _split_by_hash(names: list[str]) -> dict[str, str]:
     """Return the split of each name: 10 % dev, 10 % test, the rest train, whatever other names there are.
 
-    Only the lowest and the highest hash depend on the others: they see to it that two pictures have dev and train.
+    Only the lowest and the highest hash depend on other names, so that even two pictures give a dev and a train split.
     """
     hashes = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in names}
     low, high = min(hashes.values(), default=0.0), max(hashes.values(), default=0.0)
 
-    def choose(place: float) -> str:
-        if place == high:
+    def choose(share: float) -> str:
+        if share == high:
             return "train"
-        if place < DEV_BELOW or place == low:
+        if share < DEV_BELOW or share == low:
             return "dev"
-        return "test" if place < TEST_BELOW else "train"
+        return "test" if share < TEST_BELOW else "train"
 
-    return {name: choose(place) for name, place in hashes.items()}
+    return {name: choose(share) for name, share in hashes.items()}
+
+
+def with_captions_of(path: Path, dataset: Dataset) -> Dataset:
+    """Return `dataset` with the captions of the table at `path`, none for pictures that are not in the table.
+
+    Use it for captions of another language, say. The table has the columns `picture`, `split` and `caption`; rows of
+    other splits are skipped. Bad rows, and the number of pictures that the data set lacks, are added to `problems`.
+    Raise RetroflexError when the table cannot be read, lacks a column, or has no caption for any picture of the split.
+    """
+    if path.suffix.lower() not in SUFFIXES:
+        raise RetroflexError(f"{display(path)} is no table of captions; give a {', '.join(SUFFIXES)} file")
+    problems: list[str] = []
+    header, rows = read_table(path, problems)
+    columns = find_columns(path, header, optional=())
+    splits = Counter(SPLIT_NAMES.get(own, own) for own in (fields[columns["split"]].lower() for _, fields in rows))
+    given: dict[str, list[str]] = defaultdict(list)
+    for picture, caption in _captions(path, rows, columns, dataset.split, problems):
+        given[picture].append(caption)
+    unknown = sorted(given.keys() - {picture.name for picture in dataset.pictures})
+    if len(unknown) == len(given):
+        raise RetroflexError(_no_caption_of_split(path, dataset, splits, unknown))
+    if unknown:
+        problems.append(
+            f"{display(Path(path.name))}: {len(unknown):,} of its pictures, since the {dataset.split} split does not "
+            f"have them, such as {display(Path(unknown[0]))}"
+        )
+    pictures = [replace(picture, captions=given.get(picture.name, [])) for picture in dataset.pictures]
+    return replace(dataset, pictures=pictures, problems=[*dataset.problems, *problems])
+
+
+def _captions(
+    path: Path, rows: list[Row], columns: dict[str, int], split: str | None, problems: list[str]
+) -> Iterator[tuple[str, str]]:
+    """Yield picture and caption of the split's rows."""
+    for line, fields in rows:
+        picture, caption, own = (fields[columns[name]] for name in ("picture", "caption", "split"))
+        if SPLIT_NAMES.get(own.lower()) != split:
+            continue
+        if picture and caption:
+            yield os.path.normpath(picture), " ".join(caption.split())
+        else:
+            empty = " and no ".join(name for name, value in (("picture", picture), ("caption", caption)) if not value)
+            problems.append(f"{display(Path(path.name))} line {line}: has no {empty}")
+
+
+def _no_caption_of_split(path: Path, dataset: Dataset, splits: Counter[str], unknown: list[str]) -> str:
+    if not unknown:
+        there = ", ".join(f"{count:,} {name[:60]!r}" for name, count in splits.most_common(5)) or "none"
+        return f"{display(path)} has no caption of the {dataset.split} split; its rows by split: {there}"
+    expected, actual = dataset.pictures[0].name, display(Path(unknown[0]))
+    return f"{display(path)} names no picture of the {dataset.split} split: it has {actual}, the data set {expected}"

@@ -1,4 +1,4 @@
-"""What every reader of a data set gives: pictures with their human captions, by split."""
+"""A data set as every reader returns it: pictures with their human captions, by split."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ SPLITS = ("train", "dev", "test")
 
 @dataclass(frozen=True)
 class CaptionedPicture:
-    """A picture of the data set with its human captions in their order; `name` is its own in the data set."""
+    """A picture of the data set with its human captions in order; `name` identifies it within the data set."""
 
     name: str
     path: Path
@@ -19,7 +19,7 @@ class CaptionedPicture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The usable pictures of a split (of all splits where it is None) and one line for each thing left out."""
+    """The usable pictures of a split (of all splits when it is None), and a line for each problem."""
 
     split: str | None
     pictures: list[CaptionedPicture]

@@ -1,4 +1,4 @@
-"""The sample gallery: photographs that ship inside well-known libraries, copied out so that they can be indexed.
+"""The sample gallery: photographs from well-known packages, copied to a folder that can be indexed.
 
 Run as `python -m data.samples FOLDER`; needs the packages of the `demo` extra.
 """
@@ -14,7 +14,7 @@ from pathlib import Path
 
 @dataclass(frozen=True)
 class Sample:
-    """A photograph inside a package, with what the package says of its origin."""
+    """A photograph inside a package, with the origin that the package states."""
 
     package: str
     file: str
@@ -39,7 +39,7 @@ SAMPLES = (
 
 
 def copy_samples(folder: Path) -> int:
-    """Copy the gallery to `folder`, leaving what is already there; returns how many pictures it holds."""
+    """Copy the gallery to `folder`, without overwriting; return its number of pictures."""
     folder.mkdir(parents=True, exist_ok=True)
     for sample in SAMPLES:
         target = folder / Path(sample.file).name

@@ -1,4 +1,4 @@
-"""Read the rows of a CSV or TSV file that anybody may have made by hand."""
+"""Read the rows of a CSV or TSV file, even a hand-made one."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pathlib import Path
 from data.errors import RetroflexError
 from data.paths import display
 
-SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": ","}  # Kaggle's Flickr8k has commas in captions.txt
+SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": ","}  # the captions.txt of Kaggle's Flickr8k is a CSV file
 
 Row = tuple[int, list[str]]
 """The line (from 1) on which a row begins, and its fields without the white space around them."""
 
 
 def read_table(path: Path, problems: list[str]) -> tuple[list[str], list[Row]]:
-    """Return the header's fields and the rows with as many fields; blank rows are no rows.
+    """Return the fields of the header and the rows with as many fields; blank rows are skipped.
 
     Rows that are not UTF-8, badly quoted or of another length are skipped and named in `problems`. Raises
-    RetroflexError when the file cannot be read, is empty, or its header is no good.
+    RetroflexError when the file cannot be read, is empty, or its header is malformed.
     """
     unread: list[str] = []
     rows = _well_formed(_parsed(_lines(path), SUFFIXES[path.suffix.lower()], unread), unread)
@@ -35,7 +35,7 @@ def read_table(path: Path, problems: list[str]) -> tuple[list[str], list[Row]]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines with their ends, as csv wants them; str.splitlines would cut at form feeds too."""
+    """Lines with their ends, as the csv module needs them; str.splitlines also splits at form feeds."""
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -46,7 +46,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _parsed(lines: list[str], delimiter: str, problems: list[str]) -> Iterator[Row]:
-    """Parse row by row; after a bad one go on with the next line, as an open quote swallows what follows it."""
+    """Parse row by row; after a bad one continue with the next line, since an open quote swallows the rest."""
     start = 0
     while start < len(lines):
         rest = (lines[number] for number in range(start, len(lines)))

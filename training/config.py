@@ -50,7 +50,7 @@ class EmbedConfig:
     """How the text encoders are trained; `batch` counts pictures, each with `captions` captions.
 
     Where there are texts of other pictures, `pairs` of them take part in each batch, `reading` batches of them alone
-    come first, and words are spelt out into `buckets` (`captioner.grams`): of those that occur `min_count` times the
+    come first, and words are spelt out into `buckets` (`captioner.embedding`): of those that occur `min_count` times the
     `kept_words` most frequent stay in the bundle. Large tables have `bits`: 4 cost nothing that was measured.
     """
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from captioner.encoder import Encoder
+from captioner.encoders.vgg16 import KerasVGG16
 from data.captioned import CaptionedPicture
 from data.pictures import PictureError, read_square
 from training.crops import cut, draw_box
@@ -38,7 +38,7 @@ class FeatureCache:
 
 
 def cache_features(
-    encoder: Encoder, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, views: int
+    encoder: KerasVGG16, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, views: int
 ) -> FeatureCache:
     """Encode `views` of each of the `pictures` into `folder`, going on where a stopped run was.
 
@@ -48,7 +48,7 @@ def cache_features(
     names = "\n".join([weights_key, str(encoder.config), str(views), *(one.name for one in pictures)])
     key = hashlib.sha256(names.encode()).hexdigest()
     progress = _read_progress(folder / "progress.json", key)
-    shape = (len(pictures), views, encoder.config.cells, 512)
+    shape = (len(pictures), views, encoder.config.cells, encoder.config.channels)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
     for start, seen in _seen(pictures, encoder.config.side, views, progress["done"]):

@@ -12,10 +12,12 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from captioner.bundle import Bundle, load_bundle, save_bundle
+from captioner.calibration import Calibration
 from captioner.embedding import Embedding
-from captioner.encoder import Encoder, best_precision
-from captioner.int8 import calibrate_activations
-from captioner.pooling import Pooling
+from captioner.encoders.pooling import Pooling
+from captioner.encoders.vgg16 import KerasVGG16
+from captioner.encoders.vgg16_int8 import calibrate_activations
+from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import Dataset
 from data.errors import RetroflexError
@@ -110,7 +112,8 @@ def _start(train: Split, material: Material, out: Path, config: TrainConfig) -> 
     path = out / "texts.safetensors"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        save_tensors(pretrain([*material.texts.spoken, *train.captions], train.captions, config), path)
+        told = [*material.texts.spoken, *train.captions]
+        save_tensors(pretrain(told, train.captions, train.grids.shape[-1], config), path)
     return load_file(path)
 
 
@@ -157,7 +160,7 @@ class _Shared:
     """What search by words gets: the shared space, how relevance is told, and its figures on dev."""
 
     embedding: Embedding | None = None
-    relevance: dict[str, dict[str, float]] = field(default_factory=dict)
+    calibration: Calibration = field(default_factory=Calibration)
     figures: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
@@ -173,12 +176,12 @@ def _share(
     how = _embed_config(config)
     folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
     embedding = train_embedding(encoded.train, folder, how, texts)
-    relevance, figures = calibrate(embedding, trained, encoded.dev, config.search, texts)
-    return _Shared(embedding, relevance, {"words to pictures, dev, cross-validated": figures})
+    calibration, figures = calibrate(embedding, trained, encoded.dev, config.search, texts)
+    return _Shared(embedding, calibration, {"words to pictures, dev, cross-validated": figures})
 
 
 def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Pooling:
-    encoder = Encoder(source.config, source.weights, best_precision())
+    encoder = KerasVGG16(source.config, source.weights, best_precision())
     return learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
 
 
@@ -218,7 +221,7 @@ def _save(
         search=config.search,
         made_by=made_by,
         embedding=shared.embedding,
-        relevance=shared.relevance,
+        calibration=shared.calibration,
         pooling=vectors.pooling,
         activations=vectors.activations,
         further_decoders=trained.further,

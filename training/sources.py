@@ -10,8 +10,10 @@ import numpy as np
 
 from captioner.bundle import BUNDLED, load_bundle
 from captioner.checksums import bundle_version
-from captioner.encoder import EncoderConfig, load_vgg16_weights
+from captioner.encoders.vgg16 import VGG16Config, load_vgg16_weights
 from captioner.quantise import rounded
+from data.errors import RetroflexError
+from data.paths import display
 
 
 @dataclass(frozen=True)
@@ -19,11 +21,11 @@ class EncoderSource:
     """A VGG16 with its configuration; `name` says where it came from."""
 
     name: str
-    config: EncoderConfig
+    config: VGG16Config
     weights: dict[str, np.ndarray]
 
 
-def load_encoder_source(name: str, config: EncoderConfig | None = None, bits: int = 8) -> EncoderSource:
+def load_encoder_source(name: str, config: VGG16Config | None = None, bits: int = 8) -> EncoderSource:
     """Resolve `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raises RetroflexError.
 
     The weights are rounded as a bundle stores them, so that the decoder learns from what it will be given.
@@ -31,8 +33,11 @@ def load_encoder_source(name: str, config: EncoderConfig | None = None, bits: in
     folder = BUNDLED if name == "bundled" else Path(name)
     if name == "bundled" or folder.is_dir():
         bundle = load_bundle(folder)
-        return EncoderSource(bundle_version(folder), config or bundle.encoder, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or EncoderConfig(), rounded(load_vgg16_weights(name), bits))
+        own = bundle.encoder
+        if not isinstance(own, VGG16Config):
+            raise RetroflexError(f"{display(folder)} holds the encoder {own.name}; training takes vgg16")
+        return EncoderSource(bundle_version(folder), config or own, dict(bundle.encoder_weights))
+    return EncoderSource(Path(name).name, config or VGG16Config(), rounded(load_vgg16_weights(name), bits))
 
 
 def weights_key(weights: dict[str, np.ndarray]) -> str:

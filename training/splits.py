@@ -8,7 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from captioner.encoder import Encoder, best_precision
+from captioner.encoders.vgg16 import KerasVGG16
+from captioner.frameworks import best_precision
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from training.decoder.examples import Split, split_words
@@ -33,7 +34,7 @@ class EncodedSplits:
 
 def encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path, views: int = 2) -> EncodedSplits:
     """Encode the splits `train`, of whose pictures `views` are taken, and `dev`; their grids are kept in `folder`."""
-    encoder = Encoder(source.config, source.weights, best_precision())
+    encoder = KerasVGG16(source.config, source.weights, best_precision())
     key = weights_key(source.weights)
     caches = {
         name: cache_features(encoder, key, dataset.pictures, folder / name, views if name == "train" else 1)

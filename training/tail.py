@@ -10,30 +10,30 @@ import numpy as np
 from keras import layers
 from tqdm import tqdm
 
-from captioner.encoder import best_precision, computing_in, variable_name
+from captioner.encoders.vgg16 import BEFORE_LAST_BLOCK, LAST_BLOCK
+from captioner.frameworks import best_precision, computing_in, variable_name
 from data.errors import RetroflexError
 from training.sources import EncoderSource
 
-BEFORE, TAIL = "block4_pool", ("block5_conv1", "block5_conv2", "block5_conv3")
 AT_ONCE = 32
 
 
 def before_tail(source: EncoderSource) -> EncoderSource:
     """The blocks before the last, whose output is what the last one reads. Raises RetroflexError."""
-    if source.config.layer != TAIL[-1]:
+    if source.config.layer != LAST_BLOCK[-1]:
         raise RetroflexError(
-            f"fine-tuning needs an encoder whose grid is that of {TAIL[-1]}, not {source.config.layer}"
+            f"fine-tuning needs an encoder whose grid is that of {LAST_BLOCK[-1]}, not {source.config.layer}"
         )
-    return replace(source, config=replace(source.config, layer=BEFORE))
+    return replace(source, config=replace(source.config, layer=BEFORE_LAST_BLOCK))
 
 
 def build_tail(source: EncoderSource) -> keras.Model:
     """The last block of `source`, from (n, edge, edge, 512) to grids of that shape."""
     edge = source.config.side // 16
-    channels = source.weights[f"{TAIL[0]}/bias"].size
+    channels = source.weights[f"{LAST_BLOCK[0]}/bias"].size
     with computing_in(best_precision()):
         inputs = x = keras.Input((edge, edge, channels))
-        for name in TAIL:
+        for name in LAST_BLOCK:
             x = layers.Conv2D(channels, 3, padding="same", activation="relu", name=name)(x)
         model = keras.Model(inputs, x)
     for variable in model.weights:

@@ -20,7 +20,8 @@ from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from captioner.decoder import Decoder
-from captioner.encoder import best_precision, encoder_weights
+from captioner.encoders.vgg16 import LAST_BLOCK, encoder_weights
+from captioner.frameworks import best_precision
 from training.ahead import ahead
 from training.config import TrainConfig
 from training.decoder.adam import FusedAdamW
@@ -31,7 +32,7 @@ from training.embedding.model import ContrastiveLoss, EmbeddingModel
 from training.embedding.train import Meetings
 from training.epochlog import EpochLog
 from training.state import restore_state, save_state, save_tensors
-from training.tail import TAIL, through_tail
+from training.tail import through_tail
 
 AHEAD = 2
 BATCH = 64
@@ -79,7 +80,7 @@ class TailRate(FusedAdamW):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         path = self._trainable_variables[self._get_variable_index(variable)].path
-        own = any(name in path for name in TAIL)
+        own = any(name in path for name in LAST_BLOCK)
         super().update_step(gradient, variable, learning_rate if own else learning_rate * READERS_RATE)
 
 

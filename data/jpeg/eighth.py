@@ -1,7 +1,7 @@
-"""A baseline JPEG file at an eighth of its size: the same pixels as libjpeg's, sooner.
+"""Decode a baseline JPEG file at an eighth of its size: the pixels of libjpeg, in less time.
 
 libjpeg decodes every coefficient of a file, though a picture of an eighth of the size needs one in 64. Importing this
-loads numba and compiled code, which the first time has to be compiled; neither pays for a few pictures.
+loads numba and compiled code, which is compiled the first time; that pays off only for hundreds of pictures.
 """
 
 from __future__ import annotations
@@ -9,21 +9,19 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from data.jpeg.colours import to_rgb
-from data.jpeg.header import Component, Header, UnsupportedError, read_header
-from data.jpeg.kernels import Layout, read_planes
-from data.jpeg.tables import LONGEST, lookup_row
+from data.jpeg.blocks import Layout, read_planes, to_rgb
+from data.jpeg.header import LONGEST, Component, Header, UnsupportedError, lookup_row, read_header
 
 SCALE = 8
 LONGEST_DC = 15
-"""The most bits of a difference between DC coefficients."""
+"""The most bits that a difference between DC coefficients has."""
 
 
 def decode_eighth(content: bytes) -> Image.Image | None:
     """Return the picture at an eighth of its size, rounded up, as L or RGB; not turned upright.
 
-    None stands for a file that is damaged or of another kind than nearly all cameras write (baseline, one scan, grey or
-    YCbCr): a full decoder has to see to it. The header's size is believed, so check it before.
+    Return None for a damaged file or one that needs a full decoder: not baseline, more than one scan, neither grey nor
+    YCbCr. The size in the header is trusted, so check it first.
     """
     try:
         header = read_header(content)
@@ -51,7 +49,7 @@ def _read_planes(content: bytes, header: Header) -> np.ndarray:
 
 
 def _layout(header: Header) -> Layout:
-    """The units of the scan; a lone component has units of one block, whatever its factors."""
+    """Return the layout of the scan; a single component has units of one block, whatever its factors."""
     luma, *chroma = header.components
     across, down = (luma.across, luma.down) if chroma else (1, 1)
     if across not in (1, 2) or down not in (1, 2) or any((one.across, one.down) != (1, 1) for one in chroma):
@@ -61,7 +59,7 @@ def _layout(header: Header) -> Layout:
 
 
 def _codes(components: tuple[Component, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """The rows of lookup tables, and which of them each component uses for DC and AC coefficients."""
+    """Return the lookup tables, and the rows of them that each component uses for DC and AC coefficients."""
     if any(max(one.dc[LONGEST:], default=0) > LONGEST_DC for one in components):
         raise UnsupportedError("an impossible Huffman table")
     tables = list(dict.fromkeys(table for one in components for table in (one.dc, one.ac)))

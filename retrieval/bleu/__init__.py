@@ -1,1 +1,1 @@
-"""Sentence BLEU of a query against every picture of a gallery, out of n-gram postings."""
+"""Sentence BLEU of a query against every picture of a gallery, computed from n-gram postings."""

@@ -1,4 +1,4 @@
-"""N-gram postings: which pictures each n-gram stands in, as a few flat arrays that are read where they lie on disk."""
+"""N-gram postings: the pictures whose captions have each n-gram, as a few flat arrays that are memory-mapped."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ class Term(NamedTuple):
 class NgramPostings:
     """The n-grams of all orders, numbered by order and within an order by key; order o has first[o - 1]:first[o].
 
-    The key of a word is its id; that of a longer n-gram joins the place, within its order, of its first words with the
-    id of its last word, so two n-grams of an order never share a key and a query walks from order to order by key.
+    The key of a word is its id. The key of a longer n-gram combines the number, within its order, of its first words
+    with the id of its last word, so keys are unique within an order and a query is looked up order by order.
 
-    first int64 (orders + 1,); keys (u,); starts (u + 1,): n-gram i stands in the pictures
+    first int64 (orders + 1,); keys (u,); starts (u + 1,): n-gram i occurs in the pictures
     rows[starts[i]:starts[i + 1]] (int32, rising), to each of which belongs a mark in `marks`. The n-grams `common`
-    (c,), the most frequent first, stand in so many pictures that they are not listed there but have a mark for every
-    picture in dense (c, pictures), 0 where they are not.
+    (c,), the most frequent first, occur in many pictures: they are not listed there but have a mark for every picture
+    in dense (c, pictures), 0 where they do not occur.
 
-    A mark holds in its lower half how often the n-gram stands in the one caption that has most of it, and in its upper
-    half in how many of the picture's captions it stands.
+    The lower half of a mark is the n-gram's largest count in any one caption of the picture; the upper half is the
+    number of the picture's captions that have it.
     """
 
     first: np.ndarray
@@ -48,7 +48,7 @@ class NgramPostings:
     dense: np.ndarray
 
     def __post_init__(self) -> None:
-        """Raises IndexDamaged where the arrays do not fit together."""
+        """Raise IndexDamaged when the arrays do not fit together."""
         if (
             len(self.rows) != len(self.marks)
             or len(self.starts) != len(self.keys) + 1
@@ -60,7 +60,7 @@ class NgramPostings:
 
     @property
     def max_order(self) -> int:
-        """The longest n-gram that is held."""
+        """The length of the longest n-grams."""
         return len(self.first) - 1
 
     @property
@@ -69,7 +69,7 @@ class NgramPostings:
         return half_bits(self.marks.dtype)
 
     def terms(self, words: np.ndarray, max_order: int) -> list[Term]:
-        """Return the distinct n-grams of a query that stand in any caption; `words`: its word ids, ABSENT allowed."""
+        """Return the distinct n-grams of a query that any caption has; `words`: its word ids, which may be ABSENT."""
         found: list[Term] = []
         keys = words
         for order in range(1, max_order + 1):
@@ -82,11 +82,11 @@ class NgramPostings:
         return found
 
     def find_words(self, words: np.ndarray) -> np.ndarray:
-        """Return the number of each word's n-gram of order 1, int64; `words`: word ids, ABSENT stays ABSENT."""
+        """Return the number of each word's n-gram of order 1, int64; `words`: word ids; ABSENT stays ABSENT."""
         return self._find(1, words)
 
     def pictures(self, ngram: int, dead: np.ndarray | None) -> int:
-        """Return how many pictures have the n-gram; the rows `dead`, int32, do not count."""
+        """Return how many pictures have the n-gram, without the rows `dead`, int32."""
         plane, span = self.plane(ngram), self.span(ngram)
         every = span.stop - span.start if plane is None else int(np.count_nonzero(plane))
         return every if dead is None else every - int(np.count_nonzero(self.marks_at(ngram, dead)))
@@ -101,7 +101,7 @@ class NgramPostings:
         return rows, plane[rows]
 
     def marks_at(self, ngram: int, rows: np.ndarray) -> np.ndarray:
-        """Return the marks of the n-gram for the pictures `rows`, int32 in any order; 0 where it does not stand."""
+        """Return the marks of the n-gram for the pictures `rows`, int32 in any order; 0 where it does not occur."""
         plane = self.plane(ngram)
         if plane is not None:
             return plane[rows]
@@ -111,37 +111,37 @@ class NgramPostings:
         return np.where(listed[places] == rows, marks[places], 0)
 
     def span(self, ngram: int) -> slice:
-        """Where the n-gram's postings lie in `rows` and `marks`; nowhere where it is common."""
+        """Return the n-gram's slice of `rows` and `marks`, empty if it is common."""
         return slice(int(self.starts[ngram]), int(self.starts[ngram + 1]))
 
     def plane(self, ngram: int) -> np.ndarray | None:
-        """The n-gram's marks for all pictures where it is common."""
+        """Return the n-gram's marks for all pictures if it is common, else None."""
         return self.dense[self.planes[ngram]] if ngram in self.planes else None
 
     @cached_property
     def planes(self) -> dict[int, int]:
-        """Where in `dense` each common n-gram is."""
+        """The index in `dense` of each common n-gram."""
         return {ngram: place for place, ngram in enumerate(self.common.tolist())}
 
     def _find(self, order: int, keys: np.ndarray) -> np.ndarray:
-        """Return the number of the n-gram with each key, int64, ABSENT where there is none."""
+        """Return the number of the n-gram with each key, int64, ABSENT if there is none."""
         begin, end = (int(one) for one in self.first[order - 1 : order + 1])
-        held = self.keys[begin:end]
-        if not len(held):
+        keys_of_order = self.keys[begin:end]
+        if not len(keys_of_order):
             return np.full(len(keys), ABSENT, np.int64)
-        # In the type that is held: anything else would convert, that is read, all of them.
-        sought = np.clip(keys, 0, np.iinfo(held.dtype).max).astype(held.dtype)
-        places = np.minimum(np.searchsorted(held, sought), len(held) - 1)
-        return np.where(held[places] == keys, places + begin, ABSENT)
+        # In the stored type: another type would convert, and so read, the whole array.
+        sought = np.clip(keys, 0, np.iinfo(keys_of_order.dtype).max).astype(keys_of_order.dtype)
+        places = np.minimum(np.searchsorted(keys_of_order, sought), len(keys_of_order) - 1)
+        return np.where(keys_of_order[places] == keys, places + begin, ABSENT)
 
 
 def half_bits(mark: np.dtype) -> int:
-    """The number of bits in each half of a mark of this type."""
+    """Return the number of bits in each half of a mark of this type."""
     return mark.itemsize * 4
 
 
 def pack(counts: np.ndarray, said: np.ndarray) -> np.ndarray:
-    """Return marks of the two numbers in the smallest type whose halves hold them."""
+    """Combine the two numbers into marks of the smallest type whose halves hold them."""
     most = max(int(counts.max(initial=0)), int(said.max(initial=0)))
     kinds: Sequence[type[np.integer]] = (np.uint8, np.uint16, np.uint32)
     kind = next((one for one in kinds if most >> half_bits(np.dtype(one)) == 0), np.int64)
@@ -151,11 +151,11 @@ def pack(counts: np.ndarray, said: np.ndarray) -> np.ndarray:
 
 
 def clipped(counts: np.ndarray, most: int) -> np.ndarray:
-    """Return the smaller of each count and `most`, which may be beyond what the counts' type holds."""
+    """Return the smaller of each count and `most`, which may exceed the counts' type."""
     return np.minimum(counts, min(most, np.iinfo(counts.dtype).max))
 
 
 def unpack(marks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the two numbers that each mark holds: most often in one caption, in how many captions."""
+    """Return the two numbers of each mark: the largest count in one caption, the number of captions."""
     half = half_bits(marks.dtype)
     return marks & marks.dtype.type((1 << half) - 1), marks >> marks.dtype.type(half)

@@ -1,7 +1,7 @@
-"""BLEU of a query against every picture of a gallery, out of n-gram postings.
+"""BLEU of a query against every picture of a gallery, computed from n-gram postings.
 
-Only the postings of the query's own n-grams are touched. The numbers are those of `retrieval.bleu.score.score` on words
-folded by `data.folding`.
+Only the postings of the query's own n-grams are read. The scores equal those of `retrieval.bleu.score.score` on words
+stemmed by `data.text.fold`.
 """
 
 from __future__ import annotations
@@ -12,25 +12,22 @@ from pathlib import Path
 
 import numpy as np
 
-from data.folding import fold
+from data.text import fold
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu import topk
-from retrieval.bleu.caption_words import read_captions
-from retrieval.bleu.kinds import Kinds
+from retrieval.bleu.builder import Kinds, WordTable, build_postings, read_captions
 from retrieval.bleu.ngrams import ABSENT, NgramPostings, Term, clipped, unpack
-from retrieval.bleu.plan import make_plan
 from retrieval.bleu.score import INDEXED_ORDER, TYPED_VARIANT, BleuVariant, from_counts, with_agreement
-from retrieval.bleu.sorting import build_postings
-from retrieval.bleu.words import WordTable
+from retrieval.bleu.topk import make_plan
 
 KIND_PARTS = tuple(field.name for field in fields(Kinds))
 NGRAM_PARTS = tuple(field.name for field in fields(NgramPostings))
 COMPILED_FROM = 50_000
-"""Pictures from which on the compiled search is worth loading; below, NumPy takes a few milliseconds at most."""
+"""The number of pictures from which the compiled search is worth loading; below, NumPy takes a few milliseconds."""
 
 
 class BleuPostings:
-    """The captions of n pictures, ready to be scored at once; pictures are numbered by row from 0."""
+    """The indexed captions of n pictures; pictures are numbered by row from 0."""
 
     def __init__(
         self, table: WordTable, ngrams: NgramPostings, kinds: Kinds, fold: Callable[[str], str] = fold
@@ -40,7 +37,7 @@ class BleuPostings:
         self._ngrams = ngrams
         self._kinds = kinds
         self._fold = fold
-        self._search: topk.TopSearch = topk.PlainSearch(ngrams, kinds)
+        self._search: topk.TopSearch = topk.NumpySearch(ngrams, kinds)
 
     @classmethod
     def build(
@@ -54,21 +51,21 @@ class BleuPostings:
         return cls(captions.table, build_postings(captions, max_order), captions.kinds, fold)
 
     def warm_up(self) -> None:
-        """Load the compiled search, where the gallery is large enough for it, and let `top` use it from now on.
+        """Load the compiled search if the gallery is large enough for it; `top` uses it from then on.
 
         For processes that answer many queries: loading takes about a second, and several the first time ever.
         """
-        if len(self) >= COMPILED_FROM and isinstance(self._search, topk.PlainSearch):
+        if len(self) >= COMPILED_FROM and isinstance(self._search, topk.NumpySearch):
             self.compile()
 
     def compile(self) -> None:
-        """Load the compiled search whatever the gallery's size, and run it once so that nothing is left to compile."""
+        """Load the compiled search for a gallery of any size, and run it once so that all of it is compiled."""
         from retrieval.bleu.compiled import CompiledSearch
 
         self._search = CompiledSearch(self._ngrams, self._kinds)
         if len(self._table):
             plan = make_plan(["any"], [Term(1, 0, 1)], BleuVariant(1, (1.0,), 0), self._kinds)
-            assert plan is not None  # One word makes small tables.
+            assert plan is not None  # One word needs small tables only.
             self._search.top(plan, 1, None)
 
     @property
@@ -85,8 +82,8 @@ class BleuPostings:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Return the best `count` of what `scores` returns: rows int32 (m,) and scores float64 (m,).
 
-        The best score comes first, of equal ones the lower row. Rows that `absent`, bool (n,), names are left out.
-        Raises ValueError as `scores` does.
+        The best score comes first; of equal scores the lower row. Rows marked in `absent`, bool (n,), are left out.
+        Raise ValueError as `scores` does.
         """
         words, terms = self._read(query, variant)
         if not terms:
@@ -100,9 +97,9 @@ class BleuPostings:
         return topk.first(rows, scores, count)
 
     def at(self, query: Sequence[str], variant: BleuVariant, rows: np.ndarray) -> np.ndarray:
-        """Return the scores of the pictures `rows` (m,) alone, in any order, float64 (m,).
+        """Return the scores of the pictures `rows` (m,), which may be in any order, float64 (m,).
 
-        Takes time for each of these rows and each word of the query. Raises ValueError as `scores` does.
+        The time grows with the rows times the words of the query. Raise ValueError as `scores` does.
         """
         words, terms = self._read(query, variant)
         rows = np.asarray(rows, np.int32)
@@ -114,43 +111,43 @@ class BleuPostings:
         return self._finish(words, variant, rows, matches, said)
 
     def scores(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> tuple[np.ndarray, np.ndarray]:
-        """Return rows int32 (m,), rising, and their scores float64 (m,); pictures without any query word are left out.
+        """Return rows int32 (m,), rising, and their scores float64 (m,), of the pictures with any query word.
 
-        Raises ValueError when `variant` has higher orders than were indexed.
+        Raise ValueError when `variant` has higher orders than were indexed.
         """
         words, terms = self._read(query, variant)
         matches, said = np.zeros((variant.max_order, len(self)), np.int64), np.zeros(len(self), np.int64)
         for term in terms:
             rows, marks = self._ngrams.postings(term.ngram)
             counts, saying = unpack(marks)
-            matches[term.order - 1][rows] += clipped(counts, term.repeats)  # A row stands once among them.
+            matches[term.order - 1][rows] += clipped(counts, term.repeats)  # Each row occurs once.
             if term.order == 1:
                 said[rows] += saying
         rows = np.flatnonzero(matches[0]).astype(np.int32)
         return rows, self._finish(words, variant, rows, matches[:, rows], said[rows])
 
     def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
-        """The same as `scores` for every picture, float64 (n,), 0 for those without any query word."""
+        """Return the score of every picture, float64 (n,), 0 for those without any query word."""
         every = np.zeros(len(self))
         rows, found = self.scores(query, variant)
         every[rows] = found
         return every
 
     def spread(self, words: Sequence[str], absent: np.ndarray | None = None) -> np.ndarray:
-        """Return in how many pictures each of `words` (w,) is said, int64 (w,), rows `absent`, bool (n,), left out."""
+        """Return how many pictures have each of `words` (w,), int64 (w,), without the rows `absent`, bool (n,)."""
         dead = None if absent is None else np.flatnonzero(absent).astype(np.int32)
         places = self._ngrams.find_words(self._table.ids([self._fold(word) for word in words]))
         return np.array([0 if one == ABSENT else self._ngrams.pictures(one, dead) for one in places.tolist()], np.int64)
 
     def save(self, folder: Path) -> None:
-        """Write the arrays to `folder`. Raises OSError."""
+        """Write the arrays to `folder`. Raise OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})
         save_arrays(folder, {f"kind_{name}": getattr(self._kinds, name) for name in KIND_PARTS})
         save_arrays(folder, {f"ngram_{name}": getattr(self._ngrams, name) for name in NGRAM_PARTS})
 
     @classmethod
     def load(cls, folder: Path, max_order: int) -> BleuPostings:
-        """Map the arrays in `folder` into memory. Raises IndexDamaged or FileNotFoundError."""
+        """Map the arrays in `folder` into memory. Raise IndexDamaged or FileNotFoundError."""
         table = WordTable(load_array(folder, "letters"), load_array(folder, "words"))
         kinds = Kinds(**{name: load_array(folder, f"kind_{name}") for name in KIND_PARTS})
         ngrams = NgramPostings(
@@ -169,7 +166,7 @@ class BleuPostings:
     def _finish(
         self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, said: np.ndarray
     ) -> np.ndarray:
-        """Return the scores of pictures whose matches (orders, m) and said words (m,) were counted, float64 (m,)."""
+        """Return scores, float64 (m,), from the matches (orders, m) and the captions with query words, `said` (m,)."""
         if not words:
             return np.zeros(len(rows))
         kinds = self._kinds.of_picture[rows]

@@ -1,4 +1,4 @@
-"""Sentence BLEU of a query against a picture's captions, built of the numbers of NLTK's `sentence_bleu`.
+"""Sentence BLEU of a query against a picture's captions, with the numbers of NLTK's `sentence_bleu`.
 
 The captions are the references and the query is the hypothesis. Papineni, Roukos, Ward and Zhu (2002), "BLEU: a
 Method for Automatic Evaluation of Machine Translation"; the smoothing methods are numbered as in Chen and Cherry
@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 SMOOTHINGS = range(5)
-EPSILON = 0.1  # Method 1 puts this in place of a count of 0.
+EPSILON = 0.1  # Method 1 replaces a count of 0 by this.
 METHOD_4_K = 5.0  # Chen and Cherry's K, which scales how fast method 4 falls with the sentence's length.
 
 
@@ -24,10 +24,10 @@ METHOD_4_K = 5.0  # Chen and Cherry's K, which scales how fast method 4 falls wi
 class BleuVariant:
     """Which BLEU: n-gram orders 1 to `max_order`, a weight for each, and the smoothing method's number (0 to 4).
 
-    Without `brevity` a query is not punished for being shorter than the captions. `agreement`, 0 to 1, is the share of
-    the score that is not BLEU against all captions together but BLEU-1 of the query's distinct words against each
-    caption alone, without brevity penalty, on average: words that many captions say count more than those in one.
-    Raises ValueError when these do not fit together.
+    Without `brevity` there is no penalty for a query that is shorter than the captions. `agreement`, 0 to 1, is the
+    share of the score that is not BLEU against all captions together but the mean BLEU-1 of the query's distinct words
+    against each caption alone, without brevity penalty: words in many captions count more than words in one. Raise
+    ValueError when these do not fit together.
     """
 
     max_order: int
@@ -48,16 +48,16 @@ class BleuVariant:
 
 
 TYPED_VARIANT = BleuVariant(max_order=2, weights=(0.9, 0.1), smoothing=1, brevity=False, agreement=0.5)
-"""For words that people type, see docs/ranking.md."""
+"""For typed words, see docs/ranking.md."""
 
 CAPTION_VARIANT = BleuVariant(max_order=3, weights=(1 / 3, 1 / 3, 1 / 3), smoothing=1)
-"""For captions against captions, see docs/ranking.md."""
+"""For captions as queries, see docs/ranking.md."""
 
 INDEXED_ORDER = max(TYPED_VARIANT.max_order, CAPTION_VARIANT.max_order)
 
 
 def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: BleuVariant = TYPED_VARIANT) -> float:
-    """Return the score of one tokenised query against one picture's tokenised captions; 0.0 where either is empty."""
+    """Return the score of one tokenised query against one picture's tokenised captions; 0.0 if either is empty."""
     if not query or not captions:
         return 0.0
     matches = [[_clipped_matches(query, captions, order)] for order in range(1, variant.max_order + 1)]
@@ -71,19 +71,19 @@ def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: Bleu
 def with_agreement(bleu: np.ndarray, said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
     """Return the score of one query for n pictures, float64 (n,), from their BLEU (n,) and their captions' agreement.
 
-    `said` (n,): in how many captions each distinct query word stands, summed over the words; `possible` (n,): that
-    number if each stood in each.
+    `said` (n,): the number of captions with a query word, summed over its distinct words; `possible` (n,): the largest
+    possible such number.
     """
     return bleu_share(bleu, variant) + agreement_share(said, possible, variant)
 
 
 def bleu_share(bleu: np.ndarray, variant: BleuVariant) -> np.ndarray:
-    """The part of `with_agreement` that comes from the BLEU."""
+    """Return the part of `with_agreement` that comes from BLEU."""
     return (1 - variant.agreement) * bleu
 
 
 def agreement_share(said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
-    """The part of `with_agreement` that comes from the agreement."""
+    """Return the part of `with_agreement` that comes from agreement."""
     return variant.agreement * (said / possible)
 
 
@@ -104,12 +104,12 @@ def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: 
 
 
 def ngram_counts(words: Sequence[str], order: int) -> Counter[tuple[str, ...]]:
-    """Return how often each n-gram of `order` words stands in `words`."""
+    """Return how often each n-gram of `order` words occurs in `words`."""
     return Counter(zip(*(words[start:] for start in range(order)), strict=False))
 
 
 def _clipped_matches(query: Sequence[str], captions: Iterable[Sequence[str]], order: int) -> int:
-    """Count the query's n-grams found in the captions, each at most as often as in the caption that has most of it."""
+    """Count the query's n-grams that the captions have, each at most as often as in any one caption."""
     allowed: Counter[tuple[str, ...]] = Counter()
     for caption in captions:
         allowed |= ngram_counts(caption, order)
@@ -117,7 +117,7 @@ def _clipped_matches(query: Sequence[str], captions: Iterable[Sequence[str]], or
 
 
 def _halves(smoothing: int, length: int) -> bool:
-    """Say whether each further order without a match counts half of the one before (methods 3 and 4)."""
+    """Return whether each further order without a match counts half of the previous one (methods 3 and 4)."""
     return smoothing == 3 or (smoothing == 4 and length > 1)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from captioner.types import SearchModel
-from data.folding import stems
 from data.store import Store, StoredPicture
+from data.text import stems
 from retrieval.index.index import Index
 from retrieval.search.clauses import ClausePlan, Planner
 from retrieval.search.query import Query, QueryError

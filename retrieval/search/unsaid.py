@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from data.folding import fold
-from data.stop_words import FUNCTION_WORDS
-from data.text import tokenize
+from data.text import FUNCTION_WORDS, fold, tokenize
 from retrieval.index.index import Captions
 
 Synonyms = Callable[[str], Sequence[str]]

@@ -10,7 +10,8 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
-from captioner.types import Caption, Description
+from captioner.calibration import Calibration
+from captioner.types import Caption, Description, SearchModel
 
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "white": (250, 250, 250)}
 
@@ -20,7 +21,7 @@ class ColourCaptioner:
 
     model_version = "colours-1"
     input_side = 32
-    text_model = None
+    search_model = SearchModel("colours-1", "vgg16", Calibration())
 
     def __init__(self) -> None:
         self.batches: list[int] = []
@@ -36,7 +37,7 @@ class ColourCaptioner:
         place = int(np.argmin(distance))
         texts = [pattern.format(list(COLOURS)[place]) for pattern in ("a plain {} wall", "{} paper", "the {} sky")]
         captions = [Caption(text, -1.0 - rank) for rank, text in enumerate(texts)]
-        return Description(captions, np.eye(len(COLOURS), dtype=np.float32)[place])
+        return Description(captions, {"vgg16": np.eye(len(COLOURS), dtype=np.float32)[place]})
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from retrieval.commands.options import bundle_option, json_option
 from training.commands.report import report
 
 if TYPE_CHECKING:
-    from captioner.facade import Captioner
+    from captioner.captioner import Captioner
 
 
 @click.group()
@@ -97,7 +97,7 @@ def search(
     **how: float | None,
 ) -> None:
     """Find each picture by its human captions among pictures known by generated captions only."""
-    from data.query_table import with_captions_of
+    from data.caption_table import with_captions_of
     from training.judging.evaluate import evaluate_search
     from training.judging.stages import evaluate_stages
 
@@ -242,7 +242,7 @@ def _limited(dataset: Dataset, limit_pictures: int | None) -> Dataset:
 
 def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
     from captioner.bundle import BUNDLED, load_bundle
-    from captioner.facade import Captioner
+    from captioner.captioner import Captioner
 
     bundle = load_bundle(load_settings(bundle=folder).bundle or BUNDLED)
     changed = {name: value for name, value in how.items() if value is not None}

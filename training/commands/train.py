@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from captioner.encoder import LAYERS, EncoderConfig
+from captioner.encoders.vgg16 import LAYERS, VGG16Config
+from captioner.frameworks import load_keras
 from captioner.quantise import LEVELS
-from captioner.quiet import load_keras
 from retrieval.commands.options import print_left_out
 from training.config import TrainConfig
 
@@ -93,7 +93,7 @@ def train(
     from training.texts import Texts, read_texts
 
     config = TrainConfig(**settings)
-    source = load_encoder_source(encoder, EncoderConfig(side, layer) if side else None, config.bits)
+    source = load_encoder_source(encoder, VGG16Config(side, layer) if side else None, config.bits)
     material = Material(dataset, also, read_texts(texts, language) if texts else Texts(), go_on)
     bundle, problems = train_bundle(material, out, source, config, read_story(story))
     print_left_out(problems)

@@ -10,7 +10,7 @@ import numpy as np
 from keras import layers, ops
 
 from captioner.decoder import DecoderConfig
-from captioner.encoder import Precision, computing_in
+from captioner.frameworks import Precision, computing_in
 from captioner.vocabulary import PAD
 from training.decoder.dropout import ByteDropout
 from training.decoder.lstm import Lstm

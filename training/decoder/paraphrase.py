@@ -16,9 +16,9 @@ from keras import layers
 from tqdm import tqdm
 
 from captioner.decoder import DecoderConfig
-from captioner.encoder import best_precision, computing_in
+from captioner.frameworks import best_precision, computing_in
 from captioner.vocabulary import UNKNOWN, Vocabulary
-from data.stop_words import STOP_WORDS
+from data.text import STOP_WORDS
 from training.ahead import ahead
 from training.config import TrainConfig
 from training.decoder.adam import FusedAdamW
@@ -56,14 +56,18 @@ class Paraphraser(keras.Model):
         return self.decoder.say(self.hints_out(self.hints(hints)), words, places, training)
 
 
-def pretrain(pictures: Sequence[Captions], own: Sequence[Captions], config: TrainConfig) -> dict[str, np.ndarray]:
+def pretrain(
+    pictures: Sequence[Captions], own: Sequence[Captions], channels: int, config: TrainConfig
+) -> dict[str, np.ndarray]:
     """Teach a decoder with the words of `own` captions from those of `pictures`; returns its weights.
+
+    `channels` are those of the grids that it sees later.
 
     Pictures with fewer than TOLD + 1 captions are left out.
     """
     keras.utils.set_random_seed(config.seed)
     vocabulary = Vocabulary.from_captions((one for picture in own for one in picture), config.min_count)
-    sizes = DecoderConfig(len(vocabulary), sentinel=config.sentinel, tied=config.tied)
+    sizes = DecoderConfig(len(vocabulary), channels, sentinel=config.sentinel, tied=config.tied)
     with computing_in(best_precision()):
         model = Paraphraser(build_decoder_model(sizes, HINTS, best_precision()))
     lessons = [one for one in pictures if len(one) > TOLD]

@@ -17,9 +17,8 @@ from tqdm import tqdm
 
 from captioner.beam import beam_search
 from captioner.bundle import SearchConfig
-from captioner.decoder import Decoder, DecoderConfig, Steps
-from captioner.encoder import best_precision
-from captioner.ensemble import Ensemble
+from captioner.decoder import Decoder, DecoderConfig, Ensemble, Steps
+from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from captioner.vocabulary import Vocabulary
 from data.errors import RetroflexError

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from data.dataset import CAPTION_FILE, PICTURE_FOLDER, SPLIT_FILES
 from data.errors import RetroflexError
-from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER, SPLIT_FILES
 from data.paths import display
 from training.download.fetch import fetch
 from training.download.unpack import unpack

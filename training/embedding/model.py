@@ -8,9 +8,8 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from captioner.embedding import EmbeddingConfig
-from captioner.encoder import Precision, computing_in, variable_name
-from captioner.grams import buckets_of
+from captioner.embedding import EmbeddingConfig, buckets_of
+from captioner.frameworks import Precision, computing_in, variable_name
 from captioner.vocabulary import PAD, SPECIAL, UNKNOWN, Vocabulary
 
 GRID_DROPOUT = 0.2
@@ -23,7 +22,7 @@ class EmbeddingModel(keras.Model):
     """Grids and sentences to cosines: `pictures` (n, n * captions + 2 * m) and `texts` (m, m), float32.
 
     Inputs are grids (n, cells, channels), words (n, captions, steps), pairs of texts without pictures (m, 2, steps),
-    and what the words stand for: numbers (u,) and pieces (u, most), see `captioner.grams`. Words are places in the
+    and what the words stand for: numbers (u,) and pieces (u, most), see `captioner.embedding`. Words are places in the
     latter, the first of which pads.
     """
 

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.grams import MOST, buckets_of
+from captioner.embedding import MOST_PIECES, buckets_of
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
 from training.texts import Caption
 
@@ -23,7 +23,7 @@ ROUND = 1024
 
 
 class Read(NamedTuple):
-    """Places (..., STEPS) int32 in what the words stand for: `numbers` (u,), `pieces` (u, MOST); the first pads."""
+    """Places (..., STEPS) int32 in what the words stand for: `numbers` (u,), `pieces` (u, MOST_PIECES); 0 pads."""
 
     places: list[np.ndarray]
     numbers: np.ndarray
@@ -60,7 +60,7 @@ class Lexicon:
         rows, places = np.unique(flat, return_inverse=True)
         numbers = np.full(-(-len(rows) // ROUND) * ROUND, PAD, np.int32)
         numbers[: len(rows)] = [self._numbers[row] for row in rows]
-        pieces = np.zeros((len(numbers), MOST), np.int32)
+        pieces = np.zeros((len(numbers), MOST_PIECES), np.int32)
         if self._buckets:
             for place, row in enumerate(rows):
                 own = self._pieces[row]

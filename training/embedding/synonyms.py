@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from captioner.embedding import TextEmbedder
 from captioner.vocabulary import SPECIAL, Vocabulary
-from data.stop_words import FUNCTION_WORDS
+from data.text import FUNCTION_WORDS
 
 MOST = 3
 """Synonyms of a word that are kept."""

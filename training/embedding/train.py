@@ -13,7 +13,7 @@ from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
-from captioner.encoder import best_precision
+from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from captioner.vocabulary import Vocabulary
 from training.ahead import ahead
@@ -119,7 +119,7 @@ def _sized(train: Split, texts: Texts, config: EmbedConfig) -> tuple[Vocabulary,
     cells, channels = train.grids.shape[2:]
     buckets = config.buckets if texts.alone else 0
     pool = 2 if cells >= FINE else 1
-    return vocabulary, EmbeddingConfig(len(vocabulary), config.members, channels, pool=pool, buckets=buckets)
+    return vocabulary, EmbeddingConfig(len(vocabulary), channels, config.members, pool=pool, buckets=buckets)
 
 
 def gather(train: Split, texts: Texts, vocabulary: Vocabulary, sizes: EmbeddingConfig) -> Material:

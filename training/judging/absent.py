@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes
+from captioner.types import SearchDescriber
 from data.errors import RetroflexError
 from data.paths import display
 from data.text import tokenize
@@ -22,7 +22,7 @@ from training.judging.unlabelled import unlabelled_pictures
 
 
 def evaluate_absent(
-    captioner: Describes, source: Path, words: Sequence[str], count: int | None, seed: int, batch: int = BATCH
+    captioner: SearchDescriber, source: Path, words: Sequence[str], count: int | None, seed: int, batch: int = BATCH
 ) -> dict[str, Any]:
     """Search the pictures of `source`, all or `count` drawn by `seed`, for `words` that none of them shows.
 
@@ -86,5 +86,5 @@ def _lines(file: Path | None) -> list[str]:
 
 def _figures(searcher: Searcher, word: str) -> dict[str, float]:
     result = searcher.search(Query(word), limit=1)
-    said = searcher.index.postings.spread(tokenize(word)).min()
+    said = searcher.index.captions.spread(tokenize(word)).min()
     return {"hits": result.total, "said": int(said), "closest": round(result.closest or 0.0, 4)}

@@ -8,8 +8,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from data.folding import stems
-from data.text import tokenize
+from data.text import stems, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes
+from captioner.types import Describes, SearchDescriber
 from data.captioned import Dataset
 from data.errors import RetroflexError
 from retrieval.bleu.score import TYPED_VARIANT
@@ -49,7 +49,7 @@ def evaluate_captions(captioner: Describes, dataset: Dataset, batch: int = BATCH
 
 
 def evaluate_search(
-    captioner: Describes, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
 ) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
@@ -61,7 +61,9 @@ def evaluate_search(
     started = time.monotonic()
     described = describe_split(captioner, dataset, batch).with_captions(captions)
     with searchable(described, captioner) as (searcher, rows):
-        scorer = _Scorer(searcher, ("bleu", "cosine", "fused") if captioner.text_model else ("bleu", "fused"))
+        scorer = _Scorer(
+            searcher, ("bleu", "cosine", "fused") if captioner.search_model.embedder else ("bleu", "fused")
+        )
         queries = queries_of(described, rows)
         ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
     return {
@@ -70,7 +72,7 @@ def evaluate_search(
         "seed": seed,
         "queries": len(queries),
         "bleu_variant": asdict(TYPED_VARIANT),
-        "relevance": captioner.text_model.relevance if captioner.text_model else {},
+        "relevance": captioner.search_model.calibration.to_json(),
         "rankings": {name: summarise(values) for name, values in ranks.items()},
         "mean_hits": round(float(np.mean(scorer.hits)), 2),
         "percent_without_hit": round(100 * float(np.mean(np.array(scorer.hits) == 0)), 2),

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes, Description
+from captioner.types import Describes, Description, SearchDescriber
 from data.captioned import CaptionedPicture
 from data.paths import to_bytes
 from data.pictures import PictureError, read_square
@@ -72,7 +72,7 @@ def _describe_group(captioner: Describes, group: Sequence[CaptionedPicture], des
 
 
 @contextmanager
-def searchable(described: Described, captioner: Describes) -> Iterator[tuple[Searcher, dict[str, int]]]:
+def searchable(described: Described, captioner: SearchDescriber) -> Iterator[tuple[Searcher, dict[str, int]]]:
     """Put the pictures into a library of their own for as long as the context lasts.
 
     Gives its searcher and the row of each picture's name in the searcher's index. Human captions stay outside.
@@ -81,7 +81,7 @@ def searchable(described: Described, captioner: Describes) -> Iterator[tuple[Sea
         store = Store.open(f"sqlite:///{quote(folder)}/gallery.sqlite3")
         try:
             store.write_batch(_batch(described, captioner.model_version))
-            searcher = Searcher(store, build_index(store), captioner.text_model)
+            searcher = Searcher(store, build_index(store), captioner.search_model)
             yield searcher, _rows(store, searcher, described)
         finally:
             store.close()
@@ -95,9 +95,7 @@ def _batch(described: Described, model_version: str) -> Batch:
         batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
         batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
         batch.descriptions.append(
-            DescriptionRow(
-                digest, model_version, captions, description.vector, description.embedding, description.views
-            )
+            DescriptionRow(digest, model_version, captions, description.vectors, description.blobs)
         )
     return batch
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from captioner.encoder import Features
+from captioner.encoders.base import Features
 from data.captioned import Dataset
 from data.pictures import SUFFIXES
 from training.encoding import Change, Encoded, encode_files
@@ -21,7 +21,7 @@ from training.judging.transformations import TRANSFORMATIONS, transformed
 
 
 class Encodes(Protocol):
-    """Whatever gives pictures vectors; `captioner.facade.Captioner` does."""
+    """Whatever gives pictures vectors; `captioner.captioner.Captioner` does."""
 
     @property
     def model_version(self) -> str: ...

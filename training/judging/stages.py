@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes, TextModel
+from captioner.types import SearchDescriber, SearchModel
 from data.captioned import Dataset
 from data.text import tokenize
 from retrieval.bleu.score import TYPED_VARIANT
@@ -21,7 +21,7 @@ from training.judging.protocol import ranks_of, summarise
 
 
 def evaluate_stages(
-    captioner: Describes, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
 ) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with every human caption.
 
@@ -37,7 +37,7 @@ def evaluate_stages(
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
         queries = queries_of(described, rows)
-        rankers = {**baselines(gallery), **_own(searcher, captioner.text_model)}
+        rankers = {**baselines(gallery), **_own(searcher, captioner.search_model)}
         difference = difference_from_nltk(gallery, [query for query, _ in queries])
         stages = {name: _judge(name, ranker, queries, seed) for name, ranker in rankers.items()}
     return {
@@ -66,26 +66,26 @@ def _judge(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: 
     return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
 
 
-def _own(searcher: Searcher, model: TextModel | None) -> dict[str, Ranker]:
+def _own(searcher: Searcher, model: SearchModel) -> dict[str, Ranker]:
     """The product's stages, as far as the `model` of sentences goes; without one there is only the first.
 
     Cosine exists only inside the whole search, so that is what its time is.
     """
 
-    every = np.arange(len(searcher.index))
+    every = searcher.index.ids
 
     def bleu(query: str) -> np.ndarray:
-        return searcher.index.postings.at(tokenize(query), TYPED_VARIANT, every)
+        return searcher.index.captions.scores(tokenize(query), TYPED_VARIANT, every)
 
-    if model is None:
+    if model.embedder is None:
         return {"BLEU": bleu}
-    hasty = searcher.hasty()
+    hasty = searcher.without_reranker()
     stages = {
         "BLEU": bleu,
         "cosine alone": _ranked(hasty, "cosine"),
         "BLEU + cosine": _ranked(hasty, "fused"),
     }
-    looked = {"BLEU + cosine + second look": _ranked(searcher, "fused")}
+    looked = {"BLEU + cosine + reranker": _ranked(searcher, "fused")}
     return stages | looked if model.likelihood else stages
 
 

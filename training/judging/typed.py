@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from random import Random
 
-from data.stop_words import STOP_WORDS
-from data.text import tokenize
+from data.text import STOP_WORDS, tokenize
 
 Query = tuple[list[str], int]
 """One or more texts that ask for the same picture, and the row of that picture in the gallery."""

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes, Description
+from captioner.types import Description, SearchDescriber
 from data.captioned import Dataset
-from data.folding import fold
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from training.judging.evaluate import describe_split, run_facts
@@ -57,7 +56,7 @@ ROWS = {
 }
 
 
-def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_variants(captioner: SearchDescriber, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
     """Rank the split's pictures by each variant.
 
     Typed queries are every human caption and some content words of it; the others are the generated captions of the
@@ -84,11 +83,11 @@ def evaluate_variants(captioner: Describes, dataset: Dataset, seed: int, batch: 
 
 
 class _Mirrored:
-    """Describes every picture as a mirror shows it."""
+    """SearchDescriber every picture as a mirror shows it."""
 
-    def __init__(self, captioner: Describes) -> None:
+    def __init__(self, captioner: SearchDescriber) -> None:
         self.model_version, self.input_side = captioner.model_version, captioner.input_side
-        self.text_model = captioner.text_model
+        self.search_model = captioner.search_model
         self._captioner = captioner
 
     def describe(self, pictures: np.ndarray) -> list[Description]:

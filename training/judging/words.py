@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes
+from captioner.types import SearchDescriber
 from data.captioned import CaptionedPicture, Dataset
-from data.folding import fold
-from data.stop_words import STOP_WORDS
-from data.text import tokenize
+from data.text import STOP_WORDS, fold, tokenize
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.judging.evaluate import EvaluationError, describe_split, run_facts
@@ -37,7 +35,7 @@ Truth = Mapping[str, frozenset[str]]
 """Each query with the names of the pictures that show it."""
 
 
-def evaluate_words(captioner: Describes, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_words(captioner: SearchDescriber, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
     """Search the split's pictures, known by generated captions only, with words that people said of them.
 
     Returns the facts of the run and `queries`: for one word and for two the number of `queries`, the mean number of

@@ -12,9 +12,8 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from captioner.embedding import TextEmbedder
-from data.folding import fold
-from data.stop_words import FUNCTION_WORDS
-from retrieval.search.evidence import CLOSE
+from data.text import FUNCTION_WORDS, fold
+from retrieval.search.fusion import CLOSE
 from retrieval.search.relevance import Relevance, logit
 from training.texts import Caption
 

@@ -7,15 +7,16 @@ from collections.abc import Sequence
 import numpy as np
 from tqdm import tqdm
 
-from captioner.bundle import SECOND_LOOK, UNSAID, SearchConfig
+from captioner.bundle import SearchConfig
+from captioner.calibration import Calibration
+from captioner.cells import pack_cells
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
 from captioner.likelihood import Likelihood
-from captioner.views import pack_views
 from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.search.relevance import Relevance, sigmoid
-from retrieval.search.second_look import SecondLook
+from retrieval.search.reranker import SentenceScores
 from training.decoder.examples import Split
 from training.decoder.train import Trained, caption_split
 from training.judging.protocol import ranks_of_rows, summarise
@@ -37,7 +38,7 @@ RIDGE = 1e-7
 
 def calibrate(
     embedding: Embedding, trained: Trained, split: Split, search: SearchConfig, texts: Texts
-) -> tuple[dict[str, dict[str, float]], dict[str, float]]:
+) -> tuple[Calibration, dict[str, float]]:
     """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
 
     The relevance is `words`, from BLEU and cosine, what a `second look` at the best pictures adds, and what counts
@@ -57,18 +58,17 @@ def calibrate(
     relevance = fit_relevance(parts, target, LEAST_BLEU)
     likelihood = Likelihood(trained.config, trained.weights, trained.vocabulary)
     looks = look_again(
-        SecondLook(likelihood, embedding.sentences, {}),
+        SentenceScores(likelihood, embedding.sentences),
         queries,
         relevance.logit(dict(zip(PARTS, parts, strict=True))),
         _views(decoder, split),
         places,
     )
     scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
-    fitted = {"words": relevance.to_json(), SECOND_LOOK: fit_look(looks, target)}
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary, embedding.synonyms)
     shown = [*queries, *(tokenize(caption) for captions in gallery for caption in captions)]
-    fitted[UNSAID] = {"share": fit_unsaid(absent_words(texts.spoken, shown, text), relevance, text, places)}
-    return fitted, summarise(ranks_of_rows(scores, target))
+    unsaid = fit_unsaid(absent_words(texts.spoken, shown, text), relevance, text, places)
+    return Calibration(relevance.to_json(), fit_look(looks, target), unsaid), summarise(ranks_of_rows(scores, target))
 
 
 def fit_relevance(parts: np.ndarray, target: np.ndarray, least: float = -np.inf) -> Relevance:
@@ -131,7 +131,7 @@ def _places(embedding: Embedding, split: Split) -> np.ndarray:
 def _views(decoder: Decoder, split: Split) -> list[bytes]:
     starts = _batches(split, "looking")
     looked = (decoder.look(split.grids[start : start + BATCH, 0])[0] for start in starts)
-    return [packed for views in looked for packed in pack_views(views.cells)]
+    return [packed for views in looked for packed in pack_cells(views.cells)]
 
 
 def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:

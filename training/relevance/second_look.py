@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from retrieval.search.relevance import logit, sigmoid
-from retrieval.search.second_look import LOOKS, SecondLook, shift
+from retrieval.search.reranker import DEPTH, SentenceScores, shift
 
 NEWTON_STEPS = 20
 RIDGE = 1e-3
@@ -26,15 +26,19 @@ class Looks:
 
 
 def look_again(
-    second: SecondLook, queries: Sequence[Sequence[str]], logits: np.ndarray, views: Sequence[bytes], places: np.ndarray
+    second: SentenceScores,
+    queries: Sequence[Sequence[str]],
+    logits: np.ndarray,
+    views: Sequence[bytes],
+    places: np.ndarray,
 ) -> Looks:
     """Gather the dearer evidence for the best of the pictures by `logits` (queries, pictures), as a search does.
 
-    Of short sentences too the LOOKS best are taken. `views` and `places` (pictures, e) are the pictures' own.
+    Of short sentences too the DEPTH best are taken. `views` and `places` (pictures, e) are the pictures' own.
     """
-    rows = np.argsort(-logits, axis=1, kind="stable")[:, :LOOKS]
+    rows = np.argsort(-logits, axis=1, kind="stable")[:, :DEPTH]
     bar = tqdm(zip(queries, rows, strict=True), desc="second look", total=len(queries), unit="query", disable=None)
-    found = [second.parts(query, [views[row] for row in best], places[best]) for query, best in bar]
+    found = [second.of(query, [views[row] for row in best], places[best]) for query, best in bar]
     parts = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return Looks(rows, np.take_along_axis(logits, rows, axis=1), parts)
 

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from captioner.encoder import Encoder
-from captioner.normalise import unit
-from captioner.pooling import Pooling, root_mean_square
+from captioner.arithmetic import unit
+from captioner.encoders.pooling import Pooling, root_mean_square
+from captioner.encoders.vgg16 import KerasVGG16
 from training.encoding import Encoded, encode_files
 from training.judging.transformations import TRANSFORMATIONS, transformed
 
@@ -25,7 +25,7 @@ more, and what is of one class stays near (docs/ranking.md)."""
 AT_ONCE = 256
 
 
-def learn_pooling(encoder: Encoder, grids: np.ndarray, files: Sequence[Path], seed: int) -> Pooling:
+def learn_pooling(encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path], seed: int) -> Pooling:
     """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, views, cells, channels).
 
     View 0 is the picture. The copies are made and encoded here.
@@ -76,9 +76,11 @@ def _pooled(grids: np.ndarray) -> np.ndarray:
     return np.concatenate([root_mean_square(grids[start : start + AT_ONCE].astype(np.float32)) for start in starts])
 
 
-def _copies(encoder: Encoder, name: str, files: Sequence[Path], seed: int) -> Encoded:
+def _copies(encoder: KerasVGG16, name: str, files: Sequence[Path], seed: int) -> Encoded:
     def encode(pictures: np.ndarray) -> np.ndarray:
-        return root_mean_square(encoder.encode(pictures).grids)
+        grids = encoder.encode(pictures).grids
+        assert grids is not None
+        return root_mean_square(grids)
 
     change = partial(transformed, name=name, seed=seed)
     return encode_files(encode, encoder.config.side, files, f"copies: {name}", change)

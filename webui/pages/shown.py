@@ -11,7 +11,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup, escape
 
-from data.folding import stems
+from data.text import stems
 from webui.request.uploads import in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5

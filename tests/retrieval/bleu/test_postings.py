@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from data.folding import fold
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.arrays import IndexDamaged
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import SMOOTHINGS, TYPED_VARIANT, BleuVariant, score

@@ -1,4 +1,4 @@
-"""The best pictures are those that sorting all scores gives, ties included, by the plain and the compiled search."""
+"""The best pictures are those that sorting all scores gives, ties included, by the NumPy and the compiled search."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from retrieval.bleu import compiled, plan, postings
+from retrieval.bleu import compiled, postings, topk
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant, score
 
@@ -101,7 +101,7 @@ def test_a_query_too_long_for_tables_is_answered_all_the_same(compiled: bool, mo
     query = [*WORDS, "word1", "word2", "a"]
     absent = np.arange(len(index)) % 3 == 0
     expected = index.top(query, TYPED_VARIANT, 20, absent)
-    monkeypatch.setattr(plan, "LARGEST_TABLE", 10)
+    monkeypatch.setattr(topk, "LARGEST_TABLE", 10)
     assert np.array_equal(index.top(query, TYPED_VARIANT, 20, absent), expected)
 
 

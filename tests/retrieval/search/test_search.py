@@ -8,8 +8,7 @@ import numpy as np
 import pytest
 
 from captioner.types import JOINT, Caption, Description
-from data.folding import fold
-from data.text import tokenize
+from data.text import fold, tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.commands.options import print_result
 from retrieval.library import Library

@@ -26,9 +26,9 @@ def test_hints_are_content_words_of_the_captions_that_are_not_asked_for() -> Non
 
 
 def test_it_learns_what_follows_whatever_it_sees() -> None:
-    weights = pretrain(CAPTIONS * 80, CAPTIONS, TrainConfig(text_epochs=15, min_count=1, smoothing=0.0))
+    weights = pretrain(CAPTIONS * 80, CAPTIONS, 6, TrainConfig(text_epochs=15, min_count=1, smoothing=0.0))
     vocabulary = Vocabulary.from_captions((one for picture in CAPTIONS for one in picture), 1)
-    config = DecoderConfig(len(vocabulary))
+    config = DecoderConfig(len(vocabulary), 6)
     decoder = Decoder(config, weights)
     views, state = decoder.look(np.zeros((1, 4, config.grid_channels), np.float32))
     scores, state = decoder.step(views, state, np.array([START]))

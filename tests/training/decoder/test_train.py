@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from captioner.bundle import load_bundle
-from captioner.checksums import DECODER
 from captioner.captioner import Captioner
-from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
+from captioner.checksums import DECODER
+from data.dataset import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training import pipeline
 from training.config import EmbedConfig, TrainConfig

@@ -36,7 +36,7 @@ def test_only_the_best_caption_is_scored(colour_captioner: ColourCaptioner, colo
 
     def wrong_first(picture: object) -> Description:
         description = right(picture)  # type: ignore[arg-type]
-        return Description([Caption("nothing at all", 0.0), *description.captions], description.vector)
+        return Description([Caption("nothing at all", 0.0), *description.captions], description.vectors)
 
     colour_captioner._describe = wrong_first  # type: ignore[method-assign]
     scores = evaluate_captions(colour_captioner, read_dataset(colour_dataset, "dev"))["scores"]
@@ -47,7 +47,7 @@ def test_a_picture_without_caption_counts_as_an_empty_one(
     colour_captioner: ColourCaptioner, colour_dataset: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     right = colour_captioner._describe
-    monkeypatch.setattr(colour_captioner, "_describe", lambda picture: Description([], right(picture).vector))
+    monkeypatch.setattr(colour_captioner, "_describe", lambda picture: Description([], right(picture).vectors))
     assert evaluate_captions(colour_captioner, read_dataset(colour_dataset, "dev"))["scores"]["mean_length"] == 0
     ranking = evaluate_search(colour_captioner, read_dataset(colour_dataset, "dev"), seed=0)["rankings"]["bleu"]
     assert ranking["r5"] == 100

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 import training.commands.evaluate
-from captioner.encoders.base import Features
 from captioner.arithmetic import unit
+from captioner.encoders.base import Features
+from data.dataset import CAPTION_FILE, PICTURE_FOLDER
 from data.errors import RetroflexError
-from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training.commands.evaluate import evaluate
 from training.judging.labelled import precision_at_nearest, read_labelled
@@ -28,7 +28,7 @@ class MeanColour:
 
     def encode(self, pictures: np.ndarray) -> Features:
         colours = pictures.reshape(len(pictures), -1, 3).astype(np.float32)
-        return Features(colours, unit(colours.mean(axis=1) - 100))
+        return Features(unit(colours.mean(axis=1) - 100), colours)
 
 
 @pytest.fixture(autouse=True)

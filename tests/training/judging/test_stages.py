@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.types import Description, TextModel
+from captioner.calibration import Calibration
+from captioner.types import JOINT, Description, SearchModel
 from data.dataset import read_dataset
 from tests.training.conftest import COLOURS, ColourCaptioner
 from training.judging.evaluate import evaluate_search
@@ -30,15 +31,18 @@ class Colours:
         return 1.0
 
 
+CALIBRATION = Calibration(words={"bias": -4.0, "bleu": 1.0, "cosine": 8.0})
+
+
 class SeeingCaptioner(ColourCaptioner):
     """Says the same of every picture, but places it where its colour is."""
 
-    text_model = TextModel("colours-1", Colours(), {"words": {"bias": -4.0, "bleu": 1.0, "cosine": 8.0}})  # type: ignore[arg-type]
+    search_model = SearchModel("colours-1", "vgg16", CALIBRATION, Colours())  # type: ignore[arg-type]
 
     def _describe(self, picture: np.ndarray) -> Description:
         described = super()._describe(picture)
         same = super()._describe(np.zeros((32, 32, 3), np.uint8))
-        return replace(same, vector=described.vector, embedding=described.vector)
+        return replace(same, vectors={**described.vectors, JOINT: described.vectors["vgg16"]})
 
 
 def test_each_stage_shows_what_it_adds(colour_dataset: Path) -> None:

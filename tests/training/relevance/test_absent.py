@@ -7,7 +7,7 @@ import pytest
 
 from captioner.embedding import EmbeddingConfig, TextEmbedder
 from captioner.vocabulary import Vocabulary
-from retrieval.search.evidence import CLOSE
+from retrieval.search.fusion import CLOSE
 from retrieval.search.relevance import Relevance
 from training.relevance.absent import HITS, USUAL, absent_words, fit_unsaid
 

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data.jpeg.header import UnsupportedError, read_header
-from data.jpeg.tables import LONGEST, NO_SKIP, SHORT, SKIPS, WINDOW, lookup_row
+from data.jpeg.header import LONGEST, NO_SKIP, SHORT, SKIPS, WINDOW, UnsupportedError, lookup_row, read_header
 
 SMALL = bytes([0, 1, 2, 0, 1, *[0] * 11]) + bytes([0x01, 0x00, 0xF0, 0x35])
 """Codes 00, 010, 011 and 10000."""
