@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from captioner.bundle import BUNDLED, load_bundle, load_text_model
+from captioner.captioner import Captioner
 from captioner.encoders.vgg16 import build_vgg16
 from captioner.frameworks import best_precision
-from captioner.captioner import Captioner
 from captioner.types import Description
 from data.pictures import decode, square
 from data.samples import SAMPLES, copy_samples

@@ -34,8 +34,8 @@ from webui.pages.duplicates import duplicates_page
 from webui.pages.hits import pages
 from webui.pages.library import library_page
 from webui.pages.picture import picture_page
-from webui.request.paths import PictureId
-from webui.request.uploads import ENVELOPE
+from webui.request.search_request import ENVELOPE
+from webui.request.values import PictureId
 from webui.services import EXTENSION, Services
 from webui.telemetry.logs import QUIET, Log, log_requests
 from webui.telemetry.metrics import Metrics

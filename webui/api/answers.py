@@ -10,8 +10,8 @@ from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult
 from webui.api.details import details
 from webui.api.listed import Document, links, shown
-from webui.request.asked import Asked, no_picture
-from webui.request.window import Window
+from webui.request.search_request import SearchRequest
+from webui.request.values import Window, no_picture
 from webui.services import services
 
 
@@ -24,30 +24,32 @@ class Answer(NamedTuple):
     notice: str
 
 
-def search(asked: Asked, window: Window) -> Answer:
+def search(request: SearchRequest, window: Window) -> Answer:
     """Search; uploaded pictures come before those of the library.
 
     Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
-    services().metrics.searched(asked.kinds)
-    known = query_of(asked)
+    services().metrics.searched(request.kinds)
+    known = query_of(request)
     like, unlike = (
         [services().describer.describe(content) for content in contents]
-        for contents in (asked.uploads.like, asked.uploads.unlike)
+        for contents in (request.uploads.like, request.uploads.unlike)
     )
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
-    query = Query(asked.text, [*wanted, *known.like], [*unwanted, *known.unlike])
-    library, narrowed = services().library, asked.narrowed
-    selection = library.collection.select(narrowed.filters, narrowed.order)
-    result = library.search(query, window.limit, window.offset, asked.distant, selection)
+    query = Query(request.text, [*wanted, *known.like], [*unwanted, *known.unlike])
+    library = services().library
+    selection = library.collection.select(request.filters, request.order)
+    result = library.search(query, window.limit, window.offset, request.distant, selection)
     previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
     return Answer(_with_links(result), previews, avoided, result.notice)
 
 
-def query_of(asked: Asked) -> Query:
+def query_of(request: SearchRequest) -> Query:
     """Return the query without its uploads. Raises Problem 404 for an unknown picture, or StoreError."""
-    like, unlike = ([QueryImage(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
-    return Query(asked.text, like, unlike)
+    like, unlike = (
+        [QueryImage(_known(one.id), one.weight) for one in chosen] for chosen in (request.like, request.unlike)
+    )
+    return Query(request.text, like, unlike)
 
 
 def _known(picture_id: int) -> Description:

@@ -11,8 +11,7 @@ from webui.api import answers
 from webui.openapi.documents import Picture
 from webui.openapi.operations import operation
 from webui.problems import Problem
-from webui.request.bodies import field, read_body
-from webui.request.paths import PICTURE, find_picture
+from webui.request.values import PICTURE, body_field, find_picture, read_body
 from webui.services import services
 
 LONGEST = 1000
@@ -32,7 +31,7 @@ class NewCaption(TypedDict):
 def set_caption(picture_id: int) -> Response:
     """Give a picture a caption that no captioner will ever overwrite."""
     find_picture(picture_id)
-    services().library.store.set_user_caption(picture_id, checked(field(read_body(), "text", str)))
+    services().library.store.set_user_caption(picture_id, checked(body_field(read_body(), "text", str)))
     return _changed(picture_id)
 
 

@@ -10,15 +10,16 @@ from flask import Blueprint, Response, request
 
 from data import limits
 from data.store import Store
+from retrieval.search.fields import RELEVANCE, order_names
 from webui.api.answers import query_of
-from webui.api.exports import Exported, as_csv, as_json, as_zip
+from webui.api.exports import FIELD_COLUMNS, Exported, as_csv, as_json, as_zip
 from webui.api.turns import Turns
 from webui.openapi.operations import Parameter, operation
 from webui.openapi.schemas import COUNT
 from webui.problems import Problem
-from webui.request.asked import ASKED, read_asked
-from webui.request.bodies import field, read_body
-from webui.request.narrowed import known_value, read_narrowed
+from webui.request.filters import read_filters, read_order
+from webui.request.search_request import SEARCH, read_search_request
+from webui.request.values import body_field, known_value, read_body
 from webui.services import services
 
 FORMATS = ("csv", "json", "zip")
@@ -47,17 +48,12 @@ class Selected(TypedDict):
     ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
 
 
-class ExportedPicture(TypedDict):
-    """What is known of a picture; the score is that of a search."""
-
-    id: COUNT
-    paths: list[str]
-    caption: str
-    captions: list[str]
-    score: float | None
-    width: COUNT
-    height: COUNT
-    taken_at: str | None
+ExportedPicture = TypedDict(  # type: ignore[misc]
+    "ExportedPicture",
+    {"id": COUNT, "paths": list[str], "caption": str, "captions": list[str], "score": float | None}
+    | {column.name: column.type for column in FIELD_COLUMNS},
+)
+ExportedPicture.__doc__ = "What is known of a picture; the score is that of a search."
 
 
 class ExportedPictures(TypedDict):
@@ -73,7 +69,7 @@ _ANSWER = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES
 @operation(
     answer=_ANSWER,
     problems=_PROBLEMS,
-    query=(_FORMAT, *(one for one in ASKED if one.name != "format")),
+    query=(_FORMAT, *(one for one in SEARCH if one.name != "format")),
 )
 def export_hits() -> Response:
     """All hits of a search, or without a query all pictures that the filters keep, as a file."""
@@ -84,12 +80,12 @@ def export_hits() -> Response:
     form = _form(forms[0] if len(forms) == 1 else None)
     library = services().library
     if not request.args.keys() & {"q", "like"}:
-        narrowed = read_narrowed(fields)
-        order = "newest" if narrowed.order == "relevance" else narrowed.order
-        return exported(form, library.collection.browse(narrowed.filters, order).tolist())
-    asked = read_asked(fields)
-    selection = library.collection.select(asked.narrowed.filters, asked.narrowed.order)
-    hits = library.searcher().hits(query_of(asked), asked.distant, selection)
+        order = read_order(fields, queried=True)
+        order = order_names(queried=False)[0] if order == RELEVANCE.name else order
+        return exported(form, library.collection.browse(read_filters(fields), order).tolist())
+    search = read_search_request(fields)
+    selection = library.collection.select(search.filters, search.order)
+    hits = library.searcher().hits(query_of(search), search.distant, selection)
     return exported(form, hits.ids.tolist(), hits.scores.tolist())
 
 
@@ -98,7 +94,7 @@ def export_hits() -> Response:
 def export_selection() -> Response:
     """A selection of pictures as a file, in the order of their ids in the request; unknown ids are left out."""
     body = read_body()
-    form, ids = _form(known_value(body, "format", FORMATS)), field(body, "ids", list)
+    form, ids = _form(known_value(body, "format", FORMATS)), body_field(body, "ids", list)
     if not all(type(one) is int and 0 <= one < 2**63 for one in ids):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field ids must list ids of pictures")
     if len(ids) > MOST_FILES:

@@ -15,10 +15,12 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from data.limits import Limits
 from data.paths import clean_text
 from data.store import StoredPicture
+from retrieval.search.fields import FIELDS
 from webui.media.originals import read_original
 from webui.problems import Problem
 
-COLUMNS = ("id", "paths", "caption", "captions", "score", "width", "height", "taken_at")
+FIELD_COLUMNS = tuple(column for field in FIELDS for column in field.columns)
+COLUMNS = ("id", "paths", "caption", "captions", "score", *(column.name for column in FIELD_COLUMNS))
 BETWEEN = " | "
 """Between several paths or captions in one cell."""
 PIECE = 2**20
@@ -121,10 +123,7 @@ def _facts(one: Exported) -> dict[str, Any]:
         "caption": next(iter(picture.texts), ""),
         "captions": picture.texts,
         "score": one.score,
-        "width": picture.width,
-        "height": picture.height,
-        "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
-    }
+    } | {column.name: column.read(picture) for column in FIELD_COLUMNS}
 
 
 def _cell(value: Any) -> Any:

@@ -27,8 +27,7 @@ from webui.openapi.library_documents import (
 )
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.bodies import field, optional, read_body
-from webui.request.window import WINDOW, read_window
+from webui.request.values import WINDOW, body_field, optional_field, read_body, read_window
 from webui.services import services
 
 library = Blueprint("library", __name__, url_prefix="/api/v1/library")
@@ -74,7 +73,7 @@ def places() -> Response:
 @operation(answer=LibraryFolder, status=201, body=Added, problems=(404, 415, 503))
 def add_folder() -> tuple[Response, int]:
     """Add a folder to the library; its pictures are there once it was indexed."""
-    return jsonify(_folder(add_place(field(read_body(), "place", str)))), HTTPStatus.CREATED
+    return jsonify(_folder(add_place(body_field(read_body(), "place", str)))), HTTPStatus.CREATED
 
 
 @library.delete("/folders/<folder_id>")
@@ -93,7 +92,7 @@ def forget_folder(folder_id: str) -> Response:
 def start_job() -> tuple[Response, int]:
     """Start to index one folder of the library, or all of them."""
     body = read_body()
-    folder_id, recaption = optional(body, "folder", str), bool(optional(body, "recaption", bool))
+    folder_id, recaption = optional_field(body, "folder", str), bool(optional_field(body, "recaption", bool))
     return jsonify(start_indexing(folder_id, recaption).to_json()), HTTPStatus.ACCEPTED
 
 

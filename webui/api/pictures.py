@@ -8,10 +8,8 @@ from webui.api import answers
 from webui.media.originals import read_original
 from webui.openapi.documents import Picture, SearchResult
 from webui.openapi.operations import Parameter, describe, operation
-from webui.request.asked import ASKED, read_asked
-from webui.request.paths import PICTURE, find_picture
-from webui.request.uploads import UPLOADS, read_uploads
-from webui.request.window import WINDOW, read_window
+from webui.request.search_request import SEARCH, UPLOADS, read_search_request, read_uploads
+from webui.request.values import PICTURE, WINDOW, find_picture, read_window
 from webui.services import services
 
 KEEP_SECONDS = 365 * 24 * 3600
@@ -33,18 +31,18 @@ _VERSION = Parameter("v", str, "Start of the content hash; with it a browser may
 
 
 @api.get("/search")
-@operation(answer=SearchResult, problems=(404, 503), query=(*ASKED, *WINDOW))
+@operation(answer=SearchResult, problems=(404, 503), query=(*SEARCH, *WINDOW))
 def search_by_words() -> Response:
     """Pictures by words, by pictures of the library to be like or unlike, or by both."""
-    return jsonify(answers.search(read_asked(request.args), read_window(request.args)).document)
+    return jsonify(answers.search(read_search_request(request.args), read_window(request.args)).document)
 
 
 @api.post("/search")
-@operation(answer=SearchResult, problems=(404, 413, 415, 422, 429, 503), form=(*UPLOADS, *ASKED, *WINDOW))
+@operation(answer=SearchResult, problems=(404, 413, 415, 422, 429, 503), form=(*UPLOADS, *SEARCH, *WINDOW))
 def search_by_picture() -> Response:
     """Pictures by uploaded pictures, and by all that a search by GET takes."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
-    return jsonify(answers.search(read_asked(request.form, uploads), read_window(request.form)).document)
+    return jsonify(answers.search(read_search_request(request.form, uploads), read_window(request.form)).document)
 
 
 @api.get(PICTURE)

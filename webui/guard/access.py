@@ -1,4 +1,4 @@
-"""Who may come in: a session from the login page, or a token. Asked of every address but a few, see `OPEN`."""
+"""Who may come in: a session from the login page, or a token. SearchRequest of every address but a few, see `OPEN`."""
 
 from __future__ import annotations
 

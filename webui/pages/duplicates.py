@@ -6,7 +6,7 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response
 
 from webui.api import duplicates
-from webui.request.window import read_window
+from webui.request.values import read_window
 
 duplicates_page = Blueprint("duplicates_page", __name__)
 

@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 
 from webui.api import library
 from webui.problems import Problem
-from webui.request.window import read_window
+from webui.request.values import read_window
 
 library_page = Blueprint("library_page", __name__)
 

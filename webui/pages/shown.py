@@ -12,7 +12,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from data.folding import stems
-from webui.request.uploads import in_words
+from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
 """The ratios, in hundredths, that `ratios.css` has a class for; what is narrower or wider is cropped in its tile."""
@@ -22,7 +22,7 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def register(app: Flask) -> None:
     """Give the templates of `app` these filters."""
-    for named in (ratio, marked, by_source, percent, plural, source, day, progress, in_words):
+    for named in (ratio, marked, by_source, percent, plural, source, day, progress, size_in_words):
         app.add_template_filter(named, named.__name__)
 
 
@@ -78,7 +78,7 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("Focal length", exif["focal_length"]),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
-        ("File", f"{picture['format']}, {in_words(picture['bytes'])}"),
+        ("File", f"{picture['format']}, {size_in_words(picture['bytes'])}"),
     ]
     return [(name, value) for name, value in facts if value]
 

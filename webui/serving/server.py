@@ -23,7 +23,7 @@ from waitress.task import ErrorTask
 
 from data.errors import RetroflexError
 from webui.problems import document
-from webui.request.uploads import ENVELOPE
+from webui.request.search_request import ENVELOPE
 from webui.telemetry.request_id import HEADER, new_id
 
 THREADS = 32

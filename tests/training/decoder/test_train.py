@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from captioner.bundle import load_bundle
-from captioner.checksums import DECODER
 from captioner.captioner import Captioner
+from captioner.checksums import DECODER
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture
 from training import pipeline

@@ -10,8 +10,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 import training.commands.evaluate
-from captioner.encoders.base import Features
 from captioner.arithmetic import unit
+from captioner.encoders.base import Features
 from data.errors import RetroflexError
 from data.flickr8k import CAPTION_FILE, PICTURE_FOLDER
 from tests.conftest import COLOURS, draw_picture

@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
 from captioner.arithmetic import unit
+from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
 from data.pictures import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training.relevance import whitening
