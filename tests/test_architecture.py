@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGES = ("data", "captioner", "retrieval", "webui", "training", "bench")
 SOURCES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 LONGEST_FUNCTION = 50
-LONGEST_FILE = 260
+LONGEST_FILE = 400
 
 
 def test_imports_run_one_way() -> None:

@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import clean_text
 from data.store import StoredPicture
 from retrieval.copies.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
-from webui.api.listed import as_hit
+from webui.api.answers import as_hit
 from webui.openapi.documents import Listed
 from webui.openapi.operations import Parameter, operation
 from webui.openapi.schemas import COUNT

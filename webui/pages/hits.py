@@ -11,8 +11,8 @@ from werkzeug.wrappers import Response
 
 from retrieval.search.query import Query
 from webui.api import answers
+from webui.api.answers import as_hit
 from webui.api.export import FORMATS, exported
-from webui.api.listed import as_hit
 from webui.pages.filter_form import filter_form, filters_to_loosen
 from webui.problems import Problem
 from webui.request.search_request import SearchRequest, read_page_request, read_uploads

@@ -10,9 +10,9 @@ from werkzeug.wrappers import Response
 
 from webui.api import answers
 from webui.api.answers import Document
-from webui.api.captions import checked
+from webui.api.pictures import check_caption
+from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
-from webui.pages.shown import facts_of
 from webui.request.search_request import SearchRequest, read_page_request
 from webui.request.values import Window, find_picture, read_position
 from webui.services import services
@@ -67,7 +67,7 @@ def correct(picture_id: int) -> Response:
     elif action == "remove":
         store.remove_user_caption(picture_id)
     else:
-        store.set_user_caption(picture_id, checked(request.form.get("text", "")))
+        store.set_user_caption(picture_id, check_caption(request.form.get("text", "")))
     return redirect(search.picture(picture_id, at, saved="undone" if action == "undo" else "saved"), 303)
 
 

@@ -191,7 +191,7 @@ def read_uploads(request: Request, max_bytes: int) -> Uploads:
         raise _too_large(max_bytes) from error
     if sum(map(len, (*like, *unlike))) > max_bytes:
         raise _too_large(max_bytes)
-    services().rates.pictures(request.remote_addr, len(like) + len(unlike))
+    services().rate_limits.pictures(request.remote_addr, len(like) + len(unlike))
     return Uploads(like, unlike)
 
 

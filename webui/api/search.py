@@ -1,4 +1,4 @@
-"""The library without a query: pictures in order, and counts for the filters."""
+"""Search, and the library without a query: pictures in order, and counts by facet."""
 
 from __future__ import annotations
 
@@ -8,15 +8,16 @@ from flask import Blueprint, Response, jsonify, request
 
 from data.paths import clean_text
 from retrieval.search.fields import FIELDS, ChoiceField, Count, DayRange, Field, FolderCount, FolderField
-from webui.api.listed import as_hit
-from webui.openapi.documents import Listed
+from webui.api import answers
+from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation
 from webui.openapi.schemas import COUNT
 from webui.request.filters import BROWSE_SORT, FILTERS, read_filters, read_order
+from webui.request.search_request import SEARCH, UPLOADS, read_search_request, read_uploads
 from webui.request.values import WINDOW, read_window
 from webui.services import services
 
-collection = Blueprint("collection", __name__, url_prefix="/api/v1")
+search = Blueprint("search", __name__, url_prefix="/api/v1")
 
 
 class Pictures(TypedDict):
@@ -34,7 +35,7 @@ class Value(TypedDict):
 
 
 class FolderValue(TypedDict):
-    """How many pictures lie in a folder at any depth; `above` is the id of the folder above it."""
+    """How many pictures a folder holds at any depth; `above` is the id of its parent folder."""
 
     id: str
     path: str
@@ -59,22 +60,33 @@ Facets = TypedDict("Facets", _MEMBERS)  # type: ignore[misc]
 Facets.__doc__ = "Counts by value. The filters of all other facets apply, so each is what choosing it would give."
 
 
-@collection.get("/pictures")
-@operation(
-    answer=Pictures,
-    problems=(503,),
-    query=(*FILTERS, BROWSE_SORT, *WINDOW),
-)
+@search.get("/search")
+@operation(answer=SearchResult, problems=(404, 503), query=(*SEARCH, *WINDOW))
+def search_by_words() -> Response:
+    """Pictures by words, by pictures of the library to be like or unlike, or by both."""
+    return jsonify(answers.search(read_search_request(request.args), read_window(request.args)).document)
+
+
+@search.post("/search")
+@operation(answer=SearchResult, problems=(404, 413, 415, 422, 429, 503), form=(*UPLOADS, *SEARCH, *WINDOW))
+def search_by_picture() -> Response:
+    """Pictures by uploaded pictures, and by all that a search by GET takes."""
+    uploads = read_uploads(request, services().library.settings.max_upload_bytes)
+    return jsonify(answers.search(read_search_request(request.form, uploads), read_window(request.form)).document)
+
+
+@search.get("/pictures")
+@operation(answer=Pictures, problems=(503,), query=(*FILTERS, BROWSE_SORT, *WINDOW))
 def browse() -> Response:
     """The library's pictures in order, without a query."""
     filters, order, window = read_filters(request.args), read_order(request.args, False), read_window(request.args)
     library = services().library
     ids = library.collection.browse(filters, order)
     page = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
-    return jsonify({"total": len(ids), "pictures": [as_hit(picture) for picture in page.values()]})
+    return jsonify({"total": len(ids), "pictures": [answers.as_hit(picture) for picture in page.values()]})
 
 
-@collection.get("/facets")
+@search.get("/facets")
 @operation(answer=Facets, problems=(503,), query=FILTERS)
 def facets() -> Response:
     """How many pictures have each value of each facet."""

@@ -1,7 +1,7 @@
-"""Who may come in from other machines: a password, a token, and the secret that signs sessions, in one small file.
+"""The keys for access from other machines: a password, a token, and the secret that signs sessions, in one file.
 
-The password is kept as scrypt makes it. The token is long and random, so its plain SHA-256 gives nothing away. The
-file can be read by its owner only.
+The password is stored as its scrypt hash, the token, which is long and random, as its SHA-256. Only the file's owner
+can read it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _FILE = "access.json"
 
 @dataclass(frozen=True)
 class Keys:
-    """What the file holds; empty where there is none. `token` is a SHA-256 in hexadecimal."""
+    """The content of the file; empty where there is none. `token` is a SHA-256 in hexadecimal."""
 
     password: str = ""
     token: str = ""
@@ -36,27 +36,27 @@ class Keys:
 
     @property
     def given(self) -> bool:
-        """Whether there is a password or a token at all."""
+        """Whether there is a password or a token."""
         return bool(self.password or self.token)
 
     @property
     def session(self) -> str:
-        """What a session carries: it changes with the password and with the token, and old sessions end with it."""
+        """What a session stores; it changes with the password and the token, which ends old sessions."""
         return hmac.digest(self.secret.encode(), f"{self.password} {self.token}".encode(), "sha256").hex()
 
     def opens_by_password(self, given: str) -> bool:
-        """Tell whether this is the password; takes the same time for every wrong one."""
+        """Return whether this is the password; every wrong one takes the same time."""
         return bool(self.password) and check_password_hash(self.password, given)
 
     def opens_by_token(self, given: str) -> bool:
-        """Tell whether this is the token, in constant time."""
+        """Return whether this is the token, in constant time."""
         return bool(self.token) and hmac.compare_digest(_digest(given), self.token)
 
 
 def read_keys(library: Path) -> Keys:
-    """Return the keys of the library in this folder; a token from the environment takes the place of the stored one.
+    """Return the keys of the library in this folder; a token in the environment replaces the stored one.
 
-    Raises RetroflexError for a file that cannot be read, and for a token that is too short.
+    Raise RetroflexError for a file that cannot be read, and for a token that is too short.
     """
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
@@ -67,14 +67,14 @@ def read_keys(library: Path) -> Keys:
 
 
 def ensure_secret(library: Path) -> None:
-    """Make the secret that signs sessions, unless there is one. Raises RetroflexError."""
+    """Make the secret that signs sessions, unless there is one. Raise RetroflexError."""
     keys = _stored(library)
     if not keys.secret:
         _write(library, keys)
 
 
 def set_password(library: Path, password: str | None) -> None:
-    """Keep a password, or with None none. Raises RetroflexError, one line."""
+    """Store a password, or remove it with None. Raise RetroflexError, one line."""
     if password is not None and len(password) < SHORTEST_PASSWORD:
         raise RetroflexError(f"the password is too short; give at least {SHORTEST_PASSWORD} characters")
     hashed = "" if password is None else generate_password_hash(password, "scrypt")
@@ -82,14 +82,14 @@ def set_password(library: Path, password: str | None) -> None:
 
 
 def make_token(library: Path) -> str:
-    """Make a new token, keep its hash and return it. Raises RetroflexError."""
+    """Make a new token, store its hash and return the token. Raise RetroflexError."""
     token = secrets.token_urlsafe(32)
     _write(library, replace(_stored(library), token=_digest(token)))
     return token
 
 
 def remove_token(library: Path) -> None:
-    """Forget the token. Raises RetroflexError."""
+    """Remove the token. Raise RetroflexError."""
     _write(library, replace(_stored(library), token=""))
 
 
@@ -100,7 +100,7 @@ def _stored(library: Path) -> Keys:
     except FileNotFoundError:
         return Keys()
     except (OSError, ValueError, TypeError) as error:
-        raise RetroflexError(f"{display(path)} cannot be read; delete it and set the password anew") from error
+        raise RetroflexError(f"{display(path)} cannot be read; delete it and set the password again") from error
 
 
 def _digest(token: str) -> str:
@@ -108,7 +108,7 @@ def _digest(token: str) -> str:
 
 
 def _write(library: Path, keys: Keys) -> None:
-    """Write beside and rename; `mkstemp` makes files that only their owner can read."""
+    """Write a new file and rename it; `mkstemp` makes files that only their owner can read."""
     kept = keys if keys.secret else replace(keys, secret=secrets.token_hex(32))
     try:
         handle, beside = tempfile.mkstemp(dir=library, suffix=".tmp")
@@ -117,4 +117,4 @@ def _write(library: Path, keys: Keys) -> None:
         os.replace(beside, library / _FILE)
     except OSError as error:
         reason = f"{display(library)}: {error.strerror or error}"
-        raise RetroflexError(f"nothing can be kept in {reason}; is there a library?") from error
+        raise RetroflexError(f"cannot write to {reason}; is there a library?") from error

@@ -10,8 +10,7 @@ from flask.testing import FlaskClient
 
 from retrieval.library import Library
 from webui.app import create_app
-from webui.guard.reach import Reach, is_loopback
-from webui.guard.security import HEADERS
+from webui.auth.security import HEADERS, Reach, is_loopback
 
 
 @pytest.mark.parametrize("address", ["/", "/?q=", "/api/v1/pictures/1/thumbnail", "/static/page.js", "/nowhere"])

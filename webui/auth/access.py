@@ -1,4 +1,4 @@
-"""Who may come in: a session from the login page, or a token. SearchRequest of every address but a few, see `OPEN`."""
+"""Login: every address but those in OPEN requires a session from the login page, or a token."""
 
 from __future__ import annotations
 
@@ -15,40 +15,41 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
 from data.errors import RetroflexError
-from webui.guard.keys import Keys, ensure_secret, read_keys
-from webui.guard.reach import Reach
+from webui.auth.keys import Keys, ensure_secret, read_keys
+from webui.auth.security import Reach
 from webui.problems import Problem, for_a_person
 from webui.services import services
 
 OPEN = frozenset({"static", "health.healthz", "access.login", "access.try_to_log_in"})
 LIFE = timedelta(days=7)
+_EXTENSION = "retroflex.login"
 _MEMBER = "key"
 _LONGEST_SECRET = 1000
 
 access = Blueprint("access", __name__)
 
 
-class Guard:
-    """Asks for the keys of a library; they are read anew each time, so that a new password holds at once."""
+class Login:
+    """Checks the keys of a library; they are read each time, so that a new password is valid at once."""
 
     def __init__(self, library: Path, reach: Reach) -> None:
-        """Raises RetroflexError when a key is needed and there is none, since anyone could come in."""
+        """Raise RetroflexError when login is required and there is no key, as nobody could be refused."""
         self._library = library
         self._hashing = threading.Lock()
-        self.guarded = reach.guarded
-        if self.guarded:
+        self.required = reach.login_required
+        if self.required:
             if not self.keys().given:
                 raise RetroflexError(_refusal(reach))
             ensure_secret(library)
 
     def keys(self) -> Keys:
-        """Raises RetroflexError."""
+        """Return the keys. Raise RetroflexError."""
         return read_keys(self._library)
 
-    def opens(self, given: str) -> bool:
-        """Tell whether this is the password, or the token, which people may type in its place.
+    def accepts(self, given: str) -> bool:
+        """Return whether this is the password, or the token, which people may type instead.
 
-        One at a time: a check takes much memory and a tenth of a second on purpose.
+        One check runs at a time: it takes much memory and a tenth of a second on purpose.
         """
         keys = self.keys()
         with self._hashing:
@@ -56,7 +57,7 @@ class Guard:
 
 
 class _Sessions(SecureCookieSessionInterface):
-    """The cookie is for this server's part of the site only, and for encrypted connections where they are used."""
+    """The cookie is valid for this server's path only, and on encrypted connections only where they are used."""
 
     def get_cookie_path(self, app: Flask) -> str:
         return request.script_root or "/"
@@ -65,13 +66,13 @@ class _Sessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def guard(app: Flask, library: Path, reach: Reach) -> None:
-    """Let `app` ask for a password or a token where `reach` says so. Raises RetroflexError when none was set."""
-    guarding = Guard(library, reach)
-    app.extensions["retroflex.guard"] = guarding
-    if not guarding.guarded:
+def require_login(app: Flask, library: Path, reach: Reach) -> None:
+    """Make `app` require a password or a token where `reach` says so. Raise RetroflexError when none was set."""
+    login = Login(library, reach)
+    app.extensions[_EXTENSION] = login
+    if not login.required:
         return
-    app.secret_key = guarding.keys().secret
+    app.secret_key = login.keys().secret
     app.session_interface = _Sessions()
     app.config.update(
         SESSION_COOKIE_NAME="retroflex",
@@ -80,30 +81,30 @@ def guard(app: Flask, library: Path, reach: Reach) -> None:
         SESSION_REFRESH_EACH_REQUEST=False,
         PERMANENT_SESSION_LIFETIME=LIFE,
     )
-    app.before_request(_require_key)
+    app.before_request(_check_login)
 
 
 @access.get("/login")
 def login() -> AnyResponse | str:
-    """The page that asks for the password."""
-    if not _guard().guarded or _has_session():
-        return redirect(_wanted(request.args.get("next")), HTTPStatus.SEE_OTHER)
+    """The login page."""
+    if not _login().required or _has_session():
+        return redirect(_redirect_target(request.args.get("next")), HTTPStatus.SEE_OTHER)
     return _page(HTTPStatus.OK)
 
 
 @access.post("/login")
 def try_to_log_in() -> AnyResponse:
-    """Open a session for who knows the password or the token."""
-    if not _guard().guarded:
-        return redirect(_wanted(None), HTTPStatus.SEE_OTHER)
-    services().rates.login(request.remote_addr)
+    """Start a session for whoever knows the password or the token."""
+    if not _login().required:
+        return redirect(_redirect_target(None), HTTPStatus.SEE_OTHER)
+    services().rate_limits.login(request.remote_addr)
     given = request.form.get("password", "")
-    if len(given) > _LONGEST_SECRET or not _guard().opens(given):
-        return _page(HTTPStatus.FORBIDDEN, "That is not the password")
+    if len(given) > _LONGEST_SECRET or not _login().accepts(given):
+        return _page(HTTPStatus.FORBIDDEN, "Wrong password")
     session.clear()
     session.permanent = True
-    session[_MEMBER] = _guard().keys().session
-    return redirect(_wanted(request.form.get("next")), HTTPStatus.SEE_OTHER)
+    session[_MEMBER] = _login().keys().session
+    return redirect(_redirect_target(request.form.get("next")), HTTPStatus.SEE_OTHER)
 
 
 @access.post("/logout")
@@ -116,47 +117,47 @@ def logout() -> AnyResponse:
 @access.app_context_processor
 def _logged_in() -> dict[str, bool]:
     """`logged_in` tells a template whether there is a session to end."""
-    return {"logged_in": _guard().guarded and _has_session()}
+    return {"logged_in": _login().required and _has_session()}
 
 
-def _require_key() -> AnyResponse | None:
+def _check_login() -> AnyResponse | None:
     if request.endpoint in OPEN or _has_token() or _has_session():
         return None
     if not for_a_person():
         raise Problem(HTTPStatus.UNAUTHORIZED, "a password or a token is needed; send Authorization: Bearer <token>")
-    wanted = f"{request.script_root}{request.full_path.removesuffix('?')}" if request.method == "GET" else None
-    return redirect(url_for("access.login", next=wanted), HTTPStatus.SEE_OTHER)
+    target = f"{request.script_root}{request.full_path.removesuffix('?')}" if request.method == "GET" else None
+    return redirect(url_for("access.login", next=target), HTTPStatus.SEE_OTHER)
 
 
 def _has_token() -> bool:
-    """Whether the request carries the token. Wrong ones are counted as logins are. Raises Problem 429."""
+    """Return whether the request carries the token. Wrong ones count as logins. Raise Problem 429."""
     given = request.authorization
     if given is None or given.type != "bearer":
         return False
-    if _guard().keys().opens_by_token(given.token or ""):
+    if _login().keys().opens_by_token(given.token or ""):
         return True
-    services().rates.login(request.remote_addr)
+    services().rate_limits.login(request.remote_addr)
     return False
 
 
 def _has_session() -> bool:
     if "has_session" not in g:
-        keys = _guard().keys()
+        keys = _login().keys()
         g.has_session = keys.given and hmac.compare_digest(str(session.get(_MEMBER, "")), keys.session)
     return bool(g.has_session)
 
 
-def _guard() -> Guard:
-    return cast(Guard, current_app.extensions["retroflex.guard"])
+def _login() -> Login:
+    return cast(Login, current_app.extensions[_EXTENSION])
 
 
 def _page(status: HTTPStatus, message: str = "") -> Response:
-    wanted = request.values.get("next", "")
-    return Response(render_template("login.html", next=wanted, message=message), status)
+    target = request.values.get("next", "")
+    return Response(render_template("login.html", next=target, message=message), status)
 
 
-def _wanted(address: str | None) -> str:
-    """The address to go to after logging in: only a path of this very site, whatever the form says."""
+def _redirect_target(address: str | None) -> str:
+    """Return the address to go to after the login: only a path of this site, whatever the form says."""
     start = url_for("pages.by_words")
     if not address or not address.startswith(start) or not address.isprintable() or "\\" in address:
         return start
@@ -165,8 +166,8 @@ def _wanted(address: str | None) -> str:
 
 
 def _refusal(reach: Reach) -> str:
-    where = f"whoever reaches the proxy before {reach.host}" if reach.behind_proxy else f"whoever reaches {reach.host}"
+    server = f"the proxy in front of {reach.host}" if reach.behind_proxy else reach.host
     return (
-        f"{where} could see all pictures, and no password is set; set one with `retroflex password`, make a token with "
-        "`retroflex token`, or add --no-password to let everybody in"
+        f"other machines can reach {server}, and no password is set; set one with `retroflex password`, make a token "
+        "with `retroflex token`, or add --no-password to let everyone in"
     )

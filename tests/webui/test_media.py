@@ -13,7 +13,7 @@ from PIL import Image
 
 from data.settings import Settings
 from retrieval.library import Library
-from webui.media.thumbnails import LONGEST, SIDE, Thumbnails, shrink
+from webui.media import LONGEST, SIDE, Thumbnails, shrink
 
 
 def opened(content: bytes) -> Image.Image:

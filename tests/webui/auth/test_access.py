@@ -16,11 +16,11 @@ from data.errors import RetroflexError
 from retrieval.library import Library
 from tests.webui.api_checks import SEARCH, problem
 from webui.app import create_app
-from webui.guard import access
-from webui.guard.access import LIFE
-from webui.guard.keys import make_token, read_keys, remove_token, set_password
-from webui.guard.rates import Rates
-from webui.guard.reach import Reach
+from webui.auth import access
+from webui.auth.access import LIFE
+from webui.auth.keys import make_token, read_keys, remove_token, set_password
+from webui.auth.rates import RateLimits
+from webui.auth.security import Reach
 
 OPEN_TO_ALL = Reach("0.0.0.0")
 PASSWORD = "four words of mine"
@@ -37,7 +37,7 @@ def folder(library: Library) -> Path:
 @pytest.fixture
 def guarded(library: Library, folder: Path, captioner: Any) -> Flask:
     """An application to which no time passes, as far as guessing goes."""
-    return create_app(library, lambda: captioner, OPEN_TO_ALL, rates=Rates(lambda: 0.0))
+    return create_app(library, lambda: captioner, OPEN_TO_ALL, rate_limits=RateLimits(lambda: 0.0))
 
 
 @pytest.fixture
@@ -106,7 +106,7 @@ def test_nobody_is_sent_to_another_site(stranger: FlaskClient, wanted: str) -> N
 def test_a_wrong_password_is_refused(stranger: FlaskClient, given: str) -> None:
     answer = stranger.post("/login", data={"password": given})
     assert (answer.status_code, answer.headers.get("Set-Cookie")) == (403, None)
-    assert "not the password" in answer.text
+    assert "Wrong password" in answer.text
 
 
 def test_guessing_is_slowed_down(stranger: FlaskClient) -> None:

@@ -34,7 +34,7 @@ with Stopping() as stopping:
     from pathlib import Path
     from data.settings import load_settings
     from tests.webui.conftest import ColourCaptioner
-    from webui.serving.running import Service
+    from webui.serving.processes import Service
     settings = load_settings(library=Path(sys.argv[1]))
     Service(settings, ColourCaptioner, 0, int(sys.argv[2])).run(stopping)
 """

@@ -1,4 +1,4 @@
-"""Thumbnails: made once, kept by content hash, so a renamed picture keeps its own."""
+"""Pictures as files: the stored file itself, and a thumbnail of it, made once and kept by content hash."""
 
 from __future__ import annotations
 
@@ -8,14 +8,35 @@ import os
 import tempfile
 import threading
 from contextlib import suppress
+from http import HTTPStatus
 from pathlib import Path
 
 from PIL import Image
 
 from data import pictures
 from data.limits import Limits
+from data.paths import from_bytes
+from data.pictures import PictureError
+from data.scan import content_hash
 from data.store import StoredPicture
-from webui.media.originals import read_original
+from webui.problems import Problem
+
+
+def read_original(picture: StoredPicture, limits: Limits) -> bytes:
+    """Return the bytes of the first of the picture's files that still holds what was indexed.
+
+    As the content hash is checked, only bytes that were indexed as a picture ever leave the server, whatever is at the
+    path now. Raise Problem 410.
+    """
+    for path in picture.paths:
+        try:
+            content = pictures.read_bytes(from_bytes(path), limits)
+        except PictureError:
+            continue
+        if content_hash(content) == picture.digest:
+            return content
+    raise Problem(HTTPStatus.GONE, "the picture's file was moved, changed or deleted; run `retroflex index` again")
+
 
 SIDE = 320
 """Length in pixels of a thumbnail's shorter side; the page crops the longer one."""
@@ -31,22 +52,22 @@ class Thumbnails:
     """A folder of WebP thumbnails; safe to use from several threads and processes."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        """The folder is made when the first thumbnail is kept."""
+        """The folder is made with the first thumbnail."""
         self._folder = folder
         self._limits = limits
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+        self._free = threading.BoundedSemaphore(AT_ONCE)
 
     def get(self, picture: StoredPicture) -> bytes:
-        """Return the thumbnail, made now where it is not there yet.
+        """Return the thumbnail, made now where there is none yet.
 
-        Raises Problem 410 when it has to be made and the picture's file is gone, or a PictureError.
+        Raise Problem 410 when it has to be made and the picture's file is gone, or a PictureError.
         """
         path = self._folder / picture.digest[:2] / f"{picture.digest}.webp"
         with suppress(OSError):
             return path.read_bytes()
-        with self._places:
+        with self._free:
             content = shrink(pictures.decode(read_original(picture, self._limits), self._limits, SIDE).image)
-        _keep(path, content)
+        _store(path, content)
         return content
 
 
@@ -60,19 +81,19 @@ def shrink(image: Image.Image) -> bytes:
     return buffer.getvalue()
 
 
-def _keep(path: Path, content: bytes) -> None:
-    """Write beside and rename, so that nobody reads half a file; a full disk only costs the next caller time."""
+def _store(path: Path, content: bytes) -> None:
+    """Write a new file and rename it, so that nobody reads half of it. On a full disk thumbnails are made again."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     except OSError as error:
-        _log.warning("the thumbnail %s cannot be kept: %s", path, error)
+        _log.warning("the thumbnail %s cannot be stored: %s", path, error)
         return
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(content)
         os.replace(beside, path)
     except OSError as error:
-        _log.warning("the thumbnail %s cannot be kept: %s", path, error)
+        _log.warning("the thumbnail %s cannot be stored: %s", path, error)
         with suppress(OSError):
             os.unlink(beside)

@@ -13,7 +13,7 @@ import pytest
 from retrieval.library import Library
 from tests.webui.api_checks import MULTIPART, SEARCH, problem
 from webui.app import create_app
-from webui.guard.rates import Bucket, Rates
+from webui.auth.rates import Bucket, RateLimits
 from webui.problems import Problem
 
 
@@ -83,7 +83,7 @@ def test_processes_share_buckets() -> None:
 def test_picture_queries_of_one_client_are_limited(
     library: Library, captioner: Any, painted: Callable[..., bytes], eventually: Any, address: str
 ) -> None:
-    client = create_app(library, lambda: captioner, rates=Rates(lambda: 0.0)).test_client()
+    client = create_app(library, lambda: captioner, rate_limits=RateLimits(lambda: 0.0)).test_client()
     eventually(lambda: client.get("/readyz").status_code == 200)
 
     def ask(**more: Any) -> Any:
