@@ -73,7 +73,7 @@ def site(folder: Path) -> Iterator[str]:
     subprocess.run([*index, folder / "pictures" / "photographs", folder / "pictures" / "copies"], check=True)
     settings = load_settings(library=folder / "library")
     with closing(Library.open(settings)) as library:
-        app = create_app(library, lambda: Captioner.load(settings.bundle), places=[folder])
+        app = create_app(library, lambda: Captioner.load(settings.bundle), roots=[folder])
         server = Server(app, bind("127.0.0.1", 0))
         threading.Thread(target=server.run, daemon=True).start()
         yield address(server.socket)

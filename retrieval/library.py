@@ -16,10 +16,10 @@ from retrieval.index.index import Index
 from retrieval.index.upkeep import current_index, merge_index, needs_merging
 from retrieval.merger import Merger
 from retrieval.search.collection import Collection
+from retrieval.search.filters import Selection
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
-from retrieval.search.selection import Selection
 
 
 class Library:

@@ -13,13 +13,13 @@ from data.errors import RetroflexError
 from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.store import StoreError
 from retrieval.search.query import QueryError
-from webui.telemetry.request_id import request_id
+from webui.telemetry.logs import request_id
 
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
-"""Where the addresses begin that programs ask; they get problem documents, and are described."""
+"""Prefixes of the addresses for programs; these answer with problem documents, and are described."""
 
 RETRY_AFTER = 2
-"""Seconds after which a caller that was told 503 may try again."""
+"""Seconds after which a client may try again after a 503."""
 
 _STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
     (QueryError, HTTPStatus.BAD_REQUEST),
@@ -32,8 +32,8 @@ _STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
 _DETAIL_OF = {
     400: "the request could not be understood; check its fields",
     404: "there is nothing at this address",
-    405: "this address does not take that method",
-    413: "the upload is larger than the server takes",
+    405: "this address does not support that method",
+    413: "the upload is larger than the server accepts",
 }
 
 _log = logging.getLogger(__name__)
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 class Problem(RetroflexError):
     """An error that carries its HTTP status; the message is one line for a person.
 
-    `retry_after` (seconds) tells the caller when to try again; with 503 it is RETRY_AFTER where not given.
+    `retry_after` (seconds) says when to try again; with 503 the default is RETRY_AFTER.
     """
 
     def __init__(self, status: HTTPStatus, detail: str, retry_after: int | None = None) -> None:
@@ -53,17 +53,17 @@ class Problem(RetroflexError):
 
 def document(status: int, detail: str, instance: str) -> dict[str, object]:
     """Return the problem document; `instance` is the request's id."""
-    told = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
-    return told | {"instance": f"urn:uuid:{instance}"}
+    problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return problem | {"instance": f"urn:uuid:{instance}"}
 
 
 def for_a_person() -> bool:
-    """Tell whether the present request is one for a page, and not one of a program."""
+    """Return whether the present request is for a page, not from a program."""
     return not request.path.startswith((*PROGRAMS, "/static/"))
 
 
 def register(app: Flask) -> None:
-    """Make every error of `app` an answer of the right kind."""
+    """Turn every error of `app` into an answer: a page for people, a problem document for programs."""
     app.register_error_handler(RetroflexError, _on_known)
     app.register_error_handler(HTTPException, _on_http)
     app.register_error_handler(Exception, _on_fault)
@@ -94,7 +94,7 @@ def _on_http(error: HTTPException) -> Response:
 
 def _on_fault(error: Exception) -> Response:
     _log.error("%s %s failed", request.method, request.path, exc_info=error)
-    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "the server made a mistake; its log says more")
+    return _answer(HTTPStatus.INTERNAL_SERVER_ERROR, "an error in the server; its log says more")
 
 
 def _status_of(error: RetroflexError) -> HTTPStatus:

@@ -1,4 +1,4 @@
-"""What every request handler of one application shares."""
+"""What all request handlers of one application share."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from flask import current_app
 from retrieval.copies.copies import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
+from webui.auth.rates import RateLimits
+from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import Describer
-from webui.guard.places import Places
-from webui.guard.rates import Rates
-from webui.media.thumbnails import Thumbnails
+from webui.media import Thumbnails
 from webui.telemetry.metrics import Metrics
 
 EXTENSION = "retroflex"
@@ -21,17 +21,16 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library, the captioner behind its queue, the thumbnails, indexing, folders that can be added, near
-    copies, the figures and the rate limits."""
+    """The open library and what works on it for the requests of one application."""
 
     library: Library
     describer: Describer
     thumbnails: Thumbnails
     jobs: Jobs
-    places: Places
+    server_folders: ServerFolders
     copies: Copies
     metrics: Metrics
-    rates: Rates
+    rate_limits: RateLimits
 
 
 def services() -> Services:

@@ -49,12 +49,12 @@ def search(
     limit: int,
     as_json: bool,
     sort: str,
-    **narrowing: Any,
+    **filters: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may hand over stray bytes
-    selection = opened.collection.select(read_filters(opened, **narrowing), sort)
+    selection = opened.collection.select(read_filters(opened, filters), sort)
     result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
     _print(opened, result, as_json, explain)
 

@@ -1,72 +1,68 @@
-"""Filters restrict the gallery: which pictures may be found, counted or shown."""
+"""Filters restrict which pictures are searched, counted or shown; a selection is what they leave, in an order."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from typing import Any
 
 import numpy as np
 
 from data.facts import Facts
+from retrieval.search import fields
+from retrieval.search.fields import Masks
 from retrieval.search.folders import FolderTree
-from retrieval.search.query import QueryError
 
-ORIENTATIONS = ("landscape", "portrait", "square")
-SOURCES = ("user", "model")
-ORDERS = ("relevance", "newest", "oldest")
+
+class Filters(Mapping[str, Any]):
+    """The values of the options of FIELDS that are set, by option name; a picture must pass all of them.
+
+    A folder is a path (bytes), a day a `date`, a number an int, a choice a str, several choices a tuple of str.
+    """
+
+    def __init__(self, **values: Any) -> None:
+        """Leave out values that are None or (). Raise QueryError where two exclude each other, TypeError for a name
+        that no field has."""
+        names = [option.name for field in fields.FIELDS for option in field.options]
+        if unknown := values.keys() - set(names):
+            raise TypeError(f"no field has an option {', '.join(sorted(unknown))}")
+        self._values = {name: values[name] for name in names if values.get(name) not in (None, ())}
+        for field in fields.FIELDS:
+            field.check(self._values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def replace(self, **values: Any) -> Filters:
+        """Return these filters with other values for some options; None or () leaves one out. Raise QueryError."""
+        return Filters(**self._values | values)
+
+    def masks(self, facts: Facts, tree: FolderTree) -> Masks:
+        """Return which pictures each filter keeps, bool (n,), by option name."""
+        masks = Masks()
+        for field in fields.FIELDS:
+            masks |= field.masks(self._values, facts, tree)
+        return masks
 
 
 @dataclass(frozen=True)
-class Filters:
-    """Conditions that all have to hold; None and () leave everything in.
+class Selection:
+    """The pictures that may be hits: `ids`, int64 (n,), rising.
 
-    `folder` is the path of a folder in the tree, whose pictures may lie at any depth; the days of `taken_from` to
-    `taken_to`, both inclusive, are held against the date taken, or the file's time where that is unknown;
-    `min_side` to `max_side` is the longer side in pixels; `formats` are alternatives; `source` "user" keeps the
-    pictures that a person captioned, "model" the others.
+    Hits are sorted by `keys`, numbers (n,), lowest first, or by relevance where that is None.
     """
 
-    folder: bytes | None = None
-    taken_from: date | None = None
-    taken_to: date | None = None
-    orientation: str | None = None
-    min_side: int | None = None
-    max_side: int | None = None
-    formats: tuple[str, ...] = ()
-    source: str | None = None
+    ids: np.ndarray
+    keys: np.ndarray | None = None
 
-    def __post_init__(self) -> None:
-        if self.taken_from and self.taken_to and self.taken_from > self.taken_to:
-            raise QueryError(f"nothing was taken from {self.taken_from} to {self.taken_to}; give the earlier day first")
-        if self.min_side and self.max_side and self.min_side > self.max_side:
-            raise QueryError(f"no side is from {self.min_side} to {self.max_side} pixels; give the smaller one first")
-
-    def masks(self, facts: Facts, tree: FolderTree) -> dict[str, np.ndarray]:
-        """Return, for each filter that is set, by its name in facets, which pictures it keeps, bool (n,)."""
-        masks: dict[str, np.ndarray] = {}
-        if self.folder is not None:
-            masks["folder"] = tree.holding(tree.paths.index(self.folder), len(facts.ids))
-        if self.taken_from is not None:
-            masks["from"] = facts.dates >= np.datetime64(self.taken_from)
-        if self.taken_to is not None:
-            masks["to"] = facts.dates < np.datetime64(self.taken_to) + np.timedelta64(1, "D")
-        if self.orientation is not None:
-            masks["orientation"] = orientations(facts) == ORIENTATIONS.index(self.orientation)
-        longer = np.maximum(facts.widths, facts.heights)
-        if self.min_side is not None:
-            masks["min_side"] = longer >= self.min_side
-        if self.max_side is not None:
-            masks["max_side"] = longer <= self.max_side
-        if self.formats:
-            masks["format"] = np.isin(facts.formats, [facts.format_names.index(one) for one in self._there(facts)])
-        if self.source is not None:
-            masks["source"] = facts.by_user == (self.source == "user")
-        return masks
-
-    def _there(self, facts: Facts) -> list[str]:
-        return [one for one in self.formats if one in facts.format_names]
-
-
-def orientations(facts: Facts) -> np.ndarray:
-    """Return the place of each picture's orientation in ORIENTATIONS, (n,)."""
-    return np.where(facts.widths > facts.heights, 0, np.where(facts.widths < facts.heights, 1, 2))
+    def sorted(self, ids: np.ndarray) -> np.ndarray:
+        """Return the positions in `ids`, all of them selected and best first, in the order of this selection."""
+        if self.keys is None:
+            return np.arange(len(ids))
+        return np.argsort(self.keys[np.searchsorted(self.ids, ids)], kind="stable")

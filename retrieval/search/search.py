@@ -13,10 +13,10 @@ from data.store import Store, StoredPicture
 from data.text import stems
 from retrieval.index.index import Index
 from retrieval.search.clauses import ClausePlan, Planner
+from retrieval.search.filters import Selection
 from retrieval.search.query import Query, QueryError
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
-from retrieval.search.selection import Selection
 from retrieval.vectors.pieces import distinct
 
 DEFAULT_LIMIT = 30

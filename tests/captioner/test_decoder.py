@@ -100,4 +100,4 @@ def test_a_bundle_carries_further_decoders(tiny_bundle: Path, tmp_path: Path) ->
     save_bundle(replace(bundle, further_decoders=(), version=""), tmp_path / "one", lambda _: "card")
     one, two = (Captioner.load(tmp_path / name).describe(picture)[0] for name in ("one", "two"))
     assert one.captions != two.captions
-    np.testing.assert_array_equal(one.vectors["vgg16"], two.vector)
+    np.testing.assert_array_equal(one.vectors["vgg16"], two.vectors["vgg16"])

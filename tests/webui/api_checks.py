@@ -14,7 +14,7 @@ from werkzeug.test import TestResponse
 from webui.app import BLUEPRINTS
 from webui.openapi.operations import describe
 from webui.openapi.schemas import Schema
-from webui.request.paths import PictureId
+from webui.request.values import PictureId
 
 SEARCH = "/api/v1/search"
 MULTIPART = "multipart/form-data"

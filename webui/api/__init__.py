@@ -1,1 +1,1 @@
-"""The API: one blueprint a resource, and the documents they answer with."""
+"""The HTTP API: search, pictures, library, copies, exports and health."""

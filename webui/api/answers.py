@@ -1,22 +1,38 @@
-"""Search answers as the API gives them and the page shows them."""
+"""Documents that the API answers and the page shows: a picture in a list, all about a picture, a search."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import asdict
+from functools import lru_cache
+from typing import Any, NamedTuple
+
+from flask import request, url_for
 
 from captioner.types import Description
+from data.exif import Exif, read_exif
+from data.facts import folder_of
+from data.paths import clean_text
+from data.pictures import PictureError
+from data.roots import folder_id
 from data.store import StoredPicture
+from retrieval.copies.copies import near_copies
+from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult
-from webui.api.details import details
-from webui.api.listed import Document, links, shown
-from webui.request.asked import Asked, no_picture
-from webui.request.window import Window
+from webui.media import read_original
+from webui.problems import Problem
+from webui.request.search_request import SearchRequest
+from webui.request.values import Window, no_picture
 from webui.services import services
+
+MAX_NEAR_COPIES = 50
+
+Document = dict[str, Any]
+_NUMBER, _VERSION = "9876543210987654", "version-of-content"
 
 
 class Answer(NamedTuple):
-    """The document that the API gives; for the page small pictures of the uploads to be like and unlike, a notice."""
+    """The document that the API answers; for the page small pictures of the uploads (like and unlike), and a notice."""
 
     document: Document
     previews: list[str]
@@ -24,43 +40,59 @@ class Answer(NamedTuple):
     notice: str
 
 
-def search(asked: Asked, window: Window) -> Answer:
+def search(search: SearchRequest, window: Window) -> Answer:
     """Search; uploaded pictures come before those of the library.
 
-    Raises QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
+    Raise QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
-    services().metrics.searched(asked.kinds)
-    known = query_of(asked)
+    services().metrics.searched(search.kinds)
+    stored = query_of(search)
     like, unlike = (
         [services().describer.describe(content) for content in contents]
-        for contents in (asked.uploads.like, asked.uploads.unlike)
+        for contents in (search.uploads.like, search.uploads.unlike)
     )
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
-    query = Query(asked.text, [*wanted, *known.like], [*unwanted, *known.unlike])
-    library, narrowed = services().library, asked.narrowed
-    selection = library.collection.select(narrowed.filters, narrowed.order)
-    result = library.search(query, window.limit, window.offset, asked.distant, selection)
+    query = Query(search.text, [*wanted, *stored.like], [*unwanted, *stored.unlike])
+    library = services().library
+    selection = library.collection.select(search.filters, search.order)
+    result = library.search(query, window.limit, window.offset, search.distant, selection)
     previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
     return Answer(_with_links(result), previews, avoided, result.notice)
 
 
-def query_of(asked: Asked) -> Query:
-    """Return the query without its uploads. Raises Problem 404 for an unknown picture, or StoreError."""
-    like, unlike = ([QueryImage(_known(one.id), one.weight) for one in chosen] for chosen in (asked.like, asked.unlike))
-    return Query(asked.text, like, unlike)
+def query_of(search: SearchRequest) -> Query:
+    """Return the query without its uploads. Raise Problem 404 for an unknown picture, or StoreError."""
+    like, unlike = (
+        [QueryImage(_stored(one.id), one.weight) for one in given] for given in (search.like, search.unlike)
+    )
+    return Query(search.text, like, unlike)
 
 
-def _known(picture_id: int) -> Description:
+def _stored(picture_id: int) -> Description:
     found = services().library.description(picture_id)
     if found is None:
         raise no_picture(picture_id)
     return found
 
 
+def _with_links(result: SearchResult) -> Document:
+    return vars(result) | {"hits": [hit.to_json() | _shown(hit.picture) for hit in result.hits]}
+
+
+def as_hit(picture: StoredPicture) -> Document:
+    """Return a picture in the shape of a hit, without scores."""
+    path, caption = next(iter(picture.shown_paths), ""), next(iter(picture.texts), "")
+    return {"id": picture.id, "path": path, "caption": caption, "captions": picture.texts} | _shown(picture)
+
+
+def _shown(picture: StoredPicture) -> Document:
+    return {"width": picture.width, "height": picture.height, "links": links(picture)}
+
+
 def picture_document(picture: StoredPicture) -> Document:
-    """Return all that is known of one picture."""
+    """Return all that is stored about one picture, and what its camera wrote. Raise StoreError."""
     library = services().library
-    return details(picture, library) | {
+    return {
         "id": picture.id,
         "paths": picture.shown_paths,
         "width": picture.width,
@@ -73,10 +105,53 @@ def picture_document(picture: StoredPicture) -> Document:
             | {"model_version": caption.model_version}
             for caption in picture.captions
         ],
+        "folder": _folder(picture),
+        "exif": asdict(_exif(picture, library)),
+        "copies": {"exact": picture.shown_paths[1:], "near": _near(picture, library)},
         "can_undo": library.store.can_undo_caption(picture.id),
         "links": links(picture),
     }
 
 
-def _with_links(result: SearchResult) -> Document:
-    return vars(result) | {"hits": [hit.to_json() | shown(hit.picture) for hit in result.hits]}
+def _folder(picture: StoredPicture) -> dict[str, str] | None:
+    if not picture.paths:
+        return None
+    folder = folder_of(picture.paths[0])
+    return {"id": folder_id(folder), "path": clean_text(folder)}
+
+
+def _exif(picture: StoredPicture, library: Library) -> Exif:
+    limits = library.settings.limits
+    try:
+        return read_exif(read_original(picture, limits), limits)
+    except (Problem, PictureError):  # The file was moved, or the limits were lowered since.
+        return Exif()
+
+
+def _near(picture: StoredPicture, library: Library) -> list[dict[str, Any]]:
+    near = dict(near_copies(library.searcher().index, library.model, picture.id, MAX_NEAR_COPIES))
+    pictures = library.store.pictures(list(near))
+    return [as_hit(other) | {"cosine": near[number]} for number, other in pictures.items()]
+
+
+def links(picture: StoredPicture) -> dict[str, str]:
+    """Return the addresses of the picture's file and thumbnail.
+
+    They carry the content's hash, so that a browser may cache them forever and still never shows an old picture
+    when another library uses the same id.
+    """
+    return {name: _address(name, picture) for name in ("file", "thumbnail")}
+
+
+def _address(name: str, picture: StoredPicture) -> str:
+    pattern = _pattern(name, request.script_root)
+    return pattern.replace(_NUMBER, str(picture.id)).replace(_VERSION, picture.digest[:16])
+
+
+@lru_cache(16)
+def _pattern(name: str, root: str) -> str:
+    """Return such an address with placeholders for id and version: building sixty for a page takes a millisecond.
+
+    They depend on nothing else but `root`, the prefix that a proxy adds.
+    """
+    return url_for(f"pictures.{name}", picture_id=int(_NUMBER), v=_VERSION)

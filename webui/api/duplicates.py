@@ -11,14 +11,12 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import clean_text
 from data.store import StoredPicture
 from retrieval.copies.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
-from webui.api.listed import as_hit
+from webui.api.answers import as_hit
 from webui.openapi.documents import Listed
 from webui.openapi.operations import Parameter, operation
 from webui.openapi.schemas import COUNT
 from webui.problems import Problem
-from webui.request.bodies import field, read_body
-from webui.request.narrowed import known_value
-from webui.request.window import WINDOW, read_window
+from webui.request.values import WINDOW, body_field, known_value, read_body, read_window
 from webui.services import services
 
 PATIENCE = 1.0
@@ -87,7 +85,7 @@ def list_duplicates() -> Response:
 @operation(answer=CopyGroup, body=Kept, problems=(404, 415, 503))
 def decide_duplicates(key: str) -> Response:
     """Remember which copies of a group to keep."""
-    keep = field(read_body(), "keep", list)
+    keep = body_field(read_body(), "keep", list)
     if not all(type(one) in (int, str) for one in keep):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field keep must list ids of copies")
     keep_copies(key, keep)

@@ -1,25 +1,159 @@
-"""Taking pictures out of the library: hits, a filtered library, or a selection, as CSV, JSON or ZIP."""
+"""Exports of hits, of a filtered library or of a selection, as CSV, JSON or ZIP, made in constant memory."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import csv
+import io
+import json
+import os
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, TypedDict
+from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from flask import Blueprint, Response, request
 
 from data import limits
-from data.store import Store
+from data.limits import Limits
+from data.paths import clean_text
+from data.store import Store, StoredPicture
+from retrieval.search.fields import FIELDS, RELEVANCE, order_names
 from webui.api.answers import query_of
-from webui.api.exports import Exported, as_csv, as_json, as_zip
-from webui.api.turns import Turns
+from webui.api.streams import StreamLimit
+from webui.media import read_original
 from webui.openapi.operations import Parameter, operation
 from webui.openapi.schemas import COUNT
 from webui.problems import Problem
-from webui.request.asked import ASKED, read_asked
-from webui.request.bodies import field, read_body
-from webui.request.narrowed import known_value, read_narrowed
+from webui.request.filters import read_filters, read_order
+from webui.request.search_request import SEARCH, read_search_request
+from webui.request.values import body_field, known_value, read_body
 from webui.services import services
+
+FIELD_COLUMNS = tuple(column for field in FIELDS for column in field.columns)
+COLUMNS = ("id", "paths", "caption", "captions", "score", *(column.name for column in FIELD_COLUMNS))
+BETWEEN = " | "
+"""Between several paths or captions in one cell."""
+PIECE = 2**20
+LONGEST_NAME = 100
+MISSING = "MISSING.txt"
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
+
+
+class Exported(NamedTuple):
+    """A picture, and its score where it was searched for."""
+
+    picture: StoredPicture
+    score: float | None
+
+
+def as_csv(pictures: Iterable[Exported]) -> Iterator[bytes]:
+    """Yield a table in UTF-8 with a header; a text that a spreadsheet would take for a formula begins with '."""
+    yield _csv_line(COLUMNS)
+    for one in pictures:
+        facts = _facts(one)
+        cells = facts | {name: BETWEEN.join(facts[name]) for name in ("paths", "captions")}
+        yield _csv_line([_cell(cells[name]) for name in COLUMNS])
+
+
+def as_json(pictures: Iterable[Exported]) -> Iterator[bytes]:
+    """Yield one document, {"pictures": [...]}, whose members are the columns of the table."""
+    before = b'{"pictures": [\n'
+    for one in pictures:
+        yield before + json.dumps(_facts(one), ensure_ascii=False).encode()
+        before = b",\n"
+    yield b"\n]}\n" if before == b",\n" else before + b"]}\n"
+
+
+def as_zip(pictures: Iterable[Exported], limits: Limits) -> Iterator[bytes]:
+    """Yield an archive of the files, stored as they are; those that are gone are listed in MISSING.txt inside.
+
+    Only a file that still holds what was indexed is taken. At any time one file is in memory.
+    """
+    sink, names, missing = _Sink(), _Names(), list[str]()
+    with ZipFile(sink, "w", ZIP_STORED) as archive:
+        for picture, _ in pictures:
+            try:
+                content = read_original(picture, limits)
+            except Problem:
+                missing += picture.shown_paths or [f"picture {picture.id}"]
+                continue
+            with archive.open(ZipInfo(names.name(picture), _moment(picture.taken_at)), "w") as entry:
+                for start in range(0, len(content), PIECE):
+                    entry.write(content[start : start + PIECE])
+                    yield sink.take()
+            yield sink.take()
+        if missing:
+            archive.writestr(MISSING, "".join(f"{path}\n" for path in missing))
+    yield sink.take()
+
+
+class _Sink(io.RawIOBase):
+    """Takes what is written until it is taken away."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, piece: Any) -> int:
+        self._pieces.append(bytes(piece))
+        return len(piece)
+
+    def take(self) -> bytes:
+        content = b"".join(self._pieces)
+        self._pieces.clear()
+        return content
+
+
+class _Names:
+    """Names inside an archive: the files' own, without what some system may not take, and each only once."""
+
+    def __init__(self) -> None:
+        self._taken = {MISSING.casefold()}
+
+    def name(self, picture: StoredPicture) -> str:
+        own = clean_text(os.path.basename(picture.paths[0]))
+        stem, suffix = os.path.splitext(_UNSAFE.sub("_", own).strip(" ."))
+        stem = stem[:LONGEST_NAME] or "picture"
+        number, name = 1, f"{stem}{suffix[:10]}"
+        while name.casefold() in self._taken:
+            number += 1
+            name = f"{stem} ({number}){suffix[:10]}"
+        self._taken.add(name.casefold())
+        return name
+
+
+def _facts(one: Exported) -> dict[str, Any]:
+    picture = one.picture
+    return {
+        "id": picture.id,
+        "paths": picture.shown_paths,
+        "caption": next(iter(picture.texts), ""),
+        "captions": picture.texts,
+        "score": one.score,
+    } | {column.name: column.read(picture) for column in FIELD_COLUMNS}
+
+
+def _cell(value: Any) -> Any:
+    return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
+
+
+def _csv_line(cells: Iterable[Any]) -> bytes:
+    line = io.StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue().encode()
+
+
+def _moment(taken_at: datetime | None) -> tuple[int, int, int, int, int, int]:
+    """The format knows the years 1980 to 2107 only."""
+    if taken_at is None or not 1980 <= taken_at.year <= 2107:
+        return (1980, 1, 1, 0, 0, 0)
+    return (taken_at.year, taken_at.month, taken_at.day, taken_at.hour, taken_at.minute, taken_at.second)
+
 
 FORMATS = ("csv", "json", "zip")
 MIMETYPES = {"csv": "text/csv", "json": "application/json", "zip": "application/zip"}
@@ -30,7 +164,7 @@ AT_ONCE = 2
 CHUNK = 200
 
 export = Blueprint("export", __name__, url_prefix="/api/v1")
-_turns = Turns(AT_ONCE, "others are being exported; try again when they are through")
+_turns = StreamLimit(AT_ONCE, "others are being exported; try again when they are through")
 _FORMAT = Parameter(
     "format",
     Annotated[list[Literal[(*FORMATS, *limits.FORMATS)]], {"minItems": 1}],  # type: ignore[valid-type]
@@ -47,17 +181,12 @@ class Selected(TypedDict):
     ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
 
 
-class ExportedPicture(TypedDict):
-    """What is known of a picture; the score is that of a search."""
-
-    id: COUNT
-    paths: list[str]
-    caption: str
-    captions: list[str]
-    score: float | None
-    width: COUNT
-    height: COUNT
-    taken_at: str | None
+ExportedPicture = TypedDict(  # type: ignore[misc]
+    "ExportedPicture",
+    {"id": COUNT, "paths": list[str], "caption": str, "captions": list[str], "score": float | None}
+    | {column.name: column.type for column in FIELD_COLUMNS},
+)
+ExportedPicture.__doc__ = "What is known of a picture; the score is that of a search."
 
 
 class ExportedPictures(TypedDict):
@@ -73,7 +202,7 @@ _ANSWER = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES
 @operation(
     answer=_ANSWER,
     problems=_PROBLEMS,
-    query=(_FORMAT, *(one for one in ASKED if one.name != "format")),
+    query=(_FORMAT, *(one for one in SEARCH if one.name != "format")),
 )
 def export_hits() -> Response:
     """All hits of a search, or without a query all pictures that the filters keep, as a file."""
@@ -84,12 +213,12 @@ def export_hits() -> Response:
     form = _form(forms[0] if len(forms) == 1 else None)
     library = services().library
     if not request.args.keys() & {"q", "like"}:
-        narrowed = read_narrowed(fields)
-        order = "newest" if narrowed.order == "relevance" else narrowed.order
-        return exported(form, library.collection.browse(narrowed.filters, order).tolist())
-    asked = read_asked(fields)
-    selection = library.collection.select(asked.narrowed.filters, asked.narrowed.order)
-    hits = library.searcher().hits(query_of(asked), asked.distant, selection)
+        order = read_order(fields, queried=True)
+        order = order_names(queried=False)[0] if order == RELEVANCE.name else order
+        return exported(form, library.collection.browse(read_filters(fields), order).tolist())
+    search = read_search_request(fields)
+    selection = library.collection.select(search.filters, search.order)
+    hits = library.searcher().hits(query_of(search), search.distant, selection)
     return exported(form, hits.ids.tolist(), hits.scores.tolist())
 
 
@@ -98,7 +227,7 @@ def export_hits() -> Response:
 def export_selection() -> Response:
     """A selection of pictures as a file, in the order of their ids in the request; unknown ids are left out."""
     body = read_body()
-    form, ids = _form(known_value(body, "format", FORMATS)), field(body, "ids", list)
+    form, ids = _form(known_value(body, "format", FORMATS)), body_field(body, "ids", list)
     if not all(type(one) is int and 0 <= one < 2**63 for one in ids):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field ids must list ids of pictures")
     if len(ids) > MOST_FILES:

@@ -1,11 +1,11 @@
-"""Health: is the process alive, can it answer every kind of search, and what has it done so far."""
+"""The server itself: whether it runs, whether it is ready, its metrics, and the API's description."""
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
 from webui.openapi.documents import Health, Readiness
-from webui.openapi.operations import operation
+from webui.openapi.operations import describe, operation
 from webui.services import services
 
 health = Blueprint("health", __name__)
@@ -21,7 +21,7 @@ def healthz() -> Response:
 @health.get("/readyz")
 @operation(answer=Readiness, problems=(503,))
 def readyz() -> Response:
-    """200 once the captioner is loaded and the store can be read; 503 with the reason before."""
+    """200 once the captioner is loaded and the store can be read; before that 503 with the reason."""
     version = services().describer.captioner().model_version
     services().library.store.generation()
     return jsonify({"status": "ready", "model_version": version})
@@ -30,5 +30,12 @@ def readyz() -> Response:
 @health.get("/metrics")
 @operation(answer=str, media="text/plain", problems=(503,))
 def metrics() -> Response:
-    """Figures for Prometheus."""
+    """Metrics for Prometheus."""
     return Response(services().metrics.page(), content_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+@health.get("/api/v1/openapi.json")
+@operation(answer=dict)
+def openapi() -> Response:
+    """This API's description."""
+    return jsonify(describe(current_app) | {"servers": [{"url": request.script_root or "/"}]})

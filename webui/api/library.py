@@ -12,9 +12,9 @@ from data.paths import clean_text, display, to_bytes
 from data.roots import Root, count_below, forget_root, read_roots, remember_root
 from retrieval.indexing import jobs
 from retrieval.indexing.models import library_model
-from webui.api.events import listeners, told
-from webui.guard.places import Place, count_pictures
-from webui.openapi.library_documents import (
+from webui.api.streams import job_events, job_streams
+from webui.auth.server_folders import ServerFolder, count_pictures
+from webui.openapi.documents import (
     Added,
     Event,
     Forgotten,
@@ -27,8 +27,7 @@ from webui.openapi.library_documents import (
 )
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.bodies import field, optional, read_body
-from webui.request.window import WINDOW, read_window
+from webui.request.values import WINDOW, body_field, optional_field, read_body, read_window
 from webui.services import services
 
 library = Blueprint("library", __name__, url_prefix="/api/v1/library")
@@ -37,7 +36,7 @@ library = Blueprint("library", __name__, url_prefix="/api/v1/library")
 @library.get("")
 @operation(answer=Library, problems=(503,))
 def overview() -> Response:
-    """What the library holds: its folders, counts, the captioner's work, and the indexing that runs."""
+    """What the library holds: its folders, counts, what the captioner described, and the job that runs."""
     opened = services().library
     status = opened.store.status()
     job = services().jobs.current()
@@ -58,23 +57,23 @@ def overview() -> Response:
 @operation(
     answer=Places,
     problems=(404, 503),
-    query=(Parameter("in", str, "Token of the folder to look into; without it, where one may start"), *WINDOW),
+    query=(Parameter("in", str, "Token of the folder to list; without it, the top folders"), *WINDOW),
 )
 def places() -> Response:
-    """Folders of the server's machine that may be added, each with a token to name it by."""
-    known, window = services().places, read_window(request.args)
-    within = known.place(request.args["in"]) if request.args.get("in") else None
-    found = known.inside(within) if within else known.tops()
-    page = found[window.offset : window.offset + window.limit]
-    listed = [_place(one) | {"pictures_here": count_pictures(one.path)} for one in page]
-    return jsonify({"total": len(found), "places": listed, "in": _place(within) if within else None})
+    """Folders of the server's machine that may be added, each named by a token."""
+    server_folders, window = services().server_folders, read_window(request.args)
+    parent = server_folders.folder(request.args["in"]) if request.args.get("in") else None
+    folders = server_folders.inside(parent) if parent else server_folders.tops()
+    page = folders[window.offset : window.offset + window.limit]
+    listed = [_server_folder(folder) | {"pictures_here": count_pictures(folder.path)} for folder in page]
+    return jsonify({"total": len(folders), "places": listed, "in": _server_folder(parent) if parent else None})
 
 
 @library.post("/folders")
 @operation(answer=LibraryFolder, status=201, body=Added, problems=(404, 415, 503))
 def add_folder() -> tuple[Response, int]:
-    """Add a folder to the library; its pictures are there once it was indexed."""
-    return jsonify(_folder(add_place(field(read_body(), "place", str)))), HTTPStatus.CREATED
+    """Add a folder to the library; its pictures appear once it is indexed."""
+    return jsonify(_folder(add_server_folder(body_field(read_body(), "place", str)))), HTTPStatus.CREATED
 
 
 @library.delete("/folders/<folder_id>")
@@ -84,33 +83,33 @@ def forget_folder(folder_id: str) -> Response:
     root = _root(folder_id)
     job = services().jobs.current()
     if job is not None and not job.finished:
-        raise Problem(HTTPStatus.CONFLICT, "a folder is being indexed; stop that first")
+        raise Problem(HTTPStatus.CONFLICT, "indexing is running; stop it first")
     return jsonify({"files": forget_root(services().library.store, root)})
 
 
 @library.post("/jobs")
 @operation(answer=Job, status=202, body=NewJob, problems=(404, 409, 415, 503))
 def start_job() -> tuple[Response, int]:
-    """Start to index one folder of the library, or all of them."""
+    """Start indexing one folder of the library, or all of them."""
     body = read_body()
-    folder_id, recaption = optional(body, "folder", str), bool(optional(body, "recaption", bool))
+    folder_id, recaption = optional_field(body, "folder", str), bool(optional_field(body, "recaption", bool))
     return jsonify(start_indexing(folder_id, recaption).to_json()), HTTPStatus.ACCEPTED
 
 
 @library.get("/jobs/current")
 @operation(answer=Job, problems=(404,))
 def current_job() -> Response:
-    """The indexing that runs, or the last one that was started here."""
+    """The indexing job that runs, or the last one that was started from here."""
     job = services().jobs.current()
     if job is None:
-        raise Problem(HTTPStatus.NOT_FOUND, "no indexing was started here yet")
+        raise Problem(HTTPStatus.NOT_FOUND, "no indexing was started from here yet")
     return jsonify(job.to_json())
 
 
 @library.delete("/jobs/current")
 @operation(answer=Job, status=202, problems=(409,))
 def stop_job() -> tuple[Response, int]:
-    """Stop indexing; what is done stays."""
+    """Stop indexing; pictures that are already captioned are kept."""
     try:
         return jsonify(services().jobs.stop().to_json()), HTTPStatus.ACCEPTED
     except jobs.JobError as error:
@@ -120,8 +119,8 @@ def stop_job() -> tuple[Response, int]:
 @library.get("/events")
 @operation(answer=Event, media="text/event-stream", problems=(503,))
 def events() -> Response:
-    """How far indexing is, as server-sent events: `progress` with a job as often as it changes, then one `end`."""
-    response = Response(listeners.stream(told(services().jobs)), mimetype="text/event-stream")
+    """The progress of indexing as server-sent events: `progress` with each change of the job, then one `end`."""
+    response = Response(job_streams.stream(job_events(services().jobs)), mimetype="text/event-stream")
     response.headers |= {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return response
 
@@ -129,21 +128,21 @@ def events() -> Response:
 @library.get("/skipped")
 @operation(answer=Skipped, problems=(503,), query=WINDOW)
 def skipped() -> Response:
-    """Files that could not be taken, and why."""
+    """Files that could not be indexed, and why."""
     window, store = read_window(request.args), services().library.store
     page = store.skipped_files(window.limit, window.offset)
     listed = [{"path": clean_text(path), "reason": reason} for path, reason in page]
     return jsonify({"total": store.status().skipped, "skipped": listed})
 
 
-def add_place(token: str) -> Root:
-    """Add the folder that a token of the places names. Raises Problem 404."""
-    place = services().places.place(token)
-    return remember_root(services().library.store, to_bytes(place.path))
+def add_server_folder(token: str) -> Root:
+    """Add the folder that a token names. Raise Problem 404."""
+    folder = services().server_folders.folder(token)
+    return remember_root(services().library.store, to_bytes(folder.path))
 
 
 def start_indexing(folder_id: str | None, recaption: bool) -> jobs.Job:
-    """Start to index one folder, None for all. Raises Problem 404 or 409."""
+    """Start indexing one folder, None for all. Raise Problem 404 or 409."""
     root = _root(folder_id) if folder_id is not None else None
     if root is None and not read_roots(services().library.store):
         raise Problem(HTTPStatus.CONFLICT, "the library has no folder yet; add one first")
@@ -166,6 +165,6 @@ def _folder(root: Root) -> dict[str, Any]:
     return {"id": root.id, "path": clean_text(root.path), **counts._asdict(), "indexed_at": indexed_at}
 
 
-def _place(place: Place) -> dict[str, Any]:
-    name = display(Path(place.path.name or place.path))
-    return {"token": place.token, "name": name, "path": display(place.path), "above": place.above}
+def _server_folder(folder: ServerFolder) -> dict[str, Any]:
+    name = display(Path(folder.path.name or folder.path))
+    return {"token": folder.token, "name": name, "path": display(folder.path), "above": folder.above}

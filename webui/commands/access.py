@@ -19,7 +19,7 @@ remove_option = click.option("--remove", is_flag=True, help="Forget it.")
 @remove_option
 def password(library: Path | None, remove: bool) -> None:
     """Set the password that other machines need; asked for twice, or read from standard input."""
-    from webui.guard.keys import set_password
+    from webui.auth.keys import set_password
 
     folder = _library(library)
     set_password(folder, None if remove else _ask())
@@ -31,7 +31,7 @@ def password(library: Path | None, remove: bool) -> None:
 @remove_option
 def token(library: Path | None, remove: bool) -> None:
     """Print a new token for programs on other machines; the one before ends."""
-    from webui.guard.keys import make_token, remove_token
+    from webui.auth.keys import make_token, remove_token
 
     folder = _library(library)
     if remove:

@@ -49,8 +49,8 @@ def serve(
         # Only now: from here on Ctrl-C ends the command in good order, whatever is being imported.
         from captioner.captioner import Captioner
         from data.settings import load_settings
-        from webui.guard.reach import Reach
-        from webui.serving.running import Service
+        from webui.auth.security import Reach
+        from webui.serving.processes import Service
         from webui.telemetry.logs import Log
 
         settings = load_settings(library=library, bundle=bundle)

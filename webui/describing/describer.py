@@ -37,7 +37,7 @@ class Described:
 
 
 class Describer:
-    """Turns uploaded bytes into a description with one model in memory and a bounded queue before it."""
+    """StreamLimit uploaded bytes into a description with one model in memory and a bounded queue before it."""
 
     def __init__(
         self,

@@ -1,6 +1,6 @@
-"""The page of the library: its folders, adding and removing them, indexing, and what was skipped.
+"""The pages that maintain a library: folders and indexing, skipped files, and copies.
 
-It is a client of the API beside it: it shows what the API answers, so both always say the same.
+They are clients of the API in the same process: they show what the API answers, so both always agree.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
-from webui.api import library
+from webui.api import duplicates, library
 from webui.problems import Problem
-from webui.request.window import read_window
+from webui.request.values import read_window
 
 library_page = Blueprint("library_page", __name__)
 
@@ -24,36 +24,63 @@ def show() -> str:
     """Folders, model and indexing; with `in` or `add` also the folders that may be added."""
     adding = bool(request.args.keys() & {"in", "add"})
     return render_template(
-        "library.html", library=library.overview().json, places=library.places().json if adding else None
+        "library.html", library=library.overview().json, server_folders=library.places().json if adding else None
     )
 
 
 @library_page.post("/library")
 def change() -> Response:
-    """Do what a button of the page says, and show it again."""
-    act = _ACTS.get(request.form.get("do", ""))
-    if act is None:
+    """Do what the pressed button says, and show the page again."""
+    action = _ACTIONS.get(request.form.get("do", ""))
+    if action is None:
         raise Problem(HTTPStatus.BAD_REQUEST, "the field do must name one of the page's buttons")
-    act(request.form)
+    action(request.form)
     return redirect(url_for("library_page.show"), 303)
 
 
 @library_page.get("/library/skipped")
 def skipped() -> str:
-    """The files that could not be taken, and why."""
+    """The files that could not be indexed, and why."""
     return render_template("skipped.html", answer=library.skipped().json, window=read_window(request.args))
 
 
 def _add(form: MultiDict[str, str]) -> None:
-    root = library.add_place(form.get("place", ""))
+    root = library.add_server_folder(form.get("place", ""))
     if form.get("index"):
         library.start_indexing(root.id, recaption=False)
 
 
-_ACTS: dict[str, Callable[[MultiDict[str, str]], object]] = {
+_ACTIONS: dict[str, Callable[[MultiDict[str, str]], object]] = {
     "add": _add,
     "forget": lambda form: library.forget_folder(form.get("folder", "")),
     "index": lambda form: library.start_indexing(form.get("folder") or None, recaption=False),
     "recaption": lambda _: library.start_indexing(None, recaption=True),
     "stop": lambda _: library.stop_job(),
 }
+
+
+duplicates_page = Blueprint("duplicates_page", __name__)
+
+
+@duplicates_page.get("/duplicates", endpoint="show")
+def show_duplicates() -> str:
+    """Groups of exact or near copies, as the API answers them."""
+    return render_template(
+        "duplicates.html",
+        answer=duplicates.list_duplicates().json,
+        kind=request.args.get("kind") or "exact",
+        decided=request.args.get("decided"),
+        window=read_window(request.args),
+    )
+
+
+@duplicates_page.post("/duplicates", endpoint="choose")
+def choose_copies() -> Response:
+    """Keep the checked copies, or undo that, and show the groups again."""
+    key, kind = request.form.get("key", ""), request.form.get("kind", "exact")
+    if request.form.get("do") == "undo":
+        duplicates.forget_duplicates(key)
+    else:
+        checked = request.form.getlist("keep")
+        duplicates.keep_copies(key, [int(one) if kind == "near" and one.isdecimal() else one for one in checked])
+    return redirect(url_for("duplicates_page.show", kind=kind, _anchor=key), 303)

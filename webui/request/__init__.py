@@ -1,1 +1,1 @@
-"""What a request says, read and checked: words, pictures, filters, windows, bodies."""
+"""What a request says, read and checked: words, pictures, filters, pages of a list, JSON bodies."""

@@ -1,1 +1,1 @@
-"""The server's processes: starting, stopping, logs, metrics and what they tell each other."""
+"""The server and its processes: starting, stopping and replacing them."""

@@ -14,11 +14,10 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class Stopping:
-    """Holds the handlers of both signals from `with` on, to the end of the process.
+    """Handles both signals from `with` on, to the end of the process.
 
-    Outside of `gently` a signal ends the process on the spot: what is in the library is whole at any instant, and
-    nothing has to be unwound, so it does not matter what was being done, the import of a large library included.
-    An error leaves the handlers as they were before.
+    Outside of `gently` a signal ends the process at once, even during a long import: the library is consistent at any
+    instant, so nothing has to be cleaned up. Leaving `with` restores the previous handlers.
     """
 
     def __init__(self) -> None:
@@ -35,7 +34,7 @@ class Stopping:
 
     @contextmanager
     def gently(self, ask: Callable[[], None]) -> Iterator[None]:
-        """While this lasts the first signal only calls `ask`, which lets what is under way be finished."""
+        """In this context the first signal only calls `ask`, so that running answers can finish."""
         self._ask = ask
         yield
         self._ask = None
@@ -50,7 +49,7 @@ class Stopping:
 def leave() -> NoReturn:
     """End the process with exit code 0.
 
-    The interpreter is not taken down in order: threads that are inside a deep-learning library do not survive that.
+    The interpreter is not shut down in order: threads inside a deep-learning library would crash.
     """
     for stream in (sys.stdout, sys.stderr):
         stream.flush()

@@ -1,1 +1,1 @@
-"""What the server tells of itself: logs, figures, and one id for each request."""
+"""Logs, metrics, and one id per request."""

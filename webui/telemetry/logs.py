@@ -1,18 +1,47 @@
-"""The log as JSON, one object a line: requests, and whatever else the server has to say."""
+"""The log as JSON, one object per line, and one id per request: in its answer, its problem document and the log."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
+import uuid
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, cast
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 
-from webui.telemetry.request_id import present_id, request_id
+HEADER = "X-Request-Id"
+
+
+def new_id() -> str:
+    """Return a new id, a random UUID. A client's own is ignored: it could write into the log."""
+    return str(uuid.uuid4())
+
+
+def request_id() -> str:
+    """Return the id of the present request."""
+    if "request_id" not in g:
+        g.request_id = new_id()
+    return str(g.request_id)
+
+
+def current_id() -> str | None:
+    """Return the id of the present request, None outside of one."""
+    return request_id() if has_request_context() else None
+
+
+def add_request_ids(app: Flask) -> None:
+    """Add the id to every answer of `app`."""
+    app.after_request(_add_id)
+
+
+def _add_id(response: Response) -> Response:
+    response.headers[HEADER] = request_id()
+    return response
+
 
 _requests = logging.getLogger("retroflex.requests")
 
@@ -32,13 +61,13 @@ class JsonFormatter(logging.Formatter):
     """A record as one line of JSON: time (UTC), level, message, the request's id where there is one."""
 
     def format(self, record: logging.LogRecord) -> str:
-        told: dict[str, Any] = {"time": _iso(record.created)}
+        line: dict[str, Any] = {"time": _iso(record.created)}
         if hasattr(record, "request"):
-            return json.dumps(told | cast(dict[str, Any], record.request))
-        told |= {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
+            return json.dumps(line | cast(dict[str, Any], record.request))
+        line |= {"level": record.levelname.lower(), "logger": record.name, "message": record.getMessage()}
         if record.exc_info:
-            told["traceback"] = self.formatException(record.exc_info)
-        return json.dumps(told | ({"id": id_} if (id_ := present_id()) else {}))
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line | ({"id": id_} if (id_ := current_id()) else {}))
 
 
 def log_as_json() -> None:
@@ -50,7 +79,7 @@ def log_as_json() -> None:
 
 
 def log_requests(app: Flask, queries: bool) -> None:
-    """Log each request of `app` once its answer is sent; what was searched for only with `queries`."""
+    """Log each request of `app` once its answer is sent; with `queries` also what was searched for."""
 
     def begin() -> None:
         g.began = time.perf_counter()
@@ -69,7 +98,7 @@ def log_requests(app: Flask, queries: bool) -> None:
 
 
 class _Counted:
-    """Passes the parts of an answer on as they come, none held back, and counts their bytes."""
+    """Passes on the parts of an answer, without buffering, and counts their bytes."""
 
     def __init__(self, parts: Any) -> None:
         self._parts = parts

@@ -1,4 +1,4 @@
-"""Figures for Prometheus, of all server processes together."""
+"""Metrics for Prometheus, summed over all server processes."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
 SHARED = "PROMETHEUS_MULTIPROC_DIR"
-"""prometheus_client's own variable: the folder through which several processes add up."""
+"""prometheus_client's own variable: the folder through which several processes share metrics."""
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0)
 
 
 class Metrics:
-    """The figures of one application.
+    """The metrics of one application.
 
-    prometheus_client is imported here and not above, since it looks once, when it is imported, whether the processes
-    share a folder.
+    prometheus_client is imported here and not above, since on import it checks whether the processes share a folder.
     """
 
     def __init__(self, library: Library) -> None:
@@ -47,7 +46,7 @@ class Metrics:
         )
 
     def describing(self) -> AbstractContextManager[object]:
-        """Count a picture as waiting for the captioner while this lasts."""
+        """Return a context that counts a picture as waiting for the captioner."""
         return self._describing.track_inprogress()
 
     def searched(self, kinds: Sequence[str]) -> None:
@@ -70,7 +69,7 @@ class Metrics:
         app.after_request(count)
 
     def page(self) -> bytes:
-        """Return all figures in Prometheus's text form."""
+        """Return all metrics in Prometheus's text format."""
         from prometheus_client import CollectorRegistry, generate_latest
         from prometheus_client.multiprocess import MultiProcessCollector
 
@@ -84,7 +83,7 @@ class Metrics:
 
 
 class _State:
-    """What can be read off the library at any time."""
+    """Metrics read from the library when they are asked for."""
 
     def __init__(self, library: Library) -> None:
         self._library = library
@@ -105,7 +104,7 @@ class _State:
 
 
 def forget_process(process: int) -> None:
-    """Leave what a process that died had under way out of the figures; what it had counted stays."""
+    """Remove the running requests of a process that died from the metrics; its counts are kept."""
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(process, os.environ[SHARED])

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,12 +19,15 @@ from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store, StoredPicture
 from retrieval.library import Library
 from retrieval.search.collection import Collection
-from retrieval.search.filters import ORIENTATIONS, SOURCES, Filters
+from retrieval.search.filters import Filters
 from retrieval.search.query import Query, QueryError, QueryImage
 
 FOLDERS = (b"/p", b"/p/a", b"/p/a/b", b"/p/a b", b"/p/\xff", b"/q/r/s")
 ROOTS = (b"/p", b"/q/r")
 MODEL = "model-1"
+ORIENTATIONS = ("landscape", "portrait", "square")
+SOURCES = ("user", "model")
+FACETS = ("folder", "orientation", "year", "source", "format")
 
 
 @pytest.fixture(scope="module")
@@ -71,34 +74,33 @@ def keeps(filters: Filters, picture: StoredPicture, taken: datetime) -> bool:
     width, height = picture.width, picture.height
     orientation = "square" if width == height else "landscape" if width > height else "portrait"
     by_user = any(caption.source == "user" for caption in picture.captions)
-    return all(
-        (
-            filters.folder is None or any(lies_in(path, filters.folder) for path in picture.paths),
-            filters.taken_from is None or taken.date() >= filters.taken_from,
-            filters.taken_to is None or taken.date() <= filters.taken_to,
-            filters.orientation in (None, orientation),
-            filters.min_side is None or max(width, height) >= filters.min_side,
-            filters.max_side is None or max(width, height) <= filters.max_side,
-            not filters.formats or picture.format.replace("MPO", "JPEG") in filters.formats,
-            filters.source is None or by_user == (filters.source == "user"),
-        )
-    )
+    kept = {
+        "folder": lambda folder: any(lies_in(path, folder) for path in picture.paths),
+        "taken_from": lambda day: taken.date() >= day,
+        "taken_to": lambda day: taken.date() <= day,
+        "orientation": lambda value: value == orientation,
+        "min_side": lambda side: max(width, height) >= side,
+        "max_side": lambda side: max(width, height) <= side,
+        "format": lambda formats: picture.format.replace("MPO", "JPEG") in formats,
+        "source": lambda source: by_user == (source == "user"),
+    }
+    return all(kept[name](value) for name, value in filters.items())
 
 
 def drawn(seed: int) -> Filters:
     """Any filters, each set half of the time."""
     random = np.random.default_rng(seed)
-    wanted = {
+    draws: dict[str, Any] = {
         "folder": lambda: (*FOLDERS[:5], b"/q/r")[random.integers(6)],
         "taken_from": lambda: date(2020, 1, 1) + timedelta(days=int(random.integers(300))),
         "taken_to": lambda: date(2020, 12, 31) + timedelta(days=int(random.integers(300))),
         "orientation": lambda: str(random.choice(ORIENTATIONS)),
         "min_side": lambda: int(random.choice([41, 50, 51])),
         "max_side": lambda: int(random.choice([51, 399, 400])),
-        "formats": lambda: tuple(random.choice(FORMATS[:2], random.integers(1, 3), replace=False).tolist()),
+        "format": lambda: tuple(random.choice(FORMATS[:2], random.integers(1, 3), replace=False).tolist()),
         "source": lambda: str(random.choice(SOURCES)),
     }
-    return Filters(**{name: draw() for name, draw in wanted.items() if random.random() < 0.4})
+    return Filters(**{name: draw() for name, draw in draws.items() if random.random() < 0.4})
 
 
 @pytest.fixture(scope="module")
@@ -128,24 +130,24 @@ def test_the_filters_that_are_drawn_keep_some_and_leave_some(collection: Collect
 @pytest.mark.parametrize("seed", range(10))
 def test_facets_count_as_a_loop_does(collection: Collection, pictures: Pictures, seed: int) -> None:
     filters = drawn(seed)
-    found = collection.facets(filters)
+    total, counts = collection.facets(filters)
 
-    def counted(value: object, **freed: object) -> Counter[object]:
-        loose = replace(filters, **freed)  # type: ignore[arg-type]
-        return Counter(value(*one) for one in pictures.values() if keeps(loose, *one))  # type: ignore[operator]
+    def counted(value: Any, **freed: object) -> Counter[object]:
+        loose = filters.replace(**freed)
+        return Counter(value(*one) for one in pictures.values() if keeps(loose, *one))
 
-    assert found.total == len(collection.browse(filters, "added"))
-    assert dict(found.format) == counted(lambda one, _: one.format.replace("MPO", "JPEG"), formats=())
-    assert dict(found.year) == counted(lambda _, taken: str(taken.year), taken_from=None, taken_to=None)
-    assert sum(dict(found.orientation).values()) == counted(lambda *_: None, orientation=None).total()
-    assert sum(dict(found.source).values()) == counted(lambda *_: None, source=None).total()
-    for folder in found.folder:
+    assert total == len(collection.browse(filters, "added"))
+    assert dict(counts["format"]) == counted(lambda one, _: one.format.replace("MPO", "JPEG"), format=())
+    assert dict(counts["year"]) == counted(lambda _, taken: str(taken.year), taken_from=None, taken_to=None)
+    assert sum(dict(counts["orientation"]).values()) == counted(lambda *_: None, orientation=None).total()
+    assert sum(dict(counts["source"]).values()) == counted(lambda *_: None, source=None).total()
+    for folder in counts["folder"]:
         expected = counted(lambda *_: None, folder=folder.path).total()
         assert folder.pictures == expected, folder.path
 
 
 def test_the_tree_goes_up_to_the_roots(collection: Collection) -> None:
-    folders = {one.id: one for one in collection.facets(Filters()).folder}
+    folders = {one.id: one for one in collection.facets(Filters()).counts["folder"]}
     above = {one.path: folders[one.above].path if one.above else None for one in folders.values()}
     assert above == {
         b"/p": None,
@@ -178,7 +180,7 @@ def test_a_search_within_filters_is_the_search_of_a_gallery_of_these(
     monkeypatch.setattr("retrieval.search.retrievers.NEAREST", 10)
     like = Description([Caption("a cat", -1.0)], {"vgg16": np.ones(4, np.float32) / 2})
     query = Query(asked) if asked != "like" else Query(like=[QueryImage(like)])
-    selection = library.collection.select(replace(drawn(seed), min_side=41))
+    selection = library.collection.select(drawn(seed).replace(min_side=41))
     assert selection is not None
     found = library.search(query, 1000, selection=selection)
     monkeypatch.setattr("retrieval.search.retrievers.NEAREST", 1000)
@@ -208,15 +210,20 @@ def test_wrong_ranges_are_refused() -> None:
         Filters(min_side=2, max_side=1)
 
 
+def test_filters_of_no_field_are_refused() -> None:
+    with pytest.raises(TypeError, match="no field has an option colour"):
+        Filters(colour="red")
+
+
 def test_what_is_written_is_seen_at_once(tmp_path: Path) -> None:
     with_store = Library.open(load_settings(library=tmp_path / "new"), create=True)
     assert with_store.collection.browse(Filters(), "newest").tolist() == []
-    assert with_store.collection.facets(Filters()) == (0, [], [], [], [], [])
+    assert with_store.collection.facets(Filters()) == (0, {facet: [] for facet in FACETS})
     row = PictureRow("d", 1, 2, "PNG", 9, None)
     with_store.store.write_batch(Batch(files=[FileRow(b"/a/b.png", 9, 0, "d")], pictures=[row]))
     assert with_store.collection.browse(Filters(), "newest").tolist() == [1]
     with_store.store.set_user_caption(1, "mine")
-    assert with_store.collection.facets(Filters()).source == [("user", 1)]
+    assert with_store.collection.facets(Filters()).counts["source"] == [("user", 1)]
     with_store.close()
 
 

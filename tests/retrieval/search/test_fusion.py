@@ -9,10 +9,10 @@ from hypothesis import strategies as st
 
 from retrieval.index.upkeep import build_index
 from retrieval.library import Library
+from retrieval.search.filters import Selection
 from retrieval.search.fusion import MOST_SHARE, USUAL_SHARE, term_prior
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
-from retrieval.search.selection import Selection
 from tests.retrieval.conftest import MODEL, Add
 
 

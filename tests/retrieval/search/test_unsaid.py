@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from retrieval.library import Library
+from retrieval.search.filters import Selection
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
-from retrieval.search.selection import Selection
 from retrieval.search.unsaid import content_words, unsaid_notice
 from tests.retrieval.conftest import MODEL, Add
 

@@ -17,7 +17,7 @@ from data.limits import Limits
 from retrieval.library import Library
 from tests.webui.api_checks import SEARCH, problem, valid
 from webui.api import export
-from webui.api.exports import Exported, as_zip
+from webui.api.export import Exported, as_zip
 
 EXPORT = "/api/v1/export"
 

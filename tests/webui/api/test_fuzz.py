@@ -21,7 +21,7 @@ from schemathesis.specs.openapi.checks import (
 
 from retrieval.library import Library
 from webui.app import create_app
-from webui.guard.rates import Rates
+from webui.auth.rates import RateLimits
 from webui.openapi.operations import describe
 
 CASES = 2000
@@ -32,7 +32,8 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 def test_whatever_is_asked_the_answer_is_documented(library: Library, captioner: Any, eventually: Any) -> None:
     """No 5xx, no status and no media type that is not described, no JSON of another shape."""
     ticks = itertools.count()
-    app = create_app(library, lambda: captioner, rates=Rates(lambda: 60.0 * next(ticks)))  # Nobody is too fast here.
+    rate_limits = RateLimits(lambda: 60.0 * next(ticks))  # No client is too fast.
+    app = create_app(library, lambda: captioner, rate_limits=rate_limits)
     eventually(lambda: app.test_client().get("/readyz").status_code == 200)
     schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", app)
     operations = [one.ok() for one in schema.get_all_operations()]

@@ -19,10 +19,10 @@ from retrieval.indexing.job import Job
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from tests.webui.api_checks import problem, valid
-from webui.api import events
-from webui.api.turns import Turns
+from webui.api import streams
+from webui.api.streams import StreamLimit
 from webui.app import create_app
-from webui.guard.places import Places
+from webui.auth.server_folders import ServerFolders
 from webui.problems import Problem
 
 LIBRARY = "/api/v1/library"
@@ -38,7 +38,7 @@ def opened(tmp_path: Path, tiny_bundle: Path) -> Iterator[Library]:
 @pytest.fixture
 def owner(opened: Library, photos: Path, captioner: Any) -> FlaskClient:
     """A client of a server over an empty library, which may add folders beside that of the photos."""
-    return create_app(opened, lambda: captioner, places=[photos.parent]).test_client()
+    return create_app(opened, lambda: captioner, roots=[photos.parent]).test_client()
 
 
 def places_in(client: FlaskClient, token: str | None = None) -> Any:
@@ -117,18 +117,18 @@ def test_events_are_spaced_and_a_quiet_time_has_heartbeats(opened: Library) -> N
     lock = board.claim()
     assert lock is not None
     board.post(Posted(Job("1", "running", None, False, "now"), 1))
-    stream = events.told(jobs, heartbeat=0.05)
+    stream = streams.job_events(jobs, heartbeat=0.05)
     started = time.monotonic()
     assert next(stream).startswith("event: progress\n")
     assert next(stream) == ": still here\n\n"
-    assert time.monotonic() - started >= events.SPACING
+    assert time.monotonic() - started >= streams.SPACING
     board.post(Posted(Job("1", "done", None, False, "now"), 1))
     lock.close()
     assert [text.partition("\n")[0] for text in stream] == ["event: end"]
 
 
 def test_listeners_are_bounded_and_leave_their_places(owner: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("webui.api.library.listeners", Turns(1, "ask for jobs/current"))
+    monkeypatch.setattr("webui.api.library.job_streams", StreamLimit(1, "ask for jobs/current"))
     owner.head(f"{LIBRARY}/events").close()
     listening = owner.get(f"{LIBRARY}/events")
     assert "jobs/current" in problem(owner.get(f"{LIBRARY}/events"), 503)
@@ -170,14 +170,14 @@ def test_a_folder_that_became_a_link_is_not_followed(owner: FlaskClient, photos:
 def test_tokens_hold_in_every_process_of_a_server_and_in_no_other_place(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name / "inner").mkdir(parents=True)
-    one, same, other = Places([tmp_path / "a"]), Places([tmp_path / "a"]), Places([tmp_path / "b"])
-    inner = one.inside(one.tops()[0])[0]
-    assert same.place(inner.token) == inner
-    with pytest.raises(Problem, match="not known"):
-        other.place(inner.token)
+    first, same, other = (ServerFolders([tmp_path / name]) for name in "aab")
+    inner = first.inside(first.tops()[0])[0]
+    assert same.folder(inner.token) == inner
+    with pytest.raises(Problem, match="no longer available"):
+        other.folder(inner.token)
     forged = inner.token[:-1] + ("A" if inner.token[-1] != "A" else "B")
-    with pytest.raises(Problem, match="not known"):
-        one.place(forged)
+    with pytest.raises(Problem, match="no longer available"):
+        first.folder(forged)
 
 
 def test_what_was_skipped_comes_page_by_page(owner: FlaskClient, opened: Library) -> None:

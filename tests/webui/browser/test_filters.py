@@ -96,7 +96,7 @@ def test_nothing_found_says_which_filter_to_leave_out(page: Page) -> None:
     assert page.text("h1") == "No picture is close to red"
     offers = page.texts(".empty .examples a")
     assert len(offers) == 1, "leaving out the format alone would not help"
-    assert offers[0].startswith("without “From 1 January 2030”: ")
+    assert offers[0].startswith("Without “From 1 January 2030”: ")
     page.click(".empty .examples a")
     page.wait(lambda: page.all(".hit"))
     assert total(page) == offers[0].split(": ")[1].split(" ")[0]

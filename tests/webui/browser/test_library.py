@@ -41,7 +41,7 @@ def empty(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Iterat
         (place / "broken.jpg").write_text("no picture")
     settings = load_settings(library=folder / "library", bundle=tiny_bundle)
     with closing(Library.open(settings, create=True)) as library:
-        app = create_app(library, ColourCaptioner, places=[folder / "pictures"])
+        app = create_app(library, ColourCaptioner, roots=[folder / "pictures"])
         with running(app) as address:
             yield Site(address, library, folder / "pictures", ColourCaptioner())
 

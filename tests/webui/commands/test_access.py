@@ -9,9 +9,9 @@ from click.testing import CliRunner, Result
 
 from data.errors import RetroflexError
 from retrieval.library import Library
+from webui.auth.keys import read_keys
 from webui.commands.access import password, token
 from webui.commands.serve import serve
-from webui.guard.keys import read_keys
 
 
 @pytest.fixture

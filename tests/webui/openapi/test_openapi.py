@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 from webui.openapi.operations import METHODS, describe, path_of
 from webui.openapi.schemas import Schemas
 from webui.problems import PROGRAMS
-from webui.request.asked import LONGEST_ID
+from webui.request.values import LONGEST_ID
 
 
 class Inner(TypedDict):

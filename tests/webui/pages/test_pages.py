@@ -1,8 +1,9 @@
-"""The page as the server makes it: it must work without scripts."""
+"""The page as the server renders it: it must work without scripts."""
 
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -171,3 +172,24 @@ def test_the_page_asks_nothing_of_other_hosts(client: FlaskClient) -> None:
     sources = client.get("/?q=red").text + "".join(path.read_text() for path in STATIC.iterdir())
     assert "https://" not in sources
     assert {part.split('"')[0] for part in sources.split("http://")[1:]} <= {"www.w3.org/2000/svg"}
+
+
+def test_copies_are_kept_and_undone_by_plain_forms(
+    client: FlaskClient, library: Library, photo_folder: Path, add_picture: Any, painted: Any
+) -> None:
+    for place in "ab":
+        add_picture(library, photo_folder / place / "copy.png", painted("red", seed=50))
+    page = client.get("/duplicates").text
+    key = re.findall(r'name="key" value="([^"]+)"', page)[0]
+    copies = re.findall(r'name="keep" value="([^"]+)"', page)
+    assert len(copies) == 2
+    kept = client.post("/duplicates", data={"key": key, "kind": "exact", "do": "keep", "keep": copies[1]})
+    assert kept.status_code == 303, kept.text
+    assert client.get("/duplicates").text.count('class="passed"') == 1
+    client.post("/duplicates", data={"key": key, "kind": "exact", "do": "undo"})
+    assert 'class="passed"' not in client.get("/duplicates").text
+
+
+def test_a_group_that_is_not_there_is_said(client: FlaskClient) -> None:
+    assert client.post("/duplicates", data={"key": "near-0", "kind": "near", "do": "keep"}).status_code == 404
+    assert client.get("/duplicates?kind=other").status_code == 400

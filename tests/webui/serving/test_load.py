@@ -10,7 +10,7 @@ import pytest
 
 from bench.load import Load
 from retrieval.library import Library
-from tests.webui.serving.test_running import address, ready, started
+from tests.webui.serving.test_processes import address, ready, started
 
 
 @pytest.mark.slow

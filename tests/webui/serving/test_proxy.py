@@ -15,8 +15,8 @@ import requests
 
 from retrieval.library import Library
 from webui.app import create_app
-from webui.guard.keys import set_password
-from webui.guard.reach import Reach
+from webui.auth.keys import set_password
+from webui.auth.security import Reach
 
 NAME = "pictures.example"
 PREFIX = "/pictures"

@@ -49,7 +49,7 @@ def test_a_request_that_is_no_http_is_a_problem(address: str) -> None:
 def test_a_port_that_is_taken_is_one_clear_line() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ServeError, match=f"port {port} on 127.0.0.1 is taken.*--port"):
+        with pytest.raises(ServeError, match=f"port {port} on 127.0.0.1 is in use.*--port"):
             bind("127.0.0.1", port)
 
 

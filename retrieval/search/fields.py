@@ -1,0 +1,339 @@
+"""The fields of a picture by which a library is filtered, counted, sorted and exported.
+
+Each field is declared once, in FIELDS. The masks over the library, the columns read by SQL, the command line, the API,
+its OpenAPI document, the page and the exports all iterate FIELDS, so a new field needs one more entry there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Annotated, Any, NamedTuple
+
+import numpy as np
+
+from data.facts import Facts
+from data.limits import FORMATS
+from data.records import StoredPicture
+from retrieval.search.folders import FolderTree
+from retrieval.search.query import QueryError
+
+Masks = dict[str, np.ndarray]
+COUNT = Annotated[int, {"minimum": 0}]
+"""The type of a whole number that is never negative, with what its JSON schema adds."""
+
+
+class Count(NamedTuple):
+    """How many pictures have a value."""
+
+    value: str
+    pictures: int
+
+
+class FolderCount(NamedTuple):
+    """How many pictures a folder holds at any depth; `above` is the id of its parent folder, None for none."""
+
+    id: str
+    path: bytes
+    above: str | None
+    pictures: int
+
+
+class Option(NamedTuple):
+    """One way to filter by a field: a query parameter, a command line option and a control of the page.
+
+    `chip` describes the filter where it is active; {} stands for its value. `flag` is the option of the command line,
+    by default made from the name.
+    """
+
+    name: str
+    label: str
+    help: str
+    chip: str = "{}"
+    flag: str = ""
+
+    @property
+    def cli(self) -> str:
+        """The option of the command line."""
+        return self.flag or f"--{self.name.replace('_', '-')}"
+
+
+class Order(NamedTuple):
+    """A way to sort pictures: its name in requests and its label on the page."""
+
+    name: str
+    label: str
+    descending: bool = False
+
+
+class Column(NamedTuple):
+    """A column of an export: its name, the type of its JSON value, and its value for a picture."""
+
+    name: str
+    type: Any
+    read: Callable[[StoredPicture], Any]
+
+
+class Choice(NamedTuple):
+    """A value of a ChoiceField with its label in the form and its text as an active filter; "" stands for the value."""
+
+    value: str
+    label: str = ""
+    chip: str = ""
+
+
+class Codes(NamedTuple):
+    """The value of each of n pictures as an index into `values`: `codes`, integers (n,)."""
+
+    values: Sequence[str]
+    codes: np.ndarray
+
+
+@dataclass(frozen=True, kw_only=True)
+class Field:
+    """What all kinds of fields have in common.
+
+    `facet` names the counts by value, "" for none. `stored` names the columns of the table `pictures` that the field
+    reads from `Facts.columns`. `orders` sort by the field; `columns` are those of exports.
+    """
+
+    name: str
+    options: tuple[Option, ...]
+    facet: str = ""
+    stored: tuple[str, ...] = ()
+    orders: tuple[Order, ...] = ()
+    columns: tuple[Column, ...] = ()
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """Check the values given for the options. Raise QueryError."""
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """Return which pictures each option in `values` keeps, bool (n,), by option name."""
+        raise NotImplementedError
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count] | list[FolderCount]:
+        """Count the pictures where `kept`, bool (n,), by value."""
+        raise NotImplementedError
+
+    def sort_keys(self, facts: Facts) -> np.ndarray:
+        """Return a number for each picture by which `orders` sort, (n,)."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderField(Field):
+    """The folder that holds a picture at any depth. The value of its option is the path of the folder."""
+
+    any: str
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field."""
+        name = self.options[0].name
+        return {name: tree.holding(tree.paths.index(values[name]), len(facts.ids))} if name in values else {}
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[FolderCount]:
+        """See Field."""
+        rows = zip(tree.ids, tree.paths, tree.above, tree.counts(kept).tolist(), strict=True)
+        return [
+            FolderCount(folder, path, tree.ids[above] if above >= 0 else None, count)
+            for folder, path, above, count in rows
+            if count
+        ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChoiceField(Field):
+    """One of a few values. With `several` the option takes a tuple of alternatives, without it a single value.
+
+    `any` is the label for no choice.
+    """
+
+    choices: tuple[Choice, ...]
+    read: Callable[[Facts], Codes]
+    several: bool = False
+    any: str = "Any"
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values that can be chosen."""
+        return tuple(choice.value for choice in self.choices)
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field."""
+        name = self.options[0].name
+        if name not in values:
+            return {}
+        chosen = values[name] if self.several else (values[name],)
+        present, codes = self.read(facts)
+        return {name: np.array([value in chosen for value in present], bool)[codes]}
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
+        """See Field."""
+        present, codes = self.read(facts)
+        counts = np.bincount(codes[kept], minlength=len(present)).tolist()
+        return [Count(value, count) for value, count in zip(present, counts, strict=True) if count]
+
+
+@dataclass(frozen=True, kw_only=True)
+class RangeField(Field):
+    """A value between two options, lowest and highest, both inclusive. `wrong_order` is the error for low > high."""
+
+    read: Callable[[Facts], np.ndarray]
+    wrong_order: str
+
+    def check(self, values: Mapping[str, Any]) -> None:
+        """See Field."""
+        low, high = (values.get(option.name) for option in self.options)
+        if low is not None and high is not None and low > high:
+            raise QueryError(self.wrong_order.format(low=low, high=high))
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field."""
+        low, high = (option.name for option in self.options)
+        if not values.keys() & {low, high}:
+            return {}
+        column, masks = self.read(facts), Masks()
+        if low in values:
+            masks[low] = column >= self.lowest(values[low])
+        if high in values:
+            masks[high] = column < self.above(values[high])
+        return masks
+
+    def sort_keys(self, facts: Facts) -> np.ndarray:
+        """See Field."""
+        return self.read(facts).astype(np.int64)
+
+    def lowest(self, value: Any) -> Any:
+        """Return the smallest number in the column that the lower option keeps."""
+        return value
+
+    def above(self, value: Any) -> Any:
+        """Return the smallest number in the column that the upper option leaves out."""
+        return value + 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class DayRange(RangeField):
+    """A range of days; the column holds datetime64. Its facet counts by year, latest first."""
+
+    def lowest(self, value: date) -> np.datetime64:
+        """See RangeField."""
+        return np.datetime64(value)
+
+    def above(self, value: date) -> np.datetime64:
+        """See RangeField."""
+        return np.datetime64(value) + np.timedelta64(1, "D")
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
+        """See Field."""
+        years = self.read(facts)[kept].astype("datetime64[Y]").astype(np.int64) + 1970
+        values, counts = np.unique(years, return_counts=True)
+        return [Count(str(year), int(count)) for year, count in zip(values[::-1], counts[::-1], strict=True)]
+
+
+@dataclass(frozen=True, kw_only=True)
+class NumberRange(RangeField):
+    """A range of whole numbers from 1 to `largest`. The page offers `steps`, or without them a field to type in."""
+
+    largest: int
+    steps: tuple[int, ...] = ()
+    unit: str = ""
+    any: str = "Any"
+
+
+def _orientation(facts: Facts) -> Codes:
+    codes = np.where(facts.widths > facts.heights, 0, np.where(facts.widths < facts.heights, 1, 2))
+    return Codes(("landscape", "portrait", "square"), codes)
+
+
+FIELDS: tuple[Field, ...] = (
+    FolderField(
+        name="folder",
+        any="All folders",
+        options=(Option("folder", "Folder", "Only pictures in this folder, at any depth.", "In {}"),),
+        facet="folder",
+    ),
+    ChoiceField(
+        name="orientation",
+        choices=(
+            Choice("landscape", "Landscape", "Landscape"),
+            Choice("portrait", "Portrait", "Portrait"),
+            Choice("square", "Square", "Square"),
+        ),
+        read=_orientation,
+        options=(Option("orientation", "Orientation", "Orientation of the picture."),),
+        facet="orientation",
+    ),
+    NumberRange(
+        name="side",
+        read=lambda facts: np.maximum(facts.widths, facts.heights),
+        largest=1_000_000,
+        steps=(640, 1024, 1600, 2560, 4000),
+        unit="px",
+        any="Any size",
+        options=(
+            Option("min_side", "Longer side at least", "Longer side has at least this many pixels.", "At least {} px"),
+            Option("max_side", "Longer side at most", "Longer side has at most this many pixels.", "At most {} px"),
+        ),
+        wrong_order="no side is from {low} to {high} pixels; give the smaller one first",
+        columns=(
+            Column("width", COUNT, lambda picture: picture.width),
+            Column("height", COUNT, lambda picture: picture.height),
+        ),
+    ),
+    DayRange(
+        name="taken",
+        read=lambda facts: facts.dates,
+        options=(
+            Option(
+                "taken_from",
+                "Taken from",
+                "Taken on this day or later; without a date taken, the file's time counts.",
+                "From {}",
+                "--from",
+            ),
+            Option("taken_to", "Taken until", "Taken on this day or earlier.", "Until {}", "--to"),
+        ),
+        wrong_order="nothing was taken from {low} to {high}; give the earlier day first",
+        facet="year",
+        orders=(Order("newest", "Newest first", descending=True), Order("oldest", "Oldest first")),
+        columns=(
+            Column("taken_at", str | None, lambda picture: picture.taken_at.isoformat() if picture.taken_at else None),
+        ),
+    ),
+    ChoiceField(
+        name="source",
+        choices=(
+            Choice("user", "You", "Captioned by you"),
+            Choice("model", "The captioner only", "Not captioned by you"),
+        ),
+        read=lambda facts: Codes(("user", "model"), np.where(facts.by_user, 0, 1)),
+        options=(Option("source", "Captioned by", "user: a person wrote a caption; model: nobody did."),),
+        any="Anyone",
+        facet="source",
+    ),
+    ChoiceField(
+        name="format",
+        choices=tuple(map(Choice, FORMATS)),
+        read=lambda facts: Codes(facts.format_names, facts.formats),
+        several=True,
+        options=(Option("format", "Format", "Format of the file; may be given several times."),),
+        facet="format",
+    ),
+)
+"""All fields, in the order of the page's form."""
+
+RELEVANCE = Order("relevance", "Best first")
+ADDED = Order("added", "Last added")
+
+
+def orders(queried: bool) -> tuple[Order, ...]:
+    """Return the orders of hits, or without a query of the library's pictures; the first is the default."""
+    sorted_by_field = tuple(order for field in FIELDS for order in field.orders)
+    return (RELEVANCE, *sorted_by_field) if queried else (*sorted_by_field, ADDED)
+
+
+def order_names(queried: bool) -> tuple[str, ...]:
+    """Return the names of these orders."""
+    return tuple(order.name for order in orders(queried))

@@ -1,0 +1,1 @@
+"""Login, rate limits, protection from other web sites, and the folders that may be added."""

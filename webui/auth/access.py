@@ -1,0 +1,173 @@
+"""Login: every address but those in OPEN requires a session from the login page, or a token."""
+
+from __future__ import annotations
+
+import hmac
+import threading
+from datetime import timedelta
+from http import HTTPStatus
+from pathlib import Path
+from typing import cast
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session, url_for
+from flask.sessions import SecureCookieSessionInterface
+from werkzeug.wrappers import Response as AnyResponse
+
+from data.errors import RetroflexError
+from webui.auth.keys import Keys, ensure_secret, read_keys
+from webui.auth.security import Reach
+from webui.problems import Problem, for_a_person
+from webui.services import services
+
+OPEN = frozenset({"static", "health.healthz", "access.login", "access.try_to_log_in"})
+LIFE = timedelta(days=7)
+_EXTENSION = "retroflex.login"
+_MEMBER = "key"
+_LONGEST_SECRET = 1000
+
+access = Blueprint("access", __name__)
+
+
+class Login:
+    """Checks the keys of a library; they are read each time, so that a new password is valid at once."""
+
+    def __init__(self, library: Path, reach: Reach) -> None:
+        """Raise RetroflexError when login is required and there is no key, as nobody could be refused."""
+        self._library = library
+        self._hashing = threading.Lock()
+        self.required = reach.login_required
+        if self.required:
+            if not self.keys().given:
+                raise RetroflexError(_refusal(reach))
+            ensure_secret(library)
+
+    def keys(self) -> Keys:
+        """Return the keys. Raise RetroflexError."""
+        return read_keys(self._library)
+
+    def accepts(self, given: str) -> bool:
+        """Return whether this is the password, or the token, which people may type instead.
+
+        One check runs at a time: it takes much memory and a tenth of a second on purpose.
+        """
+        keys = self.keys()
+        with self._hashing:
+            return keys.opens_by_token(given) or keys.opens_by_password(given)
+
+
+class _Sessions(SecureCookieSessionInterface):
+    """The cookie is valid for this server's path only, and on encrypted connections only where they are used."""
+
+    def get_cookie_path(self, app: Flask) -> str:
+        return request.script_root or "/"
+
+    def get_cookie_secure(self, app: Flask) -> bool:
+        return request.is_secure
+
+
+def require_login(app: Flask, library: Path, reach: Reach) -> None:
+    """Make `app` require a password or a token where `reach` says so. Raise RetroflexError when none was set."""
+    login = Login(library, reach)
+    app.extensions[_EXTENSION] = login
+    if not login.required:
+        return
+    app.secret_key = login.keys().secret
+    app.session_interface = _Sessions()
+    app.config.update(
+        SESSION_COOKIE_NAME="retroflex",
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Strict",
+        SESSION_REFRESH_EACH_REQUEST=False,
+        PERMANENT_SESSION_LIFETIME=LIFE,
+    )
+    app.before_request(_check_login)
+
+
+@access.get("/login")
+def login() -> AnyResponse | str:
+    """The login page."""
+    if not _login().required or _has_session():
+        return redirect(_redirect_target(request.args.get("next")), HTTPStatus.SEE_OTHER)
+    return _page(HTTPStatus.OK)
+
+
+@access.post("/login")
+def try_to_log_in() -> AnyResponse:
+    """Start a session for whoever knows the password or the token."""
+    if not _login().required:
+        return redirect(_redirect_target(None), HTTPStatus.SEE_OTHER)
+    services().rate_limits.login(request.remote_addr)
+    given = request.form.get("password", "")
+    if len(given) > _LONGEST_SECRET or not _login().accepts(given):
+        return _page(HTTPStatus.FORBIDDEN, "Wrong password")
+    session.clear()
+    session.permanent = True
+    session[_MEMBER] = _login().keys().session
+    return redirect(_redirect_target(request.form.get("next")), HTTPStatus.SEE_OTHER)
+
+
+@access.post("/logout")
+def logout() -> AnyResponse:
+    """End the session in this browser."""
+    session.clear()
+    return redirect(url_for("access.login"), HTTPStatus.SEE_OTHER)
+
+
+@access.app_context_processor
+def _logged_in() -> dict[str, bool]:
+    """`logged_in` tells a template whether there is a session to end."""
+    return {"logged_in": _login().required and _has_session()}
+
+
+def _check_login() -> AnyResponse | None:
+    if request.endpoint in OPEN or _has_token() or _has_session():
+        return None
+    if not for_a_person():
+        raise Problem(HTTPStatus.UNAUTHORIZED, "a password or a token is needed; send Authorization: Bearer <token>")
+    target = f"{request.script_root}{request.full_path.removesuffix('?')}" if request.method == "GET" else None
+    return redirect(url_for("access.login", next=target), HTTPStatus.SEE_OTHER)
+
+
+def _has_token() -> bool:
+    """Return whether the request carries the token. Wrong ones count as logins. Raise Problem 429."""
+    given = request.authorization
+    if given is None or given.type != "bearer":
+        return False
+    if _login().keys().opens_by_token(given.token or ""):
+        return True
+    services().rate_limits.login(request.remote_addr)
+    return False
+
+
+def _has_session() -> bool:
+    if "has_session" not in g:
+        keys = _login().keys()
+        g.has_session = keys.given and hmac.compare_digest(str(session.get(_MEMBER, "")), keys.session)
+    return bool(g.has_session)
+
+
+def _login() -> Login:
+    return cast(Login, current_app.extensions[_EXTENSION])
+
+
+def _page(status: HTTPStatus, message: str = "") -> Response:
+    target = request.values.get("next", "")
+    return Response(render_template("login.html", next=target, message=message), status)
+
+
+def _redirect_target(address: str | None) -> str:
+    """Return the address to go to after the login: only a path of this site, whatever the form says."""
+    start = url_for("pages.by_words")
+    if not address or not address.startswith(start) or not address.isprintable() or "\\" in address:
+        return start
+    parts = urlsplit(address)
+    return start if parts.scheme or parts.netloc or address.startswith("//") else address
+
+
+def _refusal(reach: Reach) -> str:
+    server = f"the proxy in front of {reach.host}" if reach.behind_proxy else reach.host
+    return (
+        f"other machines can reach {server}, and no password is set; set one with `retroflex password`, make a token "
+        "with `retroflex token`, or add --no-password to let everyone in"
+    )

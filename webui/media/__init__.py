@@ -1,1 +1,0 @@
-"""The bytes of pictures: as they are on disk, and small."""

@@ -1,0 +1,183 @@
+"""The form of the filters: its controls, the active filters, and which of them to leave out where nothing is left."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Any, NamedTuple
+
+from data.paths import clean_text
+from data.roots import folder_id
+from retrieval.search.collection import Facets
+from retrieval.search.fields import (
+    FIELDS,
+    ChoiceField,
+    DayRange,
+    Field,
+    FolderCount,
+    FolderField,
+    NumberRange,
+    Option,
+    orders,
+)
+from webui.request.search_request import SearchRequest
+from webui.services import services
+
+
+class Choice(NamedTuple):
+    """A value that a control offers, its label, and whether it is chosen."""
+
+    value: str
+    label: str
+    chosen: bool
+
+
+class Control(NamedTuple):
+    """A control of the form: `kind` is select, checkboxes, date or number; the last two have a `value`, no choices."""
+
+    kind: str
+    name: str
+    label: str
+    choices: list[Choice]
+    value: str = ""
+    largest: int | None = None
+
+
+class ActiveFilter(NamedTuple):
+    """A filter that is set, in words, and the request without it."""
+
+    label: str
+    without: SearchRequest
+
+
+@dataclass(frozen=True)
+class FilterForm:
+    """What the page needs for the filters; `total` counts the pictures that pass them all."""
+
+    total: int
+    sort: list[Choice]
+    controls: list[Control]
+    active: list[ActiveFilter]
+
+
+def filter_form(request: SearchRequest) -> FilterForm:
+    """Return the form for this request, with the number of pictures of each choice. Raise StoreError."""
+    facets = services().library.collection.facets(request.filters)
+    controls = [control for field in FIELDS for control in _controls(field, facets, request)]
+    return FilterForm(facets.total, _sort(request), controls, active_filters(request))
+
+
+def active_filters(request: SearchRequest) -> list[ActiveFilter]:
+    """Return the filters that are set."""
+    return [
+        ActiveFilter(_chip(field, option, value), _without(request, option.name, value))
+        for field in FIELDS
+        for option in field.options
+        if option.name in request.filters
+        for value in _values(request.filters[option.name])
+    ]
+
+
+def filters_to_loosen(request: SearchRequest, count: Callable[[SearchRequest], int]) -> list[tuple[ActiveFilter, int]]:
+    """Return the filters without which there would be hits, with how many; most first."""
+    counted = [(active, count(active.without)) for active in active_filters(request)]
+    return sorted(((active, hits) for active, hits in counted if hits), key=lambda pair: -pair[1])
+
+
+def _values(given: Any) -> tuple[Any, ...]:
+    return given if isinstance(given, tuple) else (given,)
+
+
+def _without(request: SearchRequest, name: str, value: Any) -> SearchRequest:
+    rest = tuple(other for other in _values(request.filters[name]) if other != value)
+    return replace(request, filters=request.filters.replace(**{name: rest}))
+
+
+def _chip(field: Field, option: Option, value: Any) -> str:
+    if isinstance(field, FolderField):
+        shown = _name(value)
+    elif isinstance(field, DayRange):
+        shown = f"{value.day} {value:%B %Y}"
+    elif isinstance(field, ChoiceField):
+        shown = next(choice.chip or choice.value for choice in field.choices if choice.value == value)
+    else:
+        shown = f"{value:,}"
+    return option.chip.format(shown)
+
+
+def _sort(request: SearchRequest) -> list[Choice]:
+    first, *others = orders(request.queried)
+    return [
+        Choice("", first.label, request.order == first.name),
+        *(Choice(order.name, order.label, request.order == order.name) for order in others),
+    ]
+
+
+def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[Control]:
+    for option in field.options:
+        given = request.filters.get(option.name)
+        match field:
+            case DayRange():
+                yield Control("date", option.name, option.label, [], _text(given))
+            case NumberRange(steps=()):
+                yield Control("number", option.name, option.label, [], _text(given), field.largest)
+            case ChoiceField(several=True):
+                yield Control("checkboxes", option.name, option.label, _alternatives(field, facets, given or ()))
+            case FolderField():
+                yield _select(option, field.any, _folders(facets.counts[field.facet], given))
+            case NumberRange():
+                yield _select(option, field.any, _steps(field, given))
+            case ChoiceField():
+                yield _select(option, field.any, _choices(field, facets, given))
+
+
+def _select(option: Option, any_value: str, choices: list[Choice]) -> Control:
+    none_chosen = not any(choice.chosen for choice in choices)
+    return Control("select", option.name, option.label, [Choice("", any_value, none_chosen), *choices])
+
+
+def _choices(field: ChoiceField, facets: Facets, given: str | None) -> list[Choice]:
+    counts: dict[str, int] = dict(facets.counts.get(field.facet, ()))
+    return [
+        Choice(value, _counted(label or value, counts.get(value, 0)), value == given)
+        for value, label, _ in field.choices
+    ]
+
+
+def _alternatives(field: ChoiceField, facets: Facets, given: tuple[str, ...]) -> list[Choice]:
+    """Only values that some picture has, and those that are chosen."""
+    counts: dict[str, int] = dict(facets.counts.get(field.facet, ()))
+    values = dict.fromkeys((*counts, *given))
+    return [Choice(value, _counted(value, counts.get(value, 0)), value in given) for value in values]
+
+
+def _steps(field: NumberRange, given: int | None) -> list[Choice]:
+    steps = sorted({*field.steps, *([given] if given else [])})
+    return [Choice(str(step), f"{step:,} {field.unit}".strip(), step == given) for step in steps]
+
+
+def _folders(counted: list[FolderCount], given: bytes | None) -> list[Choice]:
+    """The folders with pictures, each indented by its depth, and the chosen one."""
+    depths: dict[str | None, int] = {}
+    for folder in counted:  # Sorted by path, so a parent comes before its folders.
+        depths[folder.id] = depths.get(folder.above, -1) + 1
+    choices = [
+        Choice(one.id, _counted(2 * depths[one.id] * "\u00a0" + _name(one.path), one.pictures), one.path == given)
+        for one in counted
+    ]
+    if given is not None and all(folder.path != given for folder in counted):
+        choices.append(Choice(folder_id(given), _counted(_name(given), 0), True))
+    return choices
+
+
+def _counted(label: str, count: int) -> str:
+    return f"{label} ({count:,})"
+
+
+def _text(given: date | int | None) -> str:
+    return "" if given is None else str(given)
+
+
+def _name(path: bytes) -> str:
+    return clean_text(path.rpartition(b"/")[2] or path)

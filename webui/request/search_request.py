@@ -1,0 +1,227 @@
+"""What a search or a page of pictures asks for, and the addresses that ask for a little more or less."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from http import HTTPStatus
+from typing import Annotated, Any
+
+from flask import Request, url_for
+from werkzeug.datastructures import MultiDict
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from retrieval.search.fields import RELEVANCE, order_names
+from retrieval.search.filters import Filters
+from retrieval.search.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
+from retrieval.search.search import DEFAULT_LIMIT
+from webui.openapi.operations import Parameter
+from webui.problems import Problem
+from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
+from webui.request.values import LONGEST_ID, no_picture, size_in_words
+from webui.services import services
+
+FIELD = "image"
+UNLIKE_FIELD = "unlike_image"
+ENVELOPE = 64 * 1024
+"""Bytes that multipart boundaries and the other fields may add to the pictures."""
+
+_FILES = Annotated[list[bytes], {"maxItems": MAX_PICTURES}]
+UPLOADS = (
+    Parameter(FIELD, _FILES, f"Files of pictures to be like; at most {MAX_PICTURES} pictures in all"),
+    Parameter(UNLIKE_FIELD, _FILES, "Files of pictures to be unlike"),
+)
+"""What `read_uploads` reads."""
+
+_IDS = Annotated[
+    list[Annotated[str, {"pattern": r"^[0-9]+(@[0-9]+(\.[0-9]+)?)?$"}]], {"maxItems": MAX_PICTURES, "default": []}
+]
+SEARCH = (
+    Parameter("q", str, "The words, at most 1,000; q or like must be given"),
+    Parameter("like", _IDS, "Ids of pictures to be like; 7@2 counts twice as much, at most 100 times"),
+    Parameter("unlike", _IDS, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is at most 1"),
+    Parameter(
+        "all", Annotated[bool, {"default": False}], "Whether to include pictures that are not close to the query"
+    ),
+    *FILTERS,
+    SORT,
+)
+"""What `read_search_request` reads."""
+
+
+@dataclass(frozen=True)
+class Uploads:
+    """The bytes of pictures to be like and unlike."""
+
+    like: tuple[bytes, ...] = ()
+    unlike: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True)
+class QueryPicture:
+    """A picture of the library in a query."""
+
+    id: int
+    weight: float = 1.0
+
+    def __str__(self) -> str:
+        """Return it as a value of the parameters like and unlike."""
+        return f"{self.id}@{self.weight:.9g}" if self.weight != 1 else str(self.id)
+
+
+@dataclass(frozen=True)
+class SearchRequest:
+    """Words, pictures to be like and unlike, filters and an order.
+
+    `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
+    """
+
+    text: str = ""
+    like: tuple[QueryPicture, ...] = ()
+    unlike: tuple[QueryPicture, ...] = ()
+    distant: bool = False
+    uploads: Uploads = field(default_factory=Uploads)
+    filters: Filters = field(default_factory=Filters)
+    order: str = RELEVANCE.name
+    why: bool = False
+
+    @property
+    def queried(self) -> bool:
+        """Whether there is a query; without one the library is browsed."""
+        return bool(self.text or self.like or self.uploads.like)
+
+    @property
+    def kinds(self) -> list[str]:
+        """What the query is made of: `words`, `picture` (of the library), `upload`."""
+        uploaded = self.uploads.like or self.uploads.unlike
+        kinds = {"words": self.text, "picture": self.like or self.unlike, "upload": uploaded}
+        return [kind for kind, given in kinds.items() if given]
+
+    def check(self) -> None:
+        """Raise QueryError where there is no query, or one of too many pictures."""
+        sent = self.uploads
+        check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
+
+    def more_like(self, picture_id: int) -> str:
+        """Return the address of this search for pictures that are also like this one."""
+        others = self._without(picture_id)
+        return replace(others, like=(*others.like, QueryPicture(picture_id))).address()
+
+    def less_like(self, picture_id: int) -> str:
+        """Return the address of this search for pictures that are also unlike this one."""
+        others = self._without(picture_id)
+        return replace(others, unlike=(*others.unlike, QueryPicture(picture_id))).address()
+
+    def without(self, picture_id: int) -> str:
+        """Return the address of this search without this picture in the query."""
+        return self._without(picture_id).address()
+
+    def _without(self, picture_id: int) -> SearchRequest:
+        like, unlike = (tuple(one for one in given if one.id != picture_id) for given in (self.like, self.unlike))
+        return replace(self, like=like, unlike=unlike)
+
+    def address(self, **changed: Any) -> str:
+        """Return the page's address for this search; uploads cannot be in it.
+
+        `changed` are parameters to replace (None leaves one out), or `limit` and `offset`.
+        """
+        return url_for("pages.by_words", **self.parameters() | changed)
+
+    def picture(self, picture_id: int, at: int | None = None, **changed: Any) -> str:
+        """Return the address of the page of one picture, hit number `at` of this search."""
+        return url_for("picture_page.show", picture_id=picture_id, **self.parameters(), at=at, **changed)
+
+    def page_with(self, at: int | None) -> str:
+        """Return the address of the page of hits that shows hit number `at`."""
+        return self.address(offset=at // DEFAULT_LIMIT * DEFAULT_LIMIT or None if at is not None else None)
+
+    def export(self, form: str) -> str:
+        """Return the address of all hits as a file: csv, json or zip."""
+        parameters = self.parameters() | {"why": None}
+        return url_for("export.export_hits", **parameters | {"format": [form, *parameters.get("format", [])]})
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters of an address for this search."""
+        return {
+            "q": self.text or None,
+            "like": list(map(str, self.like)),
+            "unlike": list(map(str, self.unlike)),
+            "all": "true" if self.distant else None,
+            "why": "true" if self.why else None,
+            **filter_parameters(self.filters),
+            "sort": None if self.order == order_names(self.queried)[0] else self.order,
+        }
+
+
+def read_search_request(fields: MultiDict[str, str], uploads: Uploads | None = None) -> SearchRequest:
+    """Read a query from a query string or form. Raise QueryError, also without any, or Problem 400 or 404."""
+    search = _read(fields, uploads)
+    search.check()
+    return replace(search, filters=read_filters(fields), order=read_order(fields, queried=True))
+
+
+def read_page_request(fields: MultiDict[str, str], uploads: Uploads | None = None) -> SearchRequest:
+    """Read what the page shows: hits, or without a query the library. Raise QueryError or Problem 400 or 404.
+
+    An order that only the other of the two has becomes the default.
+    """
+    search = _read(fields, uploads)
+    known = fields.copy()
+    if known.get("sort") in {*order_names(not search.queried)} - {*order_names(search.queried)}:
+        known.pop("sort")
+    return replace(search, filters=read_filters(fields), order=read_order(known, search.queried))
+
+
+def read_uploads(request: Request, max_bytes: int) -> Uploads:
+    """Return the bytes of the multipart file fields; the client's file names and types are ignored.
+
+    Raise Problem 413 over `max_bytes` in total (by the declared length, where there is one, before the body is read),
+    415 for a body that is no form, and 429 when this client has sent too many pictures recently.
+    """
+    if (request.content_length or 0) > max_bytes + ENVELOPE:
+        raise _too_large(max_bytes)
+    if request.mimetype != "multipart/form-data":
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"send the picture as multipart/form-data, field {FIELD!r}")
+    try:
+        like, unlike = (
+            # Browsers send a file input that was left empty as a file without a name.
+            tuple(file.stream.read(max_bytes + 1) for file in request.files.getlist(name) if file.filename)
+            for name in (FIELD, UNLIKE_FIELD)
+        )
+    except RequestEntityTooLarge as error:
+        raise _too_large(max_bytes) from error
+    if sum(map(len, (*like, *unlike))) > max_bytes:
+        raise _too_large(max_bytes)
+    services().rate_limits.pictures(request.remote_addr, len(like) + len(unlike))
+    return Uploads(like, unlike)
+
+
+def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest:
+    """Read all but the filters and the order."""
+    like = tuple(_query_picture(given, MAX_WEIGHT) for given in fields.getlist("like"))
+    unlike = tuple(_query_picture(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
+    text = fields.get("q", "")
+    distant, why = (_true_or_false(fields, name) for name in ("all", "why"))
+    return SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
+
+
+def _query_picture(given: str, largest_weight: float) -> QueryPicture:
+    number, mark, weight = given.partition("@")
+    if not (number.isascii() and number.isdigit()):
+        raise Problem(HTTPStatus.BAD_REQUEST, "like and unlike must be picture ids, such as 7, or 7@0.5 with a weight")
+    if len(number) > LONGEST_ID:
+        raise no_picture(number[:LONGEST_ID] + "…")
+    return QueryPicture(int(number), read_weight(weight, largest_weight) if mark else 1.0)
+
+
+def _true_or_false(fields: MultiDict[str, str], name: str) -> bool:
+    given = fields.get(name, "")
+    if given not in {"", "true", "false"}:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be true or false")
+    return given == "true"
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(
+        HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+        f"the upload is too large: at most {size_in_words(max_bytes)} can be uploaded",
+    )
