@@ -10,6 +10,7 @@ import numpy as np
 
 from captioner.calibration import Calibration
 from captioner.embedding import TextEmbedder
+from captioner.encoders.base import Features
 from captioner.likelihood import Likelihood
 
 
@@ -49,16 +50,18 @@ class Description:
     """All that is kept of a picture: captions, best first, and features by kind.
 
     `vectors` are L2-normalised float32 (d,): the encoder's under its name, and JOINT where the captioner has that
-    space. `blobs` are bytes that only the captioner reads, such as CELLS.
+    space. `blobs` are bytes that only the captioner reads, such as CELLS. `captioned` is false where an encoder alone
+    described the picture: captions that it has are then kept.
     """
 
     captions: list[Caption]
     vectors: Mapping[str, np.ndarray]
     blobs: Mapping[str, bytes] = field(default_factory=dict)
+    captioned: bool = True
 
 
-class Describes(Protocol):
-    """Whatever describes pictures: `captioner.captioner.Captioner`, or a stand-in."""
+class Describer(Protocol):
+    """Whatever describes pictures: `captioner.captioner.Captioner`, one in another process, or a stand-in."""
 
     @property
     def model_version(self) -> str: ...
@@ -70,7 +73,17 @@ class Describes(Protocol):
         """Describe uint8 RGB pictures (n, input_side, input_side, 3)."""
 
 
-class SearchDescriber(Describes, Protocol):
+class StagedDescriber(Describer, Protocol):
+    """A describer in two halves, each of which several threads may call at once."""
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        """Encode uint8 RGB pictures (n, input_side, input_side, 3)."""
+
+    def caption(self, features: Features) -> list[Description]:
+        """Describe encoded pictures."""
+
+
+class SearchDescriber(StagedDescriber, Protocol):
     """A describer that also tells how its pictures are searched, for evaluation."""
 
     @property

@@ -9,7 +9,7 @@ from typing import cast
 from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from captioner.types import Describes
+from captioner.types import Describer
 from retrieval.copies.copies import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
@@ -26,7 +26,7 @@ from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
 from webui.describing.decoding import DECODERS
-from webui.describing.describer import Describer
+from webui.describing.describer import UploadDescriber
 from webui.media import Thumbnails
 from webui.pages import formatting
 from webui.pages.hits import pages
@@ -46,7 +46,7 @@ BLUEPRINTS = (*PAGES, *API)
 
 def create_app(
     library: Library,
-    captioner_loader: Callable[[], Describes],
+    captioner_loader: Callable[[], Describer],
     reach: Reach = LOCAL,
     log: Log = QUIET,
     rate_limits: RateLimits | None = None,
@@ -88,12 +88,12 @@ def close_app(app: Flask) -> None:
 
 
 def _services(
-    library: Library, captioner_loader: Callable[[], Describes], rate_limits: RateLimits, roots: Sequence[Path]
+    library: Library, captioner_loader: Callable[[], Describer], rate_limits: RateLimits, roots: Sequence[Path]
 ) -> Services:
     limits, metrics = library.settings.limits, Metrics(library)
     return Services(
         library,
-        Describer(captioner_loader, DECODERS, limits, metrics.describing),
+        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing),
         Thumbnails(library.settings.thumbnail_dir, limits),
         Jobs(library.settings),
         ServerFolders(roots),

@@ -12,7 +12,7 @@ from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui.auth.rates import RateLimits
 from webui.auth.server_folders import ServerFolders
-from webui.describing.describer import Describer
+from webui.describing.describer import UploadDescriber
 from webui.media import Thumbnails
 from webui.telemetry.metrics import Metrics
 
@@ -24,7 +24,7 @@ class Services:
     """The open library and what works on it for the requests of one application."""
 
     library: Library
-    describer: Describer
+    describer: UploadDescriber
     thumbnails: Thumbnails
     jobs: Jobs
     server_folders: ServerFolders

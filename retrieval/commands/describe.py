@@ -3,49 +3,54 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
+from typing import cast
 
-import numpy as np
-
-from captioner.bundle import BUNDLED
+from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.types import Description
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.paths import display
-from data.pictures import PictureError, read_bytes, read_square
+from data.pictures import PictureError, read_bytes
 from data.settings import Settings
 from retrieval.library import Library
 
 
-def describe_files(paths: Sequence[Path], library: Library) -> list[Description]:
-    """Describe picture files; only those that the library has not described are captioned, all of them at once.
+def describe_files(paths: Sequence[Path], library: Library, by: str | None = None) -> list[Description]:
+    """Describe picture files; only those that the library has not described go through the model, all at once.
 
-    Raises RetroflexError with the name of the first file that is no good picture, and the reason.
+    With `by`, a kind of vectors of a further encoder, by that one. Raises RetroflexError with the name of the first
+    file that is no good picture, and the reason.
     """
-    version = bundle_version(library.settings.bundle or BUNDLED)
-    found = {path: library.description_of(_content(path, library.settings.limits), version) for path in paths}
-    unknown = [path for path, known in found.items() if known is None]
-    new = dict(zip(unknown, _captioned(unknown, library.settings), strict=True)) if unknown else {}
-    return [found[path] or new[path] for path in paths]
+    settings = library.settings
+    version = bundle_version(settings.bundle or BUNDLED)
+    stored = {path: library.description_of(_content(path, settings.limits), version) for path in paths}
+    unknown = [path for path, known in stored.items() if known is None or (by is not None and by not in known.vectors)]
+    new = dict(zip(unknown, _described(unknown, settings, by), strict=True)) if unknown else {}
+    return [new.get(path) or cast(Description, stored[path]) for path in paths]
 
 
-def _captioned(paths: Sequence[Path], settings: Settings) -> list[Description]:
-    from captioner.captioner import Captioner  # heavy, and not needed for pictures of the library
+def _described(paths: Sequence[Path], settings: Settings, by: str | None) -> list[Description]:
+    # Heavy, and not needed for pictures of the library.
+    from captioner.captioner import Captioner
+    from captioner.encoders.registry import build_further
+    from captioner.pipeline import VectorDescriber, describe_now, read_files
 
-    captioner = Captioner.load(settings.bundle, few=True)
-    return captioner.describe(np.stack([_square(path, captioner.input_side, settings.limits) for path in paths]))
+    model = load_search_model(settings.bundle or BUNDLED)
+    further = by is not None and by != model.encoder
+    describer = VectorDescriber(build_further(str(by))) if further else Captioner.load(settings.bundle, few=True)
+    read = partial(read_files, side=describer.input_side, limits=settings.limits)
+    described = describe_now(paths, read, describer)
+    for file, description in described:
+        if description is None:
+            raise RetroflexError(f"{display(file.path)} {file.problem}")
+    return [one for _, one in described if one is not None]
 
 
 def _content(path: Path, limits: Limits) -> bytes:
     try:
         return read_bytes(path, limits)
-    except PictureError as error:
-        raise RetroflexError(f"{display(path)} {error}") from error
-
-
-def _square(path: Path, side: int, limits: Limits) -> np.ndarray:
-    try:
-        return read_square(path, side, limits)
     except PictureError as error:
         raise RetroflexError(f"{display(path)} {error}") from error

@@ -7,21 +7,21 @@ import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import click
-import numpy as np
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
+from captioner.pipeline import ThreadExecutor, in_groups, read_files
 from captioner.types import Caption
 from data.errors import RetroflexError
 from data.paths import display
-from data.pictures import PictureError, read_square
 from data.scan import Skip, scan
 from data.settings import Settings, load_settings
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json
-from retrieval.indexing.indexer import BATCH, Report
+from retrieval.indexing.indexer import Report
 from retrieval.indexing.run import Progress, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
 from retrieval.library import Library
@@ -121,28 +121,15 @@ def caption(pictures: tuple[Path, ...], bundle: Path | None, as_json: bool) -> N
     paths = [path for path in pictures if not path.is_dir()] + [file.path for file in found.changed]
     captioner = Captioner.load(settings.bundle)
     captioned, skipped = [], list(found.skipped)
+    read = partial(read_files, side=captioner.input_side, limits=settings.limits)
     with tqdm(total=len(paths), desc="captioning", unit="pic", disable=True if as_json else None) as bar:
-        for start in range(0, len(paths), BATCH):
-            captioned += _caption_batch(captioner, paths[start : start + BATCH], settings, skipped)
-            bar.update(len(paths[start : start + BATCH]))
+        for group in ThreadExecutor().describe(in_groups(paths), read, captioner):
+            captioned += [(file.path, one.captions) for file, one in group if one is not None]
+            skipped += [Skip(file.path, file.problem) for file, one in group if one is None]
+            bar.update(len(group))
     _tell_captions(captioned, skipped, as_json)
     if skipped:
         sys.exit(1)
-
-
-def _caption_batch(
-    captioner: Captioner, paths: Sequence[Path], settings: Settings, skipped: list[Skip]
-) -> list[tuple[Path, list[Caption]]]:
-    squares: dict[Path, np.ndarray] = {}
-    for path in paths:
-        try:
-            squares[path] = read_square(path, captioner.input_side, settings.limits)
-        except PictureError as error:
-            skipped.append(Skip(path, str(error)))
-    if not squares:
-        return []
-    descriptions = captioner.describe(np.stack(list(squares.values())))
-    return [(path, one.captions) for path, one in zip(squares, descriptions, strict=True)]
 
 
 def _tell_captions(captioned: Sequence[tuple[Path, list[Caption]]], skipped: Sequence[Skip], as_json: bool) -> None:

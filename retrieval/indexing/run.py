@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.paths import absolute, from_bytes, to_bytes
 from data.roots import note_indexed, read_roots, remember_root
 from data.scan import Skip
 from data.store import Store
-from retrieval.indexing.indexer import Describer, Report, index
+from retrieval.indexing.indexer import Report, index
 
 Progress = Callable[[int, int, Report], None]
 """Gets files done, files in all, and what was done so far."""
@@ -63,7 +64,7 @@ def plan_remembered(store: Store) -> Plan:
 def run(
     plan: Plan,
     store: Store,
-    describer: Describer,
+    describer: StagedDescriber,
     limits: Limits,
     recaption: bool = True,
     progress: Progress = lambda done, total, report: None,

@@ -123,7 +123,7 @@ class Planner:
         model = self._model
         if model is None or model.embedder is None or not model.calibration.words:
             return False
-        return self._index.models.get(JOINT) == model.version
+        return model.version in self._index.models.values()
 
     @property
     def _encoder(self) -> str:

@@ -11,6 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from captioner.calibration import Calibration
+from captioner.encoders.base import Features
 from captioner.types import Caption, Description, SearchModel
 
 COLOURS = {"red": (250, 0, 0), "green": (0, 250, 0), "blue": (0, 0, 250), "white": (250, 250, 250)}
@@ -31,6 +32,12 @@ class ColourCaptioner:
         assert pictures.shape[1:] == (32, 32, 3)
         self.batches.append(len(pictures))
         return [self._describe(picture) for picture in pictures]
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        return Features(pictures.reshape(len(pictures), -1).astype(np.float32))
+
+    def caption(self, features: Features) -> list[Description]:
+        return self.describe(features.vectors.reshape(-1, 32, 32, 3).astype(np.uint8))
 
     def _describe(self, picture: np.ndarray) -> Description:
         distance = [np.abs(picture.mean((0, 1)) - colour).sum() for colour in COLOURS.values()]

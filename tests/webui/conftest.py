@@ -15,7 +15,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 
-from captioner.types import Caption, Description, TextModel
+from captioner.calibration import Calibration
+from captioner.types import Caption, Description, SearchModel
 from data import pictures
 from data.paths import to_bytes
 from data.scan import content_hash
@@ -34,7 +35,7 @@ UPLOAD_CAP = 300_000
 
 
 class ColourCaptioner:
-    """Describes a picture by its strongest colour; counts its calls."""
+    """Describer a picture by its strongest colour; counts its calls."""
 
     model_version = "colours-1"
     input_side = 16
@@ -131,8 +132,8 @@ class Strange:
 @pytest.fixture
 def knowing(library: Library) -> Library:
     """The library with a model of words to which none of its pictures is close."""
-    relevance = {"words": {"bias": -6.0, "bleu": 1.0, "cosine": 10.0}}
-    vars(library)["_text_model"] = TextModel(ColourCaptioner.model_version, Strange(), relevance)  # type: ignore[arg-type]
+    calibration = Calibration(words={"bias": -6.0, "bleu": 1.0, "cosine": 10.0})
+    vars(library)["model"] = SearchModel(ColourCaptioner.model_version, "vgg16", calibration, Strange())  # type: ignore[arg-type]
     return library
 
 

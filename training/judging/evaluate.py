@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes, SearchDescriber
+from captioner.types import SearchDescriber, StagedDescriber
 from data.captioned import Dataset
 from data.errors import RetroflexError
 from retrieval.bleu.score import TYPED_VARIANT
@@ -25,7 +25,7 @@ class EvaluationError(RetroflexError):
     """There is nothing to evaluate; the message says why."""
 
 
-def evaluate_captions(captioner: Describes, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_captions(captioner: StagedDescriber, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
     """Judge the best generated caption of each picture by its human captions.
 
     Returns the facts of the run and `scores`, see `training.metrics.caption_scores`. Nothing is drawn at
@@ -115,7 +115,7 @@ def gallery_scores(searcher: Searcher, query: str, rankings: Sequence[str]) -> t
     return scores, found.hits
 
 
-def describe_split(captioner: Describes, dataset: Dataset, batch: int) -> Described:
+def describe_split(captioner: StagedDescriber, dataset: Dataset, batch: int) -> Described:
     """Describe the split's pictures. Raises EvaluationError when none can be read."""
     described = describe_pictures(captioner, dataset.pictures, batch)
     if not described.pictures:
@@ -132,7 +132,7 @@ def queries_of(described: Described, rows: Mapping[str, int]) -> list[tuple[str,
     return queries
 
 
-def run_facts(captioner: Describes, dataset: Dataset, described: Described) -> dict[str, Any]:
+def run_facts(captioner: StagedDescriber, dataset: Dataset, described: Described) -> dict[str, Any]:
     """What every result tells of its run: split, model, counts, and what was left out."""
     return {
         "split": dataset.split,

@@ -8,14 +8,13 @@ from dataclasses import dataclass, replace
 from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
-import numpy as np
 from tqdm import tqdm
 
-from captioner.types import Describes, Description, SearchDescriber
+from captioner.pipeline import Reading, ThreadExecutor, as_row, in_groups, read_files
+from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
 from data.paths import to_bytes
-from data.pictures import PictureError, read_square
-from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
+from data.records import Batch, FileRow, PictureRow
 from data.scan import content_hash
 from data.store import Store
 from retrieval.index.upkeep import build_index
@@ -47,28 +46,28 @@ class Described:
         return replace(self, descriptions=[replace(one, captions=one.captions[:count]) for one in self.descriptions])
 
 
-def describe_pictures(captioner: Describes, pictures: Sequence[CaptionedPicture], batch: int = BATCH) -> Described:
-    """Describe `pictures`, `batch` at a time; those that cannot be decoded are left out and named."""
+def describe_pictures(
+    captioner: StagedDescriber, pictures: Sequence[CaptionedPicture], batch: int = BATCH
+) -> Described:
+    """Describe `pictures`, read `batch` at a time; those that cannot be decoded are left out and named."""
     described = Described([], [], [])
+
+    def read(group: Sequence[CaptionedPicture]) -> list[Reading[tuple[CaptionedPicture, str]]]:
+        readings = read_files([one.path for one in group], captioner.input_side)
+        return [
+            Reading((picture, one.source.problem), one.square) for picture, one in zip(group, readings, strict=True)
+        ]
+
     with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
-        for start in range(0, len(pictures), batch):
-            group = pictures[start : start + batch]
-            _describe_group(captioner, group, described)
+        for group in ThreadExecutor().describe(in_groups(pictures, batch), read, captioner):
+            for (picture, problem), description in group:
+                if description is None:
+                    described.problems.append(f"{picture.name} {problem}")
+                else:
+                    described.pictures.append(picture)
+                    described.descriptions.append(description)
             bar.update(len(group))
     return described
-
-
-def _describe_group(captioner: Describes, group: Sequence[CaptionedPicture], described: Described) -> None:
-    squares = []
-    for picture in group:
-        try:
-            squares.append(read_square(picture.path, captioner.input_side))
-        except PictureError as error:
-            described.problems.append(f"{picture.name} {error}")
-            continue
-        described.pictures.append(picture)
-    if squares:
-        described.descriptions.extend(captioner.describe(np.stack(squares)))
 
 
 @contextmanager
@@ -91,12 +90,9 @@ def _batch(described: Described, model_version: str) -> Batch:
     batch = Batch()
     for picture, description in zip(described.pictures, described.descriptions, strict=True):
         digest = _digest(picture)
-        captions = [CaptionRow(one.text, one.logprob) for one in description.captions]
         batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
         batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
-        batch.descriptions.append(
-            DescriptionRow(digest, model_version, captions, description.vectors, description.blobs)
-        )
+        batch.descriptions.append(as_row(digest, model_version, description))
     return batch
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from captioner.encoders.base import Features
 from captioner.types import Description, SearchDescriber
 from data.captioned import Dataset
 from data.text import fold, tokenize
@@ -90,8 +91,14 @@ class _Mirrored:
         self.search_model = captioner.search_model
         self._captioner = captioner
 
+    def encode(self, pictures: np.ndarray) -> Features:
+        return self._captioner.encode(np.ascontiguousarray(pictures[:, :, ::-1]))
+
+    def caption(self, features: Features) -> list[Description]:
+        return self._captioner.caption(features)
+
     def describe(self, pictures: np.ndarray) -> list[Description]:
-        return self._captioner.describe(np.ascontiguousarray(pictures[:, :, ::-1]))
+        return self.caption(self.encode(pictures))
 
 
 class _Comparison:

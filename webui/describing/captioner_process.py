@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from captioner.types import Caption, Describes, Description
+from captioner.types import Caption, Describer, Description
 from data.errors import RetroflexError
 from webui.describing.messages import Pipe, receive, send
 from webui.problems import Problem
@@ -41,7 +41,7 @@ def listen_for_pictures(path: Path) -> socket.socket:
     return listener
 
 
-def serve_captioner(listener: socket.socket, loader: Callable[[], Describes]) -> None:
+def serve_captioner(listener: socket.socket, loader: Callable[[], Describer]) -> None:
     """Load the captioner and answer one caller after the other, for ever."""
     captioner, facts = _load(loader)
     while True:
@@ -102,7 +102,7 @@ def connect(path: Path) -> RemoteCaptioner:
             time.sleep(1)
 
 
-def _load(loader: Callable[[], Describes]) -> tuple[Describes | None, dict[str, Any]]:
+def _load(loader: Callable[[], Describer]) -> tuple[Describer | None, dict[str, Any]]:
     try:
         captioner = loader()
     except RetroflexError as error:
@@ -113,7 +113,7 @@ def _load(loader: Callable[[], Describes]) -> tuple[Describes | None, dict[str, 
     return captioner, {"model_version": captioner.model_version, "input_side": captioner.input_side}
 
 
-def _answer(pipe: Pipe, captioner: Describes | None, facts: dict[str, Any]) -> None:
+def _answer(pipe: Pipe, captioner: Describer | None, facts: dict[str, Any]) -> None:
     send(pipe, json.dumps(facts).encode())
     if captioner is None:
         return

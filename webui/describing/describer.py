@@ -6,16 +6,17 @@ import base64
 import logging
 import threading
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from captioner.types import Describes, Description
+from captioner.pipeline import Reading, describe_now
+from captioner.types import Describer, Description
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.scan import content_hash
-from webui.describing.decoding import Decoders
+from webui.describing.decoding import Decoded, Decoders
 from webui.problems import RETRY_AFTER, Problem
 
 PLACES = 16
@@ -36,12 +37,12 @@ class Described:
     preview: str
 
 
-class Describer:
-    """StreamLimit uploaded bytes into a description with one model in memory and a bounded queue before it."""
+class UploadDescriber:
+    """Turns uploaded bytes into a description, with one model in memory and a bounded queue before it."""
 
     def __init__(
         self,
-        loader: Callable[[], Describes],
+        loader: Callable[[], Describer],
         decoders: Decoders,
         limits: Limits,
         describing: Callable[[], AbstractContextManager[object]],
@@ -51,7 +52,7 @@ class Describer:
         self._decoders = decoders
         self._limits = limits
         self._describing = describing
-        self._captioner: Describes | None = None
+        self._captioner: Describer | None = None
         self._failure: str | None = None
         self._places = threading.BoundedSemaphore(PLACES)
         self._model_lock = threading.Lock()
@@ -62,7 +63,7 @@ class Describer:
         """Begin to load the captioner; returns at once."""
         threading.Thread(target=self._load, name="captioner-loader", daemon=True).start()
 
-    def captioner(self) -> Describes:
+    def captioner(self) -> Describer:
         """Return the loaded captioner. Raises Problem 503 while it loads or when it could not be loaded."""
         if self._captioner is not None:
             return self._captioner
@@ -100,10 +101,11 @@ class Describer:
             self._failure = "the captioner could not be loaded; the server's log says why"
             _log.exception("the captioner could not be loaded")
 
-    def _describe(self, captioner: Describes, content: bytes) -> Described:
+    def _describe(self, captioner: Describer, content: bytes) -> Described:
         decoded = self._decoders.decode(content, captioner.input_side, self._limits)
         with self._model_lock:
-            description = captioner.describe(decoded.square[None])[0]
+            ((_, description),) = describe_now([decoded], _read, captioner)
+        assert description is not None
         return Described(description, _data_address(decoded.preview))
 
     def _recall(self, key: str) -> Described | None:
@@ -117,6 +119,10 @@ class Describer:
             self._memory[key] = described
             while len(self._memory) > REMEMBERED:
                 self._memory.popitem(last=False)
+
+
+def _read(decoded: Sequence[Decoded]) -> list[Reading[Decoded]]:
+    return [Reading(one, one.square) for one in decoded]
 
 
 def _data_address(webp: bytes) -> str:

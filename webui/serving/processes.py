@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from captioner.types import Describes
+from captioner.types import Describer
 from data.errors import RetroflexError
 from data.settings import Settings
 from retrieval.library import Library
@@ -122,7 +122,7 @@ class Service:
     """What is served, by how many processes, and to whom; folders below `roots` can be added from the page."""
 
     settings: Settings
-    captioner_loader: Callable[[], Describes]
+    captioner_loader: Callable[[], Describer]
     port: int
     processes: int = 1
     reach: Reach = LOCAL
@@ -149,7 +149,7 @@ class Service:
     def _serve(
         self,
         bound: socket.socket,
-        loader: Callable[[], Describes],
+        loader: Callable[[], Describer],
         rate_limits: RateLimits,
         stopping: Stopping,
         begin: Callable[[Library], None],

@@ -1,0 +1,209 @@
+"""The describing pipeline: reader -> encode -> caption -> writer, the one way from sources to descriptions.
+
+Indexing, `retroflex caption`, uploads, training features and evaluation all go through it. They differ in their reader,
+which makes squares of pixels out of whatever their sources are, and in what they do with the descriptions.
+
+    groups of sources -> [threads: read, decode] -> [threads: encoder] -> [threads: beam search] -> descriptions
+
+The encoder gets full batches, however many sources are bad or known, and two at a time: the parts of one batch wait for
+each other wherever another stage has taken a processor from one of them. The beam search, whose cost a picture falls
+with their number, gets several batches at once.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
+
+import numpy as np
+
+from captioner.encoders.base import Encoder, Features
+from captioner.types import Describer, Description, StagedDescriber
+from data.limits import DEFAULT_LIMITS, Limits
+from data.pictures import PictureError, read_square
+from data.records import CaptionRow, DescriptionRow
+
+S = TypeVar("S")
+T = TypeVar("T")
+A = TypeVar("A")
+B = TypeVar("B")
+
+BATCH = 32
+"""Sources that are read together, and the fewest pictures that the encoder gets at once."""
+GROUP = 4 * BATCH
+"""The fewest pictures that are captioned at once; the last are what is left."""
+SPARSE = 8
+"""Where few sources are new, a batch or group is passed on once it has this many sources a picture wanted."""
+AHEAD = 4
+THREADS = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Reading(Generic[T]):
+    """What a reader makes of a source: `source` in its own terms, and `square` uint8 (side, side, 3).
+
+    `square` is None where there is nothing to describe: a file that cannot be read, a picture that is described.
+    """
+
+    source: T
+    square: np.ndarray | None = None
+
+
+Read = Callable[[Sequence[S]], list[Reading[T]]]
+"""Reads a group of sources; called by several threads at once."""
+Described = list[tuple[T, Description | None]]
+"""Sources in order, each with its description, None where there was no square."""
+
+
+@dataclass
+class Chunk(Generic[T]):
+    """Readings on their way through the pipeline; `features` are those of the readings that have a square, in order."""
+
+    readings: list[Reading[T]] = field(default_factory=list)
+    features: list[Features] = field(default_factory=list)
+
+    @property
+    def pictures(self) -> int:
+        """How many readings have a square."""
+        return sum(one.square is not None for one in self.readings)
+
+
+class Executor(Protocol):
+    """Runs the pipeline; a cluster may run its stages elsewhere."""
+
+    def describe(
+        self, groups: Iterable[Sequence[S]], read: Read[S, T], describer: StagedDescriber
+    ) -> Iterator[Described[T]]:
+        """Yield the descriptions of all sources in order, a group at a time."""
+
+
+class ThreadExecutor:
+    """Runs each stage in threads of its own, ahead of the next one."""
+
+    def describe(
+        self, groups: Iterable[Sequence[S]], read: Read[S, T], describer: StagedDescriber
+    ) -> Iterator[Described[T]]:
+        with _threads() as pool:
+            encoded = regroup(self.encode(groups, read, describer), GROUP)
+            yield from _map(pool, partial(_caption, describer), encoded, THREADS)
+
+    def encode(
+        self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: Encoder | StagedDescriber
+    ) -> Iterator[Chunk[T]]:
+        """Yield all readings in order with their features, a batch at a time."""
+        with _threads() as readers, _threads() as encoders:
+            batches = regroup(_map(readers, partial(_read, read), groups, AHEAD), BATCH)
+            yield from _map(encoders, partial(_encode, encoder), batches, THREADS)
+
+
+def describe_now(sources: Sequence[S], read: Read[S, T], describer: Describer) -> Described[T]:
+    """Describe a few sources at once in the caller's own thread."""
+    readings = read(sources)
+    squares = [one.square for one in readings if one.square is not None]
+    return _matched(readings, describer.describe(np.stack(squares)) if squares else [])
+
+
+def in_groups(sources: Sequence[S], size: int = BATCH) -> Iterator[Sequence[S]]:
+    """Yield the sources in order, `size` at a time."""
+    for start in range(0, len(sources), size):
+        yield sources[start : start + size]
+
+
+def regroup(chunks: Iterable[Chunk[T]], pictures: int) -> Iterator[Chunk[T]]:
+    """Join chunks in order until they hold that many pictures, see SPARSE; what is left comes last."""
+    whole = Chunk[T]()
+    for chunk in chunks:
+        whole.readings.extend(chunk.readings)
+        whole.features.extend(chunk.features)
+        if whole.pictures >= pictures or len(whole.readings) >= SPARSE * pictures:
+            yield whole
+            whole = Chunk[T]()
+    if whole.readings:
+        yield whole
+
+
+class FileRead(NamedTuple):
+    """A picture file, and why it could not be read, empty where it could."""
+
+    path: Path
+    problem: str = ""
+
+
+def read_files(paths: Sequence[Path], side: int, limits: Limits = DEFAULT_LIMITS) -> list[Reading[FileRead]]:
+    """Read picture files as squares of `side` pixels; a bad one is read as its problem."""
+    readings = []
+    for path in paths:
+        try:
+            readings.append(Reading(FileRead(path), read_square(path, side, limits)))
+        except PictureError as error:
+            readings.append(Reading(FileRead(path, str(error))))
+    return readings
+
+
+class VectorDescriber:
+    """Describer pictures by an encoder's vectors alone, beside the captioner of a library."""
+
+    def __init__(self, encoder: Encoder) -> None:
+        self.model_version, self.input_side = encoder.model_version, encoder.side
+        self._encoder = encoder
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        return self._encoder.encode(pictures)
+
+    def caption(self, features: Features) -> list[Description]:
+        return [Description([], {self._encoder.name: vector}, captioned=False) for vector in features.vectors]
+
+    def describe(self, pictures: np.ndarray) -> list[Description]:
+        return self.caption(self.encode(pictures))
+
+
+def as_row(digest: str, model_version: str, description: Description) -> DescriptionRow:
+    """Return a description as the store takes it."""
+    captions = [CaptionRow(one.text, one.logprob) for one in description.captions]
+    kept = captions if description.captioned else None
+    return DescriptionRow(digest, model_version, kept, description.vectors, description.blobs)
+
+
+@contextmanager
+def _threads() -> Iterator[ThreadPoolExecutor]:
+    """Threads whose waiting work is dropped where they are left before it is done."""
+    with ThreadPoolExecutor(THREADS) as pool:
+        try:
+            yield pool
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _map(pool: ThreadPoolExecutor, work: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
+    """Yield what `work` makes of the items, in order and as soon as it is there, with `ahead` more in the pool."""
+    waiting: deque[Future[B]] = deque()
+    for item in items:
+        waiting.append(pool.submit(work, item))
+        while waiting and (waiting[0].done() or len(waiting) > ahead):
+            yield waiting.popleft().result()
+    while waiting:
+        yield waiting.popleft().result()
+
+
+def _read(read: Read[Any, T], group: Sequence[Any]) -> Chunk[T]:
+    return Chunk(read(group))
+
+
+def _encode(encoder: Encoder | StagedDescriber, chunk: Chunk[T]) -> Chunk[T]:
+    squares = [one.square for one in chunk.readings if one.square is not None]
+    return Chunk(chunk.readings, [encoder.encode(np.stack(squares))] if squares else [])
+
+
+def _caption(describer: StagedDescriber, chunk: Chunk[T]) -> Described[T]:
+    return _matched(chunk.readings, describer.caption(Features.joined(chunk.features)) if chunk.features else [])
+
+
+def _matched(readings: Sequence[Reading[T]], descriptions: Sequence[Description]) -> Described[T]:
+    made = iter(descriptions)
+    return [(one.source, None if one.square is None else next(made)) for one in readings]
