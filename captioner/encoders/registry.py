@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -17,6 +18,11 @@ from data.errors import RetroflexError
 
 MODULES = ("captioner.encoders.vgg16",)
 """Imported when an encoder is first asked for; each registers its family."""
+
+
+RESERVED = frozenset({"joint", "cells"})
+"""Kinds of features that are no encoder's."""
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 @dataclass(frozen=True)
@@ -50,7 +56,12 @@ _FAMILIES: dict[str, Family] = {}
 
 
 def register(family: Family) -> Family:
-    """Make a family known under its name, in place of one of the same name; returns it."""
+    """Make a family known under its name, in place of one of the same name; returns it.
+
+    Raises ValueError for a name that cannot be the kind of vectors in store and index.
+    """
+    if not _NAME.fullmatch(family.name) or family.name in RESERVED:
+        raise ValueError(f"an encoder cannot be called {family.name!r}: take small letters, digits and underscores")
     _FAMILIES[family.name] = family
     return family
 

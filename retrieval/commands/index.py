@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,8 @@ import click
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
-from captioner.pipeline import ThreadExecutor, in_groups, read_files
+from captioner.encoders.registry import build_further
+from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
 from captioner.types import Caption
 from data.errors import RetroflexError
 from data.paths import display
@@ -35,6 +36,7 @@ FEW = 5
 @bundle_option
 @click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
+@click.option("--features", metavar="NAME", multiple=True, help="Also add vectors by this encoder; may be repeated.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
@@ -44,6 +46,7 @@ def index(
     bundle: Path | None,
     exclude: tuple[str, ...],
     keep_captions: bool,
+    features: tuple[str, ...],
     errors: Path | None,
     json_progress: bool,
     as_json: bool,
@@ -57,14 +60,19 @@ def index(
         errors.write_text("")  # What cannot be written is told before the work, not after it.
     plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
     captioner = Captioner.load(settings.bundle)
+    further = _further(features, captioner)
     with _shown(json_progress, quiet=as_json) as show:
         report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
+    added = {}
+    for name, describer in further.items():
+        with _shown(json_progress, quiet=as_json) as show:
+            added[name] = run_plan(plan, opened.store, describer, settings.limits, True, show).captioned
     opened.searcher()
     opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
     if not json_progress:
-        _tell(report, settings, as_json)
+        _tell(report, added, settings, as_json)
 
 
 @contextmanager
@@ -89,7 +97,15 @@ def _show(bar: tqdm, done: int, total: int) -> None:
     bar.update(done - bar.n)
 
 
-def _tell(report: Report, settings: Settings, as_json: bool) -> None:
+def _further(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
+    """The encoders that run beside the captioner's own, before any work. Raises RetroflexError for an unknown name."""
+    own = captioner.search_model.encoder
+    if own in names:
+        raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are made in any case")
+    return {name: VectorDescriber(build_further(name)) for name in dict.fromkeys(names)}
+
+
+def _tell(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
     counts = {
         "captioned": report.captioned,
         "known_content": report.known_content,
@@ -99,9 +115,11 @@ def _tell(report: Report, settings: Settings, as_json: bool) -> None:
     }
     skipped = [{"path": display(one.path), "reason": one.reason} for one in report.skipped]
     if as_json:
-        print_json({"library": display(settings.library), **counts, "skipped_files": skipped})
+        print_json({"library": display(settings.library), **counts, "features": added, "skipped_files": skipped})
         return
     click.echo(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+    for name, pictures in added.items():
+        click.echo(f"{name}: {pictures:,} pictures described")
     for one in skipped[:FEW]:
         click.echo(f"skipped: {one['path']} {one['reason']}")
     if len(skipped) > FEW:

@@ -61,17 +61,27 @@ def search(
 
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
+@click.option("--by", metavar="NAME", help="Compare by the vectors of this encoder alone, see index --features.")
 @explain_option
 @library_option
 @bundle_option
 @limit_option
 @json_option
-def similar(picture: Path, explain: bool, library: Path | None, bundle: Path | None, limit: int, as_json: bool) -> None:
+def similar(
+    picture: Path,
+    by: str | None,
+    explain: bool,
+    library: Path | None,
+    bundle: Path | None,
+    limit: int,
+    as_json: bool,
+) -> None:
     """Find pictures like PICTURE, which need not be in the library."""
     from retrieval.commands.describe import describe_files
 
     opened = Library.open(load_settings(library=library, bundle=bundle))
-    result = opened.search(Query(like=[QueryImage(one) for one in describe_files([picture], opened)]), limit)
+    like = [QueryImage(one) for one in describe_files([picture], opened, by)]
+    result = opened.search(Query(like=like, by=by), limit)
     _print(opened, result, as_json, explain)
 
 
