@@ -1,0 +1,34 @@
+"""A library of the version before items answers as it did, without a picture being described again."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from data.settings import load_settings
+from retrieval.library import Library
+from retrieval.search.query import Query, QueryImage
+
+LIBRARIES = Path(__file__).parents[1] / "data" / "libraries"
+SEARCHES: dict[str, list[tuple[int, float]]] = json.loads((LIBRARIES / "version_7.json").read_text())["searches"]
+
+
+@pytest.fixture
+def library(tmp_path: Path) -> Library:
+    shutil.copy(LIBRARIES / "version_7.sqlite3", tmp_path / "library.sqlite3")
+    return Library.open(load_settings(library=tmp_path))
+
+
+@pytest.mark.parametrize("asked", SEARCHES)
+def test_searches_find_the_same_with_the_same_scores(library: Library, asked: str) -> None:
+    query, distant = Query(asked), True
+    if asked.startswith("like "):
+        described = library.description(int(asked.removeprefix("like ")))
+        assert described is not None
+        query, distant = Query(like=[QueryImage(described)]), False
+    found = library.search(query, 50, distant=distant).hits
+    assert [hit.id for hit in found] == [number for number, _ in SEARCHES[asked]]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in SEARCHES[asked]], abs=1e-6)
