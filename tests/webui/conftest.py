@@ -16,7 +16,7 @@ from flask.testing import FlaskClient
 from PIL import Image, ImageDraw
 
 from captioner.calibration import Calibration
-from captioner.types import Caption, Description, SearchModel
+from captioner.types import JOINT, Caption, Description, SearchModel
 from data import pictures
 from data.paths import to_bytes
 from data.scan import content_hash
@@ -51,7 +51,7 @@ class ColourCaptioner:
         vector = picture.reshape(-1).astype(np.float32) + 1
         colour = list(COLOURS)[int(picture.reshape(-1, 3).mean(axis=0).argmax())]
         captions = [Caption(COLOURS[colour][1], -3.0), Caption(f"something {colour}", -5.0)]
-        return Description(captions, {"vgg16": vector / np.linalg.norm(vector)})
+        return Description(captions, {"vgg16": vector / np.linalg.norm(vector), JOINT: -np.ones(1, np.float32)})
 
 
 def draw(colour: str, size: tuple[int, int] = (120, 90), seed: int = 0, picture_format: str = "PNG") -> bytes:
