@@ -20,9 +20,9 @@ from retrieval.bleu.topk import NEVER, Best, Plan
 
 BLOCK = 2**14
 """Pictures whose keys are computed together; they stay in the processor's nearest caches."""
-LISTED = np.dtype([("begin", "i8"), ("end", "i8"), ("most", "u4"), ("step", "u4"), ("say", "u4")])
+LISTED = np.dtype([("begin", "i8"), ("end", "i8"), ("most", "u4"), ("step", "u4"), ("per_caption", "u4")])
 """A listed n-gram: its span in the postings, and what its marks add to a key (`retrieval.bleu.topk.Worth`)."""
-COMMON = np.dtype([("plane", "i8"), ("most", "u4"), ("step", "u4"), ("say", "u4"), ("reach", "u4")])
+COMMON = np.dtype([("plane", "i8"), ("most", "u4"), ("step", "u4"), ("per_caption", "u4"), ("reach", "u4")])
 """The same for an n-gram that has a mark for every picture, and the most that it adds."""
 CHUNK = 2**7
 """Pictures that are skipped together when the largest of their keys is too small."""
@@ -86,7 +86,7 @@ def search(listed, common, reach_common, reach, marks, tables, absent, block, fo
 def _worth(mark, term, half):  # type: ignore[no-untyped-def]
     """Return what the mark of an n-gram adds to a key."""
     count = mark & ((np.uint32(1) << half) - np.uint32(1))
-    return np.uint32(min(count, term.most) * term.step + (mark >> half) * term.say)
+    return np.uint32(min(count, term.most) * term.step + (mark >> half) * term.per_caption)
 
 
 @njit(nogil=True, cache=True)
@@ -159,9 +159,9 @@ def _look_up(key, row, common, reach, marks, tables, found):  # type: ignore[no-
 @njit(nogil=True, cache=True)
 def _take(key, row, tables, absent, found):  # type: ignore[no-untyped-def]
     """Score a picture and keep it if it beats the threshold."""
-    matches, said = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
+    matches, containing = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
     kind = tables.kind[row]
-    score = tables.bleu[tables.bleu_class[kind], matches] + tables.agreed[tables.agreed_class[kind], said]
+    score = tables.bleu[tables.bleu_class[kind], matches] + tables.agreed[tables.agreed_class[kind], containing]
     if _wins(score, row, found) and not (len(absent) and absent[row]):
         _replace_worst(found.scores, found.rows, score, row)
         _raise_least(tables, found)
@@ -176,8 +176,8 @@ def _can_win(key, tables, found):  # type: ignore[no-untyped-def]
 @njit(nogil=True, cache=True)
 def _bound(key, tables):  # type: ignore[no-untyped-def]
     """Return the best score of any picture with these numbers or smaller ones."""
-    matches, said = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
-    return tables.bleu_bound[matches] + tables.agreed_bound[said]
+    matches, containing = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
+    return tables.bleu_bound[matches] + tables.agreed_bound[containing]
 
 
 @njit(nogil=True, cache=True)

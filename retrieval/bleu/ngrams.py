@@ -140,12 +140,12 @@ def half_bits(mark: np.dtype) -> int:
     return mark.itemsize * 4
 
 
-def pack(counts: np.ndarray, said: np.ndarray) -> np.ndarray:
+def pack(counts: np.ndarray, containing: np.ndarray) -> np.ndarray:
     """Combine the two numbers into marks of the smallest type whose halves hold them."""
-    most = max(int(counts.max(initial=0)), int(said.max(initial=0)))
+    most = max(int(counts.max(initial=0)), int(containing.max(initial=0)))
     kinds: Sequence[type[np.integer]] = (np.uint8, np.uint16, np.uint32)
     kind = next((one for one in kinds if most >> half_bits(np.dtype(one)) == 0), np.int64)
-    marks = said.astype(kind) << kind(half_bits(np.dtype(kind)))
+    marks = containing.astype(kind) << kind(half_bits(np.dtype(kind)))
     marks |= counts.astype(kind)
     return marks
 
