@@ -187,10 +187,10 @@ class _Order(NamedTuple):
 
 def build_postings(captions: CaptionWords, max_order: int) -> NgramPostings:
     """Return the postings of orders 1 to `max_order`."""
-    found = list(_orders(captions, max_order))
-    first = np.cumsum([0, *(len(order.keys) for order in found)])
-    keys, sizes, rows, counts, containing = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    del found
+    orders = list(_orders(captions, max_order))
+    first = np.cumsum([0, *(len(order.keys) for order in orders)])
+    keys, sizes, rows, counts, containing = (np.concatenate(parts) for parts in zip(*orders, strict=True))
+    del orders
     marks = pack(counts, containing)
     del counts, containing
     is_common = sizes * DENSE_SHARE > len(captions.kinds.of_picture)
@@ -222,8 +222,8 @@ def _orders(captions: CaptionWords, max_order: int) -> Iterator[_Order]:
             keys *= len(captions.table)
             last, caption = last[1:][continues], caption[:-1][continues]
             keys += last
-        ids, found = _postings(keys, caption, captions.picture)
-        yield found
+        ids, postings = _postings(keys, caption, captions.picture)
+        yield postings
 
 
 def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, _Order]:

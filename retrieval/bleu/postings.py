@@ -129,8 +129,8 @@ class BleuPostings:
     def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
         """Return the score of every picture, float64 (n,), 0 for those without any query word."""
         every = np.zeros(len(self))
-        rows, found = self.scores(query, variant)
-        every[rows] = found
+        rows, scores = self.scores(query, variant)
+        every[rows] = scores
         return every
 
     def spread(self, words: Sequence[str], absent: np.ndarray | None = None) -> np.ndarray:

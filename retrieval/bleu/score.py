@@ -90,7 +90,7 @@ def agreement_share(containing: np.ndarray, possible: np.ndarray, variant: BleuV
 def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:
     """Return the BLEU of one query for n pictures at once, float64 of shape (n,).
 
-    `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order found in the captions, clipped;
+    `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order that the captions have, clipped;
     `length`: words in the query, at least 1; `closest`: (n,) length of each picture's caption closest to it.
     """
     log_score = np.minimum(0.0, 1.0 - closest / length) if variant.brevity else np.zeros(len(closest))

@@ -61,8 +61,8 @@ class Plan:
     def scores(self, keys: np.ndarray, kinds: np.ndarray) -> np.ndarray:
         """Return the scores of pictures by their keys (n,) and kinds (n,), float64 (n,)."""
         matches, containing = keys & ((1 << self.shift) - 1), keys >> self.shift
-        found = self.bleu[self.bleu_class[kinds], matches] + self.agreed[self.agreed_class[kinds], containing]
-        return np.asarray(found)
+        scores = self.bleu[self.bleu_class[kinds], matches] + self.agreed[self.agreed_class[kinds], containing]
+        return np.asarray(scores)
 
 
 def make_plan(query: Sequence[str], terms: Sequence[Term], variant: BleuVariant, kinds: Kinds) -> Plan | None:
@@ -106,8 +106,8 @@ def _bleu(most: Sequence[int], shift: int, length: int, closest: np.ndarray, var
     matches = np.indices([one + 1 for one in most]).reshape(len(most), -1)
     cells = matches.shape[1]
     table = np.full((len(closest), 1 << shift), NEVER)
-    found = from_counts(np.tile(matches, len(closest)), length, np.repeat(closest, cells), variant)
-    table[:, :cells] = bleu_share(found, variant).reshape(len(closest), cells)
+    bleu = from_counts(np.tile(matches, len(closest)), length, np.repeat(closest, cells), variant)
+    table[:, :cells] = bleu_share(bleu, variant).reshape(len(closest), cells)
     table[:, 0] = NEVER
     return table
 
