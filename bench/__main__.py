@@ -1,4 +1,4 @@
-"""Run every measurement and print one table: `python -m bench`."""
+"""Run all measurements and print a table: `python -m bench`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from captioner.frameworks import load_keras
 
 
 def main() -> None:
-    """Print each figure on its own line, under the machine's description."""
+    """Print a description of the machine, then a line for each figure."""
     load_keras()
     print(f"machine: {platform.machine()}, {os.cpu_count()} processors, Python {platform.python_version()}")
     for job in (bench_searching, bench_picture_query, bench_encoding):

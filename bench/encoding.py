@@ -1,8 +1,7 @@
-"""VGG16 against the machine's matrix-multiplication peak, and captioning and indexing against VGG16.
+"""Measure VGG16 against the machine's matrix-multiplication peak, and captioning and indexing against VGG16.
 
-`vgg16` is Keras' network with the bundle's weights; `encoder` is what the product runs. Rates
-are those of the whole machine; processor time (`cpu_ms`) is what a
-picture costs where all cores are busy, and hardly moves when other programs run beside.
+`vgg16` is Keras' network with the bundle's weights; `encoder` is that of the product. Rates are those of the whole
+machine. Processor time (`cpu_ms`) is the cost of a picture when all cores are busy; other programs hardly affect it.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LARGE_PICTURES = 384
 LARGE_DISTINCT = 16
 LARGE_JPEG_SIZE = (4000, 3000)
 GRAIN = 5.0
-"""Standard deviation of the noise that gives an enlarged crop the bytes of a camera's 12-megapixel file."""
+"""Standard deviation of noise that makes the file of an enlarged crop as large as a camera's 12-megapixel file."""
 ROUND = 3
 PEAK_SIDES = (1024, 2048, 4096)
 
@@ -76,7 +75,7 @@ def _rates(bundle: Bundle, photos: Path, peak: float) -> dict[str, float | str]:
 
 
 def _forward_rate(bundle: Bundle, pictures: np.ndarray) -> float:
-    """Pictures a second of VGG16."""
+    """Return pictures per second of VGG16."""
     vgg16 = plain_vgg16(bundle)
     return len(pictures) / measure(lambda: vgg16(pictures), seconds=5).median
 
@@ -89,7 +88,7 @@ def plain_vgg16(bundle: Bundle) -> Callable[[np.ndarray], np.ndarray]:
 
 
 def _large_files(bundle: Bundle, photos: Path) -> dict[str, float | str]:
-    """Indexing of files of twelve megapixels, and what decoding them alone costs."""
+    """Measure indexing of files of twelve megapixels, and decoding alone."""
     captioner, side = Captioner(bundle).warm_up(), bundle.encoder.side
     files = sorted(photos.iterdir())[:LARGE_DISTINCT]
     contents = [read_bytes(path) for path in files]
@@ -107,7 +106,7 @@ def _large_files(bundle: Bundle, photos: Path) -> dict[str, float | str]:
 
 
 def _decoding_ms(contents: list[bytes], side: int, bulk: bool) -> float:
-    """Milliseconds of processor time a file, once what decodes it has been compiled and loaded."""
+    """Return milliseconds of processor time per file, after the decoder is compiled and loaded."""
     decode(contents[0], min_side=side, bulk=bulk)
     seconds = processor_seconds(lambda: [decode(content, min_side=side, bulk=bulk) for content in contents])
     return 1000 / len(contents) * seconds
@@ -124,18 +123,18 @@ def _indexing_rate(captioner: Captioner, photos: Path) -> float:
 
 
 def _infer(captioner: Captioner, pictures: np.ndarray) -> None:
-    """Encode and caption ROUND groups as indexing does: captions of a group while the next is encoded."""
+    """Encode and caption ROUND groups as indexing does: caption a group while the next is encoded."""
     with ThreadPoolExecutor(1) as pool:
-        done = []
+        futures = []
         for _ in range(ROUND):
             group = [captioner.encode(pictures) for _ in range(GROUP // BATCH)]
-            done.append(pool.submit(captioner.caption, Features.joined(group)))
-        for one in done:
-            one.result()
+            futures.append(pool.submit(captioner.caption, Features.joined(group)))
+        for future in futures:
+            future.result()
 
 
 def vgg16_flops(side: int) -> float:
-    """Floating-point operations of VGG16's convolutions on one picture: 2 x 9 x inputs x outputs x pixels each."""
+    """Return the floating-point operations of VGG16's convolutions: 2 x 9 x inputs x outputs x pixels each."""
     total, before = 0, 3
     for block, (convolutions, channels) in enumerate(BLOCKS):
         pixels = (side // 2**block) ** 2
@@ -146,7 +145,7 @@ def vgg16_flops(side: int) -> float:
 
 
 def matmul_peak(dtype: str) -> float:
-    """The best GFLOP/s of a square matrix product of `dtype` over several sizes."""
+    """Return the best GFLOP/s of a square matrix product of `dtype` over several sizes."""
     import tensorflow as tf
 
     product = tf.function(tf.matmul)
@@ -170,7 +169,7 @@ def make_photographs(folder: Path, count: int) -> Path:
 def make_large_photographs(folder: Path) -> Path:
     """Write LARGE_PICTURES JPEG files of twelve megapixels, of LARGE_DISTINCT pictures.
 
-    The repeats differ in bytes behind the picture's end, which make them other contents and cost nothing to decode.
+    The repeats differ in bytes after the end of the picture, so that their hashes differ at no cost for decoding.
     """
     target = folder / "crops"
     target.mkdir(parents=True)

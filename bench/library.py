@@ -1,4 +1,4 @@
-"""Made-up libraries of any size, written in bulk."""
+"""Synthetic libraries of any size, written in bulk."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ from data.tables import captions, features, files, items, pictures
 
 VECTOR = 256
 POOL = 20_000
-"""Different captions in a made-up library; each caption of its pictures is one of them."""
-KINDS_OF_CELLS = 50
-"""Different attention cells in it."""
+"""Distinct captions of a synthetic library."""
+CELL_ARRAYS = 50
+"""Distinct arrays of attention cells of a synthetic library."""
 AT_ONCE = 20_000
 
 
@@ -30,9 +30,9 @@ def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
     engine = sa.create_engine(url)
     for start in range(1, count + 1, AT_ONCE):
         ids = range(start, min(start + AT_ONCE, count + 1))
-        said = random.integers(0, len(pool), (len(ids), each)).tolist()
+        chosen = random.integers(0, len(pool), (len(ids), each)).tolist()
         with engine.begin() as connection:
-            for table, rows in {**_files(ids), captions: _said(ids, said, pool, bundle.version)}.items():
+            for table, rows in {**_files(ids), captions: _caption_rows(ids, chosen, pool, bundle.version)}.items():
                 connection.execute(sa.insert(table), rows)
             connection.execute(sa.insert(features), _features(ids, cells, random, bundle))
     engine.dispose()
@@ -44,8 +44,8 @@ def units(random: np.random.Generator, count: int, dimensions: int) -> np.ndarra
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float16)
 
 
-def place_width(bundle: Bundle) -> int:
-    """The length of an embedding by the bundle's model."""
+def embedding_width(bundle: Bundle) -> int:
+    """Return the length of an embedding of the bundle's model."""
     config = bundle.embedding.config if bundle.embedding else None
     return config.members * config.dimensions if config else 1
 
@@ -59,26 +59,24 @@ def _files(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
     }
 
 
-def _said(ids: range, said: list[list[int]], pool: list[str], version: str) -> list[dict[str, Any]]:
+def _caption_rows(ids: range, chosen: list[list[int]], pool: list[str], version: str) -> list[dict[str, Any]]:
     own = {"source": "model", "logprob": -10.0, "model_version": version}
     return [
-        {"item_id": one, "rank": rank, "text": pool[which], **own}
-        for one, chosen in zip(ids, said, strict=True)
-        for rank, which in enumerate(chosen)
+        {"item_id": picture, "rank": rank, "text": pool[number], **own}
+        for picture, numbers in zip(ids, chosen, strict=True)
+        for rank, number in enumerate(numbers)
     ]
 
 
 def _features(ids: range, cells: list[bytes], random: np.random.Generator, bundle: Bundle) -> list[dict[str, Any]]:
     own = {"model_version": bundle.version}
     rows = [
-        {"item_id": one, "kind": kind, "dimensions": wide, "value": vector.tobytes(), **own}
-        for kind, wide in ((bundle.encoder.name, VECTOR), (JOINT, place_width(bundle)))
-        for one, vector in zip(ids, units(random, len(ids), wide), strict=True)
+        {"item_id": item, "kind": kind, "dimensions": length, "value": vector.tobytes(), **own}
+        for kind, length in ((bundle.encoder.name, VECTOR), (JOINT, embedding_width(bundle)))
+        for item, vector in zip(ids, units(random, len(ids), length), strict=True)
     ]
-    packed = [cells[one % len(cells)] for one in ids]
     return rows + [
-        {"item_id": one, "kind": CELLS, "dimensions": None, "value": value, **own}
-        for one, value in zip(ids, packed, strict=True)
+        {"item_id": item, "kind": CELLS, "dimensions": None, "value": cells[item % len(cells)], **own} for item in ids
     ]
 
 
@@ -90,7 +88,7 @@ def _captions(random: np.random.Generator, bundle: Bundle) -> list[str]:
 
 
 def _cells(random: np.random.Generator, bundle: Bundle) -> list[bytes]:
-    """Nine in ten of their numbers are zero, as real ones', and where one is, its neighbours mostly are too."""
-    squares = np.maximum(random.normal(-1.3, 1, (KINDS_OF_CELLS, 5, 5, bundle.decoder.attention)), 0)
-    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(KINDS_OF_CELLS, 100, -1)
+    """Return arrays of cells like real ones: nine in ten numbers are 0, mostly next to each other."""
+    squares = np.maximum(random.normal(-1.3, 1, (CELL_ARRAYS, 5, 5, bundle.decoder.attention)), 0)
+    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(CELL_ARRAYS, 100, -1)
     return pack_cells(cells.astype(np.float32))

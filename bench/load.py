@@ -1,7 +1,7 @@
 """A load test on loopback: `python -m bench.load --seconds 120 --users 50`, or words only with `--rate 20`.
 
-Users ask one thing after the other with a short pause between: words, a thumbnail or a search by an uploaded picture.
-With `--rate` requests are sent at fixed times, and each one's latency counts from when it should have been sent.
+Users send requests one after the other with short pauses: words, a thumbnail, or a search by an uploaded picture. With
+`--rate` requests are sent at fixed times, and latency counts from the time at which a request is due.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ PAUSE = 0.25
 """Seconds that a user waits between two requests, on average."""
 SENDERS = 64
 WARMING = 5.0
-"""Seconds that do not count, in which a server loads its compiled search beside the first queries."""
+"""Seconds that do not count, in which the server loads its compiled search."""
 BOUNDARY = "x" * 24
 RETROFLEX = str(Path(sys.executable).parent / "retroflex")
 
@@ -46,28 +46,28 @@ Figures = dict[str, float | str]
 
 
 def by_kind(seen: Sequence[tuple[str, int, float]]) -> Figures:
-    """Latencies in milliseconds and statuses of each kind of request, of (kind, status, seconds) each."""
-    found: Figures = {}
+    """Return latencies in milliseconds and statuses by kind of request; `seen` has (kind, status, seconds) of each."""
+    figures: Figures = {}
     for kind in sorted({kind for kind, _, _ in seen}):
         taken = [1e3 * took for one, status, took in seen if one == kind and status == 200]
         if taken:
-            found |= {f"{kind}_ms_p{share}": float(np.percentile(taken, share)) for share in (50, 99)}
-        found[f"{kind}_statuses"] = json.dumps(Counter(status for one, status, _ in seen if one == kind))
-    return found
+            figures |= {f"{kind}_ms_p{share}": float(np.percentile(taken, share)) for share in (50, 99)}
+        figures[f"{kind}_statuses"] = json.dumps(Counter(status for one, status, _ in seen if one == kind))
+    return figures
 
 
 @dataclass
 class Tally:
-    """What came of the requests: (kind, status, seconds) each; a request without an answer has status 0."""
+    """Results of the requests: (kind, status, seconds) each; a request without a response has status 0."""
 
     seen: list[tuple[str, int, float]] = field(default_factory=list)
     memory: list[float] = field(default_factory=list)
 
     def figures(self, seconds: float) -> Figures:
-        """Requests a second, latencies by kind in milliseconds, statuses, and megabytes at start, middle and end."""
-        found: Figures = {"requests_per_second": len(self.seen) / seconds}
+        """Return requests per second, latencies by kind in milliseconds, statuses, and MB at start, middle and end."""
+        figures: Figures = {"requests_per_second": len(self.seen) / seconds}
         return (
-            found
+            figures
             | by_kind(self.seen)
             | {f"memory_mb_{when}": mb for when, mb in zip(("start", "middle", "end"), self.memory, strict=True)}
         )
@@ -75,7 +75,7 @@ class Tally:
 
 @dataclass(frozen=True)
 class Load:
-    """Asks the server at `address`, whose main process is `process`, with picture files to search by."""
+    """Sends requests to the server at `address` with the main process `process`; `uploads` are picture files."""
 
     address: str
     process: int
@@ -83,12 +83,12 @@ class Load:
     pictures: int
 
     def users(self, count: int, seconds: float) -> Figures:
-        """Let so many users ask at once for so long."""
+        """Run `count` concurrent users for `seconds`."""
         end = time.monotonic() + seconds
         return self._watched(seconds, lambda tally: self._in_parallel(count, lambda at: self._user(at, end, tally)))
 
     def at_rate(self, rate: float, seconds: float) -> Figures:
-        """Send words at fixed times, so many a second."""
+        """Send searches by words at fixed times, `rate` per second."""
         begin, turns = time.monotonic() + 0.1, iter(range(int(rate * seconds)))
         lock = threading.Lock()
 
@@ -133,11 +133,11 @@ class Load:
     ) -> None:
         try:
             connection.request(*self._request(kind, choice))
-            answer = connection.getresponse()
-            answer.read()
-            status = answer.status
+            response = connection.getresponse()
+            response.read()
+            status = response.status
         except OSError:
-            connection.close()  # The next request opens it again.
+            connection.close()  # The next request reconnects.
             status = 0
         tally.seen.append((kind, status, time.monotonic() - due))
 
@@ -153,7 +153,7 @@ class Load:
 
 
 def upload_body(picture: bytes, **fields: str) -> tuple[bytes, dict[str, str]]:
-    """The body and the headers of a search by an uploaded picture file, with other fields of the form."""
+    """Return body and headers of a search by an uploaded picture file, with other form fields."""
     part = f"--{BOUNDARY}\r\nContent-Disposition: form-data; name="
     others = "".join(f'{part}"{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
     head = f'{others}{part}"image"; filename="x"\r\n\r\n'
@@ -161,15 +161,15 @@ def upload_body(picture: bytes, **fields: str) -> tuple[bytes, dict[str, str]]:
     return body, {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 
 
-def encoded_anew(photo: Path) -> bytes:
-    """The picture in bytes that a library does not know, or it would be found without the captioner."""
+def reencoded(photo: Path) -> bytes:
+    """Return the picture as a new file, which no library has, so that the captioner is needed."""
     buffer = io.BytesIO()
     Image.open(photo).save(buffer, "JPEG", quality=70)
     return buffer.getvalue()
 
 
 def memory(process: int) -> float:
-    """Megabytes that a process and its children hold; what they share counts once (proportional set size)."""
+    """Return the megabytes of a process and its children; shared memory counts once (proportional set size)."""
     tasks = Path(f"/proc/{process}/task").glob("*/children")
     children = [int(one) for task in tasks for one in task.read_text().split()]
     lines = Path(f"/proc/{process}/smaps_rollup").read_text().splitlines()
@@ -180,12 +180,12 @@ def memory(process: int) -> float:
 @click.command()
 @click.option("--seconds", default=120.0, show_default=True)
 @click.option("--users", default=50, show_default=True)
-@click.option("--rate", type=float, help="Only words, so many a second, on a made-up library.")
+@click.option("--rate", type=float, help="Only words, at this rate per second, on a synthetic library.")
 @click.option("--pictures", default=500, show_default=True)
 @click.option("--processes", default=1, show_default=True)
-@click.option("--library", type=click.Path(path_type=Path), help="Keep the made-up library here for the next run.")
+@click.option("--library", type=click.Path(path_type=Path), help="Keep the synthetic library here for the next run.")
 def main(seconds: float, users: int, rate: float | None, pictures: int, processes: int, library: Path | None) -> None:
-    """Make a library, serve it, load the server and print the figures."""
+    """Make a library, serve it, run the load test and print the figures."""
     with tempfile.TemporaryDirectory() as folder:
         library, photos = library or Path(folder) / "library", []
         if rate is None:
@@ -205,14 +205,14 @@ def main(seconds: float, users: int, rate: float | None, pictures: int, processe
 
 
 def show(figures: Figures) -> None:
-    """Print each figure on a line."""
+    """Print a line for each figure."""
     for name, value in figures.items():
         click.echo(f"{name:24} {value if isinstance(value, str) else f'{value:,.4g}'}")
 
 
 @contextmanager
 def serving(library: Path, processes: int = 1) -> Iterator[tuple[str, int]]:
-    """Serve a library for as long as the context lasts; gives the server's address and its main process."""
+    """Serve a library while the context lasts; yield the server's address and its main process."""
     command = [RETROFLEX, "serve", "--library", str(library), "--port", "0", "--processes", str(processes)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -224,7 +224,7 @@ def serving(library: Path, processes: int = 1) -> Iterator[tuple[str, int]]:
 
 
 def _wait_until_ready(address: str) -> None:
-    """Until pictures can be searched by, and one search has opened the index."""
+    """Wait until search by picture is ready and a search has opened the index."""
     netloc = urlsplit(address).netloc
     for path in ("/readyz", "/api/v1/search?q=dog"):
         while True:

@@ -1,4 +1,4 @@
-"""Pictures of the page for the docs, made from the sample gallery: `python -m bench.screenshots OUT`.
+"""Screenshots for the docs, made from the sample gallery: `python -m bench.screenshots OUT`.
 
 Needs the demo and dev extras and Debian's packages chromium and chromium-driver; takes about a minute.
 """
@@ -34,10 +34,10 @@ FLAGS = ("--headless=new", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
 
 
 class Shot(NamedTuple):
-    """A view: its name and address, size in pixels, light or dark, and what is clicked first."""
+    """A screenshot: name, address, size in pixels, colour scheme, and the element to click first."""
 
     name: str
-    place: str
+    path: str
     width: int = 1440
     height: int = 900
     scheme: str = "light"
@@ -67,7 +67,7 @@ def gallery(folder: Path) -> None:
 
 @contextmanager
 def site(folder: Path) -> Iterator[str]:
-    """The address of a server over the indexed gallery."""
+    """Serve the indexed gallery; yield the address."""
     gallery(folder / "pictures")
     index = [sys.executable, "-m", "retrieval.cli", "index", "--library", folder / "library"]
     subprocess.run([*index, folder / "pictures" / "photographs", folder / "pictures" / "copies"], check=True)
@@ -82,7 +82,7 @@ def site(folder: Path) -> Iterator[str]:
 
 @contextmanager
 def browser() -> Iterator[WebDriver]:
-    """Debian's Chromium without a window."""
+    """Run Debian's Chromium without a window."""
     options = webdriver.ChromeOptions()
     options.binary_location = shutil.which("chromium") or ""
     for flag in FLAGS:
@@ -93,22 +93,22 @@ def browser() -> Iterator[WebDriver]:
 
 
 def take(driver: WebDriver, site_address: str, shot: Shot) -> Image.Image:
-    """Show a view and return what is to be seen once its pictures are there."""
+    """Open a page and return a screenshot once its pictures are loaded."""
     size = {"width": shot.width, "height": shot.height, "deviceScaleFactor": 1, "mobile": False}
     driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     scheme = [{"name": "prefers-color-scheme", "value": shot.scheme}]
     driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
-    driver.get(site_address + shot.place)
+    driver.get(site_address + shot.path)
     if shot.click:
         driver.find_element(By.CSS_SELECTOR, shot.click).click()
         WebDriverWait(driver, 20).until(lambda one: one.find_elements(By.CSS_SELECTOR, "#viewer h1"))
-    there = "return [...document.images].every((one) => one.complete || one.getBoundingClientRect().top > innerHeight)"
-    WebDriverWait(driver, 20).until(lambda one: one.execute_script(there))
+    loaded = "return [...document.images].every((one) => one.complete || one.getBoundingClientRect().top > innerHeight)"
+    WebDriverWait(driver, 20).until(lambda one: one.execute_script(loaded))
     return Image.open(io.BytesIO(driver.get_screenshot_as_png())).convert("RGB")
 
 
 def save(image: Image.Image, path: Path) -> None:
-    """Keep the image as WebP, as well as fits into MOST_BYTES."""
+    """Save the image as WebP with the best quality within MOST_BYTES."""
     for quality in range(90, 30, -5):
         image.save(path, "WEBP", quality=quality, method=6)
         if path.stat().st_size <= MOST_BYTES:
@@ -116,7 +116,7 @@ def save(image: Image.Image, path: Path) -> None:
 
 
 def main(out: Path) -> None:
-    """Write all views to the folder `out`."""
+    """Write all screenshots to the folder `out`."""
     out.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix="retroflex") as folder, site(Path(folder)) as at, browser() as driver:
         for shot in SHOTS:

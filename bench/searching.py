@@ -1,4 +1,4 @@
-"""Text search over 10,000 pictures: the same scores as an NLTK loop, and how long a query takes."""
+"""Measure text search over 10,000 pictures: difference of scores from NLTK, and time of a query."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ QUERIES = ("a dog runs through the grass", "two children on a beach", "man", "a 
 
 
 def few_words(choice: random.Random) -> str:
-    """Return three words as somebody might type them."""
+    """Return three words like those of a typed query."""
     return " ".join(choice.sample(" ".join(QUERIES).split(), 3))
 
 
 def bench_searching() -> dict[str, float]:
-    """Return milliseconds a query: NLTK loop, BLEU postings, warm search, and a cold `retroflex search`."""
+    """Return milliseconds of a query: NLTK loop, BLEU postings, warm search, and a cold `retroflex search`."""
     with tempfile.TemporaryDirectory() as folder:
         settings = load_settings(library=Path(folder))
         make_library(settings.url, PICTURES, CAPTIONS, load_bundle(BUNDLED))
@@ -56,30 +56,30 @@ def bench_searching() -> dict[str, float]:
 
 
 def against_nltk(library: Library, queries: list[list[str]]) -> tuple[float, float]:
-    """Largest difference of any picture's score from NLTK's, and NLTK's seconds a query."""
+    """Return the largest difference of any picture's score from NLTK's, and NLTK's seconds of a query."""
     from nltk.translate.bleu_score import SmoothingFunction
 
     smoothing = getattr(SmoothingFunction(), f"method{TYPED_VARIANT.smoothing}")
     _, ids = library.store.searched_ids()
-    gallery = [[stems(one) for one in found.captions] for found in library.store.searched_pictures(ids.tolist())]
+    gallery = [[stems(text) for text in picture.captions] for picture in library.store.searched_pictures(ids.tolist())]
     largest, seconds = 0.0, 0.0
     for query in queries:
         words = [fold(word) for word in query]
         started = time.perf_counter()
-        theirs = np.asarray([nltk_score(words, captions, smoothing) for captions in gallery])
+        expected = np.asarray([nltk_score(words, captions, smoothing) for captions in gallery])
         seconds += time.perf_counter() - started
-        ours = library.searcher().index.captions.scores(query, TYPED_VARIANT, ids)
-        largest = max(largest, float(np.abs(ours - theirs).max()))
+        actual = library.searcher().index.captions.scores(query, TYPED_VARIANT, ids)
+        largest = max(largest, float(np.abs(actual - expected).max()))
     return largest, seconds / len(queries)
 
 
 def stems(text: str) -> list[str]:
-    """The words of a caption as the index holds them."""
+    """Return the words of a caption as the index has them."""
     return [fold(word) for word in tokenize(text)]
 
 
 def nltk_score(words: list[str], captions: list[list[str]], smoothing: object) -> float:
-    """TYPED_VARIANT by NLTK: BLEU freed of its brevity penalty, and BLEU-1 against each caption alone, also freed."""
+    """Compute TYPED_VARIANT by NLTK: BLEU, and BLEU-1 against each caption alone, without brevity penalty."""
     from nltk.translate.bleu_score import brevity_penalty, closest_ref_length, sentence_bleu
 
     distinct = list(dict.fromkeys(words))
@@ -93,6 +93,6 @@ def nltk_score(words: list[str], captions: list[list[str]], smoothing: object) -
 
 
 def cold_search(library: str) -> None:
-    """One `retroflex search` in a fresh process."""
+    """Run `retroflex search` in a new process."""
     command = [str(Path(sys.executable).parent / "retroflex"), "search", "--library", library, "--json", QUERIES[0]]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -1,7 +1,7 @@
-"""Ten thousand mixed requests while pictures are being indexed: `python -m bench.soak`.
+"""A soak test: ten thousand mixed requests while pictures are being indexed: `python -m bench.soak`.
 
-Some pictures are in the library from the start. What is asked of them alone has to be answered alike throughout,
-since what a picture scores does not depend on the others; each answer is compared with the one from before.
+Some pictures are in the library from the start. Responses about them alone must not change, since a picture's score
+does not depend on the others; each response is compared with the one from before.
 """
 
 from __future__ import annotations
@@ -27,20 +27,20 @@ import click
 import numpy as np
 
 from bench.encoding import make_photographs
-from bench.load import RETROFLEX, Figures, by_kind, encoded_anew, memory, serving, show, upload_body
+from bench.load import RETROFLEX, Figures, by_kind, memory, reencoded, serving, show, upload_body
 
 WORKERS = 8
 EACH_KIND = 40
-"""So many different requests of each kind, asked again and again."""
+"""Distinct requests of each kind, which are repeated."""
 SHARES = {"words": 12, "browse": 4, "thumbnail": 10, "picture": 4, "upload": 1}
 CLOSE = 1e-4
-"""Scores may differ by so much: products are summed in another order in larger libraries."""
+"""Tolerance of scores: products are summed in another order in larger libraries."""
 BUSY = 429
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request, and what of its answer has to stay as it was."""
+    """A request, and the part of its response that must not change."""
 
     kind: str
     method: str
@@ -48,8 +48,8 @@ class Request:
     body: bytes | None = None
     headers: dict[str, str] = field(default_factory=dict, compare=False)
 
-    def essence(self, content: bytes) -> Any:
-        """The part of the answer that indexing other pictures must not change."""
+    def invariant(self, content: bytes) -> Any:
+        """Return the part of the response that indexing other pictures must not change."""
         if self.kind == "thumbnail":
             return content
         answer = json.loads(content)
@@ -61,7 +61,7 @@ class Request:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Are two essences the same, but for the last digits of scores? Neighbours as close as that may change places."""
+    """Compare two invariants up to CLOSE in scores; hits with scores as close as that may swap."""
     if not isinstance(one, list) or not one or not isinstance(one[0], tuple):
         return bool(one == other)
     scores = dict(other)
@@ -72,7 +72,7 @@ def same(one: Any, other: Any) -> bool:
 
 @dataclass
 class Soak:
-    """Asks the server at `address`; keeps `(kind, status, seconds)` of each request and what was answered wrongly."""
+    """Sends requests to the server at `address`; records `(kind, status, seconds)` of each, and wrong responses."""
 
     address: str
     expected: dict[Request, Any] = field(default_factory=dict)
@@ -80,7 +80,7 @@ class Soak:
     wrong: list[Request] = field(default_factory=list)
 
     def ask(self, request: Request) -> tuple[int, bytes]:
-        """Send one request over a connection of its own; status 0 where there is no answer."""
+        """Send a request over a new connection; the status is 0 if there is no response."""
         connection = http.client.HTTPConnection(urlsplit(self.address).netloc, timeout=120)
         started, status, content = time.monotonic(), 0, b""
         try:
@@ -94,15 +94,15 @@ class Soak:
         self.seen.append((request.kind, status, time.monotonic() - started))
         return status, content
 
-    def learn(self, request: Request) -> None:
-        """Note what is answered while nothing else happens."""
-        while (got := self.ask(request))[0] == BUSY:
+    def record(self, request: Request) -> None:
+        """Record the response while nothing is indexed."""
+        while (response := self.ask(request))[0] == BUSY:
             time.sleep(1)
-        assert got[0] == 200, f"{request.path}: {got}"
-        self.expected[request] = request.essence(got[1])
+        assert response[0] == 200, f"{request.path}: {response}"
+        self.expected[request] = request.invariant(response[1])
 
     def run(self, requests: int) -> None:
-        """Ask so many times, in WORKERS threads, by the SHARES of the kinds."""
+        """Send `requests` requests in WORKERS threads, by the SHARES of the kinds."""
         turns, lock = iter(_turns(list(self.expected), requests)), threading.Lock()
 
         def work(_: int) -> None:
@@ -112,14 +112,14 @@ class Soak:
                 if request is None:
                     return
                 status, content = self.ask(request)
-                if status == 200 and not same(self.expected[request], request.essence(content)):
+                if status == 200 and not same(self.expected[request], request.invariant(content)):
                     self.wrong.append(request)
 
         with ThreadPoolExecutor(WORKERS) as pool:
             list(pool.map(work, range(WORKERS)))
 
     def figures(self) -> Figures:
-        """How many were asked and answered wrongly, and milliseconds and statuses by kind."""
+        """Return the numbers of requests and of wrong responses, and milliseconds and statuses by kind."""
         return {"requests": len(self.seen), "wrong_answers": len(self.wrong), **by_kind(self.seen)}
 
 
@@ -131,7 +131,7 @@ def _turns(requests: Sequence[Request], count: int) -> Iterator[Request]:
 
 
 def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
-    """Requests about the pictures that are there: all in one folder, which filters name by its id."""
+    """Yield requests about the first pictures, which are all in one folder that filters name by id."""
     content = soak.ask(Request("browse", "GET", "/api/v1/pictures?limit=100"))[1]
     pictures = json.loads(content)["pictures"]
     facets = json.loads(soak.ask(Request("browse", "GET", "/api/v1/facets"))[1])
@@ -144,12 +144,12 @@ def _requests(soak: Soak, photos: Sequence[Path]) -> Iterator[Request]:
     for offset in range(EACH_KIND):
         yield Request("browse", "GET", f"/api/v1/pictures?{only}&offset={offset}&sort=oldest")
     for photo in photos[:EACH_KIND]:
-        body, headers = upload_body(encoded_anew(photo), folder=folder)
+        body, headers = upload_body(reencoded(photo), folder=folder)
         yield Request("upload", "POST", "/api/v1/search", body, headers)
 
 
 class _Memory(threading.Thread):
-    """Reads a process's megabytes every second until it is stopped."""
+    """Reads a process's memory in MB every second until it is stopped."""
 
     def __init__(self, process: int) -> None:
         super().__init__(daemon=True)
@@ -161,17 +161,17 @@ class _Memory(threading.Thread):
             self.read.append(memory(self._process))
 
     def quarters(self) -> list[float]:
-        """Means of each quarter of the time."""
+        """Stop, and return the mean of each quarter of the time."""
         self._over.set()
         return [round(mean(one.tolist()), 1) for one in np.array_split(self.read, 4) if len(one)]
 
 
 @click.command()
 @click.option("--requests", default=10_000, show_default=True)
-@click.option("--pictures", default=300, show_default=True, help="There from the start.")
-@click.option("--added", default=3_000, show_default=True, help="To be indexed meanwhile.")
+@click.option("--pictures", default=300, show_default=True, help="Pictures in the library from the start.")
+@click.option("--added", default=3_000, show_default=True, help="Pictures to index during the test.")
 def main(requests: int, pictures: int, added: int) -> None:
-    """Index, serve, soak while more is indexed, and print the figures; fails on an error or a wrong answer."""
+    """Send requests while pictures are indexed, and print the figures; fail on an error or a wrong response."""
     with tempfile.TemporaryDirectory() as folder:
         library, photos = Path(folder) / "library", sorted(make_photographs(Path(folder), pictures + added).iterdir())
         first = Path(folder) / "first"
@@ -182,7 +182,7 @@ def main(requests: int, pictures: int, added: int) -> None:
         with serving(library) as (address, server):
             soak = Soak(address)
             for request in list(_requests(soak, kept)):
-                soak.learn(request)
+                soak.record(request)
             soak.seen.clear()
             watched = _Memory(server)
             with subprocess.Popen([*index, str(photos[-1].parent)], stderr=subprocess.DEVNULL) as indexing:

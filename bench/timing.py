@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Timing:
-    """Seconds a call: the fastest, the median and the slowest of several."""
+    """Seconds of a call: the fastest, the median and the slowest of several."""
 
     best: float
     median: float
@@ -18,7 +18,7 @@ class Timing:
 
 
 def measure(call: Callable[[], object], seconds: float = 3.0, least: int = 3) -> Timing:
-    """Time `call` again and again for about `seconds`, after one call that does not count."""
+    """Time repeated calls for about `seconds`, after a call that does not count."""
     call()
     taken: list[float] = []
     began = time.perf_counter()
@@ -30,7 +30,7 @@ def measure(call: Callable[[], object], seconds: float = 3.0, least: int = 3) ->
 
 
 def processor_seconds(call: Callable[[], object], times: int = 5) -> float:
-    """The least processor time, over all threads, that `call` took of several times, after one that does not count."""
+    """Return the least processor time of `call`, over all threads, of several calls after one that does not count."""
     call()
     taken: list[float] = []
     for _ in range(times):

@@ -49,13 +49,13 @@ def read_caption_table(path: Path, split: str | None) -> Dataset:
     problems: list[str] = []
     root = absolute(path.parent)
     entries = _gather(_rows(path, problems), root, problems)
-    names = {found: _name(found, root) for found in entries}
+    names = {file: _name(file, root) for file in entries}
     hashed = _split_by_hash(list(names.values()))
-    splits = {found: entry.split or hashed[names[found]] for found, entry in entries.items()}
+    splits = {file: entry.split or hashed[names[file]] for file, entry in entries.items()}
     pictures = [
-        CaptionedPicture(names[found], found, list(entry.captions))
-        for found, entry in entries.items()
-        if split in (None, splits[found])
+        CaptionedPicture(names[file], file, list(entry.captions))
+        for file, entry in entries.items()
+        if split in (None, splits[file])
     ]
     if not pictures:
         raise RetroflexError(_nothing_usable(path, split, Counter(splits.values()), problems))
@@ -91,16 +91,16 @@ def find_columns(path: Path, header: list[str], optional: Sequence[str] = ("spli
 
     Raise RetroflexError when a column that is not `optional` is missing, or when there are two of one.
     """
-    found = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
+    present = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
     columns: dict[str, int] = {}
     for column, names in COLUMNS.items():
         places = [index for index, name in enumerate(header) if name.lower() in names]
         if len(places) > 1:
-            raise RetroflexError(f"{found}; keep one for the {column}, not {len(places)}")
+            raise RetroflexError(f"{present}; keep one for the {column}, not {len(places)}")
         if places:
             columns[column] = places[0]
         elif column not in optional:
-            raise RetroflexError(f"{found}; its first line must name the column {' or '.join(names)}")
+            raise RetroflexError(f"{present}; its first line must name the column {' or '.join(names)}")
     return columns
 
 
@@ -111,12 +111,12 @@ def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path,
     for row in rows:
         if row.picture in missing:
             continue
-        found = _find(root, row.picture)
-        if isinstance(found, str):
-            problems.append(f"{row.place}: {display(Path(row.picture))} {found}")
+        file = _find(root, row.picture)
+        if isinstance(file, str):
+            problems.append(f"{row.place}: {display(Path(row.picture))} {file}")
             missing.add(row.picture)
             continue
-        entry = entries.setdefault(found, _Entry(row.split))
+        entry = entries.setdefault(file, _Entry(row.split))
         if row.split != entry.split:
             problems.append(f"{row.place}: puts the picture in {row.split}, an earlier row in {entry.split}")
         elif row.caption in entry.captions:

@@ -1,1 +1,1 @@
-"""How a captioner is made and judged: training and evaluation."""
+"""Training and evaluation of a captioner."""

@@ -1,4 +1,4 @@
-"""The model card of a bundle: what it was made from, how, how good it is and what it is no good for."""
+"""The model card of a bundle: data, training, figures and limits."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TypedDict
 
 
 class Source(TypedDict):
-    """A collection that something was learnt from."""
+    """A collection used in training."""
 
     name: str
     used_for: str
@@ -16,24 +16,24 @@ class Source(TypedDict):
 
 
 class Example(TypedDict):
-    """A caption of a picture that the model was not trained on."""
+    """A caption of a picture outside the training data."""
 
     picture: str
     caption: str
 
 
-class Story(TypedDict):
-    """What a person knows of a model; each list may be empty and its section is then left out."""
+class Notes(TypedDict):
+    """The hand-written part of a card; a section whose list is empty is left out."""
 
     data: Sequence[Source]
     commands: Sequence[str]
-    """The command lines that made the bundle, in order, free of any machine's paths."""
+    """The commands that made the bundle, in order, without paths of a machine."""
     examples: Sequence[Example]
     limits: Sequence[str]
 
 
-class Facts(Story):
-    """Everything a card tells."""
+class Facts(Notes):
+    """The content of a card."""
 
     name: str
     model_version: str
@@ -43,7 +43,7 @@ class Facts(Story):
     seeds: Mapping[str, int]
     """Random seed by step: train, evaluate."""
     figures: Mapping[str, Mapping[str, float]]
-    """Measured figures by protocol, as `training.judging.evaluate` reports them: {"captions, dev": {"bleu4": 20.1}}."""
+    """Measured figures by protocol, such as {"captions, dev": {"bleu4": 20.1}}."""
 
 
 def render_card(facts: Facts) -> str:
@@ -73,7 +73,7 @@ def _figures(figures: Mapping[str, Mapping[str, float]]) -> str:
 
 
 def _number(value: float) -> str:
-    """Two decimals, three of what is less than one (CIDEr), whole numbers bare."""
+    """Format with two decimals, three below one (CIDEr), none for integers."""
     return f"{value:,}" if isinstance(value, int) else f"{value:,.{2 if abs(value) >= 1 else 3}f}"
 
 

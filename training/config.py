@@ -1,4 +1,4 @@
-"""How a decoder is trained."""
+"""Hyperparameters of training."""
 
 from __future__ import annotations
 
@@ -9,17 +9,19 @@ from captioner.bundle import SearchConfig
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """How a captioner is trained; `batch` counts pictures, each with up to five captions.
+    """How a captioner is trained. The fields are stored in the bundle under these names.
 
-    `dropout` multiplies the usual dropout; `average` is the momentum of the moving average of weights (0: none);
-    `own_words` the chance, reached at the last epoch, that a word fed is the model's own guess (scheduled
-    sampling). `text_epochs` of captions without pictures come first, where there are some
-    (`training.decoder.paraphrase`). `tune_epochs` says how many epochs the encoder's last block is trained with the
-    decoder (`training.tuning`), `critic_epochs` how many epochs of self-critical training follow, with `distinction`
-    (`training.decoder.selfcritical`). `sentinel` and `tied` are parts of the decoder (`DecoderConfig`).
-    `text_encoders` pairs of encoders put pictures and sentences into one space (`training.embedding.train`).
-    `views` counts what is encoded of a train picture (`training.features`), `bits` those of a large kernel's numbers
-    (`captioner.quantise`).
+    - `batch`: pictures in a batch, each with up to five captions.
+    - `dropout`: a factor of the default dropout; `average`: the momentum of a moving average of weights (0: none).
+    - `own_words`: scheduled sampling: the probability, reached at the last epoch, of feeding a predicted word.
+    - `text_epochs`: epochs of pretraining on captions without pictures, if there are any
+      (`training.decoder.pretraining`).
+    - `tune_epochs`: epochs of joint training of the encoder's last block and the decoder (`training.fine_tuning`).
+    - `critic_epochs`: epochs of self-critical training, with `distinction` (`training.decoder.self_critical`).
+    - `sentinel`, `tied`: parts of the decoder (`DecoderConfig`).
+    - `text_encoders`: pairs of encoders for the space of pictures and sentences (`training.embedding.trainer`).
+    - `views`: crops of each train picture that are encoded (`training.features`).
+    - `bits`: bits of the numbers in large kernels (`captioner.quantise`).
     """
 
     epochs: int = 12
@@ -49,9 +51,10 @@ class TrainConfig:
 class EmbedConfig:
     """How the text encoders are trained; `batch` counts pictures, each with `captions` captions.
 
-    Where there are texts of other pictures, `pairs` of them take part in each batch, `reading` batches of them alone
-    come first, and words are spelt out into `buckets` (`captioner.embedding`): of those that occur `min_count` times the
-    `kept_words` most frequent stay in the bundle. Large tables have `bits`: 4 cost nothing that was measured.
+    With captions without pictures, `pairs` of them are added to each batch, `text_steps` batches of them alone come
+    first, and words are also read as character n-grams in `buckets` (`captioner.embedding`): of the words that occur
+    `min_count` times, the `kept_words` most frequent stay in the bundle. Large tables have `bits`; 4 bits cost no
+    measurable quality.
     """
 
     members: int = 3
@@ -59,7 +62,7 @@ class EmbedConfig:
     batch: int = 256
     captions: int = 3
     pairs: int = 256
-    reading: int = 400
+    text_steps: int = 400
     buckets: int = 8192
     kept_words: int = 20_000
     rate: float = 1e-3

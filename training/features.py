@@ -1,35 +1,100 @@
-"""Encode a data set once and keep the grids on disk, so that epochs cost the decoder alone."""
+"""Encode pictures: files in batches, and whole data sets once, with the grids cached on disk."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from PIL import Image
 from tqdm import tqdm
 
 from captioner.encoders.vgg16 import KerasVGG16
 from data.captioned import CaptionedPicture
-from data.pictures import PictureError, read_square
-from training.crops import cut, draw_box
-from training.state import save_text
+from data.pictures import PictureError, decode, read_bytes, read_square, square
+from training.batches import prefetch
+from training.checkpoints import save_text
 
 BATCH = 32
+
+Encode = Callable[[np.ndarray], np.ndarray]
+"""Maps uint8 pictures (n, side, side, 3) to float32 (n, d)."""
+Transform = Callable[[Image.Image, int], Image.Image]
+"""Changes a picture, given also its index in the list, before it is resized to a square."""
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """`values` float32 (n, d) of the files at the indices `rows` int64 (n,); `problems` has a line for each other."""
+
+    values: np.ndarray
+    rows: np.ndarray
+    problems: list[str]
+
+
+def encode_files(
+    encode: Encode, side: int, files: Sequence[Path], title: str, transform: Transform | None = None
+) -> Encoded:
+    """Decode `files` in threads, resize them to `side` pixels and encode them; `title` labels the progress bar."""
+    rows, problems, values, waiting = [], [], [], []
+    jobs = ((path, side, transform, row) for row, path in enumerate(files))
+    bar = tqdm(prefetch(_load, jobs, BATCH), desc=title, total=len(files), unit="pic", disable=None)
+    for row, loaded in enumerate(bar):
+        if isinstance(loaded, PictureError):
+            problems.append(f"{files[row].name} {loaded}")
+            continue
+        rows.append(row)
+        waiting.append(loaded)
+        if len(waiting) == BATCH:
+            values.append(encode(np.stack(waiting)))
+            waiting.clear()
+    if waiting:
+        values.append(encode(np.stack(waiting)))
+    return Encoded(np.concatenate(values) if values else np.zeros((0, 0)), np.asarray(rows, np.int64), problems)
+
+
+def _load(path: Path, side: int, transform: Transform | None, row: int) -> np.ndarray | PictureError:
+    try:
+        if transform is None:
+            return read_square(path, side)
+        return square(transform(decode(read_bytes(path)).image, row), side)
+    except PictureError as error:
+        return error
+
+
+ASPECT = (3 / 4, 4 / 3)
+
+
+def draw_box(random: np.random.Generator, side: int, share: tuple[float, float]) -> tuple[float, float, float, float]:
+    """Draw left, top, right, bottom of a random box that covers a `share` of a square of `side` pixels."""
+    area = random.uniform(*share) * side * side
+    aspect = np.exp(random.uniform(*np.log(ASPECT)))
+    width, height = min(np.sqrt(area * aspect), side), min(np.sqrt(area / aspect), side)
+    left, top = random.uniform(0, side - width), random.uniform(0, side - height)
+    return float(left), float(top), float(left + width), float(top + height)
+
+
+def cut(pixels: np.ndarray, box: tuple[float, float, float, float], side: int) -> np.ndarray:
+    """Return the crop `box` of uint8 (h, w, 3), resized to uint8 (side, side, 3)."""
+    image = Image.fromarray(pixels)
+    return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, box=box))
+
+
 MARGIN = 1.15
-"""Pictures are cut out of ones so much larger than the encoder's input, that crops lose little sharpness."""
+"""Crops are cut from pictures larger than the encoder's input by this factor, so that they stay sharp."""
 AREA = (0.6, 1.0)
 """The share of a picture that a crop shows."""
 
 
 @dataclass(frozen=True)
 class FeatureCache:
-    """`grids` float16 (n, views, cells, channels), memory-mapped; their order is that of `_see`.
+    """`grids` float16 (n, crops, cells, channels), memory-mapped; the order of crops is that of `_crops_of`.
 
-    `problems` names the pictures that could not be decoded; their rows are zero and `usable` is False.
+    `problems` names the pictures that cannot be decoded; their rows are zero and `usable` is False.
     """
 
     grids: np.ndarray
@@ -38,29 +103,29 @@ class FeatureCache:
 
 
 def cache_features(
-    encoder: KerasVGG16, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, views: int
+    encoder: KerasVGG16, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, crops: int
 ) -> FeatureCache:
-    """Encode `views` of each of the `pictures` into `folder`, going on where a stopped run was.
+    """Encode `crops` of each of the `pictures` into `folder`, resuming a stopped run.
 
-    Another encoder or list starts anew.
+    Start again if the encoder or the list of pictures has changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = "\n".join([weights_key, str(encoder.config), str(views), *(one.name for one in pictures)])
+    names = "\n".join([weights_key, str(encoder.config), str(crops), *(picture.name for picture in pictures)])
     key = hashlib.sha256(names.encode()).hexdigest()
     progress = _read_progress(folder / "progress.json", key)
-    shape = (len(pictures), views, encoder.config.cells, encoder.config.channels)
+    shape = (len(pictures), crops, encoder.config.cells, encoder.config.channels)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
-    for start, seen in _seen(pictures, encoder.config.side, views, progress["done"]):
-        good = {start + index: one for index, one in enumerate(seen) if isinstance(one, np.ndarray)}
-        bad = [start + index for index in range(len(seen)) if start + index not in good]
-        progress["problems"] += [f"{pictures[row].name}: {seen[row - start]}" for row in bad]
+    for start, batch in _decoded_batches(pictures, encoder.config.side, crops, progress["done"]):
+        good = {start + index: result for index, result in enumerate(batch) if isinstance(result, np.ndarray)}
+        bad = [start + index for index in range(len(batch)) if start + index not in good]
+        progress["problems"] += [f"{pictures[row].name}: {batch[row - start]}" for row in bad]
         progress["bad"] += bad
-        for view, squares in enumerate(np.stack(list(good.values()), axis=1) if good else ()):
-            grids[list(good), view] = encoder.encode(squares).grids
-        progress["done"] = start + len(seen)
+        for crop, squares in enumerate(np.stack(list(good.values()), axis=1) if good else ()):
+            grids[list(good), crop] = encoder.encode(squares).grids
+        progress["done"] = start + len(batch)
         save_text(json.dumps(progress), folder / "progress.json")
-        bar.update(len(seen))
+        bar.update(len(batch))
     bar.close()
     usable = ~np.isin(np.arange(len(pictures)), progress["bad"])
     return FeatureCache(grids, usable, progress["problems"])
@@ -80,12 +145,12 @@ def _open(path: Path, shape: tuple[int, ...], fresh: bool) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="r+")
 
 
-def _seen(
-    pictures: Sequence[CaptionedPicture], side: int, views: int, first: int
+def _decoded_batches(
+    pictures: Sequence[CaptionedPicture], side: int, crops: int, first: int
 ) -> Iterator[tuple[int, list[np.ndarray | PictureError]]]:
     def load(row: int) -> np.ndarray | PictureError:
         try:
-            return _see(pictures[row].path, side, views, row)
+            return _crops_of(pictures[row].path, side, crops, row)
         except PictureError as error:
             return error
 
@@ -94,13 +159,13 @@ def _seen(
             yield start, list(pool.map(load, range(start, min(start + BATCH, len(pictures)))))
 
 
-def _see(path: Path, side: int, views: int, seed: int) -> np.ndarray:
-    """The picture, its mirror image and then random crops, half of them mirrored: uint8 (views, side, side, 3)."""
+def _crops_of(path: Path, side: int, crops: int, seed: int) -> np.ndarray:
+    """Return the picture, its mirror image, then random crops, half of them mirrored: uint8 (crops, side, side, 3)."""
     whole = read_square(path, side)
-    seen = [whole, whole[:, ::-1]][:views]
-    if views > len(seen):
+    squares = [whole, whole[:, ::-1]][:crops]
+    if crops > len(squares):
         random, large = np.random.default_rng(seed), read_square(path, round(MARGIN * side))
-        for _ in range(views - len(seen)):
+        for _ in range(crops - len(squares)):
             crop = cut(large, draw_box(random, len(large), AREA), side)
-            seen.append(crop[:, ::-1] if random.random() < 0.5 else crop)
-    return np.stack(seen)
+            squares.append(crop[:, ::-1] if random.random() < 0.5 else crop)
+    return np.stack(squares)

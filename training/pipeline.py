@@ -1,4 +1,4 @@
-"""From a data set folder to a captioner bundle: features, decoder, sentences, curves, card."""
+"""Train a captioner: from a data set to a bundle, by way of features, decoder, text encoders and calibration."""
 
 from __future__ import annotations
 
@@ -22,28 +22,26 @@ from captioner.quantise import rounded
 from data.captioned import Dataset
 from data.errors import RetroflexError
 from data.pictures import read_square
-from training.card import Facts, Story, render_card
+from training.batches import Split
+from training.card import Facts, Notes, render_card
+from training.checkpoints import save_tensors
 from training.config import EmbedConfig, TrainConfig
-from training.decoder.examples import Split
-from training.decoder.paraphrase import pretrain
-from training.decoder.train import Trained, score_split, train_decoder
-from training.embedding.train import first_meeting, train_embedding
+from training.decoder.pretraining import pretrain
+from training.decoder.trainer import TrainedDecoder, score_split, train_decoder
+from training.embedding.trainer import train_embedding, train_first_pair
+from training.fine_tuning import before_tail, build_tail, fine_tune, through_tail, with_tail
+from training.inputs import EncodedSplits, EncoderSource, encode, read_splits, weights_key
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.whitening import learn_pooling
-from training.sources import EncoderSource, weights_key
-from training.splits import EncodedSplits, encode, read_splits
-from training.state import save_tensors
-from training.tail import before_tail, build_tail, through_tail, with_tail
 from training.texts import Texts
-from training.tuning import fine_tune
 
 BUNDLE = "bundle"
 CALIBRATED = 104
-"""Pictures that the ranges of activations are read from."""
+"""The number of pictures that the ranges of activations are measured on."""
 TUNED = ", last block fine-tuned"
 
-OWN_STORY: Story = {
+DEFAULT_NOTES: Notes = {
     "data": [{"name": "the training folder", "used_for": "the decoder", "terms": "those of the folder's owner"}],
     "commands": ["retroflex train --dataset DIR --out DIR"],
     "examples": [],
@@ -51,102 +49,104 @@ OWN_STORY: Story = {
 }
 
 
-def read_story(path: Path | None) -> Story:
-    """Read the part of a model card that no training can know, from a JSON file. Raises RetroflexError."""
+def read_notes(path: Path | None) -> Notes:
+    """Read the hand-written part of a model card from a JSON file. Raise RetroflexError."""
     if path is None:
-        return OWN_STORY
+        return DEFAULT_NOTES
     try:
-        told = json.loads(path.read_text())
-        return {name: told[name] for name in OWN_STORY}  # type: ignore[return-value]
+        document = json.loads(path.read_text())
+        return {name: document[name] for name in DEFAULT_NOTES}  # type: ignore[return-value]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RetroflexError(f"{path}: a card's story is JSON with {', '.join(OWN_STORY)} ({error})") from error
+        raise RetroflexError(f"{path} must be JSON with {', '.join(DEFAULT_NOTES)} ({error})") from error
 
 
 @dataclass(frozen=True)
-class Material:
-    """What a captioner is trained on: a data set, one whose pictures join in (`also`), captions without pictures.
+class TrainingInputs:
+    """The inputs of a training: a data set, one whose pictures are added (`also`), captions without pictures.
 
-    `go_on` is a bundle whose decoder is gone on with.
+    Training starts from the decoder of `initial_bundle`, if there is one.
     """
 
     dataset: Path
     also: Path | None = None
     texts: Texts = field(default_factory=Texts)
-    go_on: Path | None = None
+    initial_bundle: Path | None = None
 
 
 def train_bundle(
-    material: Material, out: Path, source: EncoderSource, config: TrainConfig, story: Story = OWN_STORY
+    inputs: TrainingInputs, out: Path, source: EncoderSource, config: TrainConfig, notes: Notes = DEFAULT_NOTES
 ) -> tuple[Path, list[str]]:
-    """Train a captioner; return the bundle's folder and the problems met.
+    """Train a captioner; return the bundle's folder and the problems of the data set, a line each.
 
-    The decoder learns for `source`; where fine-tuning is asked for, the encoder's last block is then trained with it
-    and the decoder goes on with the new grids. Self-critical training comes last. `story` is what the model card tells
-    beside the figures.
+    The decoder is trained on the grids of `source`. With fine-tuning, the encoder's last block is then trained jointly
+    and the decoder continues on the new grids. Self-critical training comes last. `notes` are the hand-written part of
+    the model card.
     """
-    sets = read_splits(material.dataset, material.also)
+    sets = read_splits(inputs.dataset, inputs.also)
     problems = [problem for one in sets.values() for problem in one.problems]
-    teaching = replace(config, critic_epochs=0)
+    supervised = replace(config, critic_epochs=0)
     if config.tune_epochs:
-        source, encoded, trained = _tuned(source, sets, material, out, teaching)
+        source, encoded, trained = _fine_tune(source, sets, inputs, out, supervised)
     else:
         encoded = encode(source, sets, out / "features", config.views)
-        start = _start(encoded.train, material, out, config)
-        trained = train_decoder(encoded.train, encoded.dev, out, teaching, start)
-    trained = _criticised(trained, encoded, out, config)
+        start = _start(encoded.train, inputs, out, config)
+        trained = train_decoder(encoded.train, encoded.dev, out, supervised, start)
+    trained = _train_self_critical(trained, encoded, out, config)
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
-    shared = _share(source, encoded, trained, material.texts, out, config)
+    shared = _train_search(source, encoded, trained, inputs.texts, out, config)
     vectors = _Vectors(_pooling(source, encoded, config.seed), _activations(source, encoded, config.seed))
-    _save(source, trained, vectors, shared, config, sizes, story, out / BUNDLE)
-    # A bad line of the captions is met in both splits.
+    _save(source, trained, vectors, shared, config, sizes, notes, out / BUNDLE)
+    # Both splits report a bad line of the caption file.
     return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
 
 
-def _start(train: Split, material: Material, out: Path, config: TrainConfig) -> dict[str, np.ndarray] | None:
-    """What the decoder starts from: another's weights, or what texts alone have taught it; None for nothing."""
-    if material.go_on:
-        return dict(load_bundle(material.go_on).decoder_weights)
-    if not material.texts.spoken or not config.text_epochs:
+def _start(train: Split, inputs: TrainingInputs, out: Path, config: TrainConfig) -> dict[str, np.ndarray] | None:
+    """Return the decoder's initial weights: another bundle's, or pretrained on texts alone; None for neither."""
+    if inputs.initial_bundle:
+        return dict(load_bundle(inputs.initial_bundle).decoder_weights)
+    if not inputs.texts.unpaired_own or not config.text_epochs:
         return None
     path = out / "texts.safetensors"
     if not path.exists():
         out.mkdir(parents=True, exist_ok=True)
-        told = [*material.texts.spoken, *train.captions]
-        save_tensors(pretrain(told, train.captions, train.grids.shape[-1], config), path)
+        captions = [*inputs.texts.unpaired_own, *train.captions]
+        save_tensors(pretrain(captions, train.captions, train.grids.shape[-1], config), path)
     return load_file(path)
 
 
-def _tuned(
+def _fine_tune(
     source: EncoderSource,
     sets: Mapping[str, Dataset],
-    material: Material,
+    inputs: TrainingInputs,
     out: Path,
     config: TrainConfig,
-) -> tuple[EncoderSource, EncodedSplits, Trained]:
+) -> tuple[EncoderSource, EncodedSplits, TrainedDecoder]:
     """Train the decoder, then the encoder's last block with it and a pair of text encoders, then the decoder again.
 
-    Where dev gains nothing by it, the encoder stays as it is.
+    The encoder stays as it is if dev CIDEr does not improve.
     """
     before = encode(before_tail(source), sets, out / "features", config.views)
     tail = build_tail(source)
-    encoded = before.through(partial(through_tail, tail))
-    start = _start(encoded.train, material, out, config)
+    encoded = before.map_grids(partial(through_tail, tail))
+    start = _start(encoded.train, inputs, out, config)
     trained = train_decoder(encoded.train, encoded.dev, out, config, start)
-    meeting, meetings = first_meeting(encoded.train, material.texts, _embed_config(config), out / "meeting.safetensors")
-    tuned = fine_tune(tail, meeting, trained, (before.train, before.dev), meetings, out / "tuned", config)
+    pair, sampler = train_first_pair(encoded.train, inputs.texts, _embed_config(config), out / "meeting.safetensors")
+    tuned = fine_tune(tail, pair, trained, (before.train, before.dev), sampler, out / "tuned", config)
     weights = trained.weights
     if tuned:
         source = with_tail(source, rounded(tuned.encoder_weights, config.bits), f"{source.name}{TUNED}")
-        encoded, weights = before.through(partial(through_tail, build_tail(source))), tuned.decoder_weights
+        encoded, weights = before.map_grids(partial(through_tail, build_tail(source))), tuned.decoder_weights
     again = replace(config, epochs=config.epochs * 2 // 3, rate=0.4 * config.rate, batch=max(1, config.batch // 2))
     return source, encoded, train_decoder(encoded.train, encoded.dev, out / "again", again, weights)
 
 
-def _criticised(trained: Trained, encoded: EncodedSplits, out: Path, config: TrainConfig) -> Trained:
-    """`trained`, and what self-critical training makes of it beside it, where it is asked for.
+def _train_self_critical(
+    trained: TrainedDecoder, encoded: EncodedSplits, out: Path, config: TrainConfig
+) -> TrainedDecoder:
+    """Return `trained` together with the decoder after self-critical training, if it is configured.
 
-    The decoder from before stays the first: its probabilities are those of what people say.
+    The decoder from before stays the first, because its probabilities fit the human captions.
     """
     if not config.critic_epochs:
         return trained
@@ -156,8 +156,8 @@ def _criticised(trained: Trained, encoded: EncodedSplits, out: Path, config: Tra
 
 
 @dataclass(frozen=True)
-class _Shared:
-    """What search by words gets: the shared space, how relevance is told, and its figures on dev."""
+class _SearchParts:
+    """The parts of search by words: the shared space, the weights of relevance, and its figures on dev."""
 
     embedding: Embedding | None = None
     calibration: Calibration = field(default_factory=Calibration)
@@ -168,16 +168,16 @@ def _embed_config(config: TrainConfig) -> EmbedConfig:
     return EmbedConfig(members=config.text_encoders, seed=config.seed)
 
 
-def _share(
-    source: EncoderSource, encoded: EncodedSplits, trained: Trained, texts: Texts, out: Path, config: TrainConfig
-) -> _Shared:
+def _train_search(
+    source: EncoderSource, encoded: EncodedSplits, trained: TrainedDecoder, texts: Texts, out: Path, config: TrainConfig
+) -> _SearchParts:
     if not config.text_encoders:
-        return _Shared()
-    how = _embed_config(config)
-    folder = out / f"embedding-{weights_key(source.weights)[:12]}-{how.members}-{how.seed}"
-    embedding = train_embedding(encoded.train, folder, how, texts)
+        return _SearchParts()
+    embed_config = _embed_config(config)
+    folder = out / f"embedding-{weights_key(source.weights)[:12]}-{embed_config.members}-{embed_config.seed}"
+    embedding = train_embedding(encoded.train, folder, embed_config, texts)
     calibration, figures = calibrate(embedding, trained, encoded.dev, config.search, texts)
-    return _Shared(embedding, calibration, {"words to pictures, dev, cross-validated": figures})
+    return _SearchParts(embedding, calibration, {"words to pictures, dev, cross-validated": figures})
 
 
 def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Pooling:
@@ -186,7 +186,7 @@ def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Poolin
 
 
 def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:
-    """The range of each convolution's output, for products of 8 bits, on CALIBRATED train pictures."""
+    """Return the range of each convolution's output, for 8-bit products, on CALIBRATED train pictures."""
     files = [one.path for one in encoded.pictures[0]]
     rows = np.random.default_rng(seed).permutation(len(files))[:CALIBRATED]
     squares = np.stack([read_square(files[row], source.config.side) for row in rows])
@@ -195,7 +195,7 @@ def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> di
 
 @dataclass(frozen=True)
 class _Vectors:
-    """What belongs to the encoder: how its grids become vectors, and the ranges of its activations."""
+    """Calibration of the encoder: the pooling of its grids into vectors, and the ranges of its activations."""
 
     pooling: Pooling
     activations: dict[str, float]
@@ -203,12 +203,12 @@ class _Vectors:
 
 def _save(
     source: EncoderSource,
-    trained: Trained,
+    trained: TrainedDecoder,
     vectors: _Vectors,
-    shared: _Shared,
+    shared: _SearchParts,
     config: TrainConfig,
     sizes: dict[str, int],
-    story: Story,
+    notes: Notes,
     folder: Path,
 ) -> None:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
@@ -233,6 +233,6 @@ def _save(
         "splits": sizes,
         "seeds": {"train": config.seed},
         "figures": {"captions, dev": trained.scores, **shared.figures},
-        **story,
+        **notes,
     }
     save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))

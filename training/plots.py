@@ -1,4 +1,4 @@
-"""Training curves: the log's columns as lines over epochs, one panel for each kind of figure."""
+"""Training curves: the columns of the log over epochs, in a panel for each kind of figure."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from data.errors import RetroflexError
 
 X_AXIS = "epoch"
 PANEL_INCHES = (5.0, 3.4)
-PANELS_A_ROW = 3
+PANELS_PER_ROW = 3
 DOTS_PER_INCH = 120
 SUBSETS = ("train_", "val_", "dev_")
 
@@ -26,10 +26,10 @@ class LogError(RetroflexError):
 
 
 def plot_curves(log: Path, out: Path) -> None:
-    """Draw the CSV training log `log` (one row an epoch, a header, a column `epoch`) as the PNG `out`.
+    """Draw the training log `log`, a CSV file with a column `epoch` and a row for each epoch, as the PNG `out`.
 
-    Columns that measure the same thing share a panel: `loss` with `val_loss`, `bleu1` with `bleu4`. Cells
-    that are empty or no numbers are gaps. Raises LogError when there is no such log or nothing in it.
+    Columns that measure the same thing share a panel: `loss` with `val_loss`, `bleu1` with `bleu4`. Cells that are
+    not numbers are gaps. Raise LogError when the log is missing or empty.
     """
     columns = _read(log)
     epochs = columns.pop(X_AXIS)
@@ -47,10 +47,10 @@ def plot_curves(log: Path, out: Path) -> None:
 
 
 def _grid(count: int) -> tuple[Figure, list[Axes]]:
-    columns = min(count, PANELS_A_ROW)
+    columns = min(count, PANELS_PER_ROW)
     rows = -(-count // columns)
     figure = Figure(figsize=(PANEL_INCHES[0] * columns, PANEL_INCHES[1] * rows), layout="constrained")
-    return figure, [figure.add_subplot(rows, columns, place) for place in range(1, count + 1)]
+    return figure, [figure.add_subplot(rows, columns, index) for index in range(1, count + 1)]
 
 
 def _read(log: Path) -> Columns:
@@ -61,7 +61,7 @@ def _read(log: Path) -> Columns:
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise LogError(f"the training log {log} cannot be read: {error}") from error
     if not rows or X_AXIS not in names or len(names) < 2:
-        raise LogError(f"the training log {log} has no rows, no column '{X_AXIS}' or no other column: train first")
+        raise LogError(f"the training log {log} has no rows, no column '{X_AXIS}' or no other column; train first")
     return {name: [_number(row[name]) for row in rows] for name in names}
 
 
@@ -73,12 +73,12 @@ def _number(cell: str | None) -> float:
 
 
 def _panels(columns: Columns) -> dict[str, list[str]]:
-    """Group columns by what they measure: their name without the subset before it and the number behind it."""
+    """Group columns by what they measure: their name without subset prefix and trailing number."""
     panels: dict[str, list[str]] = {}
     for name, values in columns.items():
         if not all(math.isnan(value) for value in values):
             kind = next((name.removeprefix(one) for one in SUBSETS if name.startswith(one)), name)
             panels.setdefault(kind.rstrip("0123456789") or kind, []).append(name)
     if not panels:
-        raise LogError("the training log holds no numbers: train first")
+        raise LogError("the training log has no numbers; train first")
     return panels

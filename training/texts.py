@@ -1,4 +1,4 @@
-"""Captions in several languages: of the training pictures, and of pictures that are not here."""
+"""Captions from tables in several languages: of training pictures, and without their pictures."""
 
 from __future__ import annotations
 
@@ -15,57 +15,57 @@ from data.text import tokenize
 
 Caption = Sequence[str]
 COLUMNS = ("picture", "split", "caption")
-OF_PICTURES, ALONE = "train", "text"
+PAIRED, UNPAIRED = "train", "text"
 
 
 @dataclass(frozen=True)
 class Texts:
-    """What is learnt from beside the data set's own captions, each cut into words.
+    """Captions besides those of the data set, each split into words.
 
-    `beside` holds, by picture name, a list of captions for each language other than the data set's; `alone` the
-    captions of pictures that are not here, one list a picture, all languages together, and `spoken` those in the
-    data set's own language; `languages` says by name how many captions there are.
+    `translations` holds, by picture name, a list of captions for each language other than the data set's. `unpaired`
+    holds captions whose pictures are not available, a list for each picture, all languages together; `unpaired_own`
+    those in the data set's own language. `languages` has the number of captions of each language.
     """
 
-    beside: dict[str, list[list[Caption]]] = field(default_factory=dict)
-    alone: list[list[Caption]] = field(default_factory=list)
-    spoken: list[list[Caption]] = field(default_factory=list)
+    translations: dict[str, list[list[Caption]]] = field(default_factory=dict)
+    unpaired: list[list[Caption]] = field(default_factory=list)
+    unpaired_own: list[list[Caption]] = field(default_factory=list)
     languages: dict[str, int] = field(default_factory=dict)
 
 
 def read_texts(folder: Path, language: str) -> Texts:
     """Read the tables `<language>.tsv` of `folder`, with the columns picture, split and caption.
 
-    Rows of the split `train` belong to training pictures, those of `text` to pictures that are not here; other splits
-    are left alone, so that they can be judged by. `language` is the data set's own. Raises RetroflexError.
+    Rows of the split `train` belong to training pictures, those of `text` to pictures that are not available; other
+    splits are skipped, since they are for evaluation. `language` is the data set's own. Raise RetroflexError.
     """
     tables = sorted(folder.glob("*.tsv"))
     if not tables:
-        raise RetroflexError(f"{folder}: no table of captions there; give a folder with files such as de.tsv")
-    beside: dict[str, list[list[Caption]]] = defaultdict(list)
-    alone: dict[str, list[Caption]] = defaultdict(list)
-    spoken: list[list[Caption]] = []
+        raise RetroflexError(f"{folder}: no table of captions; give a folder with files such as de.tsv")
+    translations: dict[str, list[list[Caption]]] = defaultdict(list)
+    unpaired: dict[str, list[Caption]] = defaultdict(list)
+    unpaired_own: list[list[Caption]] = []
     languages = {}
     for table in tqdm(tables, desc="texts", unit="file", disable=None):
-        of_pictures, others = _read_table(table)
-        for picture, captions in of_pictures.items():
-            beside[picture].append(captions)
+        paired, others = _read_table(table)
+        for picture, captions in paired.items():
+            translations[picture].append(captions)
         for picture, captions in others.items():
-            alone[picture] += captions
+            unpaired[picture] += captions
         if table.stem == language:
-            spoken = list(others.values())
-        languages[table.stem] = sum(map(len, [*of_pictures.values(), *others.values()]))
-    return Texts(dict(beside), list(alone.values()), spoken, languages)
+            unpaired_own = list(others.values())
+        languages[table.stem] = sum(map(len, [*paired.values(), *others.values()]))
+    return Texts(dict(translations), list(unpaired.values()), unpaired_own, languages)
 
 
 def _read_table(table: Path) -> tuple[dict[str, list[Caption]], dict[str, list[Caption]]]:
-    """The captions of training pictures and of pictures that are not here, by picture."""
-    found: dict[str, dict[str, list[Caption]]] = {OF_PICTURES: defaultdict(list), ALONE: defaultdict(list)}
+    """Return the captions of training pictures, and those without their pictures, by picture name."""
+    captions: dict[str, dict[str, list[Caption]]] = {PAIRED: defaultdict(list), UNPAIRED: defaultdict(list)}
     for picture, split, caption in _rows(table):
         words = tokenize(caption)
-        if words and split in found:
-            found[split][picture].append(words)
-    return found[OF_PICTURES], found[ALONE]
+        if words and split in captions:
+            captions[split][picture].append(words)
+    return captions[PAIRED], captions[UNPAIRED]
 
 
 def _rows(table: Path) -> list[tuple[str, str, str]]:

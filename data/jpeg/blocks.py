@@ -59,10 +59,10 @@ def at_marker(data, bits, marker):  # type: ignore[no-untyped-def]
 @inlined
 def next_symbol(codes, table, bits):  # type: ignore[no-untyped-def]
     """Return the length of the next code and its symbol; the length is 0 if there is no such code."""
-    found = np.int64(codes[table, np.uint64(SHORT) + (bits.ahead >> np.uint64(MOST_BITS - WINDOW))])
-    if found == 0:
-        found = np.int64(codes[table, bits.ahead >> np.uint64(MOST_BITS - LONGEST)])
-    return found >> 8, found & 255
+    entry = np.int64(codes[table, np.uint64(SHORT) + (bits.ahead >> np.uint64(MOST_BITS - WINDOW))])
+    if entry == 0:
+        entry = np.int64(codes[table, bits.ahead >> np.uint64(MOST_BITS - LONGEST)])
+    return entry >> 8, entry & 255
 
 
 @inlined

@@ -102,8 +102,8 @@ class _Parts:
             raise UnsupportedError("not all components or coefficients in one scan")
         if count != 1 and names != YCBCR_NAMES:
             raise UnsupportedError("neither grey nor YCbCr")
-        found = zip(self.frame[7::3], self.frame[8::3], scan[2:-3:2], strict=True)
-        return Header(width, height, tuple(self._component(*one) for one in found), self.restart, begin)
+        components = zip(self.frame[7::3], self.frame[8::3], scan[2:-3:2], strict=True)
+        return Header(width, height, tuple(self._component(*one) for one in components), self.restart, begin)
 
     def _component(self, factors: int, number: int, tables: int) -> Component:
         quantisation = self.quantisation[number]
@@ -164,14 +164,14 @@ def _symbols(table: bytes) -> np.ndarray:
     spans = 2 ** (LONGEST - lengths)
     if len(table) != LONGEST + len(lengths) or spans.sum() > 2**LONGEST:
         raise UnsupportedError("an impossible Huffman table")
-    found = np.zeros(2**LONGEST, np.uint16)
-    found[: spans.sum()] = np.repeat(lengths << 8 | np.frombuffer(table[LONGEST:], np.uint8), spans)
-    return found
+    codes = np.zeros(2**LONGEST, np.uint16)
+    codes[: spans.sum()] = np.repeat(lengths << 8 | np.frombuffer(table[LONGEST:], np.uint8), spans)
+    return codes
 
 
 @njit(nogil=True, cache=True)
 def _skips(short):  # type: ignore[no-untyped-def]
-    found = np.zeros(len(short), np.uint16)
+    skips = np.zeros(len(short), np.uint16)
     for first in range(len(short)):
         bits, coefficients, end = 0, 0, 0
         while bits < WINDOW and not end:
@@ -182,5 +182,5 @@ def _skips(short):  # type: ignore[no-untyped-def]
             end = np.int64(size == 0 and zeros != 15)
             coefficients += 0 if end else zeros + 1
             bits += length + size
-        found[first] = bits + 32 * coefficients + (end << 15) if bits else NO_SKIP
-    return found
+        skips[first] = bits + 32 * coefficients + (end << 15) if bits else NO_SKIP
+    return skips

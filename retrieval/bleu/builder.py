@@ -176,23 +176,23 @@ SLICE = 2**23
 
 
 class _Order(NamedTuple):
-    """The n-grams of one order: keys (u,), sizes (u,) int64 in pictures; rows, counts and said of their postings."""
+    """The n-grams of one order: keys (u,), sizes (u,) int64 in pictures; `rows`, `counts`, `containing` of postings."""
 
     keys: np.ndarray
     sizes: np.ndarray
     rows: np.ndarray
     counts: np.ndarray
-    said: np.ndarray
+    containing: np.ndarray
 
 
 def build_postings(captions: CaptionWords, max_order: int) -> NgramPostings:
     """Return the postings of orders 1 to `max_order`."""
-    found = list(_orders(captions, max_order))
-    first = np.cumsum([0, *(len(order.keys) for order in found)])
-    keys, sizes, rows, counts, said = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    del found
-    marks = pack(counts, said)
-    del counts, said
+    orders = list(_orders(captions, max_order))
+    first = np.cumsum([0, *(len(order.keys) for order in orders)])
+    keys, sizes, rows, counts, containing = (np.concatenate(parts) for parts in zip(*orders, strict=True))
+    del orders
+    marks = pack(counts, containing)
+    del counts, containing
     is_common = sizes * DENSE_SHARE > len(captions.kinds.of_picture)
     common = np.flatnonzero(is_common)
     common = common[np.argsort(-sizes[common], kind="stable")]
@@ -222,8 +222,8 @@ def _orders(captions: CaptionWords, max_order: int) -> Iterator[_Order]:
             keys *= len(captions.table)
             last, caption = last[1:][continues], caption[:-1][continues]
             keys += last
-        ids, found = _postings(keys, caption, captions.picture)
-        yield found
+        ids, postings = _postings(keys, caption, captions.picture)
+        yield postings
 
 
 def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tuple[np.ndarray, _Order]:
@@ -237,8 +237,8 @@ def _postings(keys: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tup
     distinct = keys[order[begins]]
     parts = [_count(ngram[part], caption[order[part]], picture) for part in _slices(ngram)]
     del order, ngram
-    sizes, rows, counts, said = (np.concatenate(one) for one in zip(*parts, strict=True))
-    return ids, _Order(distinct, sizes, rows, counts, said)
+    sizes, rows, counts, containing = (np.concatenate(one) for one in zip(*parts, strict=True))
+    return ids, _Order(distinct, sizes, rows, counts, containing)
 
 
 def _slices(ngram: np.ndarray) -> Iterator[slice]:
@@ -265,9 +265,9 @@ def _count(ngram: np.ndarray, caption: np.ndarray, picture: np.ndarray) -> tuple
     own, row = ngram[runs], picture[caption[runs]]
     postings = np.flatnonzero(_changes(own) | _changes(row))
     counts = np.maximum.reduceat(repeats, postings) if len(postings) else repeats
-    said = np.diff(postings, append=len(own))
+    containing = np.diff(postings, append=len(own))
     sizes = np.diff(np.flatnonzero(_changes(own[postings])), append=len(postings))
-    return sizes, row[postings], smallest(counts), smallest(said)
+    return sizes, row[postings], smallest(counts), smallest(containing)
 
 
 def _changes(numbers: np.ndarray) -> np.ndarray:

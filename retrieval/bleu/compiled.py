@@ -18,11 +18,13 @@ from retrieval.bleu.builder import Kinds
 from retrieval.bleu.ngrams import NgramPostings
 from retrieval.bleu.topk import NEVER, Best, Plan
 
+# Numba names a cache file by a function and its first line, and the file names the tuples below. So when a tuple is
+# renamed or changed, add or remove a line above the functions; otherwise an old cache file fails to load.
 BLOCK = 2**14
 """Pictures whose keys are computed together; they stay in the processor's nearest caches."""
-LISTED = np.dtype([("begin", "i8"), ("end", "i8"), ("most", "u4"), ("step", "u4"), ("say", "u4")])
+LISTED = np.dtype([("begin", "i8"), ("end", "i8"), ("most", "u4"), ("step", "u4"), ("per_caption", "u4")])
 """A listed n-gram: its span in the postings, and what its marks add to a key (`retrieval.bleu.topk.Worth`)."""
-COMMON = np.dtype([("plane", "i8"), ("most", "u4"), ("step", "u4"), ("say", "u4"), ("reach", "u4")])
+COMMON = np.dtype([("plane", "i8"), ("most", "u4"), ("step", "u4"), ("per_caption", "u4"), ("reach", "u4")])
 """The same for an n-gram that has a mark for every picture, and the most that it adds."""
 CHUNK = 2**7
 """Pictures that are skipped together when the largest of their keys is too small."""
@@ -50,7 +52,7 @@ class _Tables(NamedTuple):
     kind: np.ndarray
 
 
-class _Found(NamedTuple):
+class _Heap(NamedTuple):
     """A heap of the best pictures so far with the worst on top, and `least` int64 (3,).
 
     No key below least[0] beats the worst. least[0] is made of the two others: the least number of matches, and of
@@ -63,30 +65,30 @@ class _Found(NamedTuple):
 
 
 @njit(nogil=True, cache=True)
-def search(listed, common, reach_common, reach, marks, tables, absent, block, found):  # type: ignore[no-untyped-def]
-    """Fill `found` with the best pictures; the last of them is the threshold that a later row has to exceed."""
+def search(listed, common, reach_common, reach, marks, tables, absent, block, heap):  # type: ignore[no-untyped-def]
+    """Fill `heap` with the best pictures; the last of them is the threshold that a later row has to exceed."""
     pictures = len(tables.kind)
     places = listed["begin"].copy()
     for start in range(0, pictures, len(block)):
-        if not _can_win(reach, tables, found):
+        if not _can_win(reach, tables, heap):
             break
         keys, begins = block[: min(len(block), pictures - start)], places.copy()
         _add_lists(keys, start, places, listed, marks)
-        if _can_win(reach_common, tables, found):
+        if _can_win(reach_common, tables, heap):
             _add_planes(keys, start, common, marks)
-            _take_all(keys, start, tables, absent, found)
+            _take_all(keys, start, tables, absent, heap)
             keys[:] = 0
         else:
             for number in range(len(places)):
                 rows = marks.rows[begins[number] : places[number]]
-                _take_listed(rows, keys, start, common, reach_common, marks, tables, absent, found)
+                _take_listed(rows, keys, start, common, reach_common, marks, tables, absent, heap)
 
 
 @njit(nogil=True, cache=True)
 def _worth(mark, term, half):  # type: ignore[no-untyped-def]
     """Return what the mark of an n-gram adds to a key."""
     count = mark & ((np.uint32(1) << half) - np.uint32(1))
-    return np.uint32(min(count, term.most) * term.step + (mark >> half) * term.say)
+    return np.uint32(min(count, term.most) * term.step + (mark >> half) * term.per_caption)
 
 
 @njit(nogil=True, cache=True)
@@ -111,18 +113,18 @@ def _add_planes(keys, start, common, marks):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _take_all(keys, start, tables, absent, found):  # type: ignore[no-untyped-def]
+def _take_all(keys, start, tables, absent, heap):  # type: ignore[no-untyped-def]
     """Keep the pictures of a block that beat the threshold; their keys are complete."""
     for begin in range(0, len(keys), CHUNK):
         chunk = keys[begin : begin + CHUNK]
-        if _largest(chunk) >= found.least[0]:
+        if _largest(chunk) >= heap.least[0]:
             for place in range(len(chunk)):
-                if chunk[place] >= found.least[0] and _can_win(chunk[place], tables, found):
-                    _take(chunk[place], start + begin + place, tables, absent, found)
+                if chunk[place] >= heap.least[0] and _can_win(chunk[place], tables, heap):
+                    _take(chunk[place], start + begin + place, tables, absent, heap)
 
 
 @njit(nogil=True, cache=True)
-def _take_listed(rows, keys, start, common, reach, marks, tables, absent, found):  # type: ignore[no-untyped-def]
+def _take_listed(rows, keys, start, common, reach, marks, tables, absent, heap):  # type: ignore[no-untyped-def]
     """Keep those of `rows` that beat the threshold; their keys lack the common n-grams, which could add `reach`.
 
     Every key that was read becomes 0, so that no picture is kept twice and the next block begins with zeros.
@@ -130,10 +132,10 @@ def _take_listed(rows, keys, start, common, reach, marks, tables, absent, found)
     for row in rows:
         key = keys[row - start]
         keys[row - start] = 0
-        if key and _wins(_bound(np.uint32(key + reach), tables), row, found):
-            key = _look_up(key, row, common, reach, marks, tables, found)
+        if key and _wins(_bound(np.uint32(key + reach), tables), row, heap):
+            key = _look_up(key, row, common, reach, marks, tables, heap)
             if key:
-                _take(key, row, tables, absent, found)
+                _take(key, row, tables, absent, heap)
 
 
 @njit(nogil=True, cache=True)
@@ -146,44 +148,44 @@ def _largest(keys):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _look_up(key, row, common, reach, marks, tables, found):  # type: ignore[no-untyped-def]
+def _look_up(key, row, common, reach, marks, tables, heap):  # type: ignore[no-untyped-def]
     """Return a picture's key with the common n-grams added, or 0 as soon as the rest of them cannot make it win."""
     for term in common:
         key += _worth(np.uint32(marks.planes[term.plane, row]), term, marks.half)
         reach -= term.reach
-        if not _wins(_bound(np.uint32(key + reach), tables), row, found):
+        if not _wins(_bound(np.uint32(key + reach), tables), row, heap):
             return np.uint32(0)
     return key
 
 
 @njit(nogil=True, cache=True)
-def _take(key, row, tables, absent, found):  # type: ignore[no-untyped-def]
+def _take(key, row, tables, absent, heap):  # type: ignore[no-untyped-def]
     """Score a picture and keep it if it beats the threshold."""
-    matches, said = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
+    matches, containing = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
     kind = tables.kind[row]
-    score = tables.bleu[tables.bleu_class[kind], matches] + tables.agreed[tables.agreed_class[kind], said]
-    if _wins(score, row, found) and not (len(absent) and absent[row]):
-        _replace_worst(found.scores, found.rows, score, row)
-        _raise_least(tables, found)
+    score = tables.bleu[tables.bleu_class[kind], matches] + tables.agreed[tables.agreed_class[kind], containing]
+    if _wins(score, row, heap) and not (len(absent) and absent[row]):
+        _replace_worst(heap.scores, heap.rows, score, row)
+        _raise_least(tables, heap)
 
 
 @njit(nogil=True, cache=True)
-def _can_win(key, tables, found):  # type: ignore[no-untyped-def]
+def _can_win(key, tables, heap):  # type: ignore[no-untyped-def]
     """Return whether a later picture with these numbers, or smaller ones, could be among the best."""
-    return _bound(key, tables) > found.scores[0]
+    return _bound(key, tables) > heap.scores[0]
 
 
 @njit(nogil=True, cache=True)
 def _bound(key, tables):  # type: ignore[no-untyped-def]
     """Return the best score of any picture with these numbers or smaller ones."""
-    matches, said = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
-    return tables.bleu_bound[matches] + tables.agreed_bound[said]
+    matches, containing = key & ((np.uint32(1) << tables.shift) - np.uint32(1)), key >> tables.shift
+    return tables.bleu_bound[matches] + tables.agreed_bound[containing]
 
 
 @njit(nogil=True, cache=True)
-def _raise_least(tables, found):  # type: ignore[no-untyped-def]
+def _raise_least(tables, heap):  # type: ignore[no-untyped-def]
     """Raise each least number to the first that wins together with the best of the other."""
-    least, threshold, bleu, agreed = found.least, found.scores[0], tables.bleu_bound, tables.agreed_bound
+    least, threshold, bleu, agreed = heap.least, heap.scores[0], tables.bleu_bound, tables.agreed_bound
     while least[1] + 1 < len(bleu) and bleu[least[1]] + agreed[-1] <= threshold:
         least[1] += 1
     while least[2] + 1 < len(agreed) and bleu[-1] + agreed[least[2]] <= threshold:
@@ -207,9 +209,9 @@ def _replace_worst(scores, rows, score, row):  # type: ignore[no-untyped-def]
 
 
 @njit(nogil=True, cache=True)
-def _wins(score, row, found):  # type: ignore[no-untyped-def]
+def _wins(score, row, heap):  # type: ignore[no-untyped-def]
     """Return whether this score beats the worst of the best so far."""
-    return _worse(found.scores, found.rows, 0, score, row)
+    return _worse(heap.scores, heap.rows, 0, score, row)
 
 
 @njit(nogil=True, cache=True)
@@ -231,16 +233,16 @@ class CompiledSearch:
     def top(self, plan: Plan, count: int, absent: np.ndarray | None) -> Best:
         """See `retrieval.bleu.topk.TopSearch`."""
         size = min(count, len(self._kind))
-        found = _Found(np.full(size, NEVER), np.full(size, len(self._kind), np.int32), np.zeros(3, np.int64))
+        heap = _Heap(np.full(size, NEVER), np.full(size, len(self._kind), np.int32), np.zeros(3, np.int64))
         if size:
             listed, common, reach_common = self._split(plan)
             absent = self._none_absent if absent is None else _frozen(absent)
             reach = np.uint32(reach_common), np.uint32(plan.reach(plan.worths))
             keys = np.zeros(self.block, np.uint32)
-            search(listed, common, *reach, self._marks, self._tables(plan), absent, keys, found)
-        order = np.lexsort((found.rows, -found.scores))
-        order = order[found.scores[order] > NEVER]
-        return found.rows[order], found.scores[order]
+            search(listed, common, *reach, self._marks, self._tables(plan), absent, keys, heap)
+        order = np.lexsort((heap.rows, -heap.scores))
+        order = order[heap.scores[order] > NEVER]
+        return heap.rows[order], heap.scores[order]
 
     def _split(self, plan: Plan) -> tuple[np.ndarray, np.ndarray, int]:
         """Return the listed and the common n-grams, and the most that the common ones add to a key."""

@@ -70,16 +70,16 @@ class NgramPostings:
 
     def terms(self, words: np.ndarray, max_order: int) -> list[Term]:
         """Return the distinct n-grams of a query that any caption has; `words`: its word ids, which may be ABSENT."""
-        found: list[Term] = []
+        terms: list[Term] = []
         keys = words
         for order in range(1, max_order + 1):
             ngrams = self._find(order, keys)
-            known = Counter(ngrams[ngrams != ABSENT].tolist())
-            found += [Term(order, ngram, repeats) for ngram, repeats in known.items()]
+            counted = Counter(ngrams[ngrams != ABSENT].tolist())
+            terms += [Term(order, ngram, repeats) for ngram, repeats in counted.items()]
             before, last = ngrams[:-1], words[order:]
             joined = (before - self.first[order - 1]) * self.first[1] + last
             keys = np.where((before == ABSENT) | (last == ABSENT), ABSENT, joined)
-        return found
+        return terms
 
     def find_words(self, words: np.ndarray) -> np.ndarray:
         """Return the number of each word's n-gram of order 1, int64; `words`: word ids; ABSENT stays ABSENT."""
@@ -140,12 +140,12 @@ def half_bits(mark: np.dtype) -> int:
     return mark.itemsize * 4
 
 
-def pack(counts: np.ndarray, said: np.ndarray) -> np.ndarray:
+def pack(counts: np.ndarray, containing: np.ndarray) -> np.ndarray:
     """Combine the two numbers into marks of the smallest type whose halves hold them."""
-    most = max(int(counts.max(initial=0)), int(said.max(initial=0)))
+    most = max(int(counts.max(initial=0)), int(containing.max(initial=0)))
     kinds: Sequence[type[np.integer]] = (np.uint8, np.uint16, np.uint32)
     kind = next((one for one in kinds if most >> half_bits(np.dtype(one)) == 0), np.int64)
-    marks = said.astype(kind) << kind(half_bits(np.dtype(kind)))
+    marks = containing.astype(kind) << kind(half_bits(np.dtype(kind)))
     marks |= counts.astype(kind)
     return marks
 

@@ -103,12 +103,12 @@ class BleuPostings:
         """
         words, terms = self._read(query, variant)
         rows = np.asarray(rows, np.int32)
-        matches, said = np.zeros((variant.max_order, len(rows)), np.int64), np.zeros(len(rows), np.int64)
+        matches, containing = np.zeros((variant.max_order, len(rows)), np.int64), np.zeros(len(rows), np.int64)
         for term in terms:
-            counts, saying = unpack(self._ngrams.marks_at(term.ngram, rows))
+            counts, captions = unpack(self._ngrams.marks_at(term.ngram, rows))
             matches[term.order - 1] += clipped(counts, term.repeats)
-            said += saying if term.order == 1 else 0
-        return self._finish(words, variant, rows, matches, said)
+            containing += captions if term.order == 1 else 0
+        return self._finish(words, variant, rows, matches, containing)
 
     def scores(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> tuple[np.ndarray, np.ndarray]:
         """Return rows int32 (m,), rising, and their scores float64 (m,), of the pictures with any query word.
@@ -116,21 +116,21 @@ class BleuPostings:
         Raise ValueError when `variant` has higher orders than were indexed.
         """
         words, terms = self._read(query, variant)
-        matches, said = np.zeros((variant.max_order, len(self)), np.int64), np.zeros(len(self), np.int64)
+        matches, containing = np.zeros((variant.max_order, len(self)), np.int64), np.zeros(len(self), np.int64)
         for term in terms:
             rows, marks = self._ngrams.postings(term.ngram)
-            counts, saying = unpack(marks)
+            counts, captions = unpack(marks)
             matches[term.order - 1][rows] += clipped(counts, term.repeats)  # Each row occurs once.
             if term.order == 1:
-                said[rows] += saying
+                containing[rows] += captions
         rows = np.flatnonzero(matches[0]).astype(np.int32)
-        return rows, self._finish(words, variant, rows, matches[:, rows], said[rows])
+        return rows, self._finish(words, variant, rows, matches[:, rows], containing[rows])
 
     def dense(self, query: Sequence[str], variant: BleuVariant = TYPED_VARIANT) -> np.ndarray:
         """Return the score of every picture, float64 (n,), 0 for those without any query word."""
         every = np.zeros(len(self))
-        rows, found = self.scores(query, variant)
-        every[rows] = found
+        rows, scores = self.scores(query, variant)
+        every[rows] = scores
         return every
 
     def spread(self, words: Sequence[str], absent: np.ndarray | None = None) -> np.ndarray:
@@ -164,12 +164,12 @@ class BleuPostings:
         return words, self._ngrams.terms(self._table.ids(words), variant.max_order)
 
     def _finish(
-        self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, said: np.ndarray
+        self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, containing: np.ndarray
     ) -> np.ndarray:
-        """Return scores, float64 (m,), from the matches (orders, m) and the captions with query words, `said` (m,)."""
+        """Return scores, float64 (m,), from matches (orders, m) and the numbers of captions with query words (m,)."""
         if not words:
             return np.zeros(len(rows))
         kinds = self._kinds.of_picture[rows]
         bleu = from_counts(matches, len(words), self._kinds.closest(len(words))[kinds], variant)
         possible = len(set(words)) * np.maximum(self._kinds.captions[kinds], 1)
-        return with_agreement(bleu, said, possible, variant)
+        return with_agreement(bleu, containing, possible, variant)

@@ -64,17 +64,17 @@ def score(query: Sequence[str], captions: Sequence[Sequence[str]], variant: Bleu
     closest = min((len(caption) for caption in captions), key=lambda length: (abs(length - len(query)), length))
     bleu = from_counts(np.array(matches), len(query), np.array([closest]), variant)
     words = set(query)
-    said = sum(len(words.intersection(caption)) for caption in captions)
-    return float(with_agreement(bleu, np.array([said]), len(words) * np.array([len(captions)]), variant)[0])
+    containing = sum(len(words.intersection(caption)) for caption in captions)
+    return float(with_agreement(bleu, np.array([containing]), len(words) * np.array([len(captions)]), variant)[0])
 
 
-def with_agreement(bleu: np.ndarray, said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
+def with_agreement(bleu: np.ndarray, containing: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
     """Return the score of one query for n pictures, float64 (n,), from their BLEU (n,) and their captions' agreement.
 
-    `said` (n,): the number of captions with a query word, summed over its distinct words; `possible` (n,): the largest
-    possible such number.
+    `containing` (n,): the number of captions with a query word, summed over its distinct words; `possible` (n,): the
+    largest possible such number.
     """
-    return bleu_share(bleu, variant) + agreement_share(said, possible, variant)
+    return bleu_share(bleu, variant) + agreement_share(containing, possible, variant)
 
 
 def bleu_share(bleu: np.ndarray, variant: BleuVariant) -> np.ndarray:
@@ -82,15 +82,15 @@ def bleu_share(bleu: np.ndarray, variant: BleuVariant) -> np.ndarray:
     return (1 - variant.agreement) * bleu
 
 
-def agreement_share(said: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
+def agreement_share(containing: np.ndarray, possible: np.ndarray, variant: BleuVariant) -> np.ndarray:
     """Return the part of `with_agreement` that comes from agreement."""
-    return variant.agreement * (said / possible)
+    return variant.agreement * (containing / possible)
 
 
 def from_counts(matches: np.ndarray, length: int, closest: np.ndarray, variant: BleuVariant) -> np.ndarray:
     """Return the BLEU of one query for n pictures at once, float64 of shape (n,).
 
-    `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order found in the captions, clipped;
+    `matches`: whole numbers of shape (max_order, n), the query's n-grams of each order that the captions have, clipped;
     `length`: words in the query, at least 1; `closest`: (n,) length of each picture's caption closest to it.
     """
     log_score = np.minimum(0.0, 1.0 - closest / length) if variant.brevity else np.zeros(len(closest))

@@ -28,20 +28,20 @@ NEVER = -np.inf
 
 
 class Worth(NamedTuple):
-    """What the marks of one n-gram add to a key: min(count, most) * step + said * say."""
+    """What the marks of one n-gram add to a key: min(count, most) * step + containing * per_caption."""
 
     ngram: int
     most: int
     step: int
-    say: int
+    per_caption: int
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A picture's key and kind give its score: bleu[bleu_class[kind], matches] + agreed[agreed_class[kind], said].
+    """The score of a key and kind is bleu[bleu_class[kind], matches] + agreed[agreed_class[kind], containing].
 
-    `matches` are the key's lower `shift` bits, `said` the rest. bleu float64 (classes, 2**shift), NEVER where no word
-    matches; agreed float64 (classes, said + 1). The bounds are the best of any class with as many or fewer.
+    `matches` are the key's lower `shift` bits, `containing` the rest. bleu float64 (classes, 2**shift), NEVER where no
+    word matches; agreed float64 (classes, containing + 1). The bounds are the best of any class with as many or fewer.
     """
 
     worths: list[Worth]
@@ -56,13 +56,13 @@ class Plan:
 
     def reach(self, worths: Sequence[Worth]) -> int:
         """Return the key of a picture with everything that these n-grams could add."""
-        return sum(one.most * one.step + self.most_captions * one.say for one in worths)
+        return sum(one.most * one.step + self.most_captions * one.per_caption for one in worths)
 
     def scores(self, keys: np.ndarray, kinds: np.ndarray) -> np.ndarray:
         """Return the scores of pictures by their keys (n,) and kinds (n,), float64 (n,)."""
-        matches, said = keys & ((1 << self.shift) - 1), keys >> self.shift
-        found = self.bleu[self.bleu_class[kinds], matches] + self.agreed[self.agreed_class[kinds], said]
-        return np.asarray(found)
+        matches, containing = keys & ((1 << self.shift) - 1), keys >> self.shift
+        scores = self.bleu[self.bleu_class[kinds], matches] + self.agreed[self.agreed_class[kinds], containing]
+        return np.asarray(scores)
 
 
 def make_plan(query: Sequence[str], terms: Sequence[Term], variant: BleuVariant, kinds: Kinds) -> Plan | None:
@@ -72,15 +72,15 @@ def make_plan(query: Sequence[str], terms: Sequence[Term], variant: BleuVariant,
     steps = [math.prod(one + 1 for one in most[order:]) for order in range(1, len(most) + 1)]
     shift = (cells - 1).bit_length()
     known = sum(term.order == 1 for term in terms)
-    said = known * int(kinds.captions.max(initial=0)) if variant.agreement else 0
+    containing = known * int(kinds.captions.max(initial=0)) if variant.agreement else 0
     closest, bleu_class = _closest_lengths(len(query), variant, kinds)
-    if max(len(closest) << shift, said) > LARGEST_TABLE or said.bit_length() + shift > KEY_BITS:
+    if max(len(closest) << shift, containing) > LARGEST_TABLE or containing.bit_length() + shift > KEY_BITS:
         return None
-    agreed, agreed_class = _agreed(said, len(set(query)), variant, kinds)
+    agreed, agreed_class = _agreed(containing, len(set(query)), variant, kinds)
     bleu = _bleu(most, shift, len(query), closest, variant)
     return Plan(
         worths=[
-            Worth(one.ngram, one.repeats, steps[one.order - 1], 1 << shift if said and one.order == 1 else 0)
+            Worth(one.ngram, one.repeats, steps[one.order - 1], 1 << shift if containing and one.order == 1 else 0)
             for one in terms
         ],
         shift=shift,
@@ -89,7 +89,7 @@ def make_plan(query: Sequence[str], terms: Sequence[Term], variant: BleuVariant,
         agreed=agreed,
         agreed_class=agreed_class,
         bleu_bound=_bound(bleu[:, :cells].max(axis=0).reshape([one + 1 for one in most]), 1 << shift),
-        agreed_bound=_bound(agreed.max(axis=0), said + 1),
+        agreed_bound=_bound(agreed.max(axis=0), containing + 1),
         most_captions=int(kinds.captions.max(initial=0)),
     )
 
@@ -106,8 +106,8 @@ def _bleu(most: Sequence[int], shift: int, length: int, closest: np.ndarray, var
     matches = np.indices([one + 1 for one in most]).reshape(len(most), -1)
     cells = matches.shape[1]
     table = np.full((len(closest), 1 << shift), NEVER)
-    found = from_counts(np.tile(matches, len(closest)), length, np.repeat(closest, cells), variant)
-    table[:, :cells] = bleu_share(found, variant).reshape(len(closest), cells)
+    bleu = from_counts(np.tile(matches, len(closest)), length, np.repeat(closest, cells), variant)
+    table[:, :cells] = bleu_share(bleu, variant).reshape(len(closest), cells)
     table[:, 0] = NEVER
     return table
 
@@ -151,9 +151,9 @@ class NumpySearch:
         keys = np.zeros(len(self._kinds.of_picture), np.uint32)
         for worth in plan.worths:
             where, marks = self._ngrams.postings(worth.ngram)
-            counts, said = unpack(marks)
+            counts, containing = unpack(marks)
             added = clipped(counts, worth.most).astype(np.uint32) * np.uint32(worth.step)
-            keys[where] += added + said * np.uint32(worth.say)  # Each row occurs once.
+            keys[where] += added + containing * np.uint32(worth.per_caption)  # Each row occurs once.
         if absent is not None:
             keys[absent] = 0
         rows = np.flatnonzero(keys)

@@ -36,7 +36,7 @@ def test_reads_a_split_with_all_captions_of_a_picture(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("column", ["picture", "image", "filename", " Image "])
-def test_the_picture_column_has_several_names_and_any_place(tmp_path: Path, column: str) -> None:
+def test_the_picture_column_has_several_names_and_any_position(tmp_path: Path, column: str) -> None:
     assert names(table(tmp_path, "x,One .,a.jpg", header=f"comment,Caption,{column}"), "train") == ["a.jpg"]
 
 
@@ -63,7 +63,7 @@ def test_empty_fields_repetitions_and_contradictions_are_named_and_skipped(tmp_p
 
 
 @pytest.mark.parametrize("folder", ["Images", "images"])
-def test_pictures_may_lie_in_a_folder_beside_the_table(tmp_path: Path, folder: str) -> None:
+def test_pictures_may_be_in_a_folder_next_to_the_table(tmp_path: Path, folder: str) -> None:
     (tmp_path / folder / "sub").mkdir(parents=True)
     (tmp_path / folder / "sub" / "d.jpg").write_bytes(b"x")
     path = table(tmp_path, "sub/d.jpg,One .,train", f"{folder}/sub/d.jpg,Two .,train", "a.jpg,Three .,train")
@@ -167,7 +167,7 @@ def read(folder: Path, content: str, name: str = "de.tsv", split: Dataset | None
     return with_captions_of(folder / name, split or dataset("a.jpg", "b.jpg"))
 
 
-def test_captions_of_the_split_take_the_place_of_its_own(tmp_path: Path) -> None:
+def test_captions_of_the_table_replace_those_of_the_split(tmp_path: Path) -> None:
     rows = "a.jpg\tdev\tZwei Männer\na.jpg\ttrain\tanderswo\n./b.jpg\tval\tEin  Hund\na.jpg\tDev\tDie Straße\n"
     found = read(tmp_path, HEADER + rows + "z.jpg\ttext\tohne Bild\n")
     assert [one.captions for one in found.pictures] == [["Zwei Männer", "Die Straße"], ["Ein Hund"]]
@@ -179,7 +179,7 @@ def test_a_picture_without_a_row_stays_without_captions(tmp_path: Path) -> None:
     assert [(one.name, one.captions) for one in found.pictures] == [("a.jpg", []), ("b.jpg", ["l'homme, d'un chien"])]
 
 
-def test_pictures_that_the_split_lacks_are_counted_and_bad_rows_named(tmp_path: Path) -> None:
+def test_unknown_pictures_are_counted_and_bad_rows_named(tmp_path: Path) -> None:
     rows = "a.jpg\tdev\tja\ny.jpg\tdev\tnein\nx.jpg\tdev\tnein\nx.jpg\tdev\tnie\nb.jpg\tdev\t\n\tdev\tja\nb.jpg\tdev\n"
     problems = read(tmp_path, HEADER + rows).problems[1:]
     assert problems == [
@@ -202,7 +202,7 @@ def test_pictures_that_the_split_lacks_are_counted_and_bad_rows_named(tmp_path: 
         ("de.tsv", HEADER + "photos/a.jpg\tdev\tja\n", "it has photos/a.jpg, the data set a.jpg"),
     ],
 )
-def test_a_table_that_will_not_do_is_one_line(tmp_path: Path, name: str, content: str, message: str) -> None:
+def test_an_unusable_table_is_one_line(tmp_path: Path, name: str, content: str, message: str) -> None:
     with pytest.raises(RetroflexError, match=message) as error:
         read(tmp_path, content, name)
     assert "\n" not in str(error.value)

@@ -86,7 +86,7 @@ def test_a_missing_picture_is_named_and_skipped(folder: Path) -> None:
     assert dataset.problems == ["c.jpg: is not in Flicker8k_Dataset"]
 
 
-def test_windows_line_ends_and_a_byte_order_mark_do_no_harm(folder: Path) -> None:
+def test_windows_line_ends_and_a_byte_order_mark_are_accepted(folder: Path) -> None:
     (folder / "Flickr_8k.devImages.txt").write_bytes(b"\xef\xbb\xbfb.jpg\r\n\r\n")
     dataset = read_flickr8k(folder, "dev")
     assert ([picture.name for picture in dataset.pictures], dataset.problems) == (["b.jpg"], [])

@@ -51,19 +51,19 @@ def test_words_of_other_languages_stay_whole_however_they_are_composed(text: str
 
 
 @given(st.text())
-def test_words_cut_again_stay_the_same(text: str) -> None:
+def test_tokenising_twice_changes_nothing(text: str) -> None:
     words = tokenize(text)
     assert tokenize(" ".join(words)) == words
     assert all(word and not word[0].isspace() for word in words)
 
 
 @pytest.mark.parametrize("forms", [("dog", "dogs"), ("run", "runs", "running"), ("ride", "rides", "riding")])
-def test_forms_of_a_word_meet(forms: tuple[str, ...]) -> None:
+def test_forms_of_a_word_have_one_stem(forms: tuple[str, ...]) -> None:
     assert len({fold(form) for form in forms}) == 1
 
 
 @pytest.mark.parametrize("word", ["a", "'s", "42", "été", "собака", "犬", "\ud800"])
-def test_what_is_no_english_word_is_left_alone(word: str) -> None:
+def test_other_words_than_english_do_not_change(word: str) -> None:
     assert fold(word) == word
 
 

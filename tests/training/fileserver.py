@@ -12,7 +12,7 @@ class FileServer:
     """Serves `files` by path with byte ranges; use it as a context manager.
 
     `break_after`: for each coming answer, so many bytes are sent before the connection ends too early.
-    `refuse_with`: for each coming request, the status it is refused with. `ranges` records what was asked for.
+    `refuse_with`: the statuses that refuse the next requests. `ranges` records the requested ranges.
     """
 
     def __init__(self, files: Mapping[str, bytes]) -> None:
@@ -44,24 +44,24 @@ class FileServer:
 def _handler_of(server: FileServer) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            asked = self.headers.get("Range")
-            server.ranges.append(asked)
+            requested = self.headers.get("Range")
+            server.ranges.append(requested)
             if server.refuse_with:
                 self.send_error(server.refuse_with.pop(0))
             elif self.path not in server.files:
                 self.send_error(404)
             else:
-                self._answer(server.files[self.path], asked if server.knows_ranges else None)
+                self._answer(server.files[self.path], requested if server.knows_ranges else None)
 
-        def _answer(self, content: bytes, asked: str | None) -> None:
-            start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-            if asked and start >= len(content):
+        def _answer(self, content: bytes, requested: str | None) -> None:
+            start = int(requested.removeprefix("bytes=").removesuffix("-")) if requested else 0
+            if requested and start >= len(content):
                 self.send_response(416)
                 self.send_header("Content-Range", f"bytes */{len(content)}")
                 self.send_header("Content-Length", "0")
                 self.end_headers()
                 return
-            self.send_response(206 if asked else 200)
+            self.send_response(206 if requested else 200)
             self.send_header("Content-Length", str(len(content) - start))
             self.end_headers()
             end = start + server.break_after.pop(0) if server.break_after else len(content)

@@ -23,7 +23,7 @@ def facts() -> Facts:
     )
 
 
-def test_every_fact_is_told(facts: Facts) -> None:
+def test_every_fact_is_in_the_card(facts: Facts) -> None:
     card = render_card(facts)
     for line in (
         "# Retroflex captioner",

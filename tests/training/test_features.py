@@ -1,4 +1,4 @@
-"""Cached features: which views of a picture are encoded, and that a stopped run goes on where it was."""
+"""Cached features: the crops of a picture, and that a stopped run resumes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from captioner.encoders.base import Features
 from captioner.encoders.vgg16 import VGG16Config
 from data.captioned import CaptionedPicture
 from tests.conftest import draw_picture
-from training.features import BATCH, cache_features
+from training.features import ASPECT, BATCH, cache_features, cut, draw_box
 
 SIDE = 32
 PICTURES = BATCH + 3
@@ -41,8 +41,10 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[CaptionedPicture]
     return [CaptionedPicture(path.name, path, ("a",)) for path in [*paths[:5], folder / "broken.png", *paths[5:]]]
 
 
-def test_views_are_the_picture_its_mirror_image_and_crops(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
-    cache = cache_features(Eye(), "key", pictures, tmp_path, views=4)  # type: ignore[arg-type]
+def test_crops_are_the_picture_its_mirror_image_and_random_ones(
+    pictures: list[CaptionedPicture], tmp_path: Path
+) -> None:
+    cache = cache_features(Eye(), "key", pictures, tmp_path, crops=4)  # type: ignore[arg-type]
     assert cache.grids.shape == (PICTURES, 4, 4, 512)
     assert np.flatnonzero(~cache.usable).tolist() == [5]
     assert "broken.png" in cache.problems[0]
@@ -52,10 +54,48 @@ def test_views_are_the_picture_its_mirror_image_and_crops(pictures: list[Caption
         assert not np.array_equal(seen[0, one], seen[0, other])
 
 
-def test_a_stopped_run_goes_on_and_sees_the_same(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
-    whole = cache_features(Eye(), "key", pictures, tmp_path / "whole", views=3)  # type: ignore[arg-type]
+def test_a_stopped_run_resumes_with_the_same_crops(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
+    whole = cache_features(Eye(), "key", pictures, tmp_path / "whole", crops=3)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", views=3)  # type: ignore[arg-type]
-    resumed = cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", views=3)  # type: ignore[arg-type]
+        cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+    resumed = cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
     np.testing.assert_array_equal(resumed.grids, whole.grids)
     assert resumed.problems == whole.problems
+
+
+SHARE = (0.35, 1.0)
+
+
+def test_boxes_lie_within_and_have_the_given_shapes() -> None:
+    random = np.random.default_rng(0)
+    left, top, right, bottom = np.array([draw_box(random, 160, SHARE) for _ in range(5000)]).T
+    width, height = right - left, bottom - top
+    assert min(left.min(), top.min()) >= 0
+    assert max(right.max(), bottom.max()) <= 160 + 1e-9
+    area, aspect = width * height / 160**2, width / height
+    assert area.max() <= SHARE[1] + 1e-9
+    assert area.min() < SHARE[0] + 0.05
+    assert ASPECT[0] - 1e-9 <= aspect.min() < 0.8
+    assert 1.25 < aspect.max() <= ASPECT[1] + 1e-9
+
+
+def test_boxes_that_fit_have_the_given_share() -> None:
+    random = np.random.default_rng(1)
+    for _ in range(100):
+        left, top, right, bottom = draw_box(random, 160, (0.5, 0.5))
+        np.testing.assert_allclose((right - left) * (bottom - top), 0.5 * 160**2)
+
+
+def test_cutting_takes_the_box_and_resizes_it() -> None:
+    pixels = np.zeros((160, 160, 3), np.uint8)
+    pixels[40:80, 80:160] = (10, 200, 30)
+    piece = cut(pixels, (80, 40, 160, 80), 32)
+    assert piece.shape == (32, 32, 3)
+    assert piece.dtype == np.uint8
+    # The resampling filter reaches over the edge of the box.
+    assert np.abs(piece[2:-2, 2:-2].astype(int) - (10, 200, 30)).max() <= 1
+
+
+def test_a_full_crop_at_full_size_is_the_photograph() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype=np.uint8)
+    assert np.array_equal(cut(pixels, (0, 0, 48, 48), 48), pixels)

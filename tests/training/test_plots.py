@@ -17,7 +17,7 @@ def _ink(image: Image.Image) -> int:
     return sum(1 for pixel in image.convert("L").tobytes() if pixel < 200)
 
 
-def test_draws_one_panel_a_kind_of_figure(tmp_path: Path) -> None:
+def test_draws_a_panel_for_each_kind_of_figure(tmp_path: Path) -> None:
     (tmp_path / "log.csv").write_text(LOG)
     plot_curves(tmp_path / "log.csv", tmp_path / "curves.png")
     with Image.open(tmp_path / "curves.png") as image:

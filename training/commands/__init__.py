@@ -1,1 +1,1 @@
-"""The subcommands of `retroflex` that make and judge a captioner."""
+"""The subcommands of `retroflex` that train and evaluate a captioner."""

@@ -1,4 +1,4 @@
-"""`retroflex download`."""
+"""The command `retroflex download`."""
 
 from __future__ import annotations
 
@@ -7,21 +7,20 @@ from pathlib import Path
 import click
 
 from data.paths import display
-from training.download.fetch import FetchError
-from training.download.flickr8k import by_hand, download_flickr8k
+from training.download import FetchError, by_hand, download_flickr8k
 
 
 @click.group()
 def download() -> None:
-    """Fetch a public data set to train on."""
+    """Download a public data set for training."""
 
 
 @download.command()
-@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder to fill, about 3 GB.")
+@click.option("--to", type=click.Path(path_type=Path), required=True, help="Folder for the data set, about 3 GB.")
 def flickr8k(to: Path) -> None:
-    """Fetch Flickr8k, unpack it and check it; the same command goes on with a download that was stopped.
+    """Download, unpack and check Flickr8k. The same command resumes a download that was stopped.
 
-    The pictures belong to their Flickr authors and are for research and education.
+    The pictures belong to their Flickr authors and may be used for research and education.
     """
     try:
         counts = download_flickr8k(to, lambda line: click.echo(line, err=True))

@@ -1,4 +1,4 @@
-"""`retroflex evaluate`."""
+"""The command `retroflex evaluate`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
 from data.settings import load_settings
-from retrieval.commands.options import bundle_option, json_option
-from training.commands.report import report
+from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
 
 if TYPE_CHECKING:
     from captioner.captioner import Captioner
@@ -22,16 +21,16 @@ if TYPE_CHECKING:
 
 @click.group()
 def evaluate() -> None:
-    """Judge a captioner on pictures with human captions, or search by pictures and by words on pictures without."""
+    """Evaluate a captioner on pictures with human captions, or search by pictures and by words on any pictures."""
 
 
 def _search_options(command: Callable[..., None]) -> Callable[..., None]:
-    """How captions are searched for, in place of what the bundle says."""
+    """Add options of beam search that override those of the bundle."""
     options = (
         click.option("--beam", type=click.IntRange(1, 50), help="Beam width."),
-        click.option("--groups", type=click.IntRange(1, 50), help="Beams that avoid each other's words."),
-        click.option("--diversity", type=click.FloatRange(0), help="What a word costs that an earlier beam took."),
-        click.option("--nearness", type=click.FloatRange(0), help="What a caption's cosine to its picture counts for."),
+        click.option("--groups", type=click.IntRange(1, 50), help="Groups of beams with different words."),
+        click.option("--diversity", type=click.FloatRange(0), help="Penalty of a word that an earlier group used."),
+        click.option("--nearness", type=click.FloatRange(0), help="Weight of a caption's cosine to its picture."),
     )
     for option in reversed(options):
         command = option(command)
@@ -48,7 +47,7 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option("--split", type=click.Choice(SPLITS), default="dev", show_default=True),
         bundle_option,
-        click.option("--limit-pictures", type=click.IntRange(1), help="Take the first so many, for a quick look."),
+        click.option("--limit-pictures", type=click.IntRange(1), help="Use only the first pictures, for a quick test."),
         json_option,
     )
     for option in reversed(options):
@@ -63,7 +62,7 @@ def captions(
     dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, **how: float | None
 ) -> None:
     """Score generated captions against the human ones: BLEU-1 to BLEU-4 and CIDEr."""
-    from training.judging.evaluate import evaluate_captions
+    from training.evaluation.evaluate import evaluate_captions
 
     pictures = _read(dataset, split, limit_pictures)
     result = evaluate_captions(_load_captioner(bundle, how), pictures)
@@ -77,12 +76,12 @@ def captions(
     "--captions",
     "table",
     type=click.Path(path_type=Path),
-    help="Ask by the captions of this CSV or TSV file, with the columns picture, split and caption.",
+    help="Use the captions of this CSV or TSV file as queries (columns picture, split, caption).",
 )
-@click.option("--language", help="What to call these captions in the result [default: the name of their file].")
-@click.option("--captions-per-picture", type=click.IntRange(1), help="Keep so many generated captions [default: all].")
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties.")
-@click.option("--stages", is_flag=True, help="One table: other rankers, then each stage of the product's ranking.")
+@click.option("--language", help="Name of these captions in the result [default: the name of their file].")
+@click.option("--captions-per-picture", type=click.IntRange(1), help="Generated captions to keep [default: all].")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of ties.")
+@click.option("--stages", is_flag=True, help="Compare other rankers and each stage of the product's ranking.")
 def search(
     dataset: Path,
     split: str,
@@ -96,17 +95,17 @@ def search(
     stages: bool,
     **how: float | None,
 ) -> None:
-    """Find each picture by its human captions among pictures known by generated captions only."""
+    """Search for each picture by its human captions, among pictures with generated captions only."""
     from data.caption_table import with_captions_of
-    from training.judging.evaluate import evaluate_search
-    from training.judging.stages import evaluate_stages
+    from training.evaluation.evaluate import evaluate_search
+    from training.evaluation.rankers import evaluate_stages
 
     if language and not table:
-        raise RetroflexError("--language names the captions of a table; say which table with --captions")
+        raise RetroflexError("--language names the captions of a table; give the table with --captions")
     pictures = _read(dataset, split, None)
     pictures = _limited(with_captions_of(table, pictures) if table else pictures, limit_pictures)
-    judge = evaluate_stages if stages else evaluate_search
-    result = judge(_load_captioner(bundle, how), pictures, seed, captions_per_picture)
+    evaluate_ranking = evaluate_stages if stages else evaluate_search
+    result = evaluate_ranking(_load_captioner(bundle, how), pictures, seed, captions_per_picture)
     options: dict[str, Any] = {
         "stages": stages,
         **how,
@@ -114,41 +113,41 @@ def search(
         "limit_pictures": limit_pictures,
     }
     if table:
-        asked = {"language": language or table.stem, "captions": "TABLE"}
-        result, options = {"language": asked["language"], **result}, {**asked, **options}
+        given = {"language": language or table.stem, "captions": "TABLE"}
+        result, options = {"language": given["language"], **result}, {**given, **options}
     report(result, result["stages" if stages else "rankings"], options, as_json)
 
 
 @evaluate.command()
 @_common_options
 @_search_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides which words are asked for.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the queries.")
 def words(**given: Any) -> None:
-    """Find by one and by two words the pictures of which people said them: precision and recall of the hits."""
-    from training.judging.words import evaluate_words
+    """Search by one and by two words of human captions: precision and recall of the hits."""
+    from training.evaluation.words import evaluate_words
 
-    _judge(evaluate_words, "queries", **given)
+    _evaluate(evaluate_words, "queries", **given)
 
 
 @evaluate.command()
 @_common_options
 @_search_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides ties and which words are typed.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of ties and of typed words.")
 def variants(**given: Any) -> None:
     """Compare BLEU variants as rankers, for sentences, for typed words and for captions of the mirrored picture."""
-    from training.judging.variants import evaluate_variants
+    from training.evaluation.variants import evaluate_variants
 
-    _judge(evaluate_variants, "rankings", **given)
+    _evaluate(evaluate_variants, "rankings", **given)
 
 
 @evaluate.command()
 @_common_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy, and ties.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of copies and ties.")
 def copies(
     dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
 ) -> None:
-    """Find each picture by cropped, turned, grey and other copies of it among all pictures of its folder."""
-    from training.judging.similar import evaluate_copies
+    """Search for each picture by cropped, rotated, grey and other copies, among all pictures of its folder."""
+    from training.evaluation.picture_search import evaluate_copies
 
     pictures = _read(dataset, split, limit_pictures)
     result = evaluate_copies(_load_captioner(bundle, {}), pictures, seed)
@@ -157,15 +156,15 @@ def copies(
 
 @evaluate.command()
 @_common_options
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides what is drawn for a copy.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of copies.")
 def duplicates(
     dataset: Path, split: str, bundle: Path | None, limit_pictures: int | None, as_json: bool, seed: int
 ) -> None:
-    """Tell copies of a picture from other pictures by cosine alone: precision and recall by threshold.
+    """Detect copies of a picture by cosine alone: precision and recall by threshold.
 
-    The limit holds for the pictures that are copied; all of the split are the others.
+    The limit applies to the pictures that are copied; the others are all pictures of the split.
     """
-    from training.judging.duplicates import evaluate_duplicates
+    from training.evaluation.picture_search import evaluate_duplicates
 
     pictures = _read(dataset, split, None)
     result = evaluate_duplicates(_load_captioner(bundle, {}), pictures, seed, limit_pictures)
@@ -173,17 +172,15 @@ def duplicates(
 
 
 @evaluate.command()
-@click.option(
-    "--labelled", type=click.Path(path_type=Path), required=True, help="Folder that holds a folder for each class."
-)
-@click.option("--per-class", type=click.IntRange(2), help="Draw so many pictures of each class [default: all].")
+@click.option("--labelled", type=click.Path(path_type=Path), required=True, help="Folder with a folder for each class.")
+@click.option("--per-class", type=click.IntRange(2), help="Pictures to draw of each class [default: all].")
 @bundle_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides which pictures are drawn.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the drawn pictures.")
 @json_option
 def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: int, as_json: bool) -> None:
-    """Count how many of the ten pictures nearest to each are of its class."""
-    from training.judging.labelled import read_labelled
-    from training.judging.similar import evaluate_similar
+    """Count how many of the ten nearest neighbours of each picture are of its class."""
+    from training.evaluation.folders import read_labelled
+    from training.evaluation.picture_search import evaluate_similar
 
     pictures = read_labelled(labelled, per_class, seed)
     result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
@@ -192,11 +189,11 @@ def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: in
 
 @evaluate.command()
 @click.option("--pictures", type=click.Path(path_type=Path), required=True, help="Folder or tar file of pictures.")
-@click.option("--word", "given", multiple=True, help="What none of them shows; may be given several times.")
-@click.option("--words", "file", type=click.Path(path_type=Path), help="File of such words, one a line.")
-@click.option("--sample", type=click.IntRange(1), help="Draw so many of the pictures [default: all].")
+@click.option("--word", "given", multiple=True, help="A thing that none of them shows; may be repeated.")
+@click.option("--words", "file", type=click.Path(path_type=Path), help="File of such words, one per line.")
+@click.option("--sample", type=click.IntRange(1), help="Pictures to draw [default: all].")
 @bundle_option
-@click.option("--seed", type=int, default=0, show_default=True, help="Decides which pictures are drawn.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the drawn pictures.")
 @json_option
 def absent(
     pictures: Path,
@@ -207,16 +204,16 @@ def absent(
     seed: int,
     as_json: bool,
 ) -> None:
-    """Search pictures for words of which you know that none of them shows the thing, and count the false hits."""
-    from training.judging.absent import evaluate_absent, read_words
+    """Search pictures for things that none of them shows, and count the false hits."""
+    from training.evaluation.absent import evaluate_absent, read_words
 
     words = read_words(file, given)
     result = evaluate_absent(_load_captioner(bundle, {}), pictures, words, sample, seed)
     report(result, result["words"], {"words": "FILE", "sample": sample}, as_json)
 
 
-def _judge(
-    judge: Callable[[Captioner, Dataset, int], dict[str, Any]],
+def _evaluate(
+    evaluate_split: Callable[[Captioner, Dataset, int], dict[str, Any]],
     tables: str,
     dataset: Path,
     split: str,
@@ -226,9 +223,9 @@ def _judge(
     seed: int,
     **how: float | None,
 ) -> None:
-    """Judge a split and print the `tables` of the result."""
+    """Evaluate a split and print the `tables` of the result."""
     pictures = _read(dataset, split, limit_pictures)
-    result = judge(_load_captioner(bundle, how), pictures, seed)
+    result = evaluate_split(_load_captioner(bundle, how), pictures, seed)
     report(result, result[tables], {**how, "limit_pictures": limit_pictures}, as_json)
 
 
@@ -247,3 +244,47 @@ def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
     bundle = load_bundle(load_settings(bundle=folder).bundle or BUNDLED)
     changed = {name: value for name, value in how.items() if value is not None}
     return Captioner(replace(bundle, search=replace(bundle.search, **changed)))
+
+
+SOURCES = {"similar": "--labelled DIR", "absent": "--pictures DIR"}
+"""The pictures of the tasks that need no data set."""
+
+
+def report(result: dict[str, Any], tables: dict[str, dict[str, float]], options: dict[str, Any], as_json: bool) -> None:
+    """Print `result` and the command that reproduces it, as JSON or as facts and `tables` of figures.
+
+    `options` are those of the command that changed the result; None means that the option was not given.
+    """
+    document = {"command": _command(result, options), **result}
+    if as_json:
+        print_json(document)
+        return
+    print_left_out(result["problems"])
+    for name, value in document.items():
+        if isinstance(value, str | int | float):
+            click.echo(f"{name.replace('_', ' '):30}{value}")
+    _print_table(tables)
+
+
+def _print_table(tables: dict[str, dict[str, float]]) -> None:
+    """Print a line for each row of figures; print a single row as a line for each figure."""
+    if len(tables) == 1:
+        ((title, figures),) = tables.items()
+        for name, value in figures.items():
+            click.echo(f"{f'{title} {name}'.strip():30}{value:.2f}")
+        return
+    width = 2 + max(len(title) for title in tables)
+    click.echo(" " * width + "".join(f"{name:>10}" for name in next(iter(tables.values()))))
+    for title, figures in tables.items():
+        click.echo(f"{title:{width}}" + "".join(f"{value:>10.2f}" for value in figures.values()))
+
+
+def _command(result: dict[str, Any], options: dict[str, Any]) -> str:
+    """Return the command that reproduces these figures, without paths; the model version identifies the bundle."""
+    source = SOURCES.get(result["task"]) or f"--dataset DIR --split {result['split']}"
+    parts = ["retroflex evaluate", result["task"], source]
+    given = {name: value for name, value in {"seed": result["seed"], **options}.items() if value is not None}
+    for name, value in given.items():
+        flag = f"--{name.replace('_', '-')}"
+        parts += [flag] * bool(value) if isinstance(value, bool) else [f"{flag} {value}"]
+    return " ".join(parts)

@@ -1,1 +1,1 @@
-"""A decoder is taught to caption: by teacher forcing, by reward, and together with its encoder."""
+"""The decoder: its model, pretraining, and training by teacher forcing and by reward."""

@@ -1,1 +1,1 @@
-"""Text encoders are taught to put sentences where the pictures are that they describe."""
+"""The text encoders, which map sentences near the pictures that they describe."""

@@ -1,4 +1,4 @@
-"""One pair of encoders of `captioner.embedding` as it is trained: the Keras twin, over padded words."""
+"""A pair of encoders for training: `captioner.embedding` in Keras, over padded words."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ TEMPERATURE = 0.05
 
 
 class EmbeddingModel(keras.Model):
-    """Grids and sentences to cosines: `pictures` (n, n * captions + 2 * m) and `texts` (m, m), float32.
+    """Maps grids and sentences to cosines: `pictures` (n, n * captions + 2 * m) and `texts` (m, m), float32.
 
-    Inputs are grids (n, cells, channels), words (n, captions, steps), pairs of texts without pictures (m, 2, steps),
-    and what the words stand for: numbers (u,) and pieces (u, most), see `captioner.embedding`. Words are places in the
-    latter, the first of which pads.
+    The inputs are grids (n, cells, channels), words (n, captions, steps), pairs of texts without pictures (m, 2,
+    steps), and the distinct words of the batch: numbers (u,) and pieces (u, most), see `captioner.embedding`. Words are
+    indices of distinct words; index 0 is padding.
     """
 
     def __init__(self, config: EmbeddingConfig) -> None:
@@ -47,9 +47,9 @@ class EmbeddingModel(keras.Model):
 
     def call(self, inputs: tuple[Any, ...], training: bool | None = None) -> dict[str, Any]:
         grids, words, pairs, numbers, pieces = inputs
-        known, steps = self.read_words(numbers, pieces), words.shape[-1]
-        every = ops.concatenate([ops.reshape(words, (-1, steps)), ops.reshape(pairs, (-1, steps))])
-        sentences = self.embed_words(every, known, training)
+        vectors, steps = self.read_words(numbers, pieces), words.shape[-1]
+        texts = ops.concatenate([ops.reshape(words, (-1, steps)), ops.reshape(pairs, (-1, steps))])
+        sentences = self.embed_words(texts, vectors, training)
         pictures = self.embed_pictures(grids, training)
         apart = ops.reshape(sentences[words.shape[0] * words.shape[1] :], (-1, 2, self.config.dimensions))
         return {
@@ -57,34 +57,34 @@ class EmbeddingModel(keras.Model):
             "texts": ops.matmul(apart[:, 0], ops.transpose(apart[:, 1])),
         }
 
-    def teach_pictures(self, taught: bool) -> None:
-        """Say whether the layers that read pictures learn."""
+    def set_pictures_trainable(self, trainable: bool) -> None:
+        """Set whether the layers for pictures are trained."""
         for layer in (self.grid_norm, self.cells, self.attention, self.picture):
-            layer.trainable = taught
+            layer.trainable = trainable
 
     def embed_pictures(self, grids: Any, training: bool | None = None) -> Any:
         """Return unit vectors, float32 (n, dimensions), of grids (n, cells, channels)."""
         normed = self.grid_dropout(self.grid_norm(grids), training=training)
-        seen, heads = self.cells(normed), self.config.heads
-        share = ops.cast(ops.softmax(ops.cast(self.attention(normed), "float32"), axis=1), seen.dtype)
-        by_head = ops.reshape(seen, (-1, seen.shape[1], heads, self.config.units // heads))
+        cells, heads = self.cells(normed), self.config.heads
+        share = ops.cast(ops.softmax(ops.cast(self.attention(normed), "float32"), axis=1), cells.dtype)
+        by_head = ops.reshape(cells, (-1, cells.shape[1], heads, self.config.units // heads))
         attended = ops.reshape(ops.sum(by_head * share[..., None], axis=1), (-1, self.config.units))
-        pooled = ops.concatenate([attended, ops.mean(seen, axis=1)], axis=-1)
+        pooled = ops.concatenate([attended, ops.mean(cells, axis=1)], axis=-1)
         return _unit(self.picture(self.pooled_dropout(pooled, training=training)))
 
     def read_words(self, numbers: Any, pieces: Any) -> Any:
-        """What words `numbers` (u,) spelt with `pieces` (u, most) mean, (u, word); the first is nothing."""
+        """Return vectors, (u, word), of words with `numbers` (u,) and `pieces` (u, most); that of padding is zero."""
         own = ops.cast(ops.expand_dims((numbers != UNKNOWN) & (numbers != PAD), -1), "float32")
-        meaning = self.words(numbers) * own
+        vectors = self.words(numbers) * own
         if self.grams is not None:
             there = ops.cast(ops.expand_dims(pieces != 0, -1), "float32")
-            meaning += ops.sum(self.grams(pieces) * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1)
-        return meaning
+            vectors += ops.sum(self.grams(pieces) * there, axis=1) / ops.maximum(ops.sum(there, axis=1), 1)
+        return vectors
 
-    def embed_words(self, words: Any, known: Any, training: bool | None = None) -> Any:
-        """Return unit vectors, float32 (m, dimensions), of padded words (m, steps), places in `known` (u, word)."""
+    def embed_words(self, words: Any, vectors: Any, training: bool | None = None) -> Any:
+        """Return unit vectors, float32 (m, dimensions), of padded words (m, steps), indices of `vectors` (u, word)."""
         there = ops.cast(ops.expand_dims(words != PAD, -1), self.compute_dtype)
-        read = self.word_dropout(ops.take(known, words, axis=0), training=training) * there
+        read = self.word_dropout(ops.take(vectors, words, axis=0), training=training) * there
         single = ops.max(self.single(read) * there, axis=1)
         following = ops.pad(self.second(read)[:, 1:], ((0, 0), (0, 1), (0, 0)))
         pairs = ops.max(ops.relu(self.first(read) + following) * there, axis=1)
@@ -93,8 +93,8 @@ class EmbeddingModel(keras.Model):
         return _unit(self.sentence(self.pooled_dropout(pooled, training=training)))
 
 
-class Reading(keras.Model):
-    """The text half of an `EmbeddingModel`: pairs (m, 2, steps) and what the words stand for, to cosines (m, m)."""
+class TextPairs(keras.Model):
+    """The text half of an `EmbeddingModel`: maps pairs (m, 2, steps) and distinct words to cosines (m, m)."""
 
     def __init__(self, whole: EmbeddingModel) -> None:
         super().__init__(name="reading")
@@ -102,8 +102,8 @@ class Reading(keras.Model):
 
     def call(self, inputs: tuple[Any, Any, Any], training: bool | None = None) -> Any:
         pairs, numbers, pieces = inputs
-        known = self.whole.read_words(numbers, pieces)
-        sentences = self.whole.embed_words(ops.reshape(pairs, (-1, pairs.shape[-1])), known, training)
+        vectors = self.whole.read_words(numbers, pieces)
+        sentences = self.whole.embed_words(ops.reshape(pairs, (-1, pairs.shape[-1])), vectors, training)
         apart = ops.reshape(sentences, (-1, 2, self.whole.config.dimensions))
         return ops.matmul(apart[:, 0], ops.transpose(apart[:, 1]))
 
@@ -116,9 +116,9 @@ def _unit(x: Any) -> Any:
 class ContrastiveLoss(keras.losses.Loss):
     """Symmetric softmax loss (Radford et al. 2021, InfoNCE) of cosines (n, n * captions + others), (n,).
 
-    The captions of picture i are the columns i * captions and on; the `others` belong to no picture here. A picture is
-    picked among all by each of its captions; a caption, beside the captions of other pictures only, by its picture.
-    Hard negatives weigh most by themselves, as the softmax is sharp.
+    The captions of picture i are the columns from i * captions on; the `others` belong to no picture of the batch. Each
+    caption has to pick its picture among all pictures, and each picture its caption among those of other pictures. The
+    softmax is sharp, so hard negatives have the most weight.
     """
 
     def __init__(self, captions: int = 1) -> None:
@@ -137,22 +137,22 @@ class ContrastiveLoss(keras.losses.Loss):
 
 
 def build_embedding_model(config: EmbeddingConfig, cells: int, precision: Precision = "float32") -> EmbeddingModel:
-    """Return a built model; the grid has `cells` cells. Weights are float32 in any case."""
+    """Return a built model; the grid has `cells` cells. Weights are always float32."""
     with computing_in(precision):
         model = EmbeddingModel(config)
-        words, known = np.ones((2, 1, 3), "i4"), (np.zeros(2, "i4"), np.zeros((2, 1), "i4"))
-        model((np.zeros((2, cells, config.channels), "f4"), words, np.ones((2, 2, 3), "i4"), *known))
+        words, distinct = np.ones((2, 1, 3), "i4"), (np.zeros(2, "i4"), np.zeros((2, 1), "i4"))
+        model((np.zeros((2, cells, config.channels), "f4"), words, np.ones((2, 2, 3), "i4"), *distinct))
     return model
 
 
 def get_embedding_weights(model: EmbeddingModel, vocabulary: Vocabulary) -> dict[str, np.ndarray]:
-    """The weights under the names that `captioner.embedding` reads, without the member's number.
+    """Return the weights under the names that `captioner.embedding` reads, without the member's number.
 
-    What a known word's pieces add to it goes into its own vector.
+    The vectors of the pieces of a vocabulary word are added to the vector of the word.
     """
-    found = {variable_name(one): np.asarray(ops.convert_to_numpy(one), np.float32) for one in model.weights}
+    weights = {variable_name(one): np.asarray(ops.convert_to_numpy(one), np.float32) for one in model.weights}
     if model.grams is not None:
-        table = found["words/embeddings"] = found["words/embeddings"].copy()
+        table = weights["words/embeddings"] = weights["words/embeddings"].copy()
         for number, word in enumerate(vocabulary.words, len(SPECIAL)):
-            table[number] += found["grams/embeddings"][list(buckets_of(word, model.config.buckets))].mean(axis=0)
-    return {name: found[name] for name in {**model.config.picture_shapes(), **model.config.text_shapes()}}
+            table[number] += weights["grams/embeddings"][list(buckets_of(word, model.config.buckets))].mean(axis=0)
+    return {name: weights[name] for name in {**model.config.picture_shapes(), **model.config.text_shapes()}}

@@ -1,4 +1,4 @@
-"""Sentences as the text encoders read them while they learn: drawn, cut short, and as numbers."""
+"""Sentences for training the text encoders: sampled, shortened, and converted to numbers."""
 
 from __future__ import annotations
 
@@ -12,26 +12,29 @@ from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
 from training.texts import Caption
 
 STEPS = 16
-"""Words of a caption that are read; nearly all are shorter."""
+"""The first words of a caption are used; nearly all captions are shorter."""
 SHORT = 0.3
-"""The share of captions cut down to a few of their words, as people type them."""
+"""The share of captions that are reduced to a few of their words, like typed queries."""
 SHORT_WORDS = (2, 7)
 SPELT_ONLY = 0.1
-"""The share of known words that are read by their spelling alone, so that unknown words can be."""
+"""The share of vocabulary words that are read by their pieces alone, to train the pieces for unknown words."""
 ROUND = 1024
-"""The words of a batch are filled up to a multiple of this, so that few shapes are met."""
+"""The distinct words of a batch are padded to a multiple of this, so that few shapes occur."""
 
 
-class Read(NamedTuple):
-    """Places (..., STEPS) int32 in what the words stand for: `numbers` (u,), `pieces` (u, MOST_PIECES); 0 pads."""
+class WordBatch(NamedTuple):
+    """A batch: `words` (..., STEPS) int32 are indices of the distinct words; index 0 is padding.
 
-    places: list[np.ndarray]
+    The distinct words have `numbers` (u,) and `pieces` (u, MOST_PIECES).
+    """
+
+    words: list[np.ndarray]
     numbers: np.ndarray
     pieces: np.ndarray
 
 
 class Lexicon:
-    """All words of the training captions with their numbers in the vocabulary and their pieces."""
+    """All words of the training captions, with their numbers in the vocabulary and their pieces."""
 
     def __init__(self, vocabulary: Vocabulary, buckets: int) -> None:
         self._vocabulary, self._buckets = vocabulary, buckets
@@ -40,7 +43,7 @@ class Lexicon:
         self._pieces: list[tuple[int, ...]] = [()]
 
     def rows(self, caption: Caption) -> np.ndarray:
-        """The lexicon's rows of a caption's words; what could not be read anyway is left out."""
+        """Return the lexicon's rows of a caption's words, without unknown words that have no pieces."""
         return np.array([row for row in (self._row(word) for word in caption) if row != PAD], np.int32)
 
     def _row(self, word: str) -> int:
@@ -54,29 +57,29 @@ class Lexicon:
             self._rows[word] = row
         return row
 
-    def read(self, drawn: Sequence[np.ndarray], random: np.random.Generator) -> Read:
-        """Bring lexicon rows (..., STEPS) of a batch to the words that it holds."""
+    def read(self, drawn: Sequence[np.ndarray], random: np.random.Generator) -> WordBatch:
+        """Convert the lexicon rows (..., STEPS) of a batch to indices of its distinct words."""
         flat = np.concatenate([[PAD], *(one.ravel() for one in drawn)])
-        rows, places = np.unique(flat, return_inverse=True)
+        rows, indices = np.unique(flat, return_inverse=True)
         numbers = np.full(-(-len(rows) // ROUND) * ROUND, PAD, np.int32)
         numbers[: len(rows)] = [self._numbers[row] for row in rows]
         pieces = np.zeros((len(numbers), MOST_PIECES), np.int32)
         if self._buckets:
-            for place, row in enumerate(rows):
+            for index, row in enumerate(rows):
                 own = self._pieces[row]
-                pieces[place, : len(own)] = own
+                pieces[index, : len(own)] = own
             spelt = (random.random(len(numbers)) < SPELT_ONLY) & (numbers != PAD)
             numbers[spelt] = UNKNOWN
         ends = np.cumsum([one.size for one in drawn])[:-1]
-        parts = np.split(places[1:].astype(np.int32), ends)
-        return Read([part.reshape(one.shape) for part, one in zip(parts, drawn, strict=True)], numbers, pieces)
+        parts = np.split(indices[1:].astype(np.int32), ends)
+        return WordBatch([part.reshape(one.shape) for part, one in zip(parts, drawn, strict=True)], numbers, pieces)
 
 
 def draw(captions: Sequence[np.ndarray], count: int, random: np.random.Generator) -> np.ndarray:
-    """Lexicon rows of `count` of a picture's captions, int32 (count, STEPS), padded; some are cut short."""
+    """Draw lexicon rows of `count` captions of a picture, int32 (count, STEPS), padded; some are shortened."""
     drawn = np.full((count, STEPS), PAD, np.int32)
-    for row, place in zip(drawn, random.permutation(max(count, len(captions))), strict=False):
-        words = captions[place % len(captions)][:STEPS]
+    for row, index in zip(drawn, random.permutation(max(count, len(captions))), strict=False):
+        words = captions[index % len(captions)][:STEPS]
         if random.random() < SHORT:
             words = words[np.sort(random.permutation(len(words))[: random.integers(*SHORT_WORDS)])]
         row[: len(words)] = words

@@ -17,9 +17,9 @@ from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.search.relevance import Relevance, sigmoid
 from retrieval.search.reranker import SentenceScores
-from training.decoder.examples import Split
-from training.decoder.train import Trained, caption_split
-from training.judging.protocol import ranks_of_rows, summarise
+from training.batches import Split
+from training.decoder.trainer import TrainedDecoder, caption_split
+from training.metrics import ranks_of_rows, summarise
 from training.relevance.absent import absent_words, fit_unsaid
 from training.relevance.second_look import fit_look, held_out_look, look_again
 from training.texts import Texts
@@ -37,7 +37,7 @@ RIDGE = 1e-7
 
 
 def calibrate(
-    embedding: Embedding, trained: Trained, split: Split, search: SearchConfig, texts: Texts
+    embedding: Embedding, trained: TrainedDecoder, split: Split, search: SearchConfig, texts: Texts
 ) -> tuple[Calibration, dict[str, float]]:
     """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
 
@@ -67,7 +67,7 @@ def calibrate(
     scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary, embedding.synonyms)
     shown = [*queries, *(tokenize(caption) for captions in gallery for caption in captions)]
-    unsaid = fit_unsaid(absent_words(texts.spoken, shown, text), relevance, text, places)
+    unsaid = fit_unsaid(absent_words(texts.unpaired_own, shown, text), relevance, text, places)
     return Calibration(relevance.to_json(), fit_look(looks, target), unsaid), summarise(ranks_of_rows(scores, target))
 
 

@@ -12,8 +12,8 @@ from tqdm import tqdm
 from captioner.arithmetic import unit
 from captioner.encoders.pooling import Pooling, root_mean_square
 from captioner.encoders.vgg16 import KerasVGG16
-from training.encoding import Encoded, encode_files
-from training.judging.transformations import TRANSFORMATIONS, transformed
+from training.evaluation.transformations import TRANSFORMATIONS, transformed
+from training.features import Encoded, encode_files
 
 COPIED = 300
 """So many pictures are copied by each transformation."""
@@ -26,9 +26,9 @@ AT_ONCE = 256
 
 
 def learn_pooling(encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path], seed: int) -> Pooling:
-    """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, views, cells, channels).
+    """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, crops, cells, channels).
 
-    View 0 is the picture. The copies are made and encoded here.
+    Crop 0 is the picture. The copies are made and encoded here.
     """
     pictures = _pooled(grids[:, 0])
     differences, random = [neighbour_differences(pictures)], np.random.default_rng(seed)

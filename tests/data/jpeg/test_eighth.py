@@ -99,7 +99,7 @@ def test_what_follows_the_picture_does_not_matter() -> None:
     ],
     ids=["nothing", "only its start", "another format", "progressive", "RGB", "CMYK"],
 )
-def test_other_kinds_are_left_to_a_full_decoder(content: bytes) -> None:
+def test_other_kinds_need_a_full_decoder(content: bytes) -> None:
     assert decode_eighth(content) is None
 
 

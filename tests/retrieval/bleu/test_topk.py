@@ -96,7 +96,7 @@ def test_scores_at_rows_are_the_dense_scores_there(variant: BleuVariant) -> None
 
 
 @pytest.mark.parametrize("compiled", [False, True])
-def test_a_query_too_long_for_tables_is_answered_all_the_same(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_query_too_long_for_tables_has_the_same_results(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     index = built(sentences(6, 300, 2), compiled)
     query = [*WORDS, "word1", "word2", "a"]
     absent = np.arange(len(index)) % 3 == 0

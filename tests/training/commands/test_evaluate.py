@@ -56,7 +56,7 @@ def german(tmp_path: Path) -> Path:
     return tmp_path / "de.tsv"
 
 
-def test_captions_of_another_language_ask(colour_dataset: Path, german: Path) -> None:
+def test_captions_of_another_language_are_queries(colour_dataset: Path, german: Path) -> None:
     query = ("search", "--dataset", str(colour_dataset), "--captions", str(german))
     document = json.loads(run(*query, "--json").stdout)
     assert document["command"].endswith("search --dataset DIR --split dev --seed 0 --language de --captions TABLE")
@@ -67,7 +67,7 @@ def test_captions_of_another_language_ask(colour_dataset: Path, german: Path) ->
     assert (staged["language"], staged["queries"], staged["stages"]["BLEU"]["r1"]) == ("German", 2, 100)
 
 
-def test_pictures_without_a_query_are_no_judgement(colour_dataset: Path, german: Path) -> None:
+def test_pictures_without_a_query_are_refused(colour_dataset: Path, german: Path) -> None:
     rest = ("search", "--dataset", str(colour_dataset), "--captions", str(german))
     document = json.loads(run(*rest, "--limit-pictures", "1", "--json").stdout)
     assert (document["pictures"], document["queries"]) == (1, 1)
@@ -76,7 +76,7 @@ def test_pictures_without_a_query_are_no_judgement(colour_dataset: Path, german:
     for stages in ((), ("--stages",)):
         nothing = run(*rest, "--limit-pictures", "1", *stages)
         assert isinstance(nothing.exception, RetroflexError)
-        assert "no picture that can be read has a human caption" in str(nothing.exception)
+        assert "no readable picture has a human caption" in str(nothing.exception)
 
 
 def test_a_language_needs_a_table(colour_dataset: Path) -> None:
@@ -94,7 +94,7 @@ def test_a_table_of_captions_is_a_data_set(colour_dataset: Path) -> None:
         assert (document["split"], document["pictures"], len(document["problems"])) == ("dev", 4, 1)
 
 
-def test_a_quick_look_says_that_it_is_one(colour_dataset: Path) -> None:
+def test_a_limit_is_part_of_the_command(colour_dataset: Path) -> None:
     document = json.loads(run("search", "--dataset", str(colour_dataset), "--limit-pictures", "2", "--json").stdout)
     assert document["pictures"] == 2
     assert document["queries"] == 4

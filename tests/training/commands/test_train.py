@@ -13,7 +13,7 @@ from training.commands.train import train
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--epochs", "0"), "name a bundle that has one with --go-on"),
+        (("--epochs", "0"), "name a bundle with a decoder with --go-on"),
         (("--bits", "5"), "is not one of '8', '4'"),
         (("--views", "0"), "is not in the range"),
     ],

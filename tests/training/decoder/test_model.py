@@ -1,4 +1,4 @@
-"""The loss against its definition, and one step of a tiny model against the same model spelt out."""
+"""The loss against its definition, and a training step against the same model on the generic back end."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from keras import ops
 from captioner.decoder import DecoderConfig
 from captioner.vocabulary import Vocabulary
 from tests.conftest import random_decoder
+from training.batches import Batch, make_batch
 from training.decoder import lstm
-from training.decoder.examples import Batch, make_batch
 from training.decoder.model import CaptionLoss, DecoderModel, build_decoder_model, set_weights
 
 CONFIG = DecoderConfig(vocabulary=17, grid_channels=6, embedding=5, units=8, attention=4, max_words=7)
@@ -68,7 +68,7 @@ def test_gradients_are_those_of_the_plain_model(
         np.testing.assert_allclose(one, other, rtol=0, atol=tolerance * np.abs(other).max())
 
 
-def test_batches_of_several_shapes_are_learnt_from() -> None:
+def test_training_takes_batches_of_several_shapes() -> None:
     model = build_decoder_model(CONFIG, 4)
     model.compile(keras.optimizers.SGD(0.5), loss=CaptionLoss(0.0), jit_compile=False)
     few, many = some_batch(1), some_batch(8)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.judging.protocol import ranks_of_rows
+from training.metrics import ranks_of_rows
 from training.relevance.calibrate import PRIOR, fit_relevance
 
 PICTURES, EACH = 40, 3

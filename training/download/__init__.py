@@ -1,1 +1,0 @@
-"""Flickr8k is fetched, unpacked safely and checked."""

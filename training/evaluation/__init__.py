@@ -1,0 +1,1 @@
+"""Evaluate captions and searches, and compare the product with other rankers."""

@@ -1,0 +1,108 @@
+"""The gallery of an evaluation: a data set's pictures, described by the captioner and indexed as the product does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from tempfile import TemporaryDirectory
+from urllib.parse import quote
+
+from tqdm import tqdm
+
+from captioner.pipeline import Reading, ThreadExecutor, as_row, in_groups, read_files
+from captioner.types import Description, SearchDescriber, StagedDescriber
+from data.captioned import CaptionedPicture
+from data.paths import to_bytes
+from data.records import Batch, FileRow, PictureRow
+from data.scan import content_hash
+from data.store import Store
+from retrieval.index.upkeep import build_index
+from retrieval.search.search import Searcher
+
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class Described:
+    """The usable pictures with their descriptions, and a line for each picture left out."""
+
+    pictures: list[CaptionedPicture]
+    descriptions: list[Description]
+    problems: list[str]
+
+    @property
+    def captions_per_picture(self) -> float:
+        """Mean number of generated captions, 0 without pictures."""
+        return sum(len(one.captions) for one in self.descriptions) / max(1, len(self.descriptions))
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """The generated captions of each picture, best first."""
+        return [[caption.text for caption in one.captions] for one in self.descriptions]
+
+    def with_captions(self, count: int | None) -> Described:
+        """Return the same with at most `count` captions of each picture; None keeps all."""
+        return replace(self, descriptions=[replace(one, captions=one.captions[:count]) for one in self.descriptions])
+
+
+def describe_pictures(
+    captioner: StagedDescriber, pictures: Sequence[CaptionedPicture], batch: int = BATCH
+) -> Described:
+    """Describe `pictures`, read `batch` at a time; those that cannot be decoded are left out and named."""
+    described = Described([], [], [])
+
+    def read(group: Sequence[CaptionedPicture]) -> list[Reading[tuple[CaptionedPicture, str]]]:
+        readings = read_files([one.path for one in group], captioner.input_side)
+        return [
+            Reading((picture, one.source.problem), one.square) for picture, one in zip(group, readings, strict=True)
+        ]
+
+    with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
+        for group in ThreadExecutor().describe(in_groups(pictures, batch), read, captioner):
+            for (picture, problem), description in group:
+                if description is None:
+                    described.problems.append(f"{picture.name} {problem}")
+                else:
+                    described.pictures.append(picture)
+                    described.descriptions.append(description)
+            bar.update(len(group))
+    return described
+
+
+@contextmanager
+def searchable(described: Described, captioner: SearchDescriber) -> Iterator[tuple[Searcher, dict[str, int]]]:
+    """Index the pictures in a temporary library, without human captions, while the context lasts.
+
+    Yield its searcher and the row in the searcher's index of each picture by name.
+    """
+    with TemporaryDirectory(prefix="retroflex-") as folder:
+        store = Store.open(f"sqlite:///{quote(folder)}/gallery.sqlite3")
+        try:
+            store.write_batch(_batch(described, captioner.model_version))
+            searcher = Searcher(store, build_index(store), captioner.search_model)
+            yield searcher, _rows(store, searcher, described)
+        finally:
+            store.close()
+
+
+def _batch(described: Described, model_version: str) -> Batch:
+    batch = Batch()
+    for picture, description in zip(described.pictures, described.descriptions, strict=True):
+        digest = _digest(picture)
+        batch.files.append(FileRow(to_bytes(picture.path.absolute()), 0, 0, digest))
+        batch.pictures.append(PictureRow(digest, 0, 0, "JPEG", 0, None))
+        batch.descriptions.append(as_row(digest, model_version, description))
+    return batch
+
+
+def _digest(picture: CaptionedPicture) -> str:
+    """Hash the name, not the content: a picture that the data set has twice counts twice."""
+    return content_hash(picture.name.encode())
+
+
+def _rows(store: Store, searcher: Searcher, described: Described) -> dict[str, int]:
+    names = {_digest(picture): picture.name for picture in described.pictures}
+    ids = [int(one) for one in searcher.index.ids]
+    stored = store.pictures(ids)
+    return {names[stored[one].digest]: row for row, one in enumerate(ids)}

@@ -1,1 +1,0 @@
-"""Captions and searches are judged, and other rankers beside them."""
