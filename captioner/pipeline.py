@@ -74,6 +74,12 @@ class Chunk(Generic[T]):
         return sum(one.square is not None for one in self.readings)
 
 
+class Encodes(Protocol):
+    """The first half of a describer, or an encoder."""
+
+    def encode(self, pictures: np.ndarray) -> Features: ...
+
+
 class Executor(Protocol):
     """Runs the pipeline; a cluster may run its stages elsewhere."""
 
@@ -93,9 +99,7 @@ class ThreadExecutor:
             encoded = regroup(self.encode(groups, read, describer), GROUP)
             yield from _map(pool, partial(_caption, describer), encoded, THREADS)
 
-    def encode(
-        self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: Encoder | StagedDescriber
-    ) -> Iterator[Chunk[T]]:
+    def encode(self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: Encodes) -> Iterator[Chunk[T]]:
         """Yield all readings in order with their features, a batch at a time."""
         with _threads() as readers, _threads() as encoders:
             batches = regroup(_map(readers, partial(_read, read), groups, AHEAD), BATCH)
@@ -195,7 +199,7 @@ def _read(read: Read[Any, T], group: Sequence[Any]) -> Chunk[T]:
     return Chunk(read(group))
 
 
-def _encode(encoder: Encoder | StagedDescriber, chunk: Chunk[T]) -> Chunk[T]:
+def _encode(encoder: Encodes, chunk: Chunk[T]) -> Chunk[T]:
     squares = [one.square for one in chunk.readings if one.square is not None]
     return Chunk(chunk.readings, [encoder.encode(np.stack(squares))] if squares else [])
 

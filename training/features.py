@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
+from captioner.encoders.base import Features
 from captioner.encoders.vgg16 import KerasVGG16
+from captioner.pipeline import Reading, ThreadExecutor, in_groups
 from data.captioned import CaptionedPicture
 from data.pictures import PictureError, decode, read_bytes, read_square, square
-from training.batches import prefetch
 from training.checkpoints import save_text
-
-BATCH = 32
 
 Encode = Callable[[np.ndarray], np.ndarray]
 """Maps uint8 pictures (n, side, side, 3) to float32 (n, d)."""
@@ -40,30 +39,37 @@ def encode_files(
     encode: Encode, side: int, files: Sequence[Path], title: str, transform: Transform | None = None
 ) -> Encoded:
     """Decode `files` in threads, resize them to `side` pixels and encode them; `title` labels the progress bar."""
-    rows, problems, values, waiting = [], [], [], []
-    jobs = ((path, side, transform, row) for row, path in enumerate(files))
-    bar = tqdm(prefetch(_load, jobs, BATCH), desc=title, total=len(files), unit="pic", disable=None)
-    for row, loaded in enumerate(bar):
-        if isinstance(loaded, PictureError):
-            problems.append(f"{files[row].name} {loaded}")
-            continue
-        rows.append(row)
-        waiting.append(loaded)
-        if len(waiting) == BATCH:
-            values.append(encode(np.stack(waiting)))
-            waiting.clear()
-    if waiting:
-        values.append(encode(np.stack(waiting)))
+
+    def read(rows: Sequence[int]) -> list[Reading[tuple[int, str]]]:
+        return [_load(files[row], side, transform, row) for row in rows]
+
+    rows, problems, values = list[int](), list[str](), list[np.ndarray]()
+    with tqdm(desc=title, total=len(files), unit="pic", disable=None) as bar:
+        for chunk in ThreadExecutor().encode(in_groups(range(len(files))), read, _Vectors(encode)):
+            rows += [one.source[0] for one in chunk.readings if one.square is not None]
+            problems += [one.source[1] for one in chunk.readings if one.square is None]
+            values += [one.vectors for one in chunk.features]
+            bar.update(len(chunk.readings))
     return Encoded(np.concatenate(values) if values else np.zeros((0, 0)), np.asarray(rows, np.int64), problems)
 
 
-def _load(path: Path, side: int, transform: Transform | None, row: int) -> np.ndarray | PictureError:
+class _Vectors:
+    """An encoder of nothing but vectors, by a function."""
+
+    def __init__(self, encode: Encode) -> None:
+        self._encode = encode
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        return Features(self._encode(pictures))
+
+
+def _load(path: Path, side: int, transform: Transform | None, row: int) -> Reading[tuple[int, str]]:
     try:
         if transform is None:
-            return read_square(path, side)
-        return square(transform(decode(read_bytes(path)).image, row), side)
+            return Reading((row, ""), read_square(path, side))
+        return Reading((row, ""), square(transform(decode(read_bytes(path)).image, row), side))
     except PictureError as error:
-        return error
+        return Reading((row, f"{path.name} {error}"))
 
 
 ASPECT = (3 / 4, 4 / 3)
@@ -116,16 +122,19 @@ def cache_features(
     shape = (len(pictures), crops, encoder.config.cells, encoder.config.channels)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
-    for start, batch in _decoded_batches(pictures, encoder.config.side, crops, progress["done"]):
-        good = {start + index: result for index, result in enumerate(batch) if isinstance(result, np.ndarray)}
-        bad = [start + index for index in range(len(batch)) if start + index not in good]
-        progress["problems"] += [f"{pictures[row].name}: {batch[row - start]}" for row in bad]
-        progress["bad"] += bad
-        for crop, squares in enumerate(np.stack(list(good.values()), axis=1) if good else ()):
-            grids[list(good), crop] = encoder.encode(squares).grids
-        progress["done"] = start + len(batch)
+    read = partial(_read_crops, pictures, encoder.config.side, crops)
+    for chunk in ThreadExecutor().encode(in_groups(range(progress["done"], len(pictures))), read, encoder):
+        good = [one.source for one in chunk.readings if one.square is not None]
+        bad = [one.source for one in chunk.readings if one.square is None]
+        if good:
+            rows, numbers, _ = zip(*good, strict=True)
+            grids[list(rows), list(numbers)] = Features.joined(chunk.features).grids
+        progress["problems"] += [f"{pictures[row].name}: {problem}" for row, _, problem in bad]
+        progress["bad"] += [row for row, _, _ in bad]
+        done = 1 + max(row for row, _, _ in (*good, *bad))
+        bar.update(done - progress["done"])
+        progress["done"] = done
         save_text(json.dumps(progress), folder / "progress.json")
-        bar.update(len(batch))
     bar.close()
     usable = ~np.isin(np.arange(len(pictures)), progress["bad"])
     return FeatureCache(grids, usable, progress["problems"])
@@ -145,18 +154,18 @@ def _open(path: Path, shape: tuple[int, ...], fresh: bool) -> np.ndarray:
     return np.lib.format.open_memmap(path, mode="r+")
 
 
-def _decoded_batches(
-    pictures: Sequence[CaptionedPicture], side: int, crops: int, first: int
-) -> Iterator[tuple[int, list[np.ndarray | PictureError]]]:
-    def load(row: int) -> np.ndarray | PictureError:
+def _read_crops(
+    pictures: Sequence[CaptionedPicture], side: int, crops: int, rows: Sequence[int]
+) -> list[Reading[tuple[int, int, str]]]:
+    """Read each crop of the pictures `rows`: its row, its number and its pixels, or what is wrong with the picture."""
+    readings = []
+    for row in rows:
         try:
-            return _crops_of(pictures[row].path, side, crops, row)
+            cut = _crops_of(pictures[row].path, side, crops, row)
+            readings += [Reading((row, number, ""), one) for number, one in enumerate(cut)]
         except PictureError as error:
-            return error
-
-    with ThreadPoolExecutor(2) as pool:
-        for start in range(first, len(pictures), BATCH):
-            yield start, list(pool.map(load, range(start, min(start + BATCH, len(pictures)))))
+            readings.append(Reading((row, 0, str(error))))
+    return readings
 
 
 def _crops_of(path: Path, side: int, crops: int, seed: int) -> np.ndarray:

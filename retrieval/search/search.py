@@ -82,6 +82,10 @@ class Searcher:
         """The same searcher without the reranker."""
         return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
 
+    def planner(self, allowed: np.ndarray | None = None) -> Planner:
+        """Return what makes pipelines over this state of the library, for the ids `allowed` (rising) or all."""
+        return Planner(self._store, self.index, self._model, allowed)
+
     def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
         return _hits(self._rank(*self._plan(query, selection)), distant, selection)
@@ -92,7 +96,7 @@ class Searcher:
 
     def _plan(self, query: Query, selection: Selection | None = None) -> tuple[list[ClausePlan], list[ClausePlan]]:
         """What is wanted and what is not, each clause with its pipeline."""
-        planner = Planner(self._store, self.index, self._model, None if selection is None else selection.ids)
+        planner = self.planner(None if selection is None else selection.ids)
         like = [planner.picture(f"like{place}", one, query.by) for place, one in enumerate(query.like, 1)]
         unlike = [planner.picture(f"unlike{place}", one, query.by) for place, one in enumerate(query.unlike, 1)]
         words = [planner.words(query.text)] if query.text or not like else []

@@ -9,9 +9,10 @@ import pytest
 
 from captioner.encoders.base import Features
 from captioner.encoders.vgg16 import VGG16Config
+from captioner.pipeline import BATCH
 from data.captioned import CaptionedPicture
 from tests.conftest import draw_picture
-from training.features import ASPECT, BATCH, cache_features, cut, draw_box
+from training.features import ASPECT, cache_features, cut, draw_box
 
 SIDE = 32
 PICTURES = BATCH + 3
@@ -57,8 +58,8 @@ def test_crops_are_the_picture_its_mirror_image_and_random_ones(
 def test_a_stopped_run_resumes_with_the_same_crops(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
     whole = cache_features(Eye(), "key", pictures, tmp_path / "whole", crops=3)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
-    resumed = cache_features(Eye(patience=3), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+        cache_features(Eye(patience=1), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+    resumed = cache_features(Eye(patience=1), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
     np.testing.assert_array_equal(resumed.grids, whole.grids)
     assert resumed.problems == whole.problems
 

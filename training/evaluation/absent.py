@@ -18,11 +18,11 @@ from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import unlabelled_pictures
-from training.evaluation.gallery import BATCH, describe_pictures, searchable
+from training.evaluation.gallery import describe_pictures, searchable
 
 
 def evaluate_absent(
-    captioner: SearchDescriber, source: Path, words: Sequence[str], count: int | None, seed: int, batch: int = BATCH
+    captioner: SearchDescriber, source: Path, words: Sequence[str], count: int | None, seed: int
 ) -> dict[str, Any]:
     """Search the pictures of `source`, all or `count` drawn by `seed`, for `words` that none of them shows.
 
@@ -33,7 +33,7 @@ def evaluate_absent(
     """
     started = time.monotonic()
     with unlabelled_pictures(source, count, seed) as (pictures, problems):
-        described = describe_pictures(captioner, pictures, batch)
+        described = describe_pictures(captioner, pictures)
     problems += described.problems
     if not described.pictures:
         raise EvaluationError(f"no picture of {display(source)} can be read (the first: {problems[0]})")

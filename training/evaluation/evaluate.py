@@ -16,7 +16,7 @@ from data.errors import RetroflexError
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.query import Query, QueryError
 from retrieval.search.search import Searcher
-from training.evaluation.gallery import BATCH, Described, describe_pictures, searchable
+from training.evaluation.gallery import Described, describe_pictures, searchable
 from training.metrics import caption_scores, ranks_of_queries, summarise
 
 
@@ -24,14 +24,14 @@ class EvaluationError(RetroflexError):
     """There is nothing to evaluate; the message says why."""
 
 
-def evaluate_captions(captioner: StagedDescriber, dataset: Dataset, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_captions(captioner: StagedDescriber, dataset: Dataset) -> dict[str, Any]:
     """Score the best generated caption of each picture against its human captions.
 
     Return the facts of the run and `scores`, see `training.metrics.caption_scores`. Nothing is random. Raise
     EvaluationError when no picture can be read.
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch)
+    described = describe_split(captioner, dataset)
     references = {picture.name: picture.captions for picture in described.pictures}
     hypotheses = {
         picture.name: description.captions[0].text if description.captions else ""
@@ -48,7 +48,7 @@ def evaluate_captions(captioner: StagedDescriber, dataset: Dataset, batch: int =
 
 
 def evaluate_search(
-    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None
 ) -> dict[str, Any]:
     """Search the split's pictures, indexed with generated captions only, with every human caption as a query.
 
@@ -58,7 +58,7 @@ def evaluate_search(
     or there is no query.
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch).with_captions(captions)
+    described = describe_split(captioner, dataset).with_captions(captions)
     with searchable(described, captioner) as (searcher, rows):
         scorer = _Scorer(
             searcher, ("bleu", "cosine", "fused") if captioner.search_model.embedder else ("bleu", "fused")
@@ -114,9 +114,9 @@ def gallery_scores(searcher: Searcher, query: str, rankings: Sequence[str]) -> t
     return scores, ranked.hits
 
 
-def describe_split(captioner: StagedDescriber, dataset: Dataset, batch: int) -> Described:
+def describe_split(captioner: StagedDescriber, dataset: Dataset) -> Described:
     """Describe the split's pictures. Raise EvaluationError when none can be read."""
-    described = describe_pictures(captioner, dataset.pictures, batch)
+    described = describe_pictures(captioner, dataset.pictures)
     if not described.pictures:
         reason = f" (the first: {described.problems[0]})" if described.problems else ""
         raise EvaluationError(f"no picture of the {dataset.split} split can be read{reason}")

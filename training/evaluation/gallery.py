@@ -46,10 +46,8 @@ class Described:
         return replace(self, descriptions=[replace(one, captions=one.captions[:count]) for one in self.descriptions])
 
 
-def describe_pictures(
-    captioner: StagedDescriber, pictures: Sequence[CaptionedPicture], batch: int = BATCH
-) -> Described:
-    """Describe `pictures`, read `batch` at a time; those that cannot be decoded are left out and named."""
+def describe_pictures(captioner: StagedDescriber, pictures: Sequence[CaptionedPicture]) -> Described:
+    """Describe `pictures`, in the product's pipeline; those that cannot be decoded are left out and named."""
     described = Described([], [], [])
 
     def read(group: Sequence[CaptionedPicture]) -> list[Reading[tuple[CaptionedPicture, str]]]:
@@ -59,7 +57,7 @@ def describe_pictures(
         ]
 
     with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
-        for group in ThreadExecutor().describe(in_groups(pictures, batch), read, captioner):
+        for group in ThreadExecutor().describe(in_groups(pictures), read, captioner):
             for (picture, problem), description in group:
                 if description is None:
                     described.problems.append(f"{picture.name} {problem}")

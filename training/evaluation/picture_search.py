@@ -6,11 +6,11 @@ import time
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
-from captioner.encoders.base import Features
+from captioner.types import StagedDescriber
 from data.captioned import Dataset
 from data.pictures import SUFFIXES
 from training.evaluation.evaluate import EvaluationError
@@ -20,20 +20,7 @@ from training.features import Encoded, Transform, encode_files
 from training.metrics import precision_at_nearest, ranks_of, recall_at
 
 
-class PictureEncoder(Protocol):
-    """PictureEncoder pictures as vectors; `captioner.captioner.Captioner` does."""
-
-    @property
-    def model_version(self) -> str: ...
-
-    @property
-    def input_side(self) -> int: ...
-
-    def encode(self, pictures: np.ndarray) -> Features:
-        """Encode uint8 RGB pictures (n, input_side, input_side, 3)."""
-
-
-def evaluate_copies(captioner: PictureEncoder, dataset: Dataset, seed: int) -> dict[str, Any]:
+def evaluate_copies(captioner: StagedDescriber, dataset: Dataset, seed: int) -> dict[str, Any]:
     """Search for every picture of the split with each of its copies, by cosine, among all pictures of its folder.
 
     Return the facts of the run and `recall_at_1`, percent by transformation, and their `average`. `seed` is that of
@@ -64,7 +51,7 @@ def evaluate_copies(captioner: PictureEncoder, dataset: Dataset, seed: int) -> d
     }
 
 
-def evaluate_similar(captioner: PictureEncoder, labelled: Labelled, seed: int) -> dict[str, Any]:
+def evaluate_similar(captioner: StagedDescriber, labelled: Labelled, seed: int) -> dict[str, Any]:
     """Use every picture as a query, and count how many of its ten nearest neighbours by cosine are of its class.
 
     Return the facts of the run and `precision_at_10`, percent by class, and the `mean` of the classes. Raise
@@ -91,7 +78,7 @@ def evaluate_similar(captioner: PictureEncoder, labelled: Labelled, seed: int) -
 
 
 def _vectors(
-    captioner: PictureEncoder, files: Sequence[Path], title: str, transform: Transform | None = None
+    captioner: StagedDescriber, files: Sequence[Path], title: str, transform: Transform | None = None
 ) -> Encoded:
     return encode_files(
         lambda pictures: captioner.encode(pictures).vectors, captioner.input_side, files, title, transform
@@ -112,7 +99,7 @@ THRESHOLDS = (0.40, 0.45, 0.50, 0.55, 0.60, 0.65, 0.70, 0.75, 0.80, 0.85, 0.90)
 
 
 def evaluate_duplicates(
-    captioner: PictureEncoder, dataset: Dataset, seed: int, copied: int | None = None
+    captioner: StagedDescriber, dataset: Dataset, seed: int, copied: int | None = None
 ) -> dict[str, Any]:
     """Compare the cosines of the first `copied` pictures (all by default) to their copies with those of other pairs.
 

@@ -1,4 +1,8 @@
-"""Compare the stages of the product's ranking with other rankers: same pictures, same captions, same queries."""
+"""Compare the stages of the product's ranking with other rankers: same pictures, same captions, same queries.
+
+Every ranker is a plan: a clause and a pipeline of stages, as in `retrieval.search.pipeline`. The product's own plans
+are those that a search runs; the others have scorers of their own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import time
 import warnings
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -16,33 +22,83 @@ from data.captioned import Dataset
 from data.text import stems, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT, BleuVariant
+from retrieval.search.clauses import ClausePlan
+from retrieval.search.fusion import BleuFusion
+from retrieval.search.pipeline import Candidates, Clause, Fusion, Pipeline
+from retrieval.search.query import QueryError
+from retrieval.search.scorers import BleuScorer
 from retrieval.search.search import Searcher
-from training.evaluation.evaluate import describe_split, gallery_scores, queries_of, run_facts
-from training.evaluation.gallery import BATCH, searchable
+from training.evaluation.evaluate import describe_split, queries_of, run_facts
+from training.evaluation.gallery import searchable
 from training.metrics import ranks_of, summarise
 
-Ranker = Callable[[str], np.ndarray]
-"""Maps a query to the scores of all pictures, float64 (n,); 0 is no hit."""
+Plan = Callable[[str], ClausePlan]
+"""Makes the clause and the pipeline for a query."""
 
 CHECKED = 5
 """Queries whose BLEU-4 is compared with NLTK's, which takes 0.1 ms a picture: a second for a gallery of 1,000."""
 
 UNSMOOTHED = BleuVariant(4, (0.25,) * 4, 0)
 SMOOTHED = BleuVariant(4, (0.25,) * 4, 1)
+SCORE = "score"
+Scores = Callable[[str], np.ndarray]
+"""Maps a query to the scores of all pictures, float64 (n,); 0 is no hit."""
 
 
-def baselines(gallery: Sequence[Sequence[str]]) -> dict[str, Ranker]:
-    """Return the rankers of `gallery`, the caption texts of each picture, by their names in the table.
+class Everything:
+    """Retrieve every picture."""
+
+    def __init__(self, ids: np.ndarray) -> None:
+        self._ids = ids
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        return candidates.with_ids(self._ids)
+
+
+class GalleryScorer:
+    """Score every picture by a function of the query, which returns float64 (n,) in the order of their ids."""
+
+    def __init__(self, scores: Callable[[str], np.ndarray]) -> None:
+        self._scores = scores
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        return candidates.with_scores(SCORE, self._scores(clause.captions[0]))
+
+
+class ScoreFusion:
+    """Rank by one score alone; -1 where another fusion finds nothing relevant."""
+
+    def __init__(self, name: str, within: Fusion | None = None) -> None:
+        self._name, self._within = name, within
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
+        scores = candidates.scores[self._name]
+        if self._within is None:
+            return scores
+        return np.where(self._within(clause, candidates) > 0, scores, -1.0)
+
+
+def baselines(gallery: Sequence[Sequence[str]], ids: np.ndarray) -> dict[str, Plan]:
+    """Return the other rankers of `gallery`, the caption texts of each picture of rising `ids`, by name.
 
     BLEU-4 equals NLTK's `sentence_bleu` on words without stemming; BM25 and TF-IDF use stems.
     """
     postings = BleuPostings.build(gallery, UNSMOOTHED.max_order, fold=str)
-    return {
+    scores = {
         "BLEU-4, unsmoothed, as NLTK": _bleu(postings, UNSMOOTHED),
         "BLEU-4, method 1, as NLTK": _bleu(postings, SMOOTHED),
         "BM25 (bm25s)": _bm25([_stems(captions) for captions in gallery]),
         "TF-IDF cosine": _tfidf([_stems(captions) for captions in gallery]),
     }
+    pipelines = {
+        name: Pipeline([Everything(ids)], [GalleryScorer(one)], ScoreFusion(SCORE), tie_break=SCORE)
+        for name, one in scores.items()
+    }
+    return {name: partial(_plan, pipeline) for name, pipeline in pipelines.items()}
+
+
+def _plan(pipeline: Pipeline, query: str) -> ClausePlan:
+    return ClausePlan(Clause("words", [query], [tokenize(query)]), pipeline)
 
 
 def difference_from_nltk(gallery: Sequence[Sequence[str]], queries: Sequence[str]) -> float:
@@ -66,11 +122,11 @@ def _by_nltk(query: Sequence[str], captions: Sequence[Sequence[Sequence[str]]], 
         return np.array([sentence_bleu(one, query, variant.weights, smoothing) for one in captions], np.float64)
 
 
-def _bleu(postings: BleuPostings, variant: BleuVariant) -> Ranker:
+def _bleu(postings: BleuPostings, variant: BleuVariant) -> Scores:
     return lambda query: postings.dense(tokenize(query), variant)
 
 
-def _bm25(documents: Sequence[Sequence[str]]) -> Ranker:
+def _bm25(documents: Sequence[Sequence[str]]) -> Scores:
     """Robertson and Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond", in bm25s' defaults."""
     if not any(documents):
         return lambda query: np.zeros(len(documents))
@@ -86,7 +142,7 @@ def _bm25(documents: Sequence[Sequence[str]]) -> Ranker:
     return rank
 
 
-def _tfidf(documents: Sequence[Sequence[str]]) -> Ranker:
+def _tfidf(documents: Sequence[Sequence[str]]) -> Scores:
     """Cosine of (1 + log tf) * log(n / df) vectors: "ltc" in Salton and Buckley (1988), "Term-weighting approaches"."""
     counts = [Counter(words) for words in documents]
     frequencies = Counter(word for count in counts for word in count)
@@ -119,7 +175,7 @@ def _stems(texts: Sequence[str]) -> list[str]:
 
 
 def evaluate_stages(
-    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None, batch: int = BATCH
+    captioner: SearchDescriber, dataset: Dataset, seed: int, captions: int | None = None
 ) -> dict[str, Any]:
     """Search the split's pictures, indexed with generated captions only, with every human caption as a query.
 
@@ -129,15 +185,16 @@ def evaluate_stages(
     query.
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch).with_captions(captions)
+    described = describe_split(captioner, dataset).with_captions(captions)
     with searchable(described, captioner) as (searcher, rows):
         gallery: list[list[str]] = [[]] * len(searcher.index)
         for picture, texts in zip(described.pictures, described.texts, strict=True):
             gallery[rows[picture.name]] = texts
         queries = queries_of(described, rows)
-        rankers = {**baselines(gallery), **_product_stages(searcher, captioner.search_model)}
+        ids = searcher.index.ids
+        plans = {**baselines(gallery, ids), **_product_stages(searcher, captioner.search_model)}
         difference = difference_from_nltk(gallery, [query for query, _ in queries])
-        stages = {name: _evaluate(name, ranker, queries, seed) for name, ranker in rankers.items()}
+        stages = {name: _evaluate(name, plan, ids, queries, seed) for name, plan in plans.items()}
     return {
         "task": "search",
         **run_facts(captioner, dataset, described),
@@ -149,14 +206,16 @@ def evaluate_stages(
     }
 
 
-def _evaluate(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], seed: int) -> dict[str, float]:
+def _evaluate(
+    name: str, plan: Plan, ids: np.ndarray, queries: Sequence[tuple[str, int]], seed: int
+) -> dict[str, float]:
     seconds = 0.0
 
     def scores() -> Iterator[np.ndarray]:
         nonlocal seconds
         for query, _ in tqdm(queries, desc=name, unit="query", disable=None):
             started = time.perf_counter()
-            scores_of_query = ranker(query)
+            scores_of_query = run(plan, query, ids)
             seconds += time.perf_counter() - started
             yield scores_of_query
 
@@ -164,28 +223,48 @@ def _evaluate(name: str, ranker: Ranker, queries: Sequence[tuple[str, int]], see
     return {**summarise(ranks), "ms": 1000 * seconds / len(queries)}
 
 
-def _product_stages(searcher: Searcher, model: SearchModel) -> dict[str, Ranker]:
-    """Return the stages of the product's ranking, by name; without a `model` of sentences only the first.
+def run(plan: Plan, query: str, ids: np.ndarray) -> np.ndarray:
+    """Run a plan and return the relevance of all pictures of rising `ids`, float64 (n,), -1 for those not found.
 
-    Cosine is computed only within a whole search, whose time it has.
+    A query without a word, as some human captions are, finds nothing.
     """
-    ids = searcher.index.ids
+    scores = np.full(len(ids), -1.0)
+    try:
+        made = plan(query)
+    except QueryError:
+        return scores
+    candidates = made.pipeline.score(made.clause, made.pipeline.retrieve(made.clause))
+    scores[np.searchsorted(ids, candidates.ids)] = made.pipeline.fusion(made.clause, candidates)
+    return scores
 
-    def bleu(query: str) -> np.ndarray:
-        return searcher.index.captions.scores(tokenize(query), TYPED_VARIANT, ids)
 
+def _product_stages(searcher: Searcher, model: SearchModel) -> dict[str, Plan]:
+    """Return the stages of the product's ranking, by name; without a `model` of sentences only the first."""
+    scorers = [BleuScorer(searcher.index.captions, TYPED_VARIANT)]
+    bleu = Pipeline([Everything(searcher.index.ids)], scorers, BleuFusion(), tie_break="bleu")
+    stages: dict[str, Plan] = {"BLEU": partial(_plan, bleu)}
     if model.embedder is None:
-        return {"BLEU": bleu}
-    without_reranker = searcher.without_reranker()
-    stages = {
-        "BLEU": bleu,
-        "cosine alone": _ranker(without_reranker, "cosine"),
-        "BLEU + cosine": _ranker(without_reranker, "fused"),
-    }
-    reranked = {"BLEU + cosine + reranker": _ranker(searcher, "fused")}
-    return stages | reranked if model.likelihood else stages
+        return stages
+    without_reranker = searcher.without_reranker().planner().words
+    stages["cosine alone"] = lambda query: _by_cosine(without_reranker(query))
+    stages["BLEU + cosine"] = lambda query: _relevant(without_reranker(query))
+    if model.likelihood:
+        stages["BLEU + cosine + reranker"] = lambda query: _relevant(searcher.planner().words(query))
+    return stages
 
 
-def _ranker(searcher: Searcher, ranking: str) -> Ranker:
-    """Return a ranker by one of the searcher's rankings."""
-    return lambda query: gallery_scores(searcher, query, (ranking,))[0][ranking]
+def _by_cosine(plan: ClausePlan) -> ClausePlan:
+    """The same plan, ranked by the cosine of words and picture alone."""
+    fusion = ScoreFusion("cosine", plan.pipeline.fusion)
+    return replace(plan, pipeline=replace(plan.pipeline, fusion=fusion))
+
+
+def _relevant(plan: ClausePlan) -> ClausePlan:
+    """The same plan; what has no relevance is not found."""
+    fusion = plan.pipeline.fusion
+
+    def found(clause: Clause, candidates: Candidates) -> np.ndarray:
+        relevance = fusion(clause, candidates)
+        return np.where(relevance > 0, relevance, -1.0)
+
+    return replace(plan, pipeline=replace(plan.pipeline, fusion=found))

@@ -18,7 +18,6 @@ from data.text import STOP_WORDS, fold, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from training.evaluation.evaluate import describe_split, run_facts
-from training.evaluation.gallery import BATCH
 from training.metrics import ranks_of, summarise
 
 Query = tuple[list[str], int]
@@ -74,7 +73,7 @@ ROWS = {
 }
 
 
-def evaluate_variants(captioner: SearchDescriber, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_variants(captioner: SearchDescriber, dataset: Dataset, seed: int) -> dict[str, Any]:
     """Rank the split's pictures by each variant.
 
     Typed queries are every human caption and some content words of it; caption queries are the generated captions of
@@ -82,13 +81,13 @@ def evaluate_variants(captioner: SearchDescriber, dataset: Dataset, seed: int, b
     "<variant>, <kind of query>".
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch)
+    described = describe_split(captioner, dataset)
     comparison = _Comparison(described.texts, seed)
     sentences = [([caption], row) for row, picture in enumerate(described.pictures) for caption in picture.captions]
     rankings = comparison.of("sentences", sentences)
     for count in TYPED_LENGTHS:
         rankings |= comparison.of(f"{count} words", content_words(sentences, count, seed))
-    mirrored = describe_split(_Mirrored(captioner), dataset, batch)
+    mirrored = describe_split(_Mirrored(captioner), dataset)
     rankings |= comparison.of("captions", [(texts, row) for row, texts in enumerate(mirrored.texts)])
     return {
         "task": "variants",

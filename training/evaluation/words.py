@@ -22,7 +22,7 @@ from data.text import STOP_WORDS, fold, tokenize
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.evaluation.evaluate import EvaluationError, describe_split, run_facts
-from training.evaluation.gallery import BATCH, searchable
+from training.evaluation.gallery import searchable
 
 AGREEING = 2
 PICTURES = 10
@@ -35,7 +35,7 @@ Truth = Mapping[str, frozenset[str]]
 """The names of the pictures that show each query."""
 
 
-def evaluate_words(captioner: SearchDescriber, dataset: Dataset, seed: int, batch: int = BATCH) -> dict[str, Any]:
+def evaluate_words(captioner: SearchDescriber, dataset: Dataset, seed: int) -> dict[str, Any]:
     """Search the split's pictures, indexed with generated captions only, with words of their human captions.
 
     Return the facts of the run and `queries`: for one word and for two the number of `queries`, the mean numbers of
@@ -44,7 +44,7 @@ def evaluate_words(captioner: SearchDescriber, dataset: Dataset, seed: int, batc
     QUERIES if there are more. Raise EvaluationError when no picture can be read or no word is common enough.
     """
     started = time.monotonic()
-    described = describe_split(captioner, dataset, batch)
+    described = describe_split(captioner, dataset)
     queries = {name: queries_of(described.pictures, count, seed) for name, count in COUNTS.items()}
     if not any(queries.values()):
         raise EvaluationError(

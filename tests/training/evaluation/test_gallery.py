@@ -12,8 +12,8 @@ from training.evaluation.gallery import describe_pictures, searchable
 
 def test_pictures_are_described_in_batches(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:
     pictures = read_dataset(colour_dataset, "dev").pictures
-    described = describe_pictures(colour_captioner, pictures, batch=3)
-    assert colour_captioner.batches == [3, 1]
+    described = describe_pictures(colour_captioner, pictures)
+    assert colour_captioner.batches == [4]
     assert described.pictures == pictures
     assert [one.captions[1].text for one in described.descriptions] == [
         "red paper",
