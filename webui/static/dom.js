@@ -6,7 +6,7 @@ export const $$ = (selector, root = document) => [...root.querySelectorAll(selec
 export const results = () => $("#results");
 export const hits = () => $$(".hit > a");
 
-// Says something for a while, to screen readers too; nothing takes it away.
+// Shows a message, to screen readers too.
 export function say(text) {
   $("#status").textContent = text;
 }

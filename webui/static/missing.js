@@ -9,7 +9,7 @@ function replace(image) {
   } else if (image.closest(".frame")) {
     const note = document.createElement("span");
     note.className = "missing";
-    note.textContent = "The file of this picture is gone";
+    note.textContent = "The file is missing";
     image.replaceWith(note);
   }
 }
