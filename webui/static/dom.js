@@ -23,5 +23,5 @@ export function complain(text) {
   alert.scrollIntoView({ block: "nearest" });
 }
 
-// A click that asks for a new tab or window is left to the browser.
+// Clicks for a new tab or window are left to the browser.
 export const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button);

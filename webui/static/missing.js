@@ -1,4 +1,4 @@
-// A picture that cannot be shown: the large one falls back to the thumbnail, a tile says so.
+// Pictures that cannot be loaded: the large one falls back to the thumbnail, a tile shows a note.
 
 import { $$ } from "./dom.js";
 

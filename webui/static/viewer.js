@@ -1,4 +1,4 @@
-// One picture over the grid. It has an address of its own, so the browser's back button closes it.
+// One picture over the grid. It has its own address, so the browser's back button closes it.
 
 import { $, hits } from "./dom.js";
 import { ask, onPage } from "./search.js";
@@ -89,7 +89,7 @@ document.addEventListener("click", (event) => {
   link.matches(".close") ? leave() : step(link.rel === "prev" ? "previous" : "next");
 });
 
-// A corrected caption is shown at once, in the grid too.
+// Shows a corrected caption at once, in the grid too.
 document.addEventListener("submit", async (event) => {
   if (!event.target.matches("[data-stay]")) return;
   event.preventDefault();
