@@ -1,4 +1,4 @@
-"""Copies in groups, and which of them to keep. Nothing on disk is ever changed."""
+"""Groups of copies, and which of them to keep. No file is ever changed."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ duplicates = Blueprint("duplicates", __name__, url_prefix="/api/v1")
 
 
 class CopyListed(Listed):
-    """One of several copies. `copy` names it: a picture's id among near copies, a file's among exact ones."""
+    """One of several copies. `copy` is its id: a picture's among near copies, a file's among exact ones."""
 
     copy: COPY_ID
     paths: list[str]
     bytes: COUNT
-    keep: Annotated[bool | None, {"description": "What was decided; null where nothing was"}]
+    keep: Annotated[bool | None, {"description": "The decision; null where there is none"}]
 
 
 class CopyGroup(TypedDict):
-    """Copies of one another. The key is another as soon as a copy joins or leaves."""
+    """Copies of one another. The key changes when a copy joins or leaves."""
 
     key: str
     kind: Literal["exact", "near"]
@@ -45,17 +45,17 @@ class CopyGroup(TypedDict):
 
 
 class Duplicates(TypedDict):
-    """One page of groups. While `working`, near copies are still looked for, and these are those known so far."""
+    """One page of groups. While `working`, near copies are still searched, and these are the groups so far."""
 
     total: COUNT
     groups: list[CopyGroup]
     working: bool
-    done: Annotated[COUNT, {"description": "Pictures that were compared so far"}]
+    done: Annotated[COUNT, {"description": "Pictures compared so far"}]
     of: COUNT
 
 
 class Kept(TypedDict):
-    """The copies to keep, named by their `copy`; none is allowed."""
+    """The copies to keep, by their `copy`; may be empty."""
 
     keep: list[COPY_ID]
 
@@ -66,7 +66,7 @@ class Kept(TypedDict):
     problems=(503,),
     query=(
         Parameter("kind", Literal[KINDS], "exact: the same content in several files; near: pictures that look alike"),
-        Parameter("decided", Literal["true", "false"], "Only groups that were, or were not, decided on"),
+        Parameter("decided", Literal["true", "false"], "Only groups with, or without, a decision"),
         *WINDOW,
     ),
 )
@@ -95,13 +95,13 @@ def decide_duplicates(key: str) -> Response:
 @duplicates.delete("/duplicates/<key>")
 @operation(answer=CopyGroup, problems=(404, 503))
 def forget_duplicates(key: str) -> Response:
-    """Forget what was decided of a group."""
+    """Forget the decision on a group."""
     forget(services().library.store, _group(key))
     return jsonify(_documents([_group(key)])[0])
 
 
 def keep_copies(key: str, keep: Collection[COPY_ID]) -> None:
-    """Remember which copies of the group of this key to keep. Raises Problem 404 or QueryError."""
+    """Remember which copies of the group of this key to keep. Raise Problem 404 or QueryError."""
     decide(services().library.store, _group(key), keep)
 
 
@@ -117,7 +117,7 @@ def _group(key: str) -> Group:
     kind = key.partition("-")[0]
     found = [group for group in _groups(kind)[0] if group.key == key] if kind in KINDS else []
     if not found:
-        raise Problem(HTTPStatus.NOT_FOUND, "there is no such group of copies any more; look at the list again")
+        raise Problem(HTTPStatus.NOT_FOUND, "this group of copies no longer exists; reload the list")
     return found[0]
 
 

@@ -43,7 +43,7 @@ _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 
 
 class Exported(NamedTuple):
-    """A picture, and its score where it was searched for."""
+    """A picture, and its score in a search."""
 
     picture: StoredPicture
     score: float | None
@@ -68,9 +68,9 @@ def as_json(pictures: Iterable[Exported]) -> Iterator[bytes]:
 
 
 def as_zip(pictures: Iterable[Exported], limits: Limits) -> Iterator[bytes]:
-    """Yield an archive of the files, stored as they are; those that are gone are listed in MISSING.txt inside.
+    """Yield an archive of the files, uncompressed; missing ones are listed in MISSING.txt inside.
 
-    Only a file that still holds what was indexed is taken. At any time one file is in memory.
+    Only a file that still holds what was indexed is included. One file is in memory at a time.
     """
     sink, names, missing = _Sink(), _Names(), list[str]()
     with ZipFile(sink, "w", ZIP_STORED) as archive:
@@ -91,7 +91,7 @@ def as_zip(pictures: Iterable[Exported], limits: Limits) -> Iterator[bytes]:
 
 
 class _Sink(io.RawIOBase):
-    """Takes what is written until it is taken away."""
+    """Collects what is written until it is taken."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -110,7 +110,7 @@ class _Sink(io.RawIOBase):
 
 
 class _Names:
-    """Names inside an archive: the files' own, without what some system may not take, and each only once."""
+    """Names inside an archive: the files' own, without characters that some systems refuse, each only once."""
 
     def __init__(self) -> None:
         self._taken = {MISSING.casefold()}
@@ -149,7 +149,7 @@ def _csv_line(cells: Iterable[Any]) -> bytes:
 
 
 def _moment(taken_at: datetime | None) -> tuple[int, int, int, int, int, int]:
-    """The format knows the years 1980 to 2107 only."""
+    """ZIP supports the years 1980 to 2107 only."""
     if taken_at is None or not 1980 <= taken_at.year <= 2107:
         return (1980, 1, 1, 0, 0, 0)
     return (taken_at.year, taken_at.month, taken_at.day, taken_at.hour, taken_at.minute, taken_at.second)
@@ -160,22 +160,22 @@ MIMETYPES = {"csv": "text/csv", "json": "application/json", "zip": "application/
 MOST_FILES = 10_000
 """Pictures in one archive, and ids in one request."""
 AT_ONCE = 2
-"""Each takes a thread of the server until it is through, and the memory of one file."""
+"""Each takes a thread of the server until it is done, and the memory of one file."""
 CHUNK = 200
 
 export = Blueprint("export", __name__, url_prefix="/api/v1")
-_turns = StreamLimit(AT_ONCE, "others are being exported; try again when they are through")
+_exports = StreamLimit(AT_ONCE, "too many exports are running; try again when they are done")
 _FORMAT = Parameter(
     "format",
     Annotated[list[Literal[(*FORMATS, *limits.FORMATS)]], {"minItems": 1}],  # type: ignore[valid-type]
-    "One of csv and json, what is known, and zip, the files; beside it formats of pictures to filter by",
+    "csv or json for data, zip for the files; further values filter by the format of pictures",
     required=True,
 )
 _PROBLEMS = (404, 503)
 
 
 class Selected(TypedDict):
-    """Pictures of the library, and the form to give them in."""
+    """Pictures of the library, and the format of the export."""
 
     format: Literal[FORMATS]  # type: ignore[valid-type]
     ids: Annotated[list[COUNT], {"maxItems": MOST_FILES}]
@@ -186,7 +186,7 @@ ExportedPicture = TypedDict(  # type: ignore[misc]
     {"id": COUNT, "paths": list[str], "caption": str, "captions": list[str], "score": float | None}
     | {column.name: column.type for column in FIELD_COLUMNS},
 )
-ExportedPicture.__doc__ = "What is known of a picture; the score is that of a search."
+ExportedPicture.__doc__ = "A picture; the score is that of a search."
 
 
 class ExportedPictures(TypedDict):
@@ -231,7 +231,7 @@ def export_selection() -> Response:
     if not all(type(one) is int and 0 <= one < 2**63 for one in ids):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field ids must list ids of pictures")
     if len(ids) > MOST_FILES:
-        raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} pictures were chosen; choose {MOST_FILES:,} at most")
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} pictures are selected; select at most {MOST_FILES:,}")
     return exported(form, list(dict.fromkeys(ids)))
 
 
@@ -242,20 +242,20 @@ def _form(given: str | None) -> str:
 
 
 def exported(form: str, ids: Sequence[int], scores: Sequence[float] | None = None) -> Response:
-    """Return pictures as a file to be kept. Raises Problem 400 for too many files."""
+    """Return pictures as a file to download. Raise Problem 400 for too many files."""
     if form == "zip" and len(ids) > MOST_FILES:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} files are too many for one archive; filter more")
     pictures = _pictures(services().library.store, ids, scores)
     limits = services().library.settings.limits
     made = {"csv": as_csv, "json": as_json}[form](pictures) if form != "zip" else as_zip(pictures, limits)
-    response = Response(_turns.stream(made), mimetype=MIMETYPES[form])
+    response = Response(_exports.stream(made), mimetype=MIMETYPES[form])
     response.headers["Content-Disposition"] = f'attachment; filename="retroflex.{form}"'
     response.headers["Cache-Control"] = "no-store"
     return response
 
 
 def _pictures(store: Store, ids: Sequence[int], scores: Sequence[float] | None) -> Iterator[Exported]:
-    """Read the pictures a few at a time; one that was removed meanwhile is left out."""
+    """Read the pictures in chunks; those removed in the meantime are left out."""
     for start in range(0, len(ids), CHUNK):
         piece = ids[start : start + CHUNK]
         score_of: dict[int, Any] = dict(zip(piece, scores[start : start + CHUNK], strict=True)) if scores else {}

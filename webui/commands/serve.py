@@ -20,14 +20,14 @@ from webui.serving.stopping import Stopping
     "roots",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folders below this one can be added from the page, too, as those of your home can; may be repeated.",
+    help="Folders below this one can be added from the page, like those below your home; may be repeated.",
 )
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Server processes.")
-@click.option("--public-name", multiple=True, help="Host name people reach the server by; may be repeated.")
-@click.option("--behind-proxy", is_flag=True, help="One reverse proxy stands before the server; believe its headers.")
-@click.option("--no-password", is_flag=True, help="Let in whoever can reach the server: everybody sees every picture.")
+@click.option("--public-name", multiple=True, help="Host name under which people reach the server; may be repeated.")
+@click.option("--behind-proxy", is_flag=True, help="The server is behind one reverse proxy; trust its headers.")
+@click.option("--no-password", is_flag=True, help="No login: everyone who can reach the server sees every picture.")
 @click.option("--log-json", is_flag=True, help="Log each request as a line of JSON on standard error.")
-@click.option("--log-queries", is_flag=True, help="As --log-json, and what was searched for with it.")
+@click.option("--log-queries", is_flag=True, help="Like --log-json, with what was searched for.")
 def serve(
     library: Path | None,
     bundle: Path | None,
@@ -43,10 +43,10 @@ def serve(
 ) -> None:
     """Serve the search page and the API.
 
-    Other machines are let in with a password or a token only, see `retroflex password` and `retroflex token`.
+    Other machines need a password or a token, see `retroflex password` and `retroflex token`.
     """
     with Stopping() as stopping:
-        # Only now: from here on Ctrl-C ends the command in good order, whatever is being imported.
+        # Import here: from now on Ctrl-C ends the command cleanly, also during imports.
         from captioner.captioner import Captioner
         from data.settings import load_settings
         from webui.auth.security import Reach

@@ -37,20 +37,20 @@ class Listed(TypedDict):
 
 
 class Hit(Listed):
-    """One picture found."""
+    """A picture that matches, with its relevance."""
 
     score: float
     scores: Annotated[
         dict[str, float],
         {
-            "description": "The parts of the score by name: bleu, cosine, embedding; with words., like1., like2., "
-            "unlike1. and so on before it where several things were asked for, uploads first"
+            "description": "The parts of the score by name: bleu, cosine, embedding; prefixed with words., like1., "
+            "like2., unlike1. and so on where the query has several parts, uploads first"
         },
     ]
 
 
 class Told(TypedDict):
-    """What was asked for: words, and what query pictures were taken to show."""
+    """The query: its words, and the captions of its pictures."""
 
     text: NotRequired[str]
     captions: list[str]
@@ -62,24 +62,25 @@ class SearchResult(TypedDict):
     query: Told
     total: COUNT
     more: Annotated[
-        bool, {"description": "Whether there may be more than `total`: a large library is not looked through whole"}
+        bool,
+        {"description": "Whether there may be more than `total`: of a large library only the best are ranked"},
     ]
     closest: Annotated[
         float | None,
-        {"description": "The best score of any picture, close enough for a hit or not; null where there is none"},
+        {"description": "The best score of any picture, whether it is a hit or not; null where there is none"},
     ]
     unsaid: Annotated[
         list[str],
         {
-            "description": "Words of q, without function words, that no caption of the library says in any inflection; "
-            "hits are near them by looks at most"
+            "description": "Words of q, without function words, that no caption of the library contains in any "
+            "inflection; hits can only look similar"
         },
     ]
     hits: list[Hit]
 
 
 class Caption(TypedDict):
-    """One caption of a picture, a person's or a model's."""
+    """A caption of a picture, by a person or a model."""
 
     text: str
     source: Literal["model", "user"]
@@ -95,7 +96,7 @@ class Folder(TypedDict):
 
 
 class ExifFacts(TypedDict):
-    """What the camera wrote into the file, in words; null where it did not. The place is left out, for privacy."""
+    """What the camera wrote into the file, as text; null where it did not. Locations are left out, for privacy."""
 
     camera: str | None
     lens: str | None
@@ -120,7 +121,7 @@ class CopiesOf(TypedDict):
 
 
 class Picture(TypedDict):
-    """All that is known of one picture."""
+    """All that is stored about one picture, and what its camera wrote."""
 
     id: COUNT
     paths: list[str]
@@ -138,7 +139,7 @@ class Picture(TypedDict):
 
 
 class Health(TypedDict):
-    """The server answers."""
+    """The server runs."""
 
     status: Literal["ok"]
 
@@ -154,7 +155,7 @@ MOMENT = Annotated[str | None, {"format": "date-time"}]
 
 
 class LibraryFolder(TypedDict):
-    """A folder that is indexed; `indexed_at` is when it was last gone through to the end."""
+    """A folder of the library; `indexed_at` is when it was last fully indexed."""
 
     id: str
     path: str
@@ -165,7 +166,7 @@ class LibraryFolder(TypedDict):
 
 
 class Model(TypedDict):
-    """The captioner in use (null where it cannot be read), and how many pictures it and others have described."""
+    """The captioner in use (null where it cannot be loaded), and how many pictures it and others described."""
 
     version: str | None
     described: COUNT
@@ -173,11 +174,11 @@ class Model(TypedDict):
 
 
 class Job(TypedDict):
-    """One run of indexing. `total` is null until files were counted; the rate is in pictures a second."""
+    """One run of indexing. `total` is null until files are counted; the rate is in pictures per second."""
 
     id: str
     state: Literal["running", "stopping", "done", "stopped", "failed"]
-    folder: Annotated[str | None, {"description": "The only folder that it goes through; null for all"}]
+    folder: Annotated[str | None, {"description": "The only folder that is indexed; null for all"}]
     recaption: bool
     started_at: Annotated[str, {"format": "date-time"}]
     done: COUNT
@@ -202,7 +203,7 @@ class Library(TypedDict):
 
 
 class PlaceInside(TypedDict):
-    """A folder of the server's machine; `above` is the token of the one that it lies in."""
+    """A folder of the server's machine; `above` is the token of its parent folder."""
 
     token: str
     name: str
@@ -211,43 +212,43 @@ class PlaceInside(TypedDict):
 
 
 class PlaceListed(PlaceInside):
-    """A folder, and how many pictures lie right in it; null where that is not known."""
+    """A folder, and how many pictures it holds itself; null where that is unknown."""
 
     pictures_here: Annotated[int | None, {"minimum": 0}]
 
 
 Places = TypedDict("Places", {"total": COUNT, "places": list[PlaceListed], "in": PlaceInside | None})
-Places.__doc__ = "Folders in a folder, or where one may start to look."
+Places.__doc__ = "The folders in a folder, or the top folders."
 
 
 class Added(TypedDict):
-    """A folder to be added, by its token from the places."""
+    """The folder to add, by its token."""
 
     place: str
 
 
 class Forgotten(TypedDict):
-    """How many files were forgotten."""
+    """How many files were removed from the library."""
 
     files: COUNT
 
 
 class NewJob(TypedDict):
-    """What to index: one folder, or all; with `recaption` also what another captioner has captioned."""
+    """What to index: one folder, or all; with `recaption` also pictures that another captioner described."""
 
     folder: NotRequired[str | None]
     recaption: NotRequired[bool]
 
 
 class SkippedFile(TypedDict):
-    """A file that could not be taken, and why."""
+    """A file that could not be indexed, and why."""
 
     path: str
     reason: str
 
 
 class Skipped(TypedDict):
-    """One page of files that could not be taken, by path."""
+    """One page of files that could not be indexed, by path."""
 
     total: COUNT
     skipped: list[SkippedFile]

@@ -1,4 +1,4 @@
-"""The description of the API, made from the routes: every operation is declared beside its view function.
+"""The OpenAPI document, made from the routes: each operation is declared at its view function.
 
     @api.get("/pictures/<int:picture_id>/near")
     @operation(answer=SearchResult, problems=(404,), query=(*WINDOW, Parameter("colour", str, "Only of this colour")))
@@ -7,19 +7,19 @@
 
 - The summary is the docstring's first paragraph, the operation's id the function's name (`near`, `by_words` becomes
   `byWords`), and path parameters are those of the route.
-- `answer` is a type as `schemas` takes it, best a TypedDict with a docstring (see `documents`); `bytes` for a file,
-  `str` for text, None for no content. `media` says in which form it comes, or `answer` is a dictionary of forms and
-  types; `status` says with which status.
-- `problems` are the statuses of the errors that it may answer with, beyond those of every operation (`EVERYWHERE`).
-- `kept` says that the answer has an ETag, so that it may be 304.
+- `answer` is a type that `schemas` supports, usually a TypedDict with a docstring (see `documents`); `bytes` for a
+  file, `str` for text, None for no content. `media` is its media type, or `answer` maps media types to types;
+  `status` is its status.
+- `problems` are the statuses of its errors, besides those of every operation (`EVERYWHERE`).
+- `kept`: the answer has an ETag, so it may be 304.
 - `query` are the parameters of the query string, `form` the fields of a multipart form, `body` the type of a JSON
   body.
 
-A blueprint need only be listed in `webui.app.BLUEPRINTS`. A test fails for a route that is not declared, and
-schemathesis for an answer that is not as declared.
+Add a new blueprint to `webui.app.BLUEPRINTS`. A test fails for a route that is not declared, and schemathesis for an
+answer that is not as declared.
 
-Why not a library: APIFlask took 0.2 s more of start-up than Flask alone (0.13 s) and wants every field declared again
-in marshmallow; here declared types do, in about 200 lines.
+Why not a library: APIFlask starts 0.2 s slower than Flask alone (0.13 s) and requires each field declared again in
+marshmallow; here the types suffice, in about 200 lines.
 """
 
 from __future__ import annotations
@@ -45,20 +45,20 @@ _REASONS = {
     400: "A field is missing or wrong, or the query is empty or too long",
     401: "A password or a token is needed",
     403: "The request names another host, or another web site sent it",
-    404: "There is no such thing in the library",
-    409: "It does not fit what is there now",
+    404: "Not in the library",
+    409: "In conflict with the present state",
     410: "The picture's file was moved, changed or deleted since it was indexed",
     413: "The upload has too many bytes or pixels",
-    415: "The body is of another kind, or its file is no picture",
+    415: "The body has another type, or its file is no picture",
     422: "The uploaded picture is damaged, or takes too long to decode",
     429: "Too many requests; try again after Retry-After",
-    503: "Not ready, busy, or the library cannot be used now; try again after Retry-After",
+    503: "Not ready, busy, or the library is unavailable; try again after Retry-After",
 }
 
 
 @dataclass(frozen=True)
 class Parameter:
-    """A field of a query string or of a form: its name, its type as `schemas` takes it, and what it is for."""
+    """A parameter of a query string or field of a form: name, type (see `schemas`) and description."""
 
     name: str
     kind: Any
@@ -68,7 +68,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Operation:
-    """What `operation` declares of a view function; `answers` by the form that they come in."""
+    """What `operation` declares about a view function; `answers` by media type."""
 
     answers: dict[str, Any]
     status: int
@@ -89,7 +89,7 @@ def operation(
     body: Any = None,
     kept: bool = False,
 ) -> Callable[[View], View]:
-    """Declare a view function as an operation of the API, see the top of this file."""
+    """Declare a view function as an operation of the API; see the top of this file."""
     answers = answer if isinstance(answer, dict) else {media: answer} if answer is not None else {}
     declared = Operation(answers, status, problems, query, form, body, kept)
 
@@ -127,7 +127,7 @@ _SECURITY = {
 
 
 def path_of(rule: Rule) -> str:
-    """Return a route as OpenAPI writes it, with its parameters in braces."""
+    """Return a route in OpenAPI's notation, with its parameters in braces."""
     return re.sub(r"<(?:[^<>]*:)?(\w+)>", r"{\1}", rule.rule)
 
 
@@ -161,7 +161,7 @@ def _answers(declared: Operation, schemas: Schemas) -> Schema:
         answer["content"] = {media: {"schema": schemas.of(kind)} for media, kind in declared.answers.items()}
     problem = {"application/problem+json": {"schema": schemas.of(Problem)}}
     codes = sorted({*EVERYWHERE, *declared.problems})
-    unchanged: Schema = {"304": {"description": "As it was under the ETag that was sent"}} if declared.kept else {}
+    unchanged: Schema = {"304": {"description": "Unchanged since the ETag that was sent"}} if declared.kept else {}
     return (
         {str(declared.status): answer}
         | unchanged

@@ -1,4 +1,4 @@
-"""JSON schemas out of Python's types, so that what a description of the API says is declared once, in code."""
+"""JSON schemas made from Python types, so that the API's description is declared once, in code."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _PLAIN: dict[Any, Schema] = {
 
 
 class Schemas:
-    """Gives the schema of a type; classes become components under their own names, kept in `components`."""
+    """Makes schemas of types; classes become components under their own names, kept in `components`."""
 
     def __init__(self) -> None:
         self.components: dict[str, Schema] = {}
@@ -33,9 +33,9 @@ class Schemas:
     def of(self, kind: Any) -> Schema:
         """Return the schema of a type.
 
-        Taken are the plain types, `bytes` (a file), `Literal`, `list[T]`, `dict[str, T]`, `T | None`, and classes with
-        annotations, that is TypedDicts and dataclasses. `Annotated[T, {"maximum": 9}]` adds what a schema can say
-        more. Raises TypeError for any other.
+        Supported are the plain types, `bytes` (a file), `Literal`, `list[T]`, `dict[str, T]`, `T | None`, and annotated
+        classes (TypedDict, dataclass). `Annotated[T, {"maximum": 9}]` adds to a schema. Raise TypeError for any other
+        type.
         """
         origin, arguments = get_origin(kind), get_args(kind)
         if origin is None and kind in _PLAIN:
@@ -56,7 +56,7 @@ class Schemas:
 
     def _named(self, kind: type) -> Schema:
         if kind.__name__ not in self.components:
-            self.components[kind.__name__] = {}  # first, since a class may hold itself
+            self.components[kind.__name__] = {}  # first, as a class may contain itself
             self.components[kind.__name__] = self._members(kind)
         return {"$ref": f"#/components/schemas/{kind.__name__}"}
 
@@ -69,7 +69,7 @@ class Schemas:
 
 
 def about(described: Any) -> str:
-    """Return the first paragraph of a docstring in one line, Sphinx-like quotes taken off."""
+    """Return the first paragraph of a docstring in one line, without backquotes."""
     return re.sub(r"\s+", " ", cleandoc(described.__doc__ or "").split("\n\n")[0]).replace("`", "")
 
 

@@ -1,4 +1,4 @@
-"""The form of the filters: its controls, the active filters, and which of them to leave out where nothing is left."""
+"""The filter form: its controls, the active filters, and those to remove where there are no hits."""
 
 from __future__ import annotations
 

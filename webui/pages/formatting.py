@@ -1,4 +1,4 @@
-"""How the page says things: the filters of its templates."""
+"""How the page formats values: the filters of its templates."""
 
 from __future__ import annotations
 
@@ -15,32 +15,32 @@ from data.text import stems
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
-"""The ratios, in hundredths, that `ratios.css` has a class for; what is narrower or wider is cropped in its tile."""
+"""The ratios, in hundredths, with a class in `ratios.css`; narrower or wider pictures are cropped in their tile."""
 
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def register(app: Flask) -> None:
-    """Give the templates of `app` these filters."""
+    """Add these filters to the templates of `app`."""
     for named in (ratio, marked, by_source, percent, plural, source, day, progress, size_in_words):
         app.add_template_filter(named, named.__name__)
 
 
 def ratio(size: Sequence[int]) -> str:
-    """The class of a tile for a picture of (width, height): r150 for 3 to 2."""
+    """Return the class of a tile for a picture of (width, height): r150 for 3 to 2."""
     width, height = size
     nearest = STEP * round(100 * width / height / STEP)
     return f"r{min(max(nearest, NARROWEST), WIDEST)}"
 
 
 def marked(caption: str, words: str) -> Markup:
-    """The caption with the words in `<mark>` that the query says too, in whatever form."""
-    wanted = frozenset(stems(words))
+    """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
+    query = frozenset(stems(words))
     pieces, end = [], 0
     for found in _WORD.finditer(caption):
         pieces.append(escape(caption[end : found.start()]))
         word = escape(found.group())
-        pieces.append(Markup("<mark>{}</mark>").format(word) if wanted & {*stems(found.group())} else word)
+        pieces.append(Markup("<mark>{}</mark>").format(word) if query & {*stems(found.group())} else word)
         end = found.end()
     return Markup("").join([*pieces, escape(caption[end:])])
 
@@ -56,17 +56,17 @@ def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
 
 
 def percent(share: float) -> str:
-    """A share in words: 93 %, or under 1 %."""
-    return f"{round(100 * share)} %" if share >= 0.01 else "< 1 %"
+    """Return a share in percent: 93%, or < 1%."""
+    return f"{round(100 * share)}%" if share >= 0.01 else "< 1%"
 
 
 def source(caption: Mapping[str, Any]) -> str:
-    """Who says so."""
+    """Return who wrote a caption."""
     return "Yours" if caption["source"] == "user" else f"By {caption['model_version']}"
 
 
 def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """What is known of a picture's file, by name."""
+    """Return the details of a picture and its file, by label."""
     width, height, exif = picture["width"], picture["height"], picture["exif"]
     facts = [
         ("Taken", day(picture["taken_at"]) if picture["taken_at"] else None),
@@ -84,19 +84,19 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
 
 
 def day(moment: str) -> str:
-    """A moment in ISO 8601 as people write it: 5 March 2021, 14:07."""
-    known = datetime.fromisoformat(moment)
-    return f"{known.day} {known:%B %Y, %H:%M}"
+    """Return a time in ISO 8601 as people write it: 5 March 2021, 14:07."""
+    time = datetime.fromisoformat(moment)
+    return f"{time.day} {time:%B %Y, %H:%M}"
 
 
 def progress(job: Mapping[str, Any]) -> str:
-    """How far indexing is: 120 of 900 files, 12 a second, 2 minutes left."""
+    """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left."""
     if not job["total"]:
         return "Counting files…"
-    told = [f"{job['done']:,} of {plural(job['total'], 'file')}"]
-    told += [f"{job['rate']:.3g} a second"] if job["rate"] else []
-    told += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
-    return ", ".join(told)
+    parts = [f"{job['done']:,} of {plural(job['total'], 'file')}"]
+    parts += [f"{job['rate']:.3g} per second"] if job["rate"] else []
+    parts += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
+    return ", ".join(parts)
 
 
 def _span(seconds: float) -> str:
@@ -107,6 +107,6 @@ def _span(seconds: float) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """A number and its noun: 1 picture, 2,000 pictures, 3 copies."""
+    """Return a number and its noun: 1 picture, 2,000 pictures, 3 copies."""
     many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
     return f"{count:,} {noun if count == 1 else many}"

@@ -6,7 +6,7 @@ export const $$ = (selector, root = document) => [...root.querySelectorAll(selec
 export const results = () => $("#results");
 export const hits = () => $$(".hit > a");
 
-// Says something for a while, to screen readers too; nothing takes it away.
+// Shows a message, to screen readers too.
 export function say(text) {
   $("#status").textContent = text;
 }
@@ -23,5 +23,5 @@ export function complain(text) {
   alert.scrollIntoView({ block: "nearest" });
 }
 
-// A click that asks for a new tab or window is left to the browser.
+// Clicks for a new tab or window are left to the browser.
 export const isPlain = (event) => !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey || event.button);

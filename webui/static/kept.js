@@ -1,5 +1,5 @@
-// Uploaded pictures of the browser's history. An address cannot hold them; this store outlives a reload of the page
-// and never leaves this browser. The oldest are forgotten.
+// Uploaded pictures of the browser's history, as an address cannot hold them. They survive a reload and never leave
+// this browser. The oldest are deleted.
 
 const NAME = "retroflex";
 const PICTURES = "pictures";
@@ -16,9 +16,9 @@ async function open(mode) {
   return (await answer(request)).transaction(PICTURES, mode).objectStore(PICTURES);
 }
 
-const memory = new Map();  // files by key, for as long as the page lives, also where nothing can be stored
+const memory = new Map();  // files by key until the page is closed, also where nothing can be stored
 
-// Returns what the history is to remember of the pictures; each gets a key.
+// Returns the history entry for these pictures; each gets a key.
 export async function keep(pictures) {
   for (const one of pictures) {
     one.key ??= await store(one.file);
@@ -38,7 +38,7 @@ async function store(file) {
   }
 }
 
-// Returns the pictures that `keep` was given, those that are still known.
+// Returns the pictures given to `keep` that are still stored.
 export async function kept(remembered = []) {
   const found = await Promise.all(remembered.map(async (one) => ({ ...one, file: await read(one.key) })));
   return found.filter((one) => one.file);

@@ -1,4 +1,4 @@
-// The keyboard: / for the words, arrows through the grid, x to select, Escape to close what is open.
+// The keyboard: / for the search field, arrows to move in the grid, x to select, Escape to close.
 
 import { $, $$, hits } from "./dom.js";
 import { clear, toggle } from "./selection.js";
@@ -6,7 +6,7 @@ import { isOpen, leave, step } from "./viewer.js";
 
 const typing = (target) => target.matches("input:not([type=checkbox]), textarea, select");
 
-// One stop of the tab key for the whole grid; the arrows move on from there.
+// The whole grid is one tab stop; the arrows move inside it.
 function rove() {
   const links = hits();
   const now = links.find((link) => link === document.activeElement) ?? links[0];
@@ -23,7 +23,7 @@ const middle = (link) => {
   return { x: box.left + box.width / 2, y: box.top };
 };
 
-// The link of the row above or below whose middle is nearest.
+// The link in the row above or below with the nearest centre.
 function across(links, from, down) {
   const here = middle(links[from]);
   const beyond = links.map(middle).filter(({ y }) => (down ? y > here.y + 2 : y < here.y - 2));

@@ -1,4 +1,4 @@
-// How far indexing is, told by the server as it changes; at its end the page is loaded anew.
+// The progress of indexing, as the server sends it; at the end the page reloads.
 
 import { $ } from "./dom.js";
 
@@ -10,11 +10,11 @@ function span(seconds) {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-function tell({ done, total, state, rate, seconds_left: left }) {
+function show({ done, total, state, rate, seconds_left: left }) {
   if (total) {
     Object.assign($("progress", progress), { max: total, value: done });
     const parts = [`${done.toLocaleString("en")} of ${total.toLocaleString("en")} file${total === 1 ? "" : "s"}`];
-    if (rate) parts.push(`${Number(rate.toPrecision(3))} a second`);
+    if (rate) parts.push(`${Number(rate.toPrecision(3))} per second`);
     if (left) parts.push(`${span(left)} left`);
     $("#progress-line").textContent = parts.join(", ");
   }
@@ -23,7 +23,7 @@ function tell({ done, total, state, rate, seconds_left: left }) {
 
 if (progress) {
   const events = new EventSource(progress.dataset.events);
-  events.addEventListener("progress", ({ data }) => tell(JSON.parse(data)));
+  events.addEventListener("progress", ({ data }) => show(JSON.parse(data)));
   events.addEventListener("end", () => {
     events.close();
     location.reload();

@@ -1,4 +1,4 @@
-// A picture that cannot be shown: the large one falls back to the thumbnail, a tile says so.
+// Pictures that cannot be loaded: the large one falls back to the thumbnail, a tile shows a note.
 
 import { $$ } from "./dom.js";
 
@@ -9,7 +9,7 @@ function replace(image) {
   } else if (image.closest(".frame")) {
     const note = document.createElement("span");
     note.className = "missing";
-    note.textContent = "The file of this picture is gone";
+    note.textContent = "The file is missing";
     image.replaceWith(note);
   }
 }

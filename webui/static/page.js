@@ -1,5 +1,5 @@
-// What the links, forms and the browser's buttons do where the script runs. Without it all but drop, paste and
-// mixing uploads works, too.
+// What links, forms and the browser's buttons do where the script runs. Without it everything works but drop, paste
+// and several uploads.
 
 import { $, isPlain } from "./dom.js";
 import "./keys.js";
@@ -7,7 +7,7 @@ import { kept } from "./kept.js";
 import "./missing.js";
 import { asQuery, go, here, isSearch, more, onPage, uploaded } from "./search.js";
 import "./uploads.js";
-import { isOpen, look, shut } from "./viewer.js";
+import { isOpen, shut, view } from "./viewer.js";
 
 document.addEventListener("click", (event) => {
   if (!isPlain(event)) return;
@@ -16,7 +16,7 @@ document.addEventListener("click", (event) => {
   if (link.matches(".more")) return more(link);
   if (link.matches(".hit > a")) {
     event.preventDefault();
-    look(link.href);
+    view(link.href);
   } else if (isSearch(link.href) && !link.getAttribute("href").startsWith("#")) {
     event.preventDefault();
     if (isOpen()) shut();
@@ -24,7 +24,7 @@ document.addEventListener("click", (event) => {
   }
 });
 
-// Filters and the order apply as they are chosen.
+// Filters and the order apply at once.
 document.addEventListener("change", (event) => {
   const form = event.target.closest("#narrow");
   if (form && event.target.checkValidity()) go(`${form.getAttribute("action")}?${asQuery(form)}`, uploaded());
@@ -36,14 +36,14 @@ document.addEventListener("submit", (event) => {
 });
 
 addEventListener("popstate", async ({ state }) => {
-  if (state?.over && state.over === onPage()) return look(location.href, null);
+  if (state?.over && state.over === onPage()) return view(location.href, null);
   if (!isSearch(location)) return location.reload();
   const uploads = await kept(state?.uploads);
   if (isOpen()) shut();
   if (here(uploads) !== onPage()) go(location.pathname + location.search, uploads, false);
 });
 
-// A reload brings the page without the uploads.
+// A reload fetches the page without the uploads.
 if (isSearch(location) && history.state?.uploads?.length) {
   const uploads = await kept(history.state.uploads);
   if (uploads.length) go(location.pathname + location.search, uploads, false);

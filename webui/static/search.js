@@ -1,5 +1,5 @@
 // Searches without reloading the page. All markup comes from the server: an answer is the same page, and its parts
-// are put in place here. The address holds the query, all but uploads: they are sent beside it.
+// replace those shown. The address holds the query except for uploads, which are sent beside it.
 
 import { $, $$, complain, results, say } from "./dom.js";
 import { keep } from "./kept.js";
@@ -9,7 +9,7 @@ const root = new URL(words.action).pathname;
 
 let uploads = [];      // pictures searched with: { file, unlike, key }
 let shown = here();    // what is on the page: the address, and the uploads that it does not hold
-let running = null;    // the search under way
+let running = null;    // the running search
 
 export const uploaded = () => uploads;
 export const onPage = () => shown;
@@ -20,7 +20,7 @@ export function here(pictures = uploads) {
   return [location.pathname + location.search, ...pictures.map((one) => `${one.key} ${one.unlike}`)].join("#");
 }
 
-// Returns the page that answers, null where there is none to show; a later request takes the place of this one.
+// Returns the page of the answer, null where there is none to show; a later request replaces this one.
 export async function ask(address, options, note) {
   running?.abort();
   const mine = running = new AbortController();
@@ -44,7 +44,7 @@ export async function ask(address, options, note) {
   return null;
 }
 
-// An answer that is a message leaves the page as it is; one that is no page of ours asks to log in.
+// A message leaves the page unchanged; an answer that is not one of our pages is the login.
 function checked(page) {
   if (!$("#results", page)) {
     location.reload();
@@ -70,9 +70,9 @@ function show(page) {
   dispatchEvent(new Event("shown"));
 }
 
-// Goes to the address with these uploads; `remember` is false where the browser's history has it already.
+// Goes to the address with these uploads; `remember` is false where it is already in the browser's history.
 export async function go(address, pictures = [], remember = true) {
-  const page = await send(address, pictures, pictures.length ? "Looking at your picture…" : "Searching…");
+  const page = await send(address, pictures, pictures.length ? "Analysing your picture…" : "Searching…");
   if (!page) return;
   const state = { uploads: await keep(pictures) };
   uploads = pictures;
@@ -89,7 +89,7 @@ function send(address, pictures, note) {
   return ask(root, { method: "POST", body: form }, note);
 }
 
-// Puts the next hits behind those that are there.
+// Appends the next hits.
 export async function more(button) {
   const page = await send(button.dataset.address, uploads, "Searching…");
   if (!page) return;
@@ -106,7 +106,7 @@ export async function more(button) {
   $("a", fresh[0]).focus({ preventScroll: true });
 }
 
-// All that is shown is in the address, so that coming back shows it again.
+// The address holds all that is shown, so that going back shows it again.
 function remember(page) {
   const seen = $("[data-seen]");
   seen.textContent = seen.textContent.replace(/–[\d,]+/, $("[data-seen]", page).textContent.match(/–[\d,]+/) ?? "$&");
@@ -122,7 +122,7 @@ words.addEventListener("submit", (event) => {
   go(`${root}?${asQuery(words)}`, uploads);
 });
 
-// What a form asks for, without the fields that were left empty.
+// The parameters of a form, without empty fields.
 export function asQuery(form) {
   const filled = [...new FormData(form)].filter(([, value]) => value !== "");
   return new URLSearchParams(filled);

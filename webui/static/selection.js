@@ -1,4 +1,4 @@
-// Choosing hits: by their boxes, a range with the shift key, or x. The form that exports them works without this file.
+// Selecting hits: by checkbox, a range with shift, or x. The export form works without this file.
 
 import { $, $$ } from "./dom.js";
 

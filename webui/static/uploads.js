@@ -1,4 +1,4 @@
-// Pictures to search with: chosen, photographed, dropped or pasted; each is a chip in the bar, wanted or to avoid.
+// Pictures to search with: chosen, photographed, dropped or pasted; each is a chip in the bar, to be like or unlike.
 
 import { $, complain } from "./dom.js";
 import { go, isSearch, uploaded } from "./search.js";
@@ -6,7 +6,7 @@ import { go, isSearch, uploaded } from "./search.js";
 const form = $("#picture");
 const words = $("#words");
 
-// The query as it stands in the bar and the address, so that a picture joins what is there.
+// The query of the bar and the address, to which a picture is added.
 const address = () => {
   const query = new URLSearchParams(isSearch(location) ? location.search : "");
   for (const name of ["limit", "offset", "q"]) query.delete(name);
@@ -19,24 +19,24 @@ function add(files) {
   const pictures = [...uploaded(), ...[...files].map((file) => ({ file, unlike: false }))];
   const bytes = pictures.reduce((sum, one) => sum + one.file.size, 0);
   if (bytes > Number(form.dataset.maxBytes)) {
-    complain(`That is too large: at most ${form.dataset.max} of pictures can be uploaded.`);
+    complain(`The upload is too large: at most ${form.dataset.max} can be uploaded.`);
   } else if (files.length) {
     go(address(), pictures);
   }
 }
 
 const changes = {
-  drop: (pictures, place) => pictures.toSpliced(place, 1),
-  turn: (pictures, place) => pictures.with(place, { ...pictures[place], unlike: !pictures[place].unlike }),
+  drop: (pictures, index) => pictures.toSpliced(index, 1),
+  turn: (pictures, index) => pictures.with(index, { ...pictures[index], unlike: !pictures[index].unlike }),
 };
 
-// The chips show those to be like first, whatever the order in which they came.
+// The chips show pictures to be like first, in whatever order they were added.
 $(".bar").addEventListener("click", (event) => {
   const button = event.target.closest("[data-upload] button");
   if (!button) return;
   const listed = [...uploaded()].sort((one, other) => one.unlike - other.unlike);
-  const place = Number(button.closest("[data-upload]").dataset.upload);
-  go(address(), changes[button.dataset.do](listed, place));
+  const index = Number(button.closest("[data-upload]").dataset.upload);
+  go(address(), changes[button.dataset.do](listed, index));
 });
 
 form.addEventListener("change", (event) => {

@@ -1,17 +1,17 @@
-// One picture over the grid. It has an address of its own, so the browser's back button closes it.
+// One picture over the grid. It has its own address, so the browser's back button closes it.
 
 import { $, hits } from "./dom.js";
 import { ask, onPage } from "./search.js";
 
 const viewer = $("#viewer");
-let last = null;    // the id of the picture that was looked at
+let last = null;    // the id of the picture shown last
 
 const article = () => $("#shown");
 const idOf = (link) => $("input", link.closest(".hit")).value;
 const tile = (id) => hits().find((link) => idOf(link) === id);
 
-// Opens the picture at an address over the grid; `remember` is how the history takes it, if it does.
-export async function look(address, remember = "pushState") {
+// Opens the picture at an address over the grid; `remember` is the history's method to use, if any.
+export async function view(address, remember = "pushState") {
   if (remember) history[remember]({ over: onPage() }, "", address);
   if (!viewer.open) {
     viewer.replaceChildren(stage(hits().find((link) => link.href === address)));
@@ -22,7 +22,7 @@ export async function look(address, remember = "pushState") {
   page ? put(page) : leave();
 }
 
-// The thumbnail is there already: it is shown until the picture is.
+// Shows the thumbnail, which is loaded already, until the picture is.
 function stage(link) {
   const made = document.createElement("div");
   made.className = "picture stage";
@@ -39,7 +39,7 @@ function put(page) {
   $("h1", fresh).focus({ preventScroll: true });
 }
 
-// Hits on the page are its neighbours, also those of an upload, which no address can tell of.
+// Hits on the page are its neighbours, also those of an upload, which cannot be in an address.
 function joinToGrid(fresh) {
   const place = hits().indexOf(tile(last));
   if (place < 0) return;
@@ -54,10 +54,10 @@ function joinToGrid(fresh) {
 export function step(name) {
   const link = $(`#shown .${name}:not([hidden])`);
   if (!link) return;
-  viewer.open ? look(link.href, "replaceState") : location.assign(link.href);
+  viewer.open ? view(link.href, "replaceState") : location.assign(link.href);
 }
 
-// Leaves the picture by the way it was come to.
+// Closes the picture the way it was opened.
 export function leave() {
   if (viewer.open && history.state?.over) history.back();
   else if (viewer.open) shut();
@@ -89,7 +89,7 @@ document.addEventListener("click", (event) => {
   link.matches(".close") ? leave() : step(link.rel === "prev" ? "previous" : "next");
 });
 
-// A corrected caption is shown at once, in the grid too.
+// Shows a corrected caption at once, in the grid too.
 document.addEventListener("submit", async (event) => {
   if (!event.target.matches("[data-stay]")) return;
   event.preventDefault();

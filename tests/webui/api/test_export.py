@@ -105,14 +105,14 @@ def test_a_wrong_selection_is_400(client: FlaskClient, body: Any) -> None:
 
 def test_caps(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(export, "MOST_FILES", 3)
-    assert "3 at most" in problem(client.post(EXPORT, json={"format": "csv", "ids": [1, 2, 3, 4]}), 400)
+    assert "at most 3" in problem(client.post(EXPORT, json={"format": "csv", "ids": [1, 2, 3, 4]}), 400)
     assert "filter more" in problem(client.get(EXPORT, query_string={"format": "zip"}), 400)
     assert client.get(EXPORT, query_string={"format": "csv"}).status_code == 200
 
 
 def test_only_a_few_are_made_at_once(client: FlaskClient) -> None:
     waiting = [client.get(EXPORT, query_string={"format": "csv"}) for _ in range(export.AT_ONCE)]
-    assert "others" in problem(client.get(EXPORT, query_string={"format": "csv"}), 503)
+    assert "too many exports" in problem(client.get(EXPORT, query_string={"format": "csv"}), 503)
     for one in waiting:
         one.close()
     assert len(table(client.get(EXPORT, query_string={"format": "csv"}).text)) == 12

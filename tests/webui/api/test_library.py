@@ -175,7 +175,7 @@ def test_tokens_hold_in_every_process_of_a_server_and_in_no_other_place(tmp_path
     assert same.folder(inner.token) == inner
     with pytest.raises(Problem, match="no longer available"):
         other.folder(inner.token)
-    forged = inner.token[:-1] + ("A" if inner.token[-1] != "A" else "B")
+    forged = inner.token[:-9] + ("A" if inner.token[-9] != "A" else "B") + inner.token[-8:]
     with pytest.raises(Problem, match="no longer available"):
         first.folder(forged)
 

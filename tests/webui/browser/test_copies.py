@@ -47,7 +47,7 @@ def test_exact_copies_stand_side_by_side(page: Page) -> None:
     tops = [one.rect["y"] for one in page.all(".group:first-of-type li")]
     assert len(tops) == 2
     assert tops[0] == tops[1]
-    assert "deletes nothing on disk" in page.text("main > .soft")
+    assert "never deletes files" in page.text("main > .soft")
 
 
 def test_what_to_keep_is_remembered_and_undone(page: Page, copied: Site) -> None:
@@ -68,7 +68,7 @@ def test_what_to_keep_is_remembered_and_undone(page: Page, copied: Site) -> None
 
 def test_pictures_that_look_alike_are_grouped_too(page: Page) -> None:
     page.open("duplicates")
-    page.follow("Look alike")
+    page.follow("Near")
     page.wait(lambda: len(page.all(".group li")) == 2)
     assert {one.rsplit(".", 1)[1] for one in page.texts(".group .path")} == {"png", "webp"}
 

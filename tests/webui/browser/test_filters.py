@@ -104,8 +104,8 @@ def test_nothing_found_says_which_filter_to_leave_out(page: Page) -> None:
 
 def test_without_a_hit_at_all_it_is_said_plainly(page: Page) -> None:
     page.open("?q=xyzzy")
-    assert "Of 40 pictures, none is." in page.text(".empty")
-    page.follow("Look at the library")
+    assert "None of 40 pictures is close." in page.text(".empty")
+    page.follow("View the library")
     page.until("h1", "In your library")
 
 

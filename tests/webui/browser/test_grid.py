@@ -143,7 +143,7 @@ def test_hits_are_chosen_by_box_range_and_key(page: Page) -> None:
 def test_a_picture_whose_file_is_gone_says_so(page: Page) -> None:
     page.open(EVERYTHING)
     page.js("document.querySelector('.hit img').src = '/api/v1/pictures/999/thumbnail'")
-    page.until(".hit .missing", "gone")
+    page.until(".hit .missing", "missing")
 
 
 def test_hits_and_a_selection_are_exported(page: Page, tmp_path: Path) -> None:

@@ -21,7 +21,7 @@ from webui.app import create_app
 PICTURES = 60
 PATIENCE = 180
 """Seconds for a process with a deep-learning library to start on a machine that has other things to do."""
-NAMES = ".places-list .name"
+NAMES = ".server-folders .name"
 TELL = """
 const line = document.querySelector('#progress-line');
 window.told = [];
@@ -82,16 +82,16 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     assert page.text(".done") == "Indexing is done: 60 pictures captioned, 1 file skipped."
     assert page.text(".folders .soft").startswith("60 pictures · 1 file skipped · indexed ")
     assert "has described 60 pictures" in page.text("[aria-labelledby=model]")
-    page.follow("1 file skipped: which, and why")
+    page.follow("View 1 skipped file and the reasons")
     page.until(".skipped dt", "broken.jpg")
     assert "not a picture" in page.text(".skipped dd")
     page.follow("Back to the library")
-    page.follow("Look")
+    page.follow("View")
     page.until("[data-seen]", "of 60 pictures")
     page.open("library")
     page.follow("Remove")
-    assert "Nothing on disk is touched" in page.text(".ask")
-    page.follow("Yes, forget it")
+    assert "No file is touched" in page.text(".ask")
+    page.follow("Yes, remove it")
     page.until("h1", "Library 0 pictures")
     assert not page.all(".folders")
 
@@ -107,7 +107,7 @@ def test_indexing_is_stopped_by_a_button(page: Page) -> None:
     page.wait(lambda: page.all(".done"), PATIENCE)
     assert page.text(".done").startswith("Indexing was stopped: ")
     page.follow("Remove")
-    page.follow("Yes, forget it")
+    page.follow("Yes, remove it")
     page.wait(lambda: not page.all(".folders"))
 
 
@@ -127,8 +127,8 @@ def test_a_new_captioner_captions_all_anew_but_a_persons_own(
         with running(app) as address:
             page = Page(chromium, address, width)
             page.open("library")
-            assert "3 pictures were described by another one" in page.text("[aria-labelledby=model]")
-            page.follow("Caption them anew")
+            assert "3 pictures were described by another captioner" in page.text("[aria-labelledby=model]")
+            page.follow("Caption them again")
             page.wait(lambda: page.all(".done"), PATIENCE)
             assert page.text(".done") == "Indexing is done: 3 pictures captioned."
             assert "has described 3 pictures" in page.text("[aria-labelledby=model]")

@@ -106,7 +106,7 @@ def test_more_like_this_alone_and_beside_the_query(page: Page) -> None:
     page.click(".hit > a")
     page.follow("Less like this")
     page.wait(lambda: "unlike=" in page.driver.current_url)
-    assert page.all("#asked .avoided")
+    assert page.all("#chips .avoided")
 
 
 def test_a_caption_is_corrected_found_and_undone(page: Page) -> None:
@@ -127,7 +127,7 @@ def test_a_caption_is_corrected_found_and_undone(page: Page) -> None:
     page.until("h1", "zeppelin")
     assert page.text(".hit .caption") == words
     page.open(f"picture/{picture}")
-    page.follow("Undo the last change of the caption")
+    page.follow("Undo the last caption change")
     page.until("h1", "a red boat on the water")
     assert page.text(".about .source") == "By colours-1"
 
@@ -140,10 +140,10 @@ def test_a_caption_is_corrected_without_script(page: Page) -> None:
         page.find("textarea").clear()
         page.find("textarea").send_keys("a submarine")
         page.follow("Save")
-        page.wait(lambda: "The caption is saved" in page.driver.page_source)
+        page.wait(lambda: "The caption was saved" in page.driver.page_source)
         page.wait(lambda: page.seen("h1") == "a submarine")
-        page.follow("Undo the last change of the caption")
-        page.wait(lambda: "The caption is as it was" in page.driver.page_source)
+        page.follow("Undo the last caption change")
+        page.wait(lambda: "The change was undone" in page.driver.page_source)
         page.wait(lambda: page.seen("h1") == "a red boat on the water")
     finally:
         page.without_script(False)

@@ -20,10 +20,10 @@ def query(page: Page) -> str:
 
 def chips(page: Page, count: int) -> list[str]:
     """Wait for so many pictures in the bar, and return what they are there for."""
-    page.wait(lambda: len(page.all("#asked li")) == count)
+    page.wait(lambda: len(page.all("#chips li")) == count)
     return [
         str(one)
-        for one in page.js("return [...document.querySelectorAll('#asked img')].map((one) => one.alt.split(':')[0])")
+        for one in page.js("return [...document.querySelectorAll('#chips img')].map((one) => one.alt.split(':')[0])")
     ]
 
 
@@ -42,8 +42,8 @@ def test_a_dropped_or_pasted_picture_finds_others_like_it(page: Page, kind: str)
     assert page.hand_over(kind, "/api/v1/pictures/3/file")
     page.until("h1", "like yours")
     assert page.text(".hit .caption") == BLUE
-    assert page.text(".heard li") == BLUE
-    assert page.find("#asked img").get_property("naturalWidth") > 0
+    assert page.text(".captions li") == BLUE
+    assert page.find("#chips img").get_property("naturalWidth") > 0
 
 
 def test_pictures_are_picked_several_at_once(page: Page, site: Site) -> None:
@@ -59,7 +59,7 @@ def test_a_phone_offers_its_camera(page: Page, site: Site) -> None:
     taking = page.find(".camera input")
     assert taking.get_attribute("capture") == "environment"
     taking.send_keys(site.photo("green"))
-    page.until(".heard li", GREEN)
+    page.until(".captions li", GREEN)
 
 
 def test_words_and_pictures_mix_and_each_picture_can_be_avoided(page: Page, site: Site) -> None:
@@ -69,10 +69,10 @@ def test_words_and_pictures_mix_and_each_picture_can_be_avoided(page: Page, site
     page.until("h1", "like yours")
     assert chips(page, 1) == ["Your picture"]
     assert page.find("input[name=q]").get_property("value") == "boat"
-    page.click("#asked [data-do=turn]")
+    page.click("#chips [data-do=turn]")
     page.wait(lambda: chips(page, 1) == ["Your picture to avoid"])
     assert RED in page.texts(".hit .caption")[0]
-    page.click("#asked [data-do=drop]")
+    page.click("#chips [data-do=drop]")
     chips(page, 0)
     page.until("h1", "for")
     assert query(page) == "q=boat"
@@ -83,16 +83,16 @@ def test_a_hit_joins_the_query_wanted_or_to_avoid(page: Page) -> None:
     page.until("h1", "red boat")
     page.js("window.here = true")
     page.click(".hit > a")
-    page.follow("More like this, too")
+    page.follow("Add to search")
     assert chips(page, 1) == ["More like"]
     assert query(page).startswith("q=red+boat&like=")
     page.search("blue")  # The chosen picture stays for other words.
     page.until("h1", "blue")
     assert chips(page, 1) == ["More like"]
-    page.click("#asked li a")
+    page.click("#chips li a")
     page.wait(lambda: chips(page, 1) == ["Less like"])
     assert "unlike=" in query(page)
-    page.click("#asked li a:last-of-type")
+    page.click("#chips li a:last-of-type")
     chips(page, 0)
     assert query(page) == "q=blue"
     assert page.js("return window.here"), "the page was loaded anew"
@@ -173,13 +173,13 @@ def test_it_works_without_script(page: Page, site: Site) -> None:
         page.wait(lambda: "red boat" in page.seen("h1"))
         page.click(".hit > a")
         page.wait(lambda: page.seen(".about h1").lower() == RED)
-        page.follow("More like this, too")
+        page.follow("Add to search")
         page.wait(lambda: "like=" in query(page))
-        assert page.find("#asked img")
+        assert page.find("#chips img")
         page.open()
         page.find(".pick:not(.camera) input").send_keys(site.photo("green"))
         page.follow("Search by picture")
-        page.wait(lambda: page.seen(".heard li") == GREEN)
+        page.wait(lambda: page.seen(".captions li") == GREEN)
         page.open("?q=red+blue+green")
         page.follow("Next")
         page.wait(lambda: "offset=30" in query(page) and len(page.all(".hit")) == 10)

@@ -44,7 +44,7 @@ def test_words_give_hits_with_caption_relevance_and_alternative_text(client: Fla
 def test_an_upload_gives_hits_and_its_captions(client: FlaskClient, painted: Any) -> None:
     data = {"image": (io.BytesIO(painted("blue")), "x.png")}
     page = client.post("/", data=data, content_type="multipart/form-data").text
-    assert "Your picture, in words" in page
+    assert "Captions of your picture" in page
     assert "a blue house by the sea" in page
     assert "data:image/webp;base64," in page
 
@@ -62,7 +62,7 @@ def test_nothing_close_offers_the_nearest(client: FlaskClient, knowing: Library)
     assert 'href="/?q=red+puppy&amp;all=true"' in page
     nearest = client.get("/?q=red+puppy&all=true").text
     assert nearest.count('class="hit ') == 12
-    assert 'href="/?q=red+puppy" data-keep>Show close ones only' in nearest
+    assert 'href="/?q=red+puppy" data-keep>Show close matches only' in nearest
 
 
 def test_what_no_caption_says_is_told_above_the_hits(client: FlaskClient, knowing: Library) -> None:
@@ -78,7 +78,7 @@ def test_what_no_caption_says_is_told_above_the_hits(client: FlaskClient, knowin
 def test_a_picture_leads_to_more_and_less_like_it(client: FlaskClient) -> None:
     page = client.get("/picture/1?q=red&like=2@2").text
     assert 'href="/?like=1">More like this<' in page
-    assert 'href="/?q=red&amp;like=2@2&amp;like=1" data-keep>More like this, too' in page
+    assert 'href="/?q=red&amp;like=2@2&amp;like=1" data-keep>Add to search' in page
     assert 'href="/?q=red&amp;like=2@2&amp;unlike=1" data-keep>Less like this' in page
     assert "Less like this" not in client.get("/picture/1").text
 
@@ -95,7 +95,7 @@ def test_a_picture_knows_its_neighbours_among_the_hits(client: FlaskClient) -> N
 
 def test_chosen_pictures_are_shown_and_can_be_turned_or_left_out(client: FlaskClient) -> None:
     page = client.get("/?q=red&like=2@2&unlike=3").text
-    assert 'href="/?q=red&amp;unlike=3" data-keep title="Leave it out"' in page
+    assert 'href="/?q=red&amp;unlike=3" data-keep title="Remove"' in page
     assert 'href="/?q=red&amp;unlike=3&amp;unlike=2" data-keep title="Avoid it instead"' in page
     assert "×2" in page
     for field in ('name="like" value="2@2"', 'name="unlike" value="3"'):
@@ -121,7 +121,7 @@ def test_an_order_that_only_browsing_knows_does_not_stop_a_search(client: FlaskC
 def test_an_upload_may_have_words_and_pictures_beside_it(client: FlaskClient, painted: Any) -> None:
     data = {"image": (io.BytesIO(painted("blue")), "x.png"), "q": "boat", "like": "2", "why": "true"}
     page = client.post("/", data=data, content_type="multipart/form-data").text
-    assert "Your picture, in words" in page
+    assert "Captions of your picture" in page
     assert "Like 2" in page
 
 
