@@ -22,10 +22,11 @@ from captioner.captioner import Captioner
 from captioner.encoders.base import Features
 from captioner.encoders.vgg16 import BLOCKS, assign, build_vgg16, preprocess
 from captioner.frameworks import best_precision
+from captioner.pipeline import BATCH, GROUP
 from data.pictures import DEFAULT_LIMITS, decode, read_bytes, read_square
 from data.samples import copy_samples
 from data.store import Store
-from retrieval.indexing.indexer import BATCH, GROUP, index
+from retrieval.indexing.indexer import index
 
 PICTURES = 1024
 JPEG_SIZE = (500, 375)

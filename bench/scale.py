@@ -31,10 +31,10 @@ from bench.scale_bleu import bench_bleu
 from bench.scale_vectors import bench_vectors
 from bench.searching import QUERIES
 from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.pipeline import BATCH
 from captioner.types import JOINT
 from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
-from retrieval.indexing.indexer import BATCH
 from retrieval.library import Library
 from retrieval.search.query import Query
 from training.checkpoints import save_text

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 
-from data.sql import chunks
+from data.database import chunks
 from data.store import Store
 from data.tables import choices, files
 

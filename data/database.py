@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, make_url, or_
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 
 from data.errors import RetroflexError
 from data.paths import display
 
+T = TypeVar("T")
+
+_PIECE = 200
+"""Few enough for the limits of every database: SQLite allows 999 bound values or terms in old builds."""
 BUSY_SECONDS = 5.0
 _WRITES = "retroflex_writes"
 _SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mariadb": "REPEATABLE READ"}
@@ -143,3 +148,17 @@ def _store_error(name: str, error: SQLAlchemyError) -> StoreError:
 
 def _one_line(error: BaseException | None) -> str:
     return " ".join(str(error).split())
+
+
+def chunks(values: Collection[T]) -> Iterator[list[T]]:
+    """Yield the values in order, in lists short enough for one statement."""
+    rest = iter(values)
+    while piece := list(islice(rest, _PIECE)):
+        yield piece
+
+
+def at_or_below(table: Table, path: bytes) -> ColumnElement[bool]:
+    """A condition on `table.path`; what lies below a folder sorts between "folder/" and "folder0"."""
+    folder = path.rstrip(b"/")
+    column = table.c.path
+    return or_(column == folder, (column >= folder + b"/") & (column < folder + b"0"))

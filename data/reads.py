@@ -22,10 +22,9 @@ from sqlalchemy import (
     true,
 )
 
-from data.database import StoreDamaged
+from data.database import StoreDamaged, at_or_below, chunks
 from data.migrations import GENERATION_KEY
 from data.records import Changes, KnownFile, SearchedPicture, Status, StoredCaption, StoredPicture, StoredVector
-from data.sql import at_or_below, chunks
 from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
 
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()

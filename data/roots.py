@@ -12,7 +12,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, distinct, func, insert, select, update
 
 from data import writes
-from data.sql import at_or_below
+from data.database import at_or_below
 from data.store import Store
 from data.tables import files, roots, skipped
 

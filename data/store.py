@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from data import reads, writes
-from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew
+from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
 from data.paths import absolute, display, to_bytes
@@ -29,7 +29,6 @@ from data.records import (
     StoredPicture,
 )
 from data.settings import DATABASE_FILE, Settings
-from data.sql import chunks
 
 __all__ = [
     "Batch",

@@ -9,10 +9,9 @@ from datetime import UTC, datetime
 import numpy as np
 from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, delete, func, insert, select, update
 
-from data.database import StoreError
+from data.database import StoreError, at_or_below, chunks
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
-from data.sql import at_or_below, chunks
 from data.tables import caption_history, captions, changes, features, files, generations, items, meta, pictures, skipped
 
 PICTURE = "picture"

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from functools import cached_property
 from threading import Lock, Thread
+from typing import NamedTuple
 
 import numpy as np
 
 from captioner.bundle import BUNDLED, load_search_model
+from captioner.checksums import bundle_version
+from captioner.errors import BundleError
 from captioner.types import Caption, Description, SearchModel
-from data.records import content_hash
+from data.records import Status, content_hash
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
 from retrieval.index.index import Index
@@ -130,3 +133,21 @@ class Library:
         with self._reloading:
             if self._searcher is None or self._searcher.index.generation <= merged.index.generation:
                 self._searcher = merged
+
+
+class LibraryModel(NamedTuple):
+    """The captioner in use, None where it cannot be read; pictures that it has described, and those that it has not."""
+
+    version: str | None
+    described: int
+    stale: int
+
+
+def library_model(settings: Settings, status: Status) -> LibraryModel:
+    """Hold the counts of a library against the captioner that the settings name."""
+    try:
+        version = bundle_version(settings.bundle or BUNDLED)
+    except BundleError:
+        return LibraryModel(None, 0, status.pictures)
+    described = status.model_versions.get(version, 0)
+    return LibraryModel(version, described, status.pictures - described)

@@ -10,7 +10,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describer
-from retrieval.copies.copies import Copies
+from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui import problems

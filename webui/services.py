@@ -7,7 +7,7 @@ from typing import cast
 
 from flask import current_app
 
-from retrieval.copies.copies import Copies
+from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui.auth.rates import RateLimits

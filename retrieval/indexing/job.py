@@ -1,9 +1,15 @@
-"""One run of indexing, as clients see it."""
+"""One run of indexing, as clients and all server processes of a library see it."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any
+import fcntl
+import json
+import os
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import IO, Any
 
 FINISHED = frozenset({"done", "stopped", "failed"})
 
@@ -31,9 +37,70 @@ class Job:
 
     @property
     def finished(self) -> bool:
-        """Whether nothing will come any more."""
+        """Whether the job has ended."""
         return self.state in FINISHED
 
     def to_json(self) -> dict[str, Any]:
         """Return the job as plain values for JSON."""
         return asdict(self)
+
+
+TRIES = 5
+"""Checking whether the lock is held takes it for an instant."""
+
+
+@dataclass(frozen=True)
+class JobStatus:
+    """A job as last reported, and the process that does the work."""
+
+    job: Job
+    pid: int
+
+
+class JobFile:
+    """The state of a library's one job, in job.json, and job.lock, which its server holds while the job runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self._file = folder / "job.json"
+        self._lock = folder / "job.lock"
+
+    def acquire(self) -> IO[bytes] | None:
+        """Return the lock, which is held until it is closed or this process ends, or None while another holds it."""
+        handle = self._lock.open("ab")
+        for _ in range(TRIES):
+            with suppress(BlockingIOError):
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return handle
+            time.sleep(0.02)
+        handle.close()
+        return None
+
+    def write(self, status: JobStatus) -> None:
+        """Show the job to all processes; on a full disk they see the state before."""
+        beside = self._file.with_suffix(f".{os.getpid()}.tmp")
+        with suppress(OSError):
+            beside.write_text(json.dumps({"pid": status.pid, "job": status.job.to_json()}))
+            os.replace(beside, self._file)
+
+    def read(self) -> JobStatus | None:
+        """Return the job that was written last, None where there is none that can be read.
+
+        A job whose server ended while it ran has failed.
+        """
+        try:
+            document: dict[str, Any] = json.loads(self._file.read_text())
+            status = JobStatus(Job(**document["job"]), int(document["pid"]))
+        except (OSError, ValueError, TypeError, KeyError):
+            return None
+        if status.job.finished or self._is_held():
+            return status
+        ended = replace(status.job, state="failed", seconds_left=None, error="the server ended before the job did")
+        return JobStatus(ended, status.pid)
+
+    def _is_held(self) -> bool:
+        with self._lock.open("ab") as handle:
+            try:
+                fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+            return False

@@ -22,8 +22,7 @@ from data.errors import RetroflexError
 from data.paths import from_bytes
 from data.roots import Root
 from data.settings import ENV_PREFIX, Settings
-from retrieval.indexing.board import JobBoard, Posted
-from retrieval.indexing.job import Job
+from retrieval.indexing.job import Job, JobFile, JobStatus
 
 NICENESS = 10
 """So that a search that comes meanwhile goes first."""
@@ -52,23 +51,23 @@ class Jobs:
     def __init__(self, settings: Settings) -> None:
         """Nothing is started yet."""
         self._settings = settings
-        self._board = JobBoard(settings.library)
+        self._file = JobFile(settings.library)
         self._process: subprocess.Popen[bytes] | None = None
 
     def current(self) -> Job | None:
         """Return the job that runs, or else the last one; None where there was none."""
-        posted = self._board.read()
-        return posted.job if posted else None
+        status = self._file.read()
+        return status.job if status else None
 
     def start(self, root: Root | None, recaption: bool) -> Job:
         """Start to index one remembered folder, or all of them. Raises JobError while a job runs."""
-        lock = self._board.claim()
+        lock = self._file.acquire()
         if lock is None:
             raise JobError("a folder is being indexed already; wait until that is done, or stop it")
         process = self._process = _launched(_command(root, recaption), _environment(self._settings))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
-        self._board.post(Posted(job, process.pid))
+        self._file.write(JobStatus(job, process.pid))
         Thread(target=self._follow, args=(job, process, lock), name="indexing", daemon=True).start()
         atexit.unregister(self.close)
         atexit.register(self.close)
@@ -76,16 +75,16 @@ class Jobs:
 
     def stop(self) -> Job:
         """Ask the running process to stop; what it has done stays. Raises JobError where none runs."""
-        posted = self._board.read()
-        if posted is None or posted.job.finished:
+        status = self._file.read()
+        if status is None or status.job.finished:
             raise JobError("nothing is being indexed")
-        if posted.job.state == "stopping":
-            return posted.job
-        stopping = replace(posted.job, state="stopping")
-        self._board.post(Posted(stopping, posted.pid))
+        if status.job.state == "stopping":
+            return status.job
+        stopping = replace(status.job, state="stopping")
+        self._file.write(JobStatus(stopping, status.pid))
         with suppress(ProcessLookupError):  # it has just ended by itself
-            os.kill(posted.pid, signal.SIGTERM)
-        killer = Timer(PATIENCE, self._kill, [posted])
+            os.kill(status.pid, signal.SIGTERM)
+        killer = Timer(PATIENCE, self._kill, [status])
         killer.daemon = True
         killer.start()
         return stopping
@@ -103,10 +102,10 @@ class Jobs:
             self.stop()
             self._process.wait()
 
-    def _kill(self, stopped: Posted) -> None:
-        posted = self._board.read()
-        if posted is not None and posted.pid == stopped.pid and not posted.job.finished:
-            os.kill(posted.pid, signal.SIGKILL)
+    def _kill(self, stopped: JobStatus) -> None:
+        status = self._file.read()
+        if status is not None and status.pid == stopped.pid and not status.job.finished:
+            os.kill(status.pid, signal.SIGKILL)
 
     def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
         """Take over what the process tells until it ends."""
@@ -119,9 +118,9 @@ class Jobs:
                     continue
                 started = started or time.monotonic()
                 job = _progressed(job, step, time.monotonic() - started)
-                self._board.post(Posted(replace(job, state=self._state()), process.pid))
+                self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
             code = process.wait()
-            self._board.post(Posted(_ended(replace(job, state=self._state()), code, said), process.pid))
+            self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, said), process.pid))
 
     def _state(self) -> str:
         """Whichever server process was asked to stop it has posted so."""

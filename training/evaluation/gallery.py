@@ -20,8 +20,6 @@ from data.store import Store
 from retrieval.index.upkeep import build_index
 from retrieval.search.search import Searcher
 
-BATCH = 32
-
 
 @dataclass(frozen=True)
 class Described:

@@ -15,7 +15,7 @@ from data.paths import clean_text
 from data.pictures import PictureError
 from data.roots import folder_id
 from data.store import StoredPicture
-from retrieval.copies.copies import near_copies
+from retrieval.copies.near import near_copies
 from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult

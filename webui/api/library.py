@@ -11,7 +11,7 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import clean_text, display, to_bytes
 from data.roots import Root, count_below, forget_root, read_roots, remember_root
 from retrieval.indexing import jobs
-from retrieval.indexing.models import library_model
+from retrieval.library import library_model
 from webui.api.streams import job_events, job_streams
 from webui.auth.server_folders import ServerFolder, count_pictures
 from webui.openapi.documents import (

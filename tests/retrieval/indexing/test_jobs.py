@@ -14,8 +14,7 @@ from data.paths import to_bytes
 from data.roots import read_roots, remember_root
 from data.settings import Settings, load_settings
 from data.store import Store
-from retrieval.indexing.board import JobBoard, Posted
-from retrieval.indexing.job import Job
+from retrieval.indexing.job import Job, JobFile, JobStatus
 from retrieval.indexing.jobs import JobError, Jobs
 from tests.conftest import draw_picture
 
@@ -91,9 +90,9 @@ def test_a_job_that_is_stopped_keeps_what_it_did(jobs: Jobs, store: Store, photo
 def test_a_job_that_dies_is_told_and_another_can_be_started(jobs: Jobs, store: Store, settings: Settings) -> None:
     for _ in range(2):
         jobs.start(None, recaption=True)
-        posted = JobBoard(settings.library).read()
-        assert posted is not None
-        os.kill(posted.pid, signal.SIGKILL)
+        status = JobFile(settings.library).read()
+        assert status is not None
+        os.kill(status.pid, signal.SIGKILL)
         last = until(jobs, lambda job: job.finished)[-1]
         assert (last.state, last.error) == ("failed", "it ended with code -9")
 
@@ -118,9 +117,9 @@ def test_other_server_processes_see_and_stop_the_job(jobs: Jobs, store: Store, s
 
 
 def test_a_job_whose_server_went_away_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
-    JobBoard(settings.library).post(Posted(Job("1", "running", None, False, "now"), 1))
+    JobFile(settings.library).write(JobStatus(Job("1", "running", None, False, "now"), 1))
     last = jobs.current()
     assert last is not None
-    assert (last.state, last.error) == ("failed", "the server went away meanwhile")
+    assert (last.state, last.error) == ("failed", "the server ended before the job did")
     (settings.library / "job.json").write_text("{")
     assert jobs.current() is None

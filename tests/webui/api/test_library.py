@@ -14,8 +14,7 @@ from flask.testing import FlaskClient
 from captioner.checksums import bundle_version
 from data.records import Batch, SkipRow
 from data.settings import load_settings
-from retrieval.indexing.board import JobBoard, Posted
-from retrieval.indexing.job import Job
+from retrieval.indexing.job import Job, JobFile, JobStatus
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from tests.webui.api_checks import problem, valid
@@ -113,16 +112,16 @@ def test_without_a_job_the_events_end_at_once(owner: FlaskClient) -> None:
 
 def test_events_are_spaced_and_a_quiet_time_has_heartbeats(opened: Library) -> None:
     jobs = Jobs(opened.settings)
-    board = JobBoard(opened.settings.library)
-    lock = board.claim()
+    file = JobFile(opened.settings.library)
+    lock = file.claim()
     assert lock is not None
-    board.post(Posted(Job("1", "running", None, False, "now"), 1))
+    file.write(JobStatus(Job("1", "running", None, False, "now"), 1))
     stream = streams.job_events(jobs, heartbeat=0.05)
     started = time.monotonic()
     assert next(stream).startswith("event: progress\n")
     assert next(stream) == ": still here\n\n"
     assert time.monotonic() - started >= streams.SPACING
-    board.post(Posted(Job("1", "done", None, False, "now"), 1))
+    file.write(JobStatus(Job("1", "done", None, False, "now"), 1))
     lock.close()
     assert [text.partition("\n")[0] for text in stream] == ["event: end"]
 
