@@ -113,10 +113,10 @@ def describe_now(sources: Sequence[S], read: Read[S, T], describer: Describer) -
     return _matched(readings, describer.describe(np.stack(squares)) if squares else [])
 
 
-def in_groups(sources: Sequence[S], size: int = BATCH) -> Iterator[Sequence[S]]:
-    """Yield the sources in order, `size` at a time."""
-    for start in range(0, len(sources), size):
-        yield sources[start : start + size]
+def in_groups(sources: Sequence[S]) -> Iterator[Sequence[S]]:
+    """Yield the sources in order, BATCH at a time."""
+    for start in range(0, len(sources), BATCH):
+        yield sources[start : start + BATCH]
 
 
 def regroup(chunks: Iterable[Chunk[T]], pictures: int) -> Iterator[Chunk[T]]:

@@ -68,7 +68,7 @@ def index(
     waiting = [*found.changed, *stale]
     progress(0, len(waiting), report)
     done = 0
-    reader = _Reader(store, describer, limits, bulk=len(waiting) >= BULK * BATCH)
+    reader = _Reader(store, describer, limits, bulk=-(-len(waiting) // BATCH) >= BULK)
     for group in (executor or ThreadExecutor()).describe(in_groups(waiting), reader.read, describer):
         batch = _joined(group, version)
         store.write_batch(batch)

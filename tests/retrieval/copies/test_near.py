@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from retrieval.copies import copies
+from retrieval.copies import near
 from retrieval.copies.near import Copies, near_pairs
 from retrieval.library import Library
 
@@ -24,7 +24,7 @@ def compared(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
         seen.append((len(vectors), len(vectors) - new_from))
         return near_pairs(vectors, threshold, new_from, *more)
 
-    monkeypatch.setattr(copies, "near_pairs", counted)
+    monkeypatch.setattr(near, "near_pairs", counted)
     return seen
 
 
@@ -63,7 +63,7 @@ def test_an_impatient_caller_is_told_that_it_is_worked_on(
     from threading import Event
 
     go_on = Event()
-    monkeypatch.setattr(copies, "near_pairs", lambda *given: go_on.wait(SECONDS) and near_pairs(*given))
+    monkeypatch.setattr(near, "near_pairs", lambda *given: go_on.wait(SECONDS) and near_pairs(*given))
     found = made(library, tmp_path)
     early = found.find(0.01)
     assert (early.groups, early.working, early.total) == ([], True, 5)

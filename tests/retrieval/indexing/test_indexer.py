@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from captioner import pipeline
 from captioner.encoders.base import Features
 from captioner.types import Caption, Description
 from data.jpeg.eighth import decode_eighth
@@ -146,8 +147,8 @@ def test_an_empty_folder_is_no_error(store: Store, tmp_path: Path) -> None:
 
 
 def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "BATCH", 2)
-    monkeypatch.setattr(indexer, "GROUP", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+    monkeypatch.setattr(pipeline, "GROUP", 2)
     seen: list[tuple[int, int]] = []
 
     def stop_half_way(done: int, total: int, report: Report) -> None:
@@ -171,8 +172,8 @@ def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, m
         (photos / f"new{number:02}bad.png").write_text("no picture")
     for name in ("a", "b", "c"):
         shutil.copy(photos / "photo0.jpg", photos / f"{name}.jpg")
-    monkeypatch.setattr(indexer, "BATCH", 4)
-    monkeypatch.setattr(indexer, "GROUP", 8)
+    monkeypatch.setattr(pipeline, "BATCH", 4)
+    monkeypatch.setattr(pipeline, "GROUP", 8)
     captioner = FakeCaptioner()
     report = run(store, photos, captioner)
     assert (report.captioned, report.known_content, len(report.skipped)) == (24, 3, 24)
@@ -183,7 +184,7 @@ def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, m
 
 
 def test_two_batches_are_encoded_at_a_time(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(indexer, "BATCH", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
     other = Barrier(2)
 
     class Waiting(FakeCaptioner):
@@ -214,8 +215,8 @@ def test_known_files_are_not_put_off_for_want_of_new_ones(
     run(store, photos)
     for number in range(40):
         shutil.copy(photos / f"photo{3 * (number % 4)}.jpg", photos / f"copy{number}.jpg")
-    monkeypatch.setattr(indexer, "BATCH", 2)
-    monkeypatch.setattr(indexer, "GROUP", 2)
+    monkeypatch.setattr(pipeline, "BATCH", 2)
+    monkeypatch.setattr(pipeline, "GROUP", 2)
     seen: list[int] = []
     report = run(store, photos, FakeCaptioner(), progress=lambda done, total, report: seen.append(done))
     assert (report.captioned, report.known_content) == (0, 40)
@@ -228,8 +229,9 @@ from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
 from data.pictures import DEFAULT_LIMITS
 from data.store import Store
+from captioner import pipeline
 from retrieval.indexing import indexer
-indexer.BATCH = indexer.GROUP = 2
+pipeline.BATCH = pipeline.GROUP = 2
 print("ready", flush=True)
 indexer.index(Store.open(sys.argv[1]), FakeCaptioner(), [Path(sys.argv[2])], DEFAULT_LIMITS)
 """
