@@ -113,7 +113,7 @@ def test_without_a_job_the_events_end_at_once(owner: FlaskClient) -> None:
 def test_events_are_spaced_and_a_quiet_time_has_heartbeats(opened: Library) -> None:
     jobs = Jobs(opened.settings)
     file = JobFile(opened.settings.library)
-    lock = file.claim()
+    lock = file.acquire()
     assert lock is not None
     file.write(JobStatus(Job("1", "running", None, False, "now"), 1))
     stream = streams.job_events(jobs, heartbeat=0.05)
