@@ -120,7 +120,10 @@ class Bundle:
         shared = self.embedding
         if shared is None:
             return model
-        model = model._replace(embedder=TextEmbedder(shared.config, shared.weights, shared.vocabulary, shared.synonyms))
+        model = model._replace(
+            embedder=TextEmbedder(shared.config, shared.weights, shared.vocabulary, shared.synonyms),
+            spoken=self.vocabulary,
+        )
         if not self.calibration.reranker:
             return model
         likelihood = Likelihood(self.decoder, self.decoder_weights, self.vocabulary)
@@ -233,7 +236,8 @@ def _load_calibration(folder: Path, config: Mapping[str, Any]) -> Calibration:
 def load_search_model(folder: Path) -> SearchModel:
     """Read the part of a bundle that search needs, and no more. Raises BundleError."""
     recorded = recorded_checksums(folder)
-    verify(folder, [name for name in (CONFIG, CALIBRATION, EMBEDDING_WORDS, EMBEDDING_TEXT) if name in recorded])
+    needed = (CONFIG, CALIBRATION, VOCABULARY, EMBEDDING_WORDS, EMBEDDING_TEXT)
+    verify(folder, [name for name in needed if name in recorded])
     try:
         config = _load_config(folder)
         model = SearchModel(bundle_version(folder), config["encoder"]["name"], _load_calibration(folder, config))
@@ -241,16 +245,18 @@ def load_search_model(folder: Path) -> SearchModel:
             return model
         weights = restore_rows(load_file(folder / EMBEDDING_TEXT), TABLES)
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-        model = model._replace(embedder=TextEmbedder(sizes, weights, words, _load_synonyms(folder, recorded)))
+        embedder = TextEmbedder(sizes, weights, words, _load_synonyms(folder, recorded))
+        model = model._replace(embedder=embedder, spoken=_load_words(folder / VOCABULARY))
         return _with_reranker(model, folder, config) if model.calibration.reranker else model
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
 
 
 def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) -> SearchModel:
-    verify(folder, (VOCABULARY, DECODER, EMBEDDING_SENTENCES))
-    weights, words = restore(load_file(folder / DECODER)), _load_words(folder / VOCABULARY)
-    likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, words)
+    assert model.spoken is not None
+    verify(folder, (DECODER, EMBEDDING_SENTENCES))
+    weights = restore(load_file(folder / DECODER))
+    likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, model.spoken)
     return model._replace(likelihood=likelihood, sentences=_load_sentences(folder))
 
 

@@ -21,15 +21,16 @@ FORMAT_1_NEAR_COPY = 0.75
 class Calibration:
     """The weights of the scores of a query by words and of one by a picture, and the cosine of near copies.
 
-    `words` weighs "bleu" and "cosine"; `reranker` what is added for the best pictures, by score; `unsaid` is added to
-    the logit where no caption says the content words of a query. `picture` weighs "bleu", "cosine" (of the encoder's
-    vectors) and "embedding". Vectors of `near_copy` cosine and more are of copies of one picture. Empty weights: the
-    bundle does without.
+    `words` weighs "bleu" and "cosine"; `reranker` what is added for the best pictures, by score. `unsaid` and `rarity`
+    are added to the logit for words that no caption says, or that captions seldom say (`retrieval.search.strictness`).
+    `picture` weighs "bleu", "cosine" (of the encoder's vectors), "neighbours" and "embedding". Vectors of `near_copy`
+    cosine and more are of copies of one picture. Empty weights: the bundle does without.
     """
 
     words: Weights = field(default_factory=dict)
     reranker: Weights = field(default_factory=dict)
     unsaid: float = 0.0
+    rarity: float = 0.0
     picture: Weights = field(default_factory=lambda: FORMAT_1_LIKENESS)
     near_copy: float = FORMAT_1_NEAR_COPY
 
@@ -40,6 +41,5 @@ class Calibration:
     @classmethod
     def from_format_1(cls, relevance: Mapping[str, Weights]) -> Calibration:
         """Read what a bundle of format 1 holds under `relevance`. Raises KeyError."""
-        return cls(
-            relevance.get("words", {}), relevance.get("second look", {}), relevance.get("unsaid", {}).get("share", 0.0)
-        )
+        unsaid = relevance.get("unsaid", {}).get("share", 0.0)
+        return cls(relevance.get("words", {}), relevance.get("second look", {}), unsaid)

@@ -12,6 +12,7 @@ from captioner.calibration import Calibration
 from captioner.embedding import TextEmbedder
 from captioner.encoders.base import Features
 from captioner.likelihood import Likelihood
+from captioner.vocabulary import Vocabulary
 
 
 class SearchModel(NamedTuple):
@@ -20,7 +21,8 @@ class SearchModel(NamedTuple):
     `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the vectors
     that tell what a picture looks like. `embedder` reads words; None where
     the bundle has no space that pictures and sentences share. The reranker needs the decoder's `likelihood` and the
-    places of usual `sentences` (m, e); None where there is none.
+    places of usual `sentences` (m, e); None where there is none. `spoken` are the words of captions, most frequent
+    first.
     """
 
     version: str
@@ -29,6 +31,7 @@ class SearchModel(NamedTuple):
     embedder: TextEmbedder | None = None
     likelihood: Likelihood | None = None
     sentences: np.ndarray | None = None
+    spoken: Vocabulary | None = None
 
 
 @dataclass(frozen=True)

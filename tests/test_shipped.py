@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.bundle import BUNDLED, load_bundle, load_text_model
+from captioner.bundle import BUNDLED, load_bundle, load_search_model
 from captioner.captioner import Captioner
 from captioner.encoders.vgg16 import build_vgg16
 from captioner.frameworks import best_precision
@@ -48,7 +48,7 @@ def test_card_tells_data_figures_and_commands() -> None:
 
 @pytest.mark.parametrize(("typed", "met"), [("beaches", "beach"), ("two lakes", "two lake")])
 def test_a_plural_it_never_met_means_the_same(typed: str, met: str) -> None:
-    model = load_text_model(BUNDLED)
+    model = load_search_model(BUNDLED)
     assert model is not None
     np.testing.assert_array_equal(model.embedder.embed(typed.split()), model.embedder.embed(met.split()))
     assert model.embedder.share_known(typed.split()) == 1
@@ -74,18 +74,18 @@ def test_bfloat16_changes_vectors_and_captions_little(gallery: list[Path], descr
     if best_precision() == "float32":
         pytest.skip("this processor has no bfloat16")
     exact = describe(gallery, Captioner.load(precision="float32"))
-    cosines = [float(one.vector @ other.vector) for one, other in zip(described, exact, strict=True)]
+    cosines = [float(one.vectors["vgg16"] @ other.vectors["vgg16"]) for one, other in zip(described, exact, strict=True)]
     assert min(cosines) > 0.995
     same = sum(one.captions[0].text == other.captions[0].text for one, other in zip(described, exact, strict=True))
     assert same >= len(gallery) * 3 // 4
 
 
 def test_a_picture_is_nearest_to_its_own_crop(gallery: list[Path], described: list[Description]) -> None:
-    captioner, vectors = Captioner.load(), np.stack([one.vector for one in described])
+    captioner, vectors = Captioner.load(), np.stack([one.vectors["vgg16"] for one in described])
     found = 0
     for row, path in enumerate(gallery):
         image = decode(path.read_bytes()).image
         crop = image.crop((image.width // 10, image.height // 10, image.width, image.height))
-        vector = captioner.describe(square(crop, captioner.input_side)[None])[0].vector
+        vector = captioner.describe(square(crop, captioner.input_side)[None])[0].vectors["vgg16"]
         found += int(np.argmax(vectors @ vector)) == row
     assert found >= len(gallery) - 2

@@ -110,17 +110,3 @@ def recall_at(ranks: np.ndarray, cuts: Sequence[int] = CUTS) -> dict[str, float]
 def summarise(ranks: np.ndarray) -> dict[str, float]:
     """Return recall at 1, 5 and 10 in percent and the `median` rank of `ranks` (queries,), at least one."""
     return {**recall_at(ranks), "median": float(np.median(ranks))}
-
-
-def precision_at_nearest(vectors: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Return, for each of the unit `vectors` (n, d), the share of its ten nearest neighbours with its label, (n,).
-
-    If there are fewer than ten others, all of them count.
-    """
-    shares = np.empty(len(vectors))
-    for row, vector in enumerate(vectors):
-        cosine = vectors @ vector
-        cosine[row] = -np.inf
-        nearest = np.argsort(-cosine, kind="stable")[: min(NEAREST, len(vectors) - 1)]
-        shares[row] = np.mean(labels[nearest] == labels[row])
-    return shares

@@ -33,6 +33,7 @@ from training.fine_tuning import before_tail, build_tail, fine_tune, through_tai
 from training.inputs import EncodedSplits, EncoderSource, encode, read_splits, weights_key
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
+from training.relevance.crowd import Crowd, with_crowd
 from training.relevance.whitening import learn_pooling
 from training.texts import Texts
 
@@ -64,13 +65,15 @@ def read_notes(path: Path | None) -> Notes:
 class TrainingInputs:
     """The inputs of a training: a data set, one whose pictures are added (`also`), captions without pictures.
 
-    Training starts from the decoder of `initial_bundle`, if there is one.
+    Training starts from the decoder of `initial_bundle`, if there is one. How rare words are treated is learnt in a
+    `crowd` of pictures that do not show them.
     """
 
     dataset: Path
     also: Path | None = None
     texts: Texts = field(default_factory=Texts)
     initial_bundle: Path | None = None
+    crowd: Crowd | None = None
 
 
 def train_bundle(
@@ -96,9 +99,14 @@ def train_bundle(
     sizes = {split: len(one.pictures) for split, one in sets.items()}
     shared = _train_search(source, encoded, trained, inputs.texts, out, config)
     vectors = _Vectors(_pooling(source, encoded, config.seed), _activations(source, encoded, config.seed))
-    _save(source, trained, vectors, shared, config, sizes, notes, out / BUNDLE)
+    bundle = _bundle(source, trained, vectors, shared, config, sizes)
+    problems += encoded.problems
+    if inputs.crowd:
+        bundle, unread = with_crowd(bundle, inputs.crowd, config.seed)
+        problems += unread
+    save_bundle(bundle, out / BUNDLE, partial(_card, bundle, shared.figures, notes))
     # Both splits report a bad line of the caption file.
-    return out / BUNDLE, list(dict.fromkeys([*problems, *encoded.problems]))
+    return out / BUNDLE, list(dict.fromkeys(problems))
 
 
 def _start(train: Split, inputs: TrainingInputs, out: Path, config: TrainConfig) -> dict[str, np.ndarray] | None:
@@ -201,18 +209,16 @@ class _Vectors:
     activations: dict[str, float]
 
 
-def _save(
+def _bundle(
     source: EncoderSource,
     trained: TrainedDecoder,
     vectors: _Vectors,
     shared: _SearchParts,
     config: TrainConfig,
     sizes: dict[str, int],
-    notes: Notes,
-    folder: Path,
-) -> None:
+) -> Bundle:
     made_by = {"encoder": source.name, "training": asdict(config), "pictures": sizes, "dev": trained.scores}
-    bundle = Bundle(
+    return Bundle(
         encoder=source.config,
         encoder_weights=source.weights,
         decoder=trained.config,
@@ -226,13 +232,18 @@ def _save(
         activations=vectors.activations,
         further_decoders=trained.further,
     )
+
+
+def _card(bundle: Bundle, figures: dict[str, dict[str, float]], notes: Notes, version: str) -> str:
+    made_by = bundle.made_by
+    parts = f"A VGG16 encoder ({made_by['encoder']}) and an LSTM decoder with attention"
     facts: Facts = {
         "name": "Retroflex captioner",
-        "model_version": "",
-        "summary": f"A VGG16 encoder ({source.name}) and an LSTM decoder with attention that captions photographs.",
-        "splits": sizes,
-        "seeds": {"train": config.seed},
-        "figures": {"captions, dev": trained.scores, **shared.figures},
+        "model_version": version,
+        "summary": f"{parts} that captions photographs.",
+        "splits": made_by["pictures"],
+        "seeds": {"train": made_by["training"]["seed"]},
+        "figures": {"captions, dev": made_by["dev"], **figures},
         **notes,
     }
-    save_bundle(bundle, folder, lambda version: render_card({**facts, "model_version": version}))
+    return render_card(facts)

@@ -26,8 +26,9 @@ from retrieval.search.query import QueryError, QueryImage
 from retrieval.search.relevance import Relevance
 from retrieval.search.reranker import reranker_of
 from retrieval.search.retrievers import BleuRetriever, VectorRetriever
-from retrieval.search.scorers import BleuScorer, CosineScorer
-from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
+from retrieval.search.scorers import NEIGHBOURS, BleuScorer, CosineScorer, NeighbourScorer
+from retrieval.search.strictness import strictness
+from retrieval.search.unsaid import no_synonyms, unsaid_words
 
 MAX_WORDS = 1000
 DEFAULT_ENCODER = "vgg16"
@@ -69,7 +70,7 @@ class Planner:
         weights = model.calibration.words
         reranker = reranker_of(model, tokens, Relevance.from_json(weights), self._store, self._index.vectors)
         prior = term_prior(tokens, self._index.captions, len(self._index))
-        prior += model.calibration.unsaid * len(unsaid) / max(len(content_words(text)), 1)
+        prior += strictness(text, unsaid, model)
         fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.share_known(tokens))
         retrievers: list[Stage] = [self._bleu(), VectorRetriever(self._index.vectors, JOINT, "cosine", self._allowed)]
         scorers: list[Stage] = [
@@ -88,16 +89,20 @@ class Planner:
         if by is not None and by != self._encoder:
             return ClausePlan(clause, self._by_kind(by))
         calibration = self._model.calibration if self._model else Calibration()
+        nearest = VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed)
+        counts = NEIGHBOURS in calibration.picture
+        neighbours = NeighbourScorer(self._index.vectors, self._encoder, nearest) if counts else None
         retrievers: list[Stage] = [
             BleuRetriever(self._index.captions, CAPTION_VARIANT, self._pictures, self._allowed),
-            VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed),
+            nearest,
         ]
         scorers: list[Stage] = [
             BleuScorer(self._index.captions, CAPTION_VARIANT),
             self._cosine(self._encoder, "cosine"),
+            *([] if neighbours is None else [neighbours]),
             self._cosine(JOINT, "embedding"),
         ]
-        return ClausePlan(clause, Pipeline(retrievers, scorers, PictureFusion(calibration.picture)))
+        return ClausePlan(clause, Pipeline(retrievers, scorers, PictureFusion(calibration.picture, neighbours)))
 
     def _by_captions(self, close: float) -> Pipeline:
         scorers: list[Stage] = [BleuScorer(self._index.captions, TYPED_VARIANT), self._cosine(JOINT, "cosine")]

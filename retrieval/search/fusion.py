@@ -10,6 +10,7 @@ from retrieval.index.index import Captions, Index
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.relevance import Relevance, logit, sigmoid
 from retrieval.search.reranker import Reranker
+from retrieval.search.scorers import NEIGHBOURS, NeighbourScorer
 
 CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
@@ -38,13 +39,19 @@ class CosineFusion:
 
 
 class PictureFusion:
-    """Likeness to a picture, by the weights that its captioner was calibrated to."""
+    """Likeness to a picture, by the weights that its captioner was calibrated to.
 
-    def __init__(self, weights: Mapping[str, float]) -> None:
-        self._likeness = Relevance.from_json(weights)
+    The score NEIGHBOURS counts by its distance from the best, which is largest for an item that has none.
+    """
+
+    def __init__(self, weights: Mapping[str, float], neighbours: NeighbourScorer | None = None) -> None:
+        self._likeness, self._neighbours = Relevance.from_json(weights), neighbours
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
-        return self._likeness(candidates.scores)
+        scores = dict(candidates.scores)
+        if self._neighbours is not None:
+            scores[NEIGHBOURS] = self._neighbours.below_best(scores[NEIGHBOURS])
+        return self._likeness(scores)
 
 
 class WordFusion:

@@ -7,7 +7,13 @@ import numpy as np
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
-from retrieval.vectors.base import VectorStore
+from retrieval.search.retrievers import VectorRetriever
+from retrieval.vectors.base import Found, VectorStore
+from retrieval.vectors.neighbours import smoothed_cosine
+
+NEIGHBOURS = "neighbours"
+NEIGHBOURHOOD = 200
+"""How many of the nearest items support one another; more change nothing, see docs/ranking.md."""
 
 
 class BleuScorer:
@@ -36,3 +42,36 @@ class CosineScorer:
         return candidates.with_scores(
             self._name, self._vectors.scores(self._kind, clause.vectors[self._kind], ids), ids
         )
+
+
+class NeighbourScorer:
+    """The score NEIGHBOURS: cosines that the nearest items support among each other, see `smoothed_cosine`.
+
+    Only the NEIGHBOURHOOD nearest of the whole library have it, whatever part of it is searched; NaN for the others.
+    The very nearest item may be a copy, whose neighbours say little about it: it counts as the best.
+    """
+
+    def __init__(self, vectors: VectorStore, kind: str, nearest: VectorRetriever) -> None:
+        self._vectors, self._kind, self._nearest = vectors, kind, nearest
+        self._range = (0.0, 0.0)
+
+    def below_best(self, scores: np.ndarray) -> np.ndarray:
+        """Return scores that this scorer made, less the highest of the library; NaN counts as the lowest."""
+        lowest, highest = self._range
+        return np.where(np.isfinite(scores), scores, lowest) - highest
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        candidates = candidates.with_scores(NEIGHBOURS, np.full(len(candidates.ids), np.nan))
+        if self._kind not in clause.vectors:
+            return candidates
+        found = self._nearest.nearest(clause, NEIGHBOURHOOD)
+        found = Found(found.ids[found.scores > 0], found.scores[found.scores > 0])
+        if not len(found.ids):
+            return candidates
+        order = np.argsort(found.ids)
+        ids, cosines = found.ids[order], found.scores[order]
+        smoothed = smoothed_cosine(clause.vectors[self._kind], self._vectors.get(self._kind, ids))
+        smoothed[cosines == cosines.max()] = smoothed.max()
+        self._range = (float(smoothed.min()), float(smoothed.max()))
+        known = np.isin(ids, candidates.ids, assume_unique=True)
+        return candidates.with_scores(NEIGHBOURS, smoothed[known], ids[known])

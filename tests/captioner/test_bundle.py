@@ -102,7 +102,9 @@ def test_a_bundle_of_format_1_is_read_under_the_name_that_it_had(copy: Path) -> 
     (copy / "config.json").write_text(json.dumps(older))
     (copy / CALIBRATION).unlink()
     sign(copy)
-    expected = Calibration(bundle.calibration.words, {"logprob": 0.5}, -0.6, FORMAT_1_LIKENESS, 0.75)
+    expected = Calibration(
+        bundle.calibration.words, {"logprob": 0.5}, unsaid=-0.6, picture=FORMAT_1_LIKENESS, near_copy=0.75
+    )
     found = load_bundle(copy)
     assert found.calibration == load_search_model(copy).calibration == expected
     assert found.encoder == bundle.encoder

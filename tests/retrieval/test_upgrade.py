@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from captioner.calibration import Calibration
 from data.settings import load_settings
 from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
@@ -19,7 +20,9 @@ SEARCHES: dict[str, list[tuple[int, float]]] = json.loads((LIBRARIES / "version_
 @pytest.fixture
 def library(tmp_path: Path) -> Library:
     shutil.copy(LIBRARIES / "version_7.sqlite3", tmp_path / "library.sqlite3")
-    return Library.open(load_settings(library=tmp_path))
+    opened = Library.open(load_settings(library=tmp_path))
+    vars(opened)["model"] = opened.model._replace(calibration=Calibration())  # as the program of that version weighed
+    return opened
 
 
 @pytest.mark.parametrize("asked", SEARCHES)

@@ -19,17 +19,17 @@ PICTURES = BATCH + 3
 
 
 class Eye:
-    """Sees of a picture its pixels, as many as a grid has numbers; blind after `patience` batches."""
+    """Sees of a picture its pixels, as many as a grid has numbers; one that `stops` is blind to less than a batch."""
 
     config = VGG16Config(side=SIDE, layer="block5_conv3")
 
-    def __init__(self, patience: int = 99) -> None:
-        self.patience = patience
+    def __init__(self, stops: bool = False) -> None:
+        self.stops, self.batches = stops, 0
 
     def encode(self, pictures: np.ndarray) -> Features:
-        if not self.patience:
+        if self.stops and len(pictures) < BATCH:
             raise KeyboardInterrupt
-        self.patience -= 1
+        self.batches += 1
         grids = pictures.reshape(len(pictures), -1)[:, : 4 * 512].reshape(-1, 4, 512)
         return Features(np.zeros((len(pictures), 1), np.float32), grids.astype(np.float32))
 
@@ -58,8 +58,10 @@ def test_crops_are_the_picture_its_mirror_image_and_random_ones(
 def test_a_stopped_run_resumes_with_the_same_crops(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
     whole = cache_features(Eye(), "key", pictures, tmp_path / "whole", crops=3)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        cache_features(Eye(patience=1), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
-    resumed = cache_features(Eye(patience=1), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+        cache_features(Eye(stops=True), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+    again = Eye()
+    resumed = cache_features(again, "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+    assert again.batches == 1
     np.testing.assert_array_equal(resumed.grids, whole.grids)
     assert resumed.problems == whole.problems
 

@@ -59,6 +59,14 @@ BITS = click.Choice(tuple(LEVELS))
     type=click.Path(path_type=Path, exists=True),
     help="Start from the decoder of this bundle, which must have the same words.",
 )
+@click.option(
+    "--crowd",
+    type=click.Path(path_type=Path, exists=True),
+    help="Folder or tar file of pictures that show none of --absent, to learn how strictly to treat rare words.",
+)
+@click.option(
+    "--absent", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="File of such words, one a line."
+)
 @_setting("--epochs", "epochs", EPOCHS, "Epochs of the decoder on human captions; 0 keeps the decoder of --go-on.")
 @_setting("--batch", "batch", click.IntRange(1), "Pictures in a batch.")
 @_setting("--fine-tune", "tune_epochs", EPOCHS, "Epochs of joint training of the encoder's last block and the decoder.")
@@ -97,19 +105,26 @@ def train(
     language: str,
     go_on: Path | None,
     story: Path | None,
+    crowd: Path | None,
+    absent: Path | None,
     **settings: Any,
 ) -> None:
     """Train a captioner on a data set. The same command resumes a run that was stopped."""
     if not settings["epochs"] and go_on is None:
         raise click.UsageError("--epochs 0 trains no decoder; name a bundle with a decoder with --go-on")
+    if (crowd is None) != (absent is None):
+        raise click.UsageError("--crowd and --absent go together: pictures, and words for what none of them shows")
     load_keras()
+    from training.evaluation.absent import read_words
     from training.inputs import load_encoder_source
     from training.pipeline import TrainingInputs, read_notes, train_bundle
+    from training.relevance.crowd import Crowd
     from training.texts import Texts, read_texts
 
     config = TrainConfig(**settings)
     source = load_encoder_source(encoder, VGG16Config(side, layer) if side else None, config.bits)
-    inputs = TrainingInputs(dataset, also, read_texts(texts, language) if texts else Texts(), go_on)
+    hidden = Crowd(crowd, read_words(absent, ())) if crowd else None
+    inputs = TrainingInputs(dataset, also, read_texts(texts, language) if texts else Texts(), go_on, hidden)
     bundle, problems = train_bundle(inputs, out, source, config, read_notes(story))
     print_left_out(problems)
     click.echo(f"bundle: {bundle}")

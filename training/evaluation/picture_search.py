@@ -5,19 +5,24 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
+from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
-from captioner.types import StagedDescriber
-from data.captioned import Dataset
+from captioner.types import SearchDescriber, StagedDescriber
+from data.captioned import CaptionedPicture, Dataset
+from data.paths import display
 from data.pictures import SUFFIXES
+from retrieval.search.query import Query, QueryImage
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled
+from training.evaluation.gallery import Described, describe_pictures, searchable
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, Transform, encode_files
-from training.metrics import precision_at_nearest, ranks_of, recall_at
+from training.metrics import NEAREST, ranks_of, recall_at
 
 
 def evaluate_copies(captioner: StagedDescriber, dataset: Dataset, seed: int) -> dict[str, Any]:
@@ -51,19 +56,22 @@ def evaluate_copies(captioner: StagedDescriber, dataset: Dataset, seed: int) -> 
     }
 
 
-def evaluate_similar(captioner: StagedDescriber, labelled: Labelled, seed: int) -> dict[str, Any]:
-    """Use every picture as a query, and count how many of its ten nearest neighbours by cosine are of its class.
+def evaluate_similar(captioner: SearchDescriber, labelled: Labelled, seed: int) -> dict[str, Any]:
+    """Search with every picture as the product does, and count how many of the ten best others are of its class.
 
     Return the facts of the run and `precision_at_10`, percent by class, and the `mean` of the classes. Raise
     EvaluationError when a class has fewer than two readable pictures.
     """
     started = time.monotonic()
-    encoded = _vectors(captioner, labelled.files, "encoding")
-    labels = np.asarray(labelled.labels)[encoded.rows]
+    above = Path(commonpath(labelled.files))
+    pictures = [CaptionedPicture(display(file.relative_to(above)), file, []) for file in labelled.files]
+    described = describe_pictures(captioner, pictures)
+    classes = dict(zip(labelled.files, labelled.labels, strict=True))
+    labels = np.array([classes[one.path] for one in described.pictures])
     for name in labelled.classes:
         if np.count_nonzero(labels == name) < 2:
             raise EvaluationError(f"class {name} has fewer than two readable pictures; two or more are needed")
-    shares = 100 * precision_at_nearest(encoded.values, labels)
+    shares = 100 * _shares_of_class(captioner, described, labels)
     precisions = {name: float(shares[labels == name].mean()) for name in labelled.classes}
     return {
         "task": "similar",
@@ -71,10 +79,25 @@ def evaluate_similar(captioner: StagedDescriber, labelled: Labelled, seed: int) 
         "pictures": len(labels),
         "classes": len(precisions),
         "seed": seed,
-        "problems": encoded.problems,
+        "problems": described.problems,
         "precision_at_10": {**precisions, "mean": float(np.mean(list(precisions.values())))},
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def _shares_of_class(captioner: SearchDescriber, described: Described, labels: np.ndarray) -> np.ndarray:
+    """Return for each picture the share of the NEAREST others that have its label, (n,); fewer others all count."""
+    shares = np.empty(len(labels))
+    with searchable(described, captioner) as (searcher, rows):
+        own = np.array([rows[one.name] for one in described.pictures])
+        label_of_row = labels[np.argsort(own)]
+        bar = tqdm(described.descriptions, desc="searching", unit="query", disable=None)
+        for picture, description in enumerate(bar):
+            ranked = searcher.rank(Query(like=[QueryImage(description)]))
+            found = np.searchsorted(searcher.index.ids, ranked.ids)
+            nearest = found[found != own[picture]][:NEAREST]
+            shares[picture] = np.mean(label_of_row[nearest] == labels[picture])
+    return shares
 
 
 def _vectors(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,10 +14,11 @@ from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.commands.options import print_result
 from retrieval.library import Library
 from retrieval.search import retrievers
+from retrieval.search.filters import Selection
 from retrieval.search.query import Query, QueryError, QueryImage
 from retrieval.search.results import SearchResult
 from retrieval.search.search import Searcher
-from tests.retrieval.conftest import MODEL
+from tests.retrieval.conftest import MODEL, Add
 
 
 @pytest.fixture
@@ -230,3 +232,55 @@ def test_weights_say_which_part_counts_more(knowing: Searcher) -> None:
 def test_a_query_that_wants_nothing_is_refused(knowing: Searcher) -> None:
     with pytest.raises(QueryError, match="no words"):
         knowing.search(Query(unlike=[QueryImage(described([1.0, 0, 0, 0]))]))
+
+
+def test_a_picture_is_found_by_what_its_neighbours_support(library: Library, add: Add) -> None:
+    """Of two pictures equally near, the one whose neighbours are near too comes first."""
+    for number in range(4):
+        add(library.store, f"kind{number}", ["a thing"], [0.1 * number, 0.0, 0.3, 1.0])
+    add(library.store, "lonely", ["a thing"], [-0.6, 0.0, 0.0, 1.0])
+    hits = searching(library).search(looks([-0.1, 0.0, 0.15, 1.0])).hits
+    found = {hit.path: hit for hit in hits}
+    lonely, kind = found["/photos/lonely.jpg"], found["/photos/kind3.jpg"]
+    assert abs(lonely.scores["cosine"] - kind.scores["cosine"]) < 0.03
+    assert kind.scores["neighbours"] > lonely.scores["neighbours"] + 0.015
+    assert kind.score > lonely.score
+
+
+def test_only_the_nearest_support_one_another(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("retrieval.search.scorers.NEIGHBOURHOOD", 2)
+    hits = searching(library).search(looks([1.0, 0.2, 0.0, 0.0])).hits
+    assert [hit.path for hit in hits if "neighbours" in hit.scores] == ["/photos/beach.jpg", "/photos/park.jpg"]
+    assert len(hits) > 2
+
+
+def test_the_very_nearest_needs_no_support(library: Library, add: Add) -> None:
+    for number in range(4):
+        add(library.store, f"kind{number}", ["a thing"], [0.1 * number, 0.0, 0.3, 1.0])
+    add(library.store, "copy", ["a thing"], [-0.9, 0.0, 0.0, 1.0])
+    hits = searching(library).search(looks([-0.5, 0.0, 0.1, 1.0])).hits
+    assert hits[0].path == "/photos/copy.jpg"
+    assert hits[0].scores["neighbours"] == max(hit.scores.get("neighbours", 0) for hit in hits)
+
+
+def test_a_filter_changes_no_score_of_a_picture_query(library: Library, add: Add) -> None:
+    for number in range(6):
+        add(library.store, f"kind{number}", ["a thing"], [0.1 * number, 0.0, 0.3, 1.0])
+    query = looks([-0.1, 0.0, 0.15, 1.0])
+    every = {hit.id: hit.score for hit in searching(library).search(query).hits}
+    some = np.array(sorted(every)[1::2])
+    chosen = searching(library).search(query, selection=Selection(some, np.zeros(len(some), "datetime64[s]")))
+    assert {hit.id: hit.score for hit in chosen.hits} == pytest.approx({one: every[one] for one in some.tolist()})
+
+
+def looks(vector: list[float]) -> Query:
+    """A query picture of which only the looks are known."""
+    unit = np.array(vector, np.float32) / np.linalg.norm(vector)
+    return Query(like=[QueryImage(Description([Caption("a thing", -1.0)], {"vgg16": unit}))])
+
+
+def searching(library: Library) -> Searcher:
+    """A searcher whose model counts what neighbours support."""
+    picture = {"bias": -6.0, "bleu": 1.0, "cosine": 6.0, "embedding": 4.0, "neighbours": 12.0}
+    model = MODEL._replace(calibration=replace(MODEL.calibration, picture=picture))
+    return Searcher(library.store, library.searcher().index, model)

@@ -8,17 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
+from PIL import Image
 
 import training.commands.evaluate
 from captioner.arithmetic import unit
+from captioner.calibration import Calibration
 from captioner.encoders.base import Features
+from captioner.types import Caption, Description, SearchModel
 from data.dataset import CAPTION_FILE, PICTURE_FOLDER
 from data.errors import RetroflexError
 from tests.conftest import COLOURS, draw_picture
 from training.commands.evaluate import evaluate
 from training.evaluation.folders import read_labelled
 from training.evaluation.transformations import TRANSFORMATIONS
-from training.metrics import precision_at_nearest
 
 
 class MeanColour:
@@ -26,6 +28,10 @@ class MeanColour:
 
     model_version = "colours-2"
     input_side = 32
+    search_model = SearchModel("colours-2", "vgg16", Calibration())
+
+    def caption(self, features: Features) -> list[Description]:
+        return [Description([Caption("a picture", -1.0)], {"vgg16": vector}) for vector in features.vectors]
 
     def encode(self, pictures: np.ndarray) -> Features:
         colours = pictures.reshape(len(pictures), -1, 3).astype(np.float32)
@@ -136,7 +142,7 @@ def test_similar_draws_of_each_class(labelled: Path) -> None:
 def test_similar_names_what_it_left_out(labelled: Path) -> None:
     (labelled / "red" / "red0.png").write_text("broken")
     result = run("similar", "--labelled", labelled)
-    assert "left out: red0.png is not a picture" in result.stderr
+    assert "left out: red/red0.png is not a picture" in result.stderr
     assert any(line.split()[:4] == ["precision", "at", "10,", "mean"] for line in result.stdout.splitlines())
 
 
@@ -156,12 +162,15 @@ def test_bad_folders_are_one_line(labelled: Path, tmp_path: Path) -> None:
     assert "class red of" in str(run("similar", "--labelled", labelled).exception)
 
 
-def test_precision_counts_others_only() -> None:
-    vectors = unit(np.asarray([[1, 0], [1, 0.1], [0, 1], [0.1, 1]], np.float32))
-    labels = np.asarray(["a", "a", "b", "a"])
-    np.testing.assert_allclose(precision_at_nearest(vectors, labels), [2 / 3, 2 / 3, 0, 2 / 3])
-    many = np.repeat(unit(np.eye(2, dtype=np.float32)), 11, axis=0)
-    np.testing.assert_allclose(precision_at_nearest(many, np.repeat(["a", "b"], 11)), 1)
+def test_plain_colours_are_told_apart(tmp_path: Path) -> None:
+    """Of eleven others of the class and twelve of the other, the ten best are all of the class."""
+    for colour in ("red", "blue"):
+        (tmp_path / colour).mkdir()
+        for number in range(12):
+            image = Image.new("RGB", (40, 40), (COLOURS[colour][0] + number, *COLOURS[colour][1:]))
+            image.save(tmp_path / colour / f"{colour}{number}.png")
+    figures = json.loads(run("similar", "--labelled", tmp_path, "--json").stdout)["precision_at_10"]
+    assert figures == {"blue": 100, "red": 100, "mean": 100}
 
 
 @pytest.mark.parametrize("arguments", [("copies",), ("similar",), ("similar", "--labelled", "x", "--per-class", "1")])
