@@ -24,7 +24,7 @@ from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.gallery import describe_pictures, searchable
 
 PICTURES = 1000
-HITS = 0.25
+HITS = 0.3
 """Hits that a word may have on average where nothing shows it. Fewer than are bearable: other words do worse than those
 that were learnt with."""
 
@@ -57,9 +57,9 @@ def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[st
 
 
 def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> float:
-    """Return what rarity should count, 0 or less, so that rare `words` have HITS hits on average in `searcher`.
+    """Return what a word's rarity should count, 0 or less, so that rare `words` have HITS hits each on average.
 
-    `searcher` asks by `model`, which knows of no rarity yet, and none of its pictures shows one of the words.
+    `searcher` asks by `model`, which knows of no rarity yet; none of its pictures shows one of the words.
     """
     rarities = {word: rarity(content_words(word) or [word], model) for word in words}
     rare = [word for word in words if rarities[word]]
