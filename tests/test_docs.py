@@ -43,8 +43,17 @@ def test_named_files_exist(page: Path) -> None:
 
 
 def test_figures_are_those_of_the_shipped_bundle() -> None:
-    for page in (ROOT / "README.md", ROOT / "docs" / "ranking.md", BUNDLED / "README.md"):
+    docs = ROOT / "docs"
+    for page in (ROOT / "README.md", docs / "figures.md", docs / "ranking.md", BUNDLED / "README.md"):
         assert bundle_version(BUNDLED) in page.read_text(), f"{page.name} speaks of another bundle"
+
+
+def test_the_readme_repeats_figures_word_for_word() -> None:
+    section = (ROOT / "README.md").read_text().split("## Figures\n")[1].split("\n## ")[0]
+    rows = [line for line in section.splitlines() if line.startswith("|")]
+    figures = (ROOT / "docs" / "figures.md").read_text().splitlines()
+    assert len([row for row in rows if row.startswith("|---")]) <= 3
+    assert [row for row in rows if row not in figures] == []
 
 
 def test_every_threat_names_a_test_that_exists() -> None:
