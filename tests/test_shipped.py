@@ -74,7 +74,9 @@ def test_bfloat16_changes_vectors_and_captions_little(gallery: list[Path], descr
     if best_precision() == "float32":
         pytest.skip("this processor has no bfloat16")
     exact = describe(gallery, Captioner.load(precision="float32"))
-    cosines = [float(one.vectors["vgg16"] @ other.vectors["vgg16"]) for one, other in zip(described, exact, strict=True)]
+    cosines = [
+        float(one.vectors["vgg16"] @ other.vectors["vgg16"]) for one, other in zip(described, exact, strict=True)
+    ]
     assert min(cosines) > 0.995
     same = sum(one.captions[0].text == other.captions[0].text for one, other in zip(described, exact, strict=True))
     assert same >= len(gallery) * 3 // 4

@@ -93,7 +93,7 @@ def _services(
     limits, metrics = library.settings.limits, Metrics(library)
     return Services(
         library,
-        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing),
+        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
         Thumbnails(library.settings.thumbnail_dir, limits),
         Jobs(library.settings),
         ServerFolders(roots),

@@ -3,7 +3,7 @@
     clause -> retrievers -> candidates of all clauses together -> scorers -> reranker -> fusion -> relevance
 
 Every stage takes a clause and candidates and returns candidates: a retriever adds items, a scorer and a reranker add
-scores. Evaluation runs the very same stages (`training.evaluation.stages`).
+scores. Evaluation runs the very same stages (`training.evaluation.rankers`).
 """
 
 from __future__ import annotations

@@ -46,8 +46,13 @@ class UploadDescriber:
         decoders: Decoders,
         limits: Limits,
         describing: Callable[[], AbstractContextManager[object]],
+        stored: Callable[[bytes, str], Description | None] = lambda content, version: None,
     ) -> None:
-        """`loader` runs in a thread of its own once `start` is called; each picture is in work within `describing`."""
+        """`loader` runs in a thread of its own once `start` is called; each picture is described within `describing`.
+
+        `stored` returns the description that the library holds of a file's bytes by a model version, or None.
+        """
+        self._stored = stored
         self._loader = loader
         self._decoders = decoders
         self._limits = limits
@@ -77,7 +82,7 @@ class UploadDescriber:
         """Describe a picture file's bytes. Raises PictureError, Problem 503 when not loaded, or 429 when busy."""
         captioner = self.captioner()
         key = content_hash(content)
-        known = self._recall(key)
+        known = self._stored_or_remembered(content, key, captioner)
         if known is not None:
             return known
         if not self._places.acquire(blocking=False):
@@ -107,6 +112,14 @@ class UploadDescriber:
             ((_, description),) = describe_now([decoded], _read, captioner)
         assert description is not None
         return Described(description, _data_address(decoded.preview))
+
+    def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
+        """What needs no captioner: a picture of the library, with what a person wrote of it, or a recent upload."""
+        stored = self._stored(content, captioner.model_version)
+        if stored is None:
+            return self._recall(key)
+        decoded = self._decoders.decode(content, captioner.input_side, self._limits)
+        return Described(stored, _data_address(decoded.preview))
 
     def _recall(self, key: str) -> Described | None:
         with self._memory_lock:

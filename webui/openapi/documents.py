@@ -43,8 +43,8 @@ class Hit(Listed):
     scores: Annotated[
         dict[str, float],
         {
-            "description": "The parts of the score by name: bleu, cosine, embedding; prefixed with words., like1., "
-            "like2., unlike1. and so on where the query has several parts, uploads first"
+            "description": "The parts of the score by name: bleu, cosine, neighbours, embedding; prefixed with words., "
+            "like1., like2., unlike1. and so on where the query has several parts, uploads first"
         },
     ]
 

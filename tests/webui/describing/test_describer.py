@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,6 +25,17 @@ def test_the_next_page_of_a_picture_does_not_run_the_model_again(
     second = post(client, painted("red"), limit="2", offset="2").get_json()
     assert captioner.calls == 1
     assert not {hit["id"] for hit in first["hits"]} & {hit["id"] for hit in second["hits"]}
+
+
+def test_a_picture_of_the_library_is_not_described_again(
+    client: FlaskClient, captioner: Any, library: Library, photo_folder: Path
+) -> None:
+    content = (photo_folder / "red 0.jpg").read_bytes()
+    library.store.set_user_caption(1, "our barn door")
+    answer = post(client, content).get_json()
+    assert captioner.calls == 0
+    assert answer["hits"][0]["id"] == 1
+    assert "our barn door" in answer["query"]["captions"]
 
 
 def test_words_work_while_the_captioner_loads(library: Library, captioner: Any, eventually: Any) -> None:
