@@ -95,7 +95,7 @@ def main(dataset: Path) -> None:
     bundle = load_bundle(BUNDLED)
     described = describe_pictures(Captioner(bundle), read_dataset(dataset, "dev").pictures)
     gallery = Gallery(described, bundle)
-    click.echo("| words | second look | R@1 | R@10 | median |\n|---|---|---|---|---|")
+    click.echo("| words | reranker | R@1 | R@10 | median |\n|---|---|---|---|---|")
     for length in LENGTHS:
         queries = tqdm(list(_queries(described, length)), desc=f"{length or 'all'} words", disable=None)
         results = [ranks for words, row in queries if words and (ranks := gallery.ranks(words, row))]

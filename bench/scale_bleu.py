@@ -97,10 +97,10 @@ def _expected(bundle: Bundle, random: np.random.Generator) -> np.ndarray:
     cells = _sample_cells(bundle)
     total = np.zeros((len(bundle.vocabulary), len(bundle.vocabulary)), np.float32)
     for _ in range(0, SAMPLED, BATCH):
-        views, state = decoder.look(_synthetic_grids(cells, random))
+        prepared, state = decoder.prepare(_synthetic_grids(cells, random))
         words = np.full(BATCH, START)
         for _ in range(bundle.decoder.max_words):
-            scores, state = decoder.step(views, state, words)
+            scores, state = decoder.step(prepared, state, words)
             chance = np.exp(scores)
             alive = np.flatnonzero(words != END)
             np.add.at(total, words[alive], chance[alive])

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from captioner.decoder import Alive, State, Steps
+from captioner.decoder import Active, State, Steps
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
 NEVER = -np.inf
@@ -21,7 +21,7 @@ class Hypotheses(NamedTuple):
 
 def beam_search(
     decoder: Steps,
-    views: Any,
+    prepared: Any,
     state: State,
     width: int,
     length_power: float,
@@ -30,7 +30,7 @@ def beam_search(
 ) -> Hypotheses:
     """Find the `width` likeliest sentences of each picture, in each of `groups` beams that avoid each other.
 
-    `views` and `state` are what `Decoder.look` makes of the pictures. A finished sentence stays in its beam and
+    `prepared` and `state` are what `Decoder.prepare` makes of the pictures. A finished sentence stays in its beam and
     competes by its log-probability with those still growing; a picture is done when all of its are finished, and
     cut at `max_words`. The result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are
     never emitted.
@@ -39,7 +39,7 @@ def beam_search(
     same step (diverse beam search, Vijayakumar et al. 2018, with Hamming distance); the first is a plain beam
     search, and log-probabilities are free of the penalty.
     """
-    pictures, steps, height = len(views.cells), decoder.config.max_words + 1, width * groups
+    pictures, steps, height = len(prepared.cells), decoder.config.max_words + 1, width * groups
     words = np.full((pictures, height, steps), PAD, np.int32)
     # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
     logprob = np.full((pictures, height), NEVER, np.float64)
@@ -47,19 +47,19 @@ def beam_search(
     last = np.full((pictures, height), START, np.int32)
     rows = np.repeat(np.arange(pictures), height)
     for step in range(steps):
-        places = np.flatnonzero(~_finished(last) & (logprob > NEVER))
-        if not len(places):
+        slots = np.flatnonzero(~_finished(last) & (logprob > NEVER))
+        if not len(slots):
             break
         # What is finished takes no step, and short captions do not wait for long ones.
-        needed, parents = np.unique(rows[places], return_inverse=True)
+        needed, parents = np.unique(rows[slots], return_inverse=True)
         state = State(state.hidden[needed], state.cell[needed])
-        scores, state = decoder.step(views, state, last.ravel()[places], Alive(parents, places, height))
+        scores, state = decoder.step(prepared, state, last.ravel()[slots], Active(parents, slots, height))
         _forbid(scores, final=step == steps - 1)
-        parent, last, logprob = _grow_all(scores, places, last, logprob, width, diversity)
+        parent, last, logprob = _grow_all(scores, slots, last, logprob, width, diversity)
         words = np.take_along_axis(words, parent[:, :, None], axis=1)
         words[:, :, step] = last
         rows = np.zeros(last.size, np.int64)
-        rows[places] = np.arange(len(places))
+        rows[slots] = np.arange(len(slots))
         rows = rows[(parent + np.arange(pictures)[:, None] * height).ravel()]
     return best_first(words, logprob, length_power)
 
@@ -76,11 +76,11 @@ def _forbid(scores: np.ndarray, final: bool) -> None:
 
 
 def _grow_all(
-    scores: np.ndarray, places: np.ndarray, last: np.ndarray, logprob: np.ndarray, width: int, diversity: float
+    scores: np.ndarray, slots: np.ndarray, last: np.ndarray, logprob: np.ndarray, width: int, diversity: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """`_grow` for one beam after the other, each kept away from what the earlier ones chose.
 
-    `scores` (m, vocabulary) belong to the hypotheses at `places` (m,), see `Alive`; all that is returned, and `last`
+    `scores` (m, vocabulary) belong to the hypotheses at `slots` (m,), see `Active`; all that is returned, and `last`
     and `logprob`, is (pictures, height).
     """
     pictures, height = logprob.shape
@@ -88,8 +88,8 @@ def _grow_all(
     grown = []
     for first in range(0, height, width):
         beam = slice(first, first + width)
-        own = places % height // width == first // width
-        of_beam, at = (scores, places) if height == width else (scores[own], places[own])
+        own = slots % height // width == first // width
+        of_beam, at = (scores, slots) if height == width else (scores[own], slots[own])
         penalty = diversity * taken if first else None
         at_beam = at // height, at % height - first
         parent, word, gained = _grow(of_beam, at_beam, last[:, beam], logprob[:, beam], penalty)
@@ -108,7 +108,7 @@ def _grow(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the best continuations: parent, word and log-probability, each (n, width); ties by lowest index.
 
-    `scores` (m, vocabulary) are log-probabilities of the next word for the hypotheses `at` (picture, place), each
+    `scores` (m, vocabulary) are log-probabilities of the next word for the hypotheses `at` (picture, slot), each
     (m,); `last` and `logprob` (n, width) are those of all. `penalty` (n, vocabulary) only takes part in the choice.
     """
     pictures, width = last.shape
@@ -154,13 +154,13 @@ def best_first(
 
 def sentence_logprob(decoder: Steps, grids: np.ndarray, words: list[int]) -> np.ndarray:
     """log P(words, END | picture), natural logarithm, for each of the grids (n, cells, channels): float64 (n,)."""
-    views, state = decoder.look(grids)
-    return _follow(decoder, views, state, words)
+    prepared, state = decoder.prepare(grids)
+    return _follow(decoder, prepared, state, words)
 
 
-def _follow(decoder: Steps, views: Any, state: State, words: list[int]) -> np.ndarray:
-    total = np.zeros(len(views.cells), np.float64)
+def _follow(decoder: Steps, prepared: Any, state: State, words: list[int]) -> np.ndarray:
+    total = np.zeros(len(prepared.cells), np.float64)
     for fed, expected in zip([START, *words], [*words, END], strict=True):
-        scores, state = decoder.step(views, state, np.full(len(total), fed, np.int32))
+        scores, state = decoder.step(prepared, state, np.full(len(total), fed, np.int32))
         total += scores[:, expected]
     return total

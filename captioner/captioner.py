@@ -72,13 +72,13 @@ class Captioner:
         """
         how = self._search
         assert features.grids is not None
-        seen, state = self._decoder.look(features.grids)
-        found = beam_search(self._decoder, seen, state, how.beam, how.length_power, how.groups, how.diversity)
+        prepared, state = self._decoder.prepare(features.grids)
+        found = beam_search(self._decoder, prepared, state, how.beam, how.length_power, how.groups, how.diversity)
         vectors = {self._bundle.encoder.name: features.vectors}
         if self._embedder:
             vectors[JOINT] = self._embedder.embed(features.grids)
             found = self._in_order(found, vectors[JOINT])
-        described = zip(found.words, found.logprob, pack_cells(seen.cells), strict=True)
+        described = zip(found.words, found.logprob, pack_cells(prepared.cells), strict=True)
         return [
             Description(
                 self._distinct(words, logprob)[:count],
@@ -88,12 +88,12 @@ class Captioner:
             for row, (words, logprob, cells) in enumerate(described)
         ]
 
-    def _in_order(self, found: Hypotheses, places: np.ndarray) -> Hypotheses:
-        """Captions by their probability, and by how near they lie to their pictures at `places`."""
+    def _in_order(self, found: Hypotheses, pictures: np.ndarray) -> Hypotheses:
+        """Captions by their probability, and by their cosine to their `pictures`, vectors (n, e)."""
         weight = self._search.nearness
         if not weight:
             return found
-        bonus = weight * self._caption_embedder.nearness(found.words, places)
+        bonus = weight * self._caption_embedder.cosines(found.words, pictures)
         return best_first(*found, self._search.length_power, bonus)
 
     def score(self, sentence: str, picture: np.ndarray) -> float:

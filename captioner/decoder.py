@@ -81,14 +81,14 @@ class State(NamedTuple):
     cell: np.ndarray
 
 
-class Alive(NamedTuple):
+class Active(NamedTuple):
     """Which hypotheses take a step, when each picture has room for `height` of them.
 
-    `parents` int (m,): the rows of the state that they go on from; `places` int (m,): picture * height + place.
+    `parents` int (m,): the rows of the state that they go on from; `slots` int (m,): picture * height + beam.
     """
 
     parents: np.ndarray
-    places: np.ndarray
+    slots: np.ndarray
     height: int
 
 
@@ -97,10 +97,12 @@ class Steps(Protocol):
 
     config: DecoderConfig
 
-    def look(self, grids: np.ndarray) -> tuple[Any, State]:
-        """See `Decoder.look`."""
+    def prepare(self, grids: np.ndarray) -> tuple[Any, State]:
+        """See `Decoder.prepare`."""
 
-    def step(self, seen: Any, state: State, words: np.ndarray, alive: Alive | None = None) -> tuple[np.ndarray, State]:
+    def step(
+        self, prepared: Any, state: State, words: np.ndarray, active: Active | None = None
+    ) -> tuple[np.ndarray, State]:
         """See `Decoder.step`."""
 
 
@@ -138,74 +140,76 @@ class Decoder:
         words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_words, self._word_bias = np.ascontiguousarray(words), w["word_bias/bias"]
 
-    def look(self, grids: np.ndarray) -> tuple[PictureCells, State]:
+    def prepare(self, grids: np.ndarray) -> tuple[PictureCells, State]:
         """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
         times = self._arithmetic.times
         flat = np.ascontiguousarray(grids, np.float32).reshape(-1, grids.shape[2])
-        seen = times(flat, self._visual)
-        seen *= inverse_deviation(flat)
-        seen += self._visual_bias
-        cells = np.maximum(seen, 0, out=seen).reshape(*grids.shape[:2], -1)
+        products = times(flat, self._visual)
+        products *= inverse_deviation(flat)
+        products += self._visual_bias
+        cells = np.maximum(products, 0, out=products).reshape(*grids.shape[:2], -1)
         mean = cells.mean(axis=1)
         hidden, cell = np.split(np.tanh(times(mean, self._initial) + self._initial_bias), 2, axis=1)
         return PictureCells(cells, times(mean, self._drive), self._arithmetic.keep(cells)), State(hidden, cell)
 
     def step(
-        self, seen: PictureCells, state: State, words: np.ndarray, alive: Alive | None = None
+        self, prepared: PictureCells, state: State, words: np.ndarray, active: Active | None = None
     ) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
 
-        `words` is int (m,). Without `alive` there are equally many hypotheses of each picture, in a row, and `state`
+        `words` is int (m,). Without `active` there are equally many hypotheses of each picture, in a row, and `state`
         has as many rows. Returns log-probabilities of the next word (m, vocabulary) and the new state of m rows.
         """
-        alive, sizes = alive or _everyone(len(words), len(seen.cells)), self.config
+        active, sizes = active or _everyone(len(words), len(prepared.cells)), self.config
         times = self._arithmetic.times
         # Hypotheses with a parent in common share its product.
-        gates = times(state.hidden, self._recurrent)[alive.parents]
+        gates = times(state.hidden, self._recurrent)[active.parents]
         gates += self._word_gates[words]
-        gates += seen.drive[alive.places // alive.height]
+        gates += prepared.drive[active.slots // active.height]
         by_gate = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
-        state = State(*advance(by_gate, state.cell[alive.parents]))
+        state = State(*advance(by_gate, state.cell[active.parents]))
         from_hidden = times(state.hidden, self._from_hidden)
         from_hidden += self._from_hidden_bias
         query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
-        attended = self._attend(seen, query, np.tanh(sentinel) if sizes.sentinel else None, alive)
+        attended = self._attend(prepared, query, np.tanh(sentinel) if sizes.sentinel else None, active)
         output = times(attended, self._from_attended) + output
         # What decides between words is exact in any arithmetic: eight bits would round a logit of 10 by up to 0.03.
         logits = np.tanh(output, out=output) @ self._to_words
         logits += self._word_bias
         return _log_softmax(logits), state
 
-    def _attend(self, seen: PictureCells, query: np.ndarray, sentinel: np.ndarray | None, alive: Alive) -> np.ndarray:
+    def _attend(
+        self, prepared: PictureCells, query: np.ndarray, sentinel: np.ndarray | None, active: Active
+    ) -> np.ndarray:
         """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
-        pictures = len(seen.cells)
-        on_cells = self._arithmetic.times(_spread(query, alive, pictures), seen.kept, transposed=True)
-        scores = _gather(on_cells, alive)
+        pictures = len(prepared.cells)
+        on_cells = self._arithmetic.times(_spread(query, active, pictures), prepared.kept, transposed=True)
+        scores = _gather(on_cells, active)
         if sentinel is not None:
             on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
             scores = np.concatenate([scores, on_sentinel], axis=1)
         share = np.exp(_log_softmax(scores))
-        on_cells = _spread(share[:, : on_cells.shape[2]], alive, pictures)
-        attended = _gather(self._arithmetic.times(on_cells, seen.kept), alive)
+        on_cells = _spread(share[:, : on_cells.shape[2]], active, pictures)
+        attended = _gather(self._arithmetic.times(on_cells, prepared.kept), active)
         if sentinel is not None:
             attended += share[:, -1:] * sentinel
         return attended
 
 
-def _everyone(hypotheses: int, pictures: int) -> Alive:
-    return Alive(np.arange(hypotheses), np.arange(hypotheses), hypotheses // pictures)
+def _everyone(hypotheses: int, pictures: int) -> Active:
+    return Active(np.arange(hypotheses), np.arange(hypotheses), hypotheses // pictures)
 
 
-def _spread(rows: np.ndarray, alive: Alive, pictures: int) -> np.ndarray:
+def _spread(rows: np.ndarray, active: Active, pictures: int) -> np.ndarray:
     """Put each hypothesis' row (m, a) to its picture: (pictures, height, a), zeros where no hypothesis is."""
-    spread = np.zeros((pictures * alive.height, rows.shape[1]), np.float32)
-    spread[alive.places] = rows
-    return spread.reshape(pictures, alive.height, -1)
+    spread = np.zeros((pictures * active.height, rows.shape[1]), np.float32)
+    spread[active.slots] = rows
+    return spread.reshape(pictures, active.height, -1)
 
 
-def _gather(by_picture: np.ndarray, alive: Alive) -> np.ndarray:
+def _gather(by_picture: np.ndarray, active: Active) -> np.ndarray:
     """Undo `_spread`."""
-    return np.asarray(by_picture.reshape(-1, by_picture.shape[2])[alive.places])
+    return np.asarray(by_picture.reshape(-1, by_picture.shape[2])[active.slots])
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:
@@ -233,20 +237,20 @@ class Ensemble:
         self.config = members[0].config
         self._members = members
 
-    def look(self, grids: np.ndarray) -> tuple[EnsembleCells, State]:
-        """As `Decoder.look`."""
-        seen, states = zip(*(one.look(grids) for one in self._members), strict=True)
-        return EnsembleCells(seen[0].cells, list(seen)), _joined(states)
+    def prepare(self, grids: np.ndarray) -> tuple[EnsembleCells, State]:
+        """As `Decoder.prepare`."""
+        prepared, states = zip(*(one.prepare(grids) for one in self._members), strict=True)
+        return EnsembleCells(prepared[0].cells, list(prepared)), _joined(states)
 
     def step(
-        self, seen: EnsembleCells, state: State, words: np.ndarray, alive: Alive | None = None
+        self, prepared: EnsembleCells, state: State, words: np.ndarray, active: Active | None = None
     ) -> tuple[np.ndarray, State]:
         """As `Decoder.step`."""
         count = len(self._members)
         parts = zip(np.split(state.hidden, count, axis=1), np.split(state.cell, count, axis=1), strict=True)
         total, states = None, []
-        for member, own, part in zip(self._members, seen.members, parts, strict=True):
-            scores, after = member.step(own, State(*(np.ascontiguousarray(one) for one in part)), words, alive)
+        for member, own, part in zip(self._members, prepared.members, parts, strict=True):
+            scores, after = member.step(own, State(*(np.ascontiguousarray(one) for one in part)), words, active)
             total = scores if total is None else np.add(total, scores, out=total)
             states.append(after)
         assert total is not None

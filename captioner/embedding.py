@@ -74,7 +74,7 @@ class EmbeddingConfig:
 class Embedding:
     """Both encoders of every member at rest, weights named MEMBER/NAME, and the words that sentences are read by.
 
-    `sentences` (m, members * dimensions): where usual sentences lie, see `hubness`. `synonyms` uint16 (vocabulary, k):
+    `sentences` (m, members * dimensions): vectors of usual sentences, see `hubness`. `synonyms` uint16 (vocabulary, k):
     for each word the numbers of words of captions that mean nearly the same, nearest first, 0 for no further one.
     """
 
@@ -88,13 +88,13 @@ class Embedding:
 NEIGHBOURS = 10
 
 
-def hubness(places: np.ndarray, sentences: np.ndarray) -> np.ndarray:
-    """Return float32 (n,): how near the usual `sentences` (m, e) come to pictures at `places` (n, e).
+def hubness(vectors: np.ndarray, sentences: np.ndarray) -> np.ndarray:
+    """Return float32 (n,): how near the usual `sentences` (m, e) come to pictures, by their `vectors` (n, e).
 
     The mean cosine of the NEIGHBOURS nearest. A picture that many sentences come near is a hub: that this one does
     tells less (cross-domain similarity local scaling, Conneau et al. 2018).
     """
-    cosines = places.astype(np.float32) @ sentences.T
+    cosines = vectors.astype(np.float32) @ sentences.T
     nearest = np.partition(cosines, -min(NEIGHBOURS, len(sentences)), axis=1)[:, -NEIGHBOURS:]
     return np.asarray(nearest.mean(axis=1))
 
@@ -109,7 +109,7 @@ def coarsen(grids: np.ndarray, pool: int) -> np.ndarray:
 
 
 class PictureEmbedder:
-    """Grids to places in the shared space."""
+    """Grids to vectors in the shared space."""
 
     def __init__(
         self, config: EmbeddingConfig, weights: Mapping[str, np.ndarray], arithmetic: Arithmetic | None = None
@@ -132,22 +132,22 @@ class PictureEmbedder:
         coarse = coarsen(grids, self._config.pool)
         pictures, cells, channels = coarse.shape
         flat = coarse.reshape(-1, channels)
-        asked = self._arithmetic.times(flat, self._kernel)
-        asked *= inverse_deviation(flat)
-        asked += self._bias
-        asked = asked.reshape(pictures, cells, -1)
-        parts = np.split(asked, self._config.members, axis=2)
+        products = self._arithmetic.times(flat, self._kernel)
+        products *= inverse_deviation(flat)
+        products += self._bias
+        products = products.reshape(pictures, cells, -1)
+        parts = np.split(products, self._config.members, axis=2)
         return join_members(
             [self._pool(part) @ kernel + bias for part, (kernel, bias) in zip(parts, self._out, strict=True)]
         )
 
-    def _pool(self, asked: np.ndarray) -> np.ndarray:
+    def _pool(self, products: np.ndarray) -> np.ndarray:
         """Cells by attention, each head with a share of their units, and their mean: (n, 2 * units)."""
-        seen, share = np.maximum(asked[..., : self._config.units], 0), np.exp(asked[..., self._config.units :])
+        cells, share = np.maximum(products[..., : self._config.units], 0), np.exp(products[..., self._config.units :])
         share /= share.sum(axis=1, keepdims=True)
-        by_head = seen.reshape(*seen.shape[:2], self._config.heads, -1)
-        attended = np.einsum("nchu,nch->nhu", by_head, share).reshape(len(seen), -1)
-        return np.concatenate([attended, seen.mean(axis=1)], axis=1)
+        by_head = cells.reshape(*cells.shape[:2], self._config.heads, -1)
+        attended = np.einsum("nchu,nch->nhu", by_head, share).reshape(len(cells), -1)
+        return np.concatenate([attended, cells.mean(axis=1)], axis=1)
 
 
 PIECES = (3, 4, 5)
@@ -168,7 +168,7 @@ def buckets_of(word: str, buckets: int) -> tuple[int, ...]:
 
 
 class TextEmbedder:
-    """Sentences to places in the shared space."""
+    """Sentences to vectors in the shared space."""
 
     def __init__(
         self,
@@ -194,7 +194,7 @@ class TextEmbedder:
     def share_known(self, tokens: Sequence[str]) -> float:
         """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
 
-        A word weighs as much as the logarithm of its place among the words by frequency (Zipf: about minus the
+        A word weighs as much as the logarithm of its rank among the words by frequency (Zipf: about minus the
         logarithm of its frequency); an unknown word weighs most.
         """
         numbers = np.array(self._vocabulary.read(tokens), np.float64)
@@ -260,7 +260,7 @@ def join_members(members: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class CaptionEmbedder:
-    """Captions, as numbers of the decoder's words, to places: `TextEmbedder`, out of tables of what each word gives.
+    """Captions, as numbers of the decoder's words, to vectors: `TextEmbedder`, by tables of what each word adds.
 
     Of the few captions that a beam search finds, the likeliest often fits many pictures; the shared space knows what
     tells this picture apart (docs/training.md has what that is worth).
@@ -277,19 +277,19 @@ class CaptionEmbedder:
         self._tables = [_table(member, numbers) for member in self._members]
         self._parts = np.cumsum([sizes.word, sizes.units, sizes.units])
 
-    def nearness(self, captions: np.ndarray, places: np.ndarray) -> np.ndarray:
-        """Cosines float32 (n, h) of captions int (n, h, steps) to their pictures at `places` (n, e); 0 for none."""
+    def cosines(self, captions: np.ndarray, pictures: np.ndarray) -> np.ndarray:
+        """Cosines float32 (n, h) of captions int (n, h, steps) to their `pictures`, vectors (n, e); 0 for none."""
         rows = captions.reshape(-1, captions.shape[2])
         read = [row[self._known[row]] for row in rows]
         said = np.array([len(one) > 0 for one in read])
         cosines = np.zeros(len(rows), np.float32)
         if said.any():
-            beside = np.repeat(places, captions.shape[1], axis=0)[said]
+            beside = np.repeat(pictures, captions.shape[1], axis=0)[said]
             cosines[said] = np.einsum("me,me->m", self._embed([one for one in read if len(one)]), beside)
         return cosines.reshape(captions.shape[:2])
 
     def _embed(self, read: list[np.ndarray]) -> np.ndarray:
-        """Places (m, e) of captions that say something."""
+        """Vectors (m, e) of captions that say something."""
         return join_members(
             [
                 np.stack([pool_words(*np.split(table[one], self._parts, axis=1)) for one in read])

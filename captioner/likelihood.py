@@ -18,7 +18,7 @@ from captioner.vocabulary import START, UNKNOWN, Vocabulary
 MAX_WORDS = 40
 """Further words of a sentence are not read."""
 USUAL_WORDS = 1000
-"""Probabilities are over the most frequent words and the sentence's own: all 2,900 take thrice the time and tell
+"""Probabilities are over the most frequent words and the sentence's own: all 2,900 take three times as long and tell
 pictures apart no better, see docs/ranking.md."""
 LANES = 16
 """Float32 numbers in a vector register of the widest kind."""

@@ -151,7 +151,7 @@ def read_files(paths: Sequence[Path], side: int, limits: Limits = DEFAULT_LIMITS
 
 
 class VectorDescriber:
-    """Describer pictures by an encoder's vectors alone, beside the captioner of a library."""
+    """Describes pictures by an encoder's vectors alone, beside the captioner of a library."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.model_version, self.input_side = encoder.model_version, encoder.side

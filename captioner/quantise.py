@@ -77,7 +77,7 @@ def to_levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_pairs(levels: np.ndarray) -> np.ndarray:
-    """Two neighbours of the last axis in a byte, uint8; a last one alone gets a nought beside it."""
+    """Two neighbours of the last axis in a byte, uint8; a last one alone is paired with zero."""
     odd = [(0, 0)] * (levels.ndim - 1) + [(0, levels.shape[-1] % 2)]
     nibbles = (np.pad(levels, odd) + 8).astype(np.uint8)
     return np.asarray(nibbles[..., ::2] | nibbles[..., 1::2] << 4)

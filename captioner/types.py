@@ -21,7 +21,7 @@ class SearchModel(NamedTuple):
     `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the vectors
     that tell what a picture looks like. `embedder` reads words; None where
     the bundle has no space that pictures and sentences share. The reranker needs the decoder's `likelihood` and the
-    places of usual `sentences` (m, e); None where there is none. `spoken` are the words of captions, most frequent
+    vectors of usual `sentences` (m, e); None where there is none. `spoken` are the words of captions, most frequent
     first.
     """
 

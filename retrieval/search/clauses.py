@@ -63,9 +63,9 @@ class Planner:
         model = self._model if self._usable() else None
         synonyms = self._model.embedder.synonyms if self._model and self._model.embedder else no_synonyms
         unsaid = unsaid_words(text, self._index.captions, synonyms)
-        place = model.embedder.embed(tokens) if model and model.embedder else None
-        clause = Clause("words", [text], [tokens], {} if place is None else {JOINT: place})
-        if model is None or model.embedder is None or place is None:
+        embedding = model.embedder.embed(tokens) if model and model.embedder else None
+        clause = Clause("words", [text], [tokens], {} if embedding is None else {JOINT: embedding})
+        if model is None or model.embedder is None or embedding is None:
             return ClausePlan(clause, self._by_captions(0.0 if model is None else CLOSE), unsaid)
         weights = model.calibration.words
         reranker = reranker_of(model, tokens, Relevance.from_json(weights), self._store, self._index.vectors)

@@ -36,7 +36,7 @@ class SentenceScores:
         """Whether the decoder knows enough of the words for its probability to tell pictures apart."""
         return self._likelihood.share_read(tokens) >= READABLE
 
-    def of(self, tokens: Sequence[str], cells: Sequence[bytes], places: np.ndarray) -> dict[str, np.ndarray]:
+    def of(self, tokens: Sequence[str], cells: Sequence[bytes], embeddings: np.ndarray) -> dict[str, np.ndarray]:
         """Return both scores of n pictures, at least one, float (n,), from their cells and JOINT vectors (n, e).
 
         Raises StoreDamaged.
@@ -45,7 +45,7 @@ class SentenceScores:
             unpacked = unpack_cells(cells)
         except ValueError as error:
             raise StoreDamaged(f"{error}; index again") from error
-        return {"logprob": self._likelihood.logprob(tokens, unpacked), "hubness": hubness(places, self._sentences)}
+        return {"logprob": self._likelihood.logprob(tokens, unpacked), "hubness": hubness(embeddings, self._sentences)}
 
 
 class Reranker:
@@ -74,8 +74,8 @@ class Reranker:
             candidates = candidates.with_scores(name, np.zeros(0), ids[:0])
         if not len(ids):
             return candidates
-        places = self._vectors.get(JOINT, ids)
-        for name, values in self._scores.of(tokens, [cells[one] for one in ids.tolist()], places).items():
+        embeddings = self._vectors.get(JOINT, ids)
+        for name, values in self._scores.of(tokens, [cells[one] for one in ids.tolist()], embeddings).items():
             candidates = candidates.with_scores(name, values.astype(np.float64), ids)
         return candidates
 

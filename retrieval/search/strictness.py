@@ -34,7 +34,7 @@ def strictness(text: str, unsaid: Sequence[str], model: SearchModel) -> float:
 def rarity(words: Sequence[str], model: SearchModel) -> float:
     """Return how seldom captions say `words`, at least one: 0 where all of them are FAMILIAR or nothing is known of it.
 
-    That of one word is the logarithm of its place among the words of captions by frequency, over FAMILIAR (Zipf: about
+    That of one word is the logarithm of its rank among the words of captions by frequency, over FAMILIAR (Zipf: about
     minus the logarithm of its frequency). Of several it is their mean over their number: each vouches for the others.
     """
     if model.spoken is None:
@@ -44,7 +44,7 @@ def rarity(words: Sequence[str], model: SearchModel) -> float:
 
 
 def _rank(word: str, model: SearchModel) -> int:
-    """The place of `word` among the words of captions, most frequent first.
+    """The rank of `word` among the words of captions, most frequent first.
 
     Where captions never say it, as they say no German word, that of its most frequent synonym. Where it has none,
     nothing tells how often its thing was met, and it counts as familiar: that it is unsaid is held against it already.

@@ -32,18 +32,18 @@ def test_every_step_equals_keras(change: dict[str, bool]) -> None:
     expected = np.asarray(ops.log_softmax(model((grids, words, every)))).reshape(6, 6, 17)
 
     decoder = Decoder(config, get_weights(model))
-    views, state = decoder.look(grids)
+    prepared, state = decoder.prepare(grids)
     state = State(*(np.repeat(part, 2, axis=0) for part in state))
     for step in range(6):
-        found, state = decoder.step(views, state, words[:, :, step].ravel())
+        found, state = decoder.step(prepared, state, words[:, :, step].ravel())
         np.testing.assert_allclose(found, expected[:, step], atol=1e-4)
 
 
 def test_probabilities_of_all_one_word_sentences_and_longer_sum_to_one() -> None:
     decoder = Decoder(CONFIG, random_decoder(CONFIG))
     grids = np.random.default_rng(1).normal(size=(2, 4, 6)).astype(np.float32)
-    views, state = decoder.look(grids)
-    first, _ = decoder.step(views, state, np.asarray([1, 1]))
+    prepared, state = decoder.prepare(grids)
+    first, _ = decoder.step(prepared, state, np.asarray([1, 1]))
     np.testing.assert_allclose(np.exp(first).sum(axis=1), 1, atol=1e-5)
     assert (sentence_logprob(decoder, grids, [5]) < first[:, 5]).all()
 
@@ -75,16 +75,16 @@ def test_a_sentence_is_as_likely_as_the_mean_of_their_logarithms(grids: np.ndarr
 
 
 def test_twice_the_same_is_the_same(grids: np.ndarray, members: list[Decoder]) -> None:
-    alone = beam_search(members[0], *members[0].look(grids), 3, 0.5)
+    alone = beam_search(members[0], *members[0].prepare(grids), 3, 0.5)
     twice = Ensemble([members[0], members[0]])
-    together = beam_search(twice, *twice.look(grids), 3, 0.5)
+    together = beam_search(twice, *twice.prepare(grids), 3, 0.5)
     np.testing.assert_array_equal(together.words, alone.words)
     np.testing.assert_allclose(together.logprob, alone.logprob, atol=1e-4)
 
 
 def test_beam_search_finds_what_they_find_likely_together(grids: np.ndarray, members: list[Decoder]) -> None:
     together = Ensemble(members)
-    found = beam_search(together, *together.look(grids), 3, 0.0)
+    found = beam_search(together, *together.prepare(grids), 3, 0.0)
     best = [int(one) for one in found.words[0, 0] if one > 2]
     np.testing.assert_allclose(found.logprob[0, 0], sentence_logprob(together, grids[:1], best)[0], atol=1e-4)
 

@@ -18,9 +18,9 @@ from tests.conftest import WORDS, random_embedding
 @pytest.mark.parametrize("sentences", [3, 40])
 def test_hubness_is_the_mean_cosine_of_the_nearest_sentences(sentences: int) -> None:
     random = np.random.default_rng(0)
-    places, usual = random.normal(size=(5, 4)), random.normal(size=(sentences, 4)).astype(np.float32)
-    expected = [np.mean(sorted((place @ one for one in usual), reverse=True)[:NEIGHBOURS]) for place in places]
-    assert hubness(places, usual) == pytest.approx(expected, abs=1e-5)
+    pictures, usual = random.normal(size=(5, 4)), random.normal(size=(sentences, 4)).astype(np.float32)
+    expected = [np.mean(sorted((picture @ one for one in usual), reverse=True)[:NEIGHBOURS]) for picture in pictures]
+    assert hubness(pictures, usual) == pytest.approx(expected, abs=1e-5)
 
 
 def test_words_spelt_alike_share_pieces_and_the_same_word_always_has_the_same() -> None:
@@ -49,13 +49,13 @@ def test_the_text_encoder_is_the_oracle() -> None:
     captions[0, 1, 2:], captions[2, 0, 1:] = PAD, PAD
     captions[:, :, -1] = END
     captions[3, 2] = [DECODER.encode(["zeppelin"])[0], END, *[PAD] * 7]
-    places = unit(random.normal(size=(4, 10))).astype(np.float32)
-    found = CaptionEmbedder(EMBEDDING, DECODER).nearness(captions, places)
+    pictures = unit(random.normal(size=(4, 10))).astype(np.float32)
+    found = CaptionEmbedder(EMBEDDING, DECODER).cosines(captions, pictures)
     text = TextEmbedder(EMBEDDING.config, EMBEDDING.weights, EMBEDDING.vocabulary)
-    for row, place in enumerate(places):
+    for row, picture in enumerate(pictures):
         for column, caption in enumerate(captions[row]):
             meant = text.embed(DECODER.decode(one for one in caption if one != END))
-            assert found[row, column] == pytest.approx(0 if meant is None else meant @ place, abs=1e-5)
+            assert found[row, column] == pytest.approx(0 if meant is None else meant @ picture, abs=1e-5)
     assert found[3, 2] == 0
 
 

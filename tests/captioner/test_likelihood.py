@@ -14,7 +14,7 @@ VOCABULARY = Vocabulary(WORDS)
 
 def begins_logprob(decoder: Decoder, grids: np.ndarray, words: list[int]) -> np.ndarray:
     """log P(a sentence begins with the words | picture), step by step."""
-    cells, state = decoder.look(grids)
+    cells, state = decoder.prepare(grids)
     total = np.zeros(len(grids))
     for fed, expected in pairwise([START, *words]):
         scores, state = decoder.step(cells, state, np.full(len(grids), fed))
@@ -29,7 +29,7 @@ def test_equals_the_decoder_step_by_step(sentinel: bool, tied: bool) -> None:
     weights = random_decoder(config)
     decoder = Decoder(config, weights)
     grids = np.random.default_rng(0).normal(size=(3, 9, 7)).astype(np.float32)
-    cells, _ = decoder.look(grids)
+    cells, _ = decoder.prepare(grids)
     likelihood = Likelihood(config, weights, VOCABULARY)
     for sentence in (["a", "red", "boat"], ["zebra", "runs"], ["dog"], []):
         expected = begins_logprob(decoder, grids, VOCABULARY.encode(sentence))

@@ -41,7 +41,7 @@ def test_what_is_rounded_is_kept_as_it_is_in_as_little_room(shape: tuple[int, ..
         np.testing.assert_array_equal(value, again[name])
 
 
-def test_a_channel_of_noughts() -> None:
+def test_a_channel_of_zeros() -> None:
     value = kernel(EVEN)
     value[:, 3] = 0
     np.testing.assert_array_equal(rounded({"kernel": value}, 4)["kernel"][:, 3], 0)

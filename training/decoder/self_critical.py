@@ -79,12 +79,12 @@ noise. With different temperatures for sampling and training, captions degenerat
 
 def sample_sentences(decoder: Decoder, grids: np.ndarray, count: int, random: np.random.Generator) -> np.ndarray:
     """Sample `count` sentences for each picture at TEMPERATURE: int (n, count, steps), ended by END, then PAD."""
-    views, state = decoder.look(grids)
+    prepared, state = decoder.prepare(grids)
     state = State(*(np.repeat(part, count, axis=0) for part in state))
     words = np.full((len(grids) * count, decoder.config.max_words + 1), PAD, np.int32)
     last = np.full(len(words), START, np.int32)
     for step in range(words.shape[1]):
-        scores, state = decoder.step(views, state, last)
+        scores, state = decoder.step(prepared, state, last)
         scores[:, (PAD, START, UNKNOWN)] = -np.inf
         drawn = _draw(scores, random)
         finished = np.isin(last, (END, PAD))

@@ -222,7 +222,7 @@ def caption_split(decoder: Steps, vocabulary: Vocabulary, split: Split, search: 
     for start in tqdm(range(0, len(split.names), EVALUATION_BATCH), desc="captions", unit="batch", disable=None):
         grids = split.grids[start : start + EVALUATION_BATCH, 0]
         options = (search.beam, search.length_power, search.groups, search.diversity)
-        beams = beam_search(decoder, *decoder.look(grids), *options).words
+        beams = beam_search(decoder, *decoder.prepare(grids), *options).words
         captions += [[" ".join(vocabulary.decode(words)) for words in sentences] for sentences in beams]
     return captions
 

@@ -1,1 +1,1 @@
-"""What evidence is worth is learnt from a split: relevance, second look, whitening."""
+"""Calibration, learnt from a split: relevance, reranker, whitening, words that pictures do not show."""

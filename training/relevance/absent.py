@@ -35,15 +35,15 @@ def absent_words(texts: Iterable[Sequence[Caption]], shown: Iterable[Caption], e
     return [word for word in usual if word not in FUNCTION_WORDS and not is_said(word)]
 
 
-def fit_unsaid(words: Sequence[str], relevance: Relevance, embedder: TextEmbedder, places: np.ndarray) -> float:
-    """Return what to add to the logits of pictures at `places` (n, e) so that `words` have HITS hits on average.
+def fit_unsaid(words: Sequence[str], relevance: Relevance, embedder: TextEmbedder, vectors: np.ndarray) -> float:
+    """Return what to add to the logits of pictures, `vectors` (n, e), so that `words` have HITS hits on average.
 
     Never more than 0; none of the pictures' captions says one of the words.
     """
-    found = [place for place in (embedder.embed([word]) for word in words) if place is not None]
+    found = [one for one in (embedder.embed([word]) for word in words) if one is not None]
     if not found:
         return 0.0
-    cosines = np.stack(found) @ places.T
+    cosines = np.stack(found) @ vectors.T
     logits = relevance.logit({"bleu": np.zeros(cosines.shape), "cosine": cosines})
     allowed = min(round(HITS * len(found)), logits.size - 1)
     return min(0.0, float(logit(np.array(CLOSE))) - float(np.sort(logits, axis=None)[-1 - allowed]))

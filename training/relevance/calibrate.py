@@ -1,4 +1,4 @@
-"""How evidence adds up to relevance, learnt from a split's own captions and pictures."""
+"""How scores add up to relevance, learnt from a split's own captions and pictures."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from training.batches import Split
 from training.decoder.trainer import TrainedDecoder, caption_split
 from training.metrics import ranks_of_rows, summarise
 from training.relevance.absent import absent_words, fit_unsaid
-from training.relevance.second_look import fit_look, held_out_look, look_again
+from training.relevance.reranking import fit_reranker, held_out_reranked, rerank_best
 from training.texts import Texts
 
 PRIOR = 0.01
@@ -33,7 +33,7 @@ LEAST_BLEU = 0.5
 BATCH = 50
 NEWTON_STEPS = 30
 RIDGE = 1e-7
-"""Keeps a part that tells nothing, such as BLEU where there are no captions, at nought."""
+"""Keeps the weight of a score that tells nothing, such as BLEU where there are no captions, at zero."""
 
 
 def calibrate(
@@ -41,7 +41,7 @@ def calibrate(
 ) -> tuple[Calibration, dict[str, float]]:
     """Fit the relevance of a sentence and a picture on `split`; return it with its cross-validated search figures.
 
-    The relevance is `words`, from BLEU and cosine, what a `second look` at the best pictures adds, and what counts
+    The relevance is `words`, from BLEU and cosine, those of the `reranker` for the best pictures, and what counts
     against pictures where no caption says the words asked for, learnt with the words of `texts`.
 
     Every human caption is a query, the gallery is the split's pictures with generated captions only. Figures are
@@ -51,24 +51,25 @@ def calibrate(
     target = np.array([row for _, row in sentences])
     queries = [caption for caption, _ in sentences]
     decoder = Decoder(trained.config, trained.weights)
-    places = _places(embedding, split)
+    embeddings = _embeddings(embedding, split)
     gallery = caption_split(trained.decoder, trained.vocabulary, split, search)
     bleu = _bleu(queries, gallery)
-    parts = np.stack([bleu, _cosines(queries, embedding, places)])
+    parts = np.stack([bleu, _cosines(queries, embedding, embeddings)])
     relevance = fit_relevance(parts, target, LEAST_BLEU)
     likelihood = Likelihood(trained.config, trained.weights, trained.vocabulary)
-    looks = look_again(
+    best = rerank_best(
         SentenceScores(likelihood, embedding.sentences),
         queries,
         relevance.logit(dict(zip(PARTS, parts, strict=True))),
-        _views(decoder, split),
-        places,
+        _cells(decoder, split),
+        embeddings,
     )
-    scores = held_out_look(looks, _held_out(parts, target), target, FOLDS)
+    scores = held_out_reranked(best, _held_out(parts, target), target, FOLDS)
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary, embedding.synonyms)
     shown = [*queries, *(tokenize(caption) for captions in gallery for caption in captions)]
-    unsaid = fit_unsaid(absent_words(texts.unpaired_own, shown, text), relevance, text, places)
-    return Calibration(relevance.to_json(), fit_look(looks, target), unsaid), summarise(ranks_of_rows(scores, target))
+    unsaid = fit_unsaid(absent_words(texts.unpaired_own, shown, text), relevance, text, embeddings)
+    calibration = Calibration(relevance.to_json(), fit_reranker(best, target), unsaid)
+    return calibration, summarise(ranks_of_rows(scores, target))
 
 
 def fit_relevance(parts: np.ndarray, target: np.ndarray, least: float = -np.inf) -> Relevance:
@@ -122,21 +123,21 @@ def _batches(split: Split, title: str) -> tqdm:
     return tqdm(range(0, len(split.names), BATCH), desc=title, unit="batch", disable=None)
 
 
-def _places(embedding: Embedding, split: Split) -> np.ndarray:
+def _embeddings(embedding: Embedding, split: Split) -> np.ndarray:
     pictures = PictureEmbedder(embedding.config, embedding.weights)
     starts = _batches(split, "embedding")
     return np.concatenate([pictures.embed(split.grids[start : start + BATCH, 0]) for start in starts])
 
 
-def _views(decoder: Decoder, split: Split) -> list[bytes]:
-    starts = _batches(split, "looking")
-    looked = (decoder.look(split.grids[start : start + BATCH, 0])[0] for start in starts)
-    return [packed for views in looked for packed in pack_cells(views.cells)]
+def _cells(decoder: Decoder, split: Split) -> list[bytes]:
+    starts = _batches(split, "attention cells")
+    prepared = (decoder.prepare(split.grids[start : start + BATCH, 0])[0] for start in starts)
+    return [packed for one in prepared for packed in pack_cells(one.cells)]
 
 
 def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
-    nowhere = np.zeros(gallery.shape[1], np.float32)
+    unknown = np.zeros(gallery.shape[1], np.float32)
     bar = tqdm(sentences, desc="cosine", unit="query", disable=None)
-    places = [text.embed(sentence) for sentence in bar]
-    return np.stack([nowhere if one is None else one for one in places]) @ gallery.T
+    embeddings = [text.embed(sentence) for sentence in bar]
+    return np.stack([unknown if one is None else one for one in embeddings]) @ gallery.T

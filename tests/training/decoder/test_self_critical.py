@@ -24,8 +24,8 @@ def test_samples_follow_the_distribution_of_the_model() -> None:
     assert all(word > UNKNOWN or word == END for words in ended for word in words)
     begun = [words[0] for words in ended if words[0] != END]
     shares = {word: begun.count(word) / len(begun) for word in range(4, 8)}
-    views, state = decoder.look(grid)
-    first, _ = decoder.step(views, state, np.asarray([START]))
+    prepared, state = decoder.prepare(grid)
+    first, _ = decoder.step(prepared, state, np.asarray([START]))
     likely = {word: float(np.exp(first[0, word] / TEMPERATURE)) for word in range(4, 8)}
     for word, share in shares.items():
         assert share == pytest.approx(likely[word] / sum(likely.values()), abs=0.04)
