@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import click
 
+from data.paths import absolute, to_bytes
 from data.settings import load_settings
-from retrieval.commands.filter_options import filter_options, read_filters
 from retrieval.commands.options import (
     bundle_option,
     explain_option,
@@ -21,10 +22,58 @@ from retrieval.commands.options import (
     print_result,
 )
 from retrieval.library import Library
+from retrieval.search.fields import (
+    FIELDS,
+    RELEVANCE,
+    ChoiceField,
+    DayRange,
+    Field,
+    FolderField,
+    NumberRange,
+    order_names,
+)
+from retrieval.search.filters import Filters
 from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, QueryImage, check_query, read_weight
 from retrieval.search.results import SearchResult
 
 PICTURE = "PICTURE[@WEIGHT]"
+
+
+def _type(field: Field) -> click.ParamType:
+    match field:
+        case FolderField():
+            return click.Path(path_type=Path)
+        case DayRange():
+            return click.DateTime(["%Y-%m-%d"])
+        case NumberRange():
+            return click.IntRange(1, field.largest)
+        case ChoiceField():
+            return click.Choice(field.values)
+    raise TypeError(f"no command line option is known for {field!r}")
+
+
+def _value(library: Library, value: Any) -> Any:
+    if isinstance(value, Path):
+        return library.collection.folder_at(to_bytes(absolute(value)))
+    return value.date() if isinstance(value, datetime) else value
+
+
+def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add `--sort`, and an option for each filter, whose values are for `_read_filters`."""
+    orders = click.Choice(order_names(queried=True))
+    sort = click.option("--sort", type=orders, default=RELEVANCE.name, show_default=True, help="Order of the hits.")
+    command = sort(command)
+    for field in reversed(FIELDS):
+        several = isinstance(field, ChoiceField) and field.several
+        for option in reversed(field.options):
+            add = click.option(option.cli, option.name, type=_type(field), multiple=several, help=option.help)
+            command = add(command)
+    return command
+
+
+def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
+    """Return the filters for the values of the options. Raise QueryError."""
+    return Filters(**{name: _value(library, value) for name, value in values.items()})
 
 
 @click.command()
@@ -32,7 +81,7 @@ PICTURE = "PICTURE[@WEIGHT]"
 @click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
 @click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
 @click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
-@filter_options
+@_filter_options
 @explain_option
 @library_option
 @bundle_option
@@ -54,7 +103,7 @@ def search(
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may hand over stray bytes
-    selection = opened.collection.select(read_filters(opened, filters), sort)
+    selection = opened.collection.select(_read_filters(opened, filters), sort)
     result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
     _print(opened, result, as_json, explain)
 

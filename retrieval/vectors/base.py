@@ -38,6 +38,9 @@ class VectorStore(Protocol):
     def get(self, kind: str, ids: np.ndarray) -> np.ndarray:
         """Return the vectors, float32 (m, d), of the items of rising `ids` (m,), zeros for one without."""
 
+    def everything(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        """Return the ids, rising int64 (n,), and vectors, float16 (n, d), of all items that have one."""
+
     def upsert(self, kind: str, model_version: str, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Put `vectors` (m, d) of the items `ids` (m,), rising, in place of those that they had.
 

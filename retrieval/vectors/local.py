@@ -58,7 +58,6 @@ class LocalVectorStore:
         return column.pieces.gather(ids, lambda piece, rows: _wide(column.indexes[piece].matrix[rows], widest))
 
     def everything(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
-        """Return the ids, rising, and vectors, float16 (n, d), of all items that have one."""
         column = self._columns.get(kind)
         if column is None:
             return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)

@@ -45,6 +45,11 @@ class PlainStore:
         wide = len(next(iter(own.values()))) if own else 0
         return np.array([own.get(item, np.zeros(wide)) for item in ids.tolist()], np.float32).reshape(len(ids), wide)
 
+    def everything(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
+        own = self._own(kind)
+        ids = np.array(sorted(own), np.int64)
+        return ids, self.get(kind, ids).astype(np.float16)
+
     def upsert(self, kind: str, model_version: str, ids: np.ndarray, vectors: np.ndarray) -> None:
         before = self._vectors.get(kind)
         own = before[1] if before and before[0] == model_version else {}
@@ -123,6 +128,19 @@ def test_an_upsert_takes_the_place_of_what_was_there(store: VectorStore) -> None
     np.testing.assert_array_equal(store.get("vgg16", ids[:4]), np.concatenate([changed, own[3:4]]))
     assert store.search("vgg16", changed[1], 1).ids.tolist() == [ids[1]]
     assert len(store.search("vgg16", own[0], 1000).ids) == len(ids)
+
+
+def test_everything_comes_by_id(store: VectorStore) -> None:
+    ids, _ = filled(store)
+    more = np.array([1, 61])
+    store.upsert("vgg16", "m1", more, vectors(more))
+    store.delete(ids[:2])
+    there = np.setdiff1d(np.union1d(ids, more), ids[:2])
+    found, all_vectors = store.everything("vgg16")
+    assert found.tolist() == there.tolist()
+    assert all_vectors.dtype == np.float16
+    np.testing.assert_array_equal(all_vectors, store.get("vgg16", there))
+    assert len(store.everything("none")[0]) == 0
 
 
 def test_what_is_deleted_is_gone_in_every_kind(store: VectorStore) -> None:
