@@ -1,4 +1,4 @@
-"""The folders that were given to be indexed, so that they can be indexed again without being named."""
+"""The folders to index, remembered so that they can be indexed again without being named."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data.tables import files, roots, skipped
 
 @dataclass(frozen=True)
 class Root:
-    """A folder that is indexed: what is left out of it, and when it was last gone through to the end (UTC)."""
+    """A folder that is indexed: what is left out of it, and when it was last indexed completely (UTC)."""
 
     path: bytes
     exclude: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Roo
 
 
 def note_indexed(store: Store, paths: Sequence[bytes]) -> None:
-    """Note that the roots of these paths were gone through to the end now. Raises StoreError."""
+    """Note that the roots of these paths are indexed completely now. Raises StoreError."""
     now = datetime.now(UTC).replace(tzinfo=None)
     with store.writing() as connection:
         connection.execute(update(roots).where(roots.c.path.in_(list(paths))).values(indexed_at=now))

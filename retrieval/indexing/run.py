@@ -69,7 +69,7 @@ def run(
     recaption: bool = True,
     progress: Progress = lambda done, total, report: None,
 ) -> Report:
-    """Go through the plan, see `indexer.index`; what was gone through to the end is noted as indexed."""
+    """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
     whole = _Whole(progress, Report(skipped=list(plan.missing)))
     for task in plan.tasks:
         whole.add(index(store, describer, task.folders, limits, task.exclude, whole.show, recaption))

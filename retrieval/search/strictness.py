@@ -1,6 +1,6 @@
-"""How much more strictly words are asked for whose nearness to a picture tells little.
+"""How much more strictly words are treated whose nearness to a picture tells little.
 
-A word lies near some pictures of every library, whether or not one shows it. So two kinds of words are asked for more
+A word lies near some pictures of every library, whether or not one shows it. So two kinds of words are treated more
 strictly: those that no caption says, and those that the captioner seldom met when it learnt.
 """
 

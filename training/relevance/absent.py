@@ -1,7 +1,7 @@
-"""What it should count against a picture that no caption says the words asked for.
+"""The penalty for pictures when no caption says the words of a query.
 
-A word lies near some pictures of every library, whether or not one shows it. So words are asked for that no person
-said of any picture of a split, and what speaks for its pictures all the same is held against them.
+A word lies near some pictures of every library, whether or not one shows it. So the penalty is fitted with words that
+no person said of any picture of a split, so that they find almost nothing there.
 """
 
 from __future__ import annotations

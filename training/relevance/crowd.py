@@ -1,4 +1,4 @@
-"""How strictly words are asked for that the captioner seldom met, learnt in a crowd that does not show them."""
+"""How strictly rare words are treated, fitted on pictures that do not show them (a crowd)."""
 
 from __future__ import annotations
 
@@ -25,27 +25,27 @@ from training.evaluation.gallery import describe_pictures, searchable
 
 PICTURES = 1000
 HITS = 0.3
-"""Hits that a word may have on average where nothing shows it. Fewer than are bearable: other words do worse than those
-that were learnt with."""
+"""Hits that a word may have on average where nothing shows it. Fewer than is acceptable, as other words do worse than
+those that the number is fitted on."""
 
 
 @dataclass(frozen=True)
 class Crowd:
-    """A folder or tar file of pictures, and words of which one knows that no picture shows what they mean."""
+    """A folder or tar file of pictures, and words for things that none of them shows."""
 
     pictures: Path
     absent: Sequence[str]
 
 
 def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[str]]:
-    """Return `bundle` with a relevance of rare words learnt in `crowd`, of which PICTURES are drawn; and the problems.
+    """Return `bundle` with the weight of rarity fitted in `crowd`, of which PICTURES are drawn; and the problems.
 
-    Raises RetroflexError where no picture can be read, or nothing is known of words.
+    Raises RetroflexError where no picture can be read, or the bundle has no text encoder.
     """
     captioner = Captioner(bundle)
     if captioner.search_model.embedder is None:
-        raise RetroflexError("a crowd teaches how strictly words are searched for; ask for text encoders, too")
-    # `retroflex evaluate absent` draws by its own seed, and should not judge by the very pictures learnt from.
+        raise RetroflexError("a crowd needs text encoders, whose strictness it sets; train them too")
+    # `retroflex evaluate absent` draws by its own seed, and should not measure on the pictures that this is fitted on.
     with unlabelled_pictures(crowd.pictures, PICTURES, seed + 1) as (pictures, problems):
         described = describe_pictures(captioner, pictures)
     problems = [*problems, *described.problems]
@@ -57,9 +57,9 @@ def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[st
 
 
 def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> float:
-    """Return what a word's rarity should count, 0 or less, so that rare `words` have HITS hits each on average.
+    """Return the weight of a word's rarity, 0 or less, so that rare `words` have HITS hits each on average.
 
-    `searcher` asks by `model`, which knows of no rarity yet; none of its pictures shows one of the words.
+    `searcher` searches by `model`, whose weight of rarity is 0; none of its pictures shows one of the words.
     """
     rarities = {word: rarity(content_words(word) or [word], model) for word in words}
     rare = [word for word in words if rarities[word]]
