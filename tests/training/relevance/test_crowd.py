@@ -57,7 +57,7 @@ def test_words_that_are_not_rare_leave_it_alone(tiny_bundle: Path, photos: Path)
 
 
 def test_a_bundle_without_sentences_learns_nothing(tiny_bundle: Path, photos: Path) -> None:
-    with pytest.raises(RetroflexError, match="ask for text encoders"):
+    with pytest.raises(RetroflexError, match="needs text encoders"):
         with_crowd(replace(load_bundle(tiny_bundle), embedding=None), Crowd(photos, ["water"]), 0)
     (photos.parent / "broken").mkdir()
     (photos.parent / "broken" / "a.jpg").write_text("broken")
