@@ -25,7 +25,7 @@ DEV_BELOW, TEST_BELOW = 0.1, 0.2
 
 @dataclass(frozen=True)
 class _Row:
-    place: str
+    position: str
     picture: str
     caption: str
     split: str | None
@@ -40,11 +40,11 @@ class _Entry:
 
 
 def read_caption_table(path: Path, split: str | None) -> Dataset:
-    """Read the `split` of the table, or with None every captioned picture, in the order of first mention.
+    """Read the `split` of the table, or with None every captioned picture, in the order of the rows.
 
     Relative paths are searched for next to the table, then in `Images/` or `images/` there. Without a column
     `split` a hash of the name decides. Malformed rows and missing pictures are skipped and named in `problems`.
-    Raise RetroflexError when the table or a column is missing, or when nothing usable is left.
+    Raise RetroflexError when the table or a column is missing, or when no usable picture is left.
     """
     problems: list[str] = []
     root = absolute(path.parent)
@@ -63,49 +63,49 @@ def read_caption_table(path: Path, split: str | None) -> Dataset:
 
 
 def _nothing_usable(path: Path, split: str | None, counts: Counter[str], problems: list[str]) -> str:
-    there = ", ".join(f"{counts[one]} {one}" for one in SPLITS)
-    advice = f"; add pictures, or say {split} in a column split" if split else ""
+    counted = ", ".join(f"{counts[name]} {name}" for name in SPLITS)
+    advice = f"; add pictures, or write {split} in the column split" if split else ""
     first = f" (first problem: {problems[0]})" if problems else ""
-    return f"no usable picture for {split or 'any split'} in {display(path)}, which has {there}{advice}{first}"
+    return f"no usable picture for {split or 'any split'} in {display(path)}, which has {counted}{advice}{first}"
 
 
 def _rows(path: Path, problems: list[str]) -> Iterator[_Row]:
-    """Yield the rows that name a picture, a caption and, where there is the column, a split."""
+    """Yield the rows with a picture, a caption and, if there is the column, a split."""
     header, rows = read_table(path, problems)
     columns = find_columns(path, header)
     for line, fields in rows:
-        place = f"{display(Path(path.name))} line {line}"
+        position = f"{display(Path(path.name))} line {line}"
         values = {column: fields[index] for column, index in columns.items()}
         empty = [column for column, value in values.items() if not value]
         split = SPLIT_NAMES.get(values["split"].lower()) if "split" in values else None
         if empty:
-            problems.append(f"{place}: has no {' and no '.join(empty)}")
+            problems.append(f"{position}: has no {' and no '.join(empty)}")
         elif "split" in values and split is None:
-            problems.append(f"{place}: its split {values['split'][:60]!r} is none of {', '.join(SPLIT_NAMES)}")
+            problems.append(f"{position}: its split {values['split'][:60]!r} is none of {', '.join(SPLIT_NAMES)}")
         else:
-            yield _Row(place, os.path.normpath(values["picture"]), " ".join(values["caption"].split()), split)
+            yield _Row(position, os.path.normpath(values["picture"]), " ".join(values["caption"].split()), split)
 
 
 def find_columns(path: Path, header: list[str], optional: Sequence[str] = ("split",)) -> dict[str, int]:
     """Return the index of each of COLUMNS that the header has.
 
-    Raise RetroflexError when a column that is not `optional` is missing, or when there are two of one.
+    Raise RetroflexError when a column that is not `optional` is missing, or one occurs twice.
     """
     present = f"{display(path)} has the columns {', '.join(repr(name[:60]) for name in header)}"
     columns: dict[str, int] = {}
     for column, names in COLUMNS.items():
-        places = [index for index, name in enumerate(header) if name.lower() in names]
-        if len(places) > 1:
-            raise RetroflexError(f"{present}; keep one for the {column}, not {len(places)}")
-        if places:
-            columns[column] = places[0]
+        indices = [index for index, name in enumerate(header) if name.lower() in names]
+        if len(indices) > 1:
+            raise RetroflexError(f"{present}; keep one for the {column}, not {len(indices)}")
+        if indices:
+            columns[column] = indices[0]
         elif column not in optional:
             raise RetroflexError(f"{present}; its first line must name the column {' or '.join(names)}")
     return columns
 
 
 def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path, _Entry]:
-    """Group the captions by picture, even if rows spell its path in different ways."""
+    """Group the captions by picture, also where rows spell its path differently."""
     entries: dict[Path, _Entry] = {}
     missing: set[str] = set()
     for row in rows:
@@ -113,14 +113,14 @@ def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path,
             continue
         file = _find(root, row.picture)
         if isinstance(file, str):
-            problems.append(f"{row.place}: {display(Path(row.picture))} {file}")
+            problems.append(f"{row.position}: {display(Path(row.picture))} {file}")
             missing.add(row.picture)
             continue
         entry = entries.setdefault(file, _Entry(row.split))
         if row.split != entry.split:
-            problems.append(f"{row.place}: puts the picture in {row.split}, an earlier row in {entry.split}")
+            problems.append(f"{row.position}: puts the picture in {row.split}, an earlier row in {entry.split}")
         elif row.caption in entry.captions:
-            problems.append(f"{row.place}: the picture was given this caption before")
+            problems.append(f"{row.position}: repeats a caption of this picture")
         else:
             entry.captions[row.caption] = None
     return entries
@@ -129,7 +129,7 @@ def _gather(rows: Iterator[_Row], root: Path, problems: list[str]) -> dict[Path,
 def _find(root: Path, picture: str) -> Path | str:
     """Return the file of a normalised path, or what is wrong with it. An absolute path is used as it is."""
     if picture.split(os.sep)[0] == os.pardir:
-        return "leads out of the table's folder; write such a path in full"
+        return "leads out of the table's folder; write the full path"
     for folder in PICTURE_FOLDERS:
         path = root / folder / picture
         if os.path.isfile(path):  # Path.is_file raises for a name that is too long
@@ -138,14 +138,14 @@ def _find(root: Path, picture: str) -> Path | str:
 
 
 def _name(path: Path, root: Path) -> str:
-    """Return a name that does not change when the whole data set is moved, if the picture lies in it."""
+    """Return a name for a picture; inside the data set it does not change when the data set is moved."""
     return display(path.relative_to(root) if path.is_relative_to(root) else path)
 
 
 def _split_by_hash(names: list[str]) -> dict[str, str]:
-    """Return the split of each name: 10 % dev, 10 % test, the rest train, whatever other names there are.
+    """Return the split of each name: 10 % dev, 10 % test, the rest train.
 
-    Only the lowest and the highest hash depend on other names, so that even two pictures give a dev and a train split.
+    The lowest hash is always dev and the highest train, so two pictures already give both splits.
     """
     hashes = {name: int.from_bytes(hashlib.sha256(name.encode()).digest()[:8], "big") / 2**64 for name in names}
     low, high = min(hashes.values(), default=0.0), max(hashes.values(), default=0.0)
@@ -163,28 +163,29 @@ def _split_by_hash(names: list[str]) -> dict[str, str]:
 def with_captions_of(path: Path, dataset: Dataset) -> Dataset:
     """Return `dataset` with the captions of the table at `path`, none for pictures that are not in the table.
 
-    Use it for captions of another language, say. The table has the columns `picture`, `split` and `caption`; rows of
-    other splits are skipped. Bad rows, and the number of pictures that the data set lacks, are added to `problems`.
-    Raise RetroflexError when the table cannot be read, lacks a column, or has no caption for any picture of the split.
+    Use it for captions in another language, for example. The table has the columns `picture`, `split` and
+    `caption`; rows of other splits are skipped. Bad rows, and the number of pictures that the data set lacks, are
+    added to `problems`. Raise RetroflexError when the table cannot be read, lacks a column, or has no caption for any
+    picture of the split.
     """
     if path.suffix.lower() not in SUFFIXES:
         raise RetroflexError(f"{display(path)} is no table of captions; give a {', '.join(SUFFIXES)} file")
     problems: list[str] = []
     header, rows = read_table(path, problems)
     columns = find_columns(path, header, optional=())
-    splits = Counter(SPLIT_NAMES.get(own, own) for own in (fields[columns["split"]].lower() for _, fields in rows))
-    given: dict[str, list[str]] = defaultdict(list)
+    splits = Counter(SPLIT_NAMES.get(name, name) for name in (fields[columns["split"]].lower() for _, fields in rows))
+    captions: dict[str, list[str]] = defaultdict(list)
     for picture, caption in _captions(path, rows, columns, dataset.split, problems):
-        given[picture].append(caption)
-    unknown = sorted(given.keys() - {picture.name for picture in dataset.pictures})
-    if len(unknown) == len(given):
+        captions[picture].append(caption)
+    unknown = sorted(captions.keys() - {picture.name for picture in dataset.pictures})
+    if len(unknown) == len(captions):
         raise RetroflexError(_no_caption_of_split(path, dataset, splits, unknown))
     if unknown:
         problems.append(
             f"{display(Path(path.name))}: {len(unknown):,} of its pictures, since the {dataset.split} split does not "
             f"have them, such as {display(Path(unknown[0]))}"
         )
-    pictures = [replace(picture, captions=given.get(picture.name, [])) for picture in dataset.pictures]
+    pictures = [replace(picture, captions=captions.get(picture.name, [])) for picture in dataset.pictures]
     return replace(dataset, pictures=pictures, problems=[*dataset.problems, *problems])
 
 
@@ -193,8 +194,8 @@ def _captions(
 ) -> Iterator[tuple[str, str]]:
     """Yield picture and caption of the split's rows."""
     for line, fields in rows:
-        picture, caption, own = (fields[columns[name]] for name in ("picture", "caption", "split"))
-        if SPLIT_NAMES.get(own.lower()) != split:
+        picture, caption, row_split = (fields[columns[name]] for name in ("picture", "caption", "split"))
+        if SPLIT_NAMES.get(row_split.lower()) != split:
             continue
         if picture and caption:
             yield os.path.normpath(picture), " ".join(caption.split())
@@ -205,7 +206,7 @@ def _captions(
 
 def _no_caption_of_split(path: Path, dataset: Dataset, splits: Counter[str], unknown: list[str]) -> str:
     if not unknown:
-        there = ", ".join(f"{count:,} {name[:60]!r}" for name, count in splits.most_common(5)) or "none"
-        return f"{display(path)} has no caption of the {dataset.split} split; its rows by split: {there}"
+        counted = ", ".join(f"{count:,} {name[:60]!r}" for name, count in splits.most_common(5)) or "none"
+        return f"{display(path)} has no caption of the {dataset.split} split; its rows by split: {counted}"
     expected, actual = dataset.pictures[0].name, display(Path(unknown[0]))
     return f"{display(path)} names no picture of the {dataset.split} split: it has {actual}, the data set {expected}"

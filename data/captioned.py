@@ -19,7 +19,7 @@ class CaptionedPicture:
 
 @dataclass(frozen=True)
 class Dataset:
-    """The usable pictures of a split (of all splits when it is None), and a line for each problem."""
+    """The usable pictures of a split (None: of all splits), and a line for each problem."""
 
     split: str | None
     pictures: list[CaptionedPicture]

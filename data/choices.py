@@ -1,4 +1,4 @@
-"""Which of several copies a person wants to keep. Only remembered: nothing on disk is ever deleted."""
+"""Which of several copies a person wants to keep. Nothing on disk is ever deleted."""
 
 from __future__ import annotations
 
@@ -13,39 +13,39 @@ from data.tables import choices, files
 
 
 class Copy(NamedTuple):
-    """One of several copies: a file among those of one picture, or a picture (`path` empty) among like ones."""
+    """One of several copies: a file of one picture, or a picture (empty `path`) among near copies."""
 
     picture_id: int
     path: bytes = b""
 
 
 class Choice(NamedTuple):
-    """What a person decided of a copy, as one of the group of this key."""
+    """What a person decided about a copy, as a member of the group with this key."""
 
     group_key: str
     keep: bool
 
 
 def exact_copies(store: Store) -> dict[int, list[bytes]]:
-    """Return the paths of every picture that lies in several files, by rising id. Raises StoreError."""
-    several = select(files.c.picture_id).group_by(files.c.picture_id).having(func.count() > 1)
-    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(several))
-    found: dict[int, list[bytes]] = {}
+    """Return the paths of every picture that has several files, by rising id. Raises StoreError."""
+    with_copies = select(files.c.picture_id).group_by(files.c.picture_id).having(func.count() > 1)
+    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(with_copies))
+    paths: dict[int, list[bytes]] = {}
     with store.reading() as connection:
         for picture_id, path in connection.execute(query.order_by(files.c.picture_id, files.c.path)):
-            found.setdefault(picture_id, []).append(path)
-    return found
+            paths.setdefault(picture_id, []).append(path)
+    return paths
 
 
 def read_choices(store: Store) -> dict[Copy, Choice]:
-    """Return all that was decided. Raises StoreError."""
+    """Return all decisions. Raises StoreError."""
     query = select(choices.c.picture_id, choices.c.path, choices.c.group_key, choices.c.keep)
     with store.reading() as connection:
         return {Copy(row[0], row[1]): Choice(row[2], row[3]) for row in connection.execute(query)}
 
 
 def remember_choices(store: Store, group_key: str, keep: Mapping[Copy, bool]) -> None:
-    """Remember the decision on every copy of a group, in the place of earlier ones. Raises StoreError."""
+    """Store the decision on every copy of a group, replacing earlier ones. Raises StoreError."""
     with store.writing() as connection:
         _forget(connection, keep)
         connection.execute(
@@ -55,15 +55,15 @@ def remember_choices(store: Store, group_key: str, keep: Mapping[Copy, bool]) ->
 
 
 def forget_choices(store: Store, copies: Collection[Copy]) -> None:
-    """Forget what was decided of these copies. Raises StoreError."""
+    """Delete the decisions on these copies. Raises StoreError."""
     with store.writing() as connection:
         _forget(connection, copies)
 
 
 def _forget(connection: Connection, copies: Collection[Copy]) -> None:
     for piece in chunks(list(copies)):
-        connection.execute(delete(choices).where(or_(*_named(piece))))
+        connection.execute(delete(choices).where(or_(*_conditions(piece))))
 
 
-def _named(copies: Sequence[Copy]) -> list[ColumnElement[bool]]:
+def _conditions(copies: Sequence[Copy]) -> list[ColumnElement[bool]]:
     return [and_(choices.c.picture_id == copy.picture_id, choices.c.path == copy.path) for copy in copies]

@@ -1,4 +1,4 @@
-"""The connection to the database: SQLite prepared for several processes, and its errors in plain words."""
+"""The connection to the database: SQLite set up for several processes, and errors as one readable line."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from data.paths import display
 
 T = TypeVar("T")
 
-_PIECE = 200
-"""Few enough for the limits of every database: SQLite allows 999 bound values or terms in old builds."""
+_CHUNK = 200
+"""Values in one statement: old builds of SQLite allow 999 bound values or terms."""
 BUSY_SECONDS = 5.0
 _WRITES = "retroflex_writes"
 _SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mariadb": "REPEATABLE READ"}
-"""The isolation level at which all statements of a transaction see one state; SQLite's transactions always do."""
+"""The isolation level at which a transaction sees one state throughout. SQLite's transactions always do."""
 
 
 class StoreError(RetroflexError):
-    """The store could not do what was asked; nothing of the transaction was kept."""
+    """The store could not do it; nothing of the transaction was kept."""
 
 
 class StoreTooNew(StoreError):
@@ -34,7 +34,7 @@ class StoreTooNew(StoreError):
 
 
 class StoreLocked(StoreError):
-    """Another process held the store for longer than the wait."""
+    """Another process kept the store locked for too long."""
 
 
 class StoreFull(StoreError):
@@ -42,7 +42,7 @@ class StoreFull(StoreError):
 
 
 class StoreDamaged(StoreError):
-    """The database file is no database, or its content contradicts itself."""
+    """The database file is no database, or its content is inconsistent."""
 
 
 _BY_SQLITE_CODE: dict[int, tuple[type[StoreError], str]] = {
@@ -60,7 +60,7 @@ class Database:
     """An engine whose transactions raise StoreError with one line that names the store."""
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine for `url`; nothing is opened yet but the folder of an SQLite file is made."""
+        """Prepare the engine for `url` and make the folder of an SQLite file. Nothing is opened yet."""
         self._engine, self.name = _create(url)
         level = _SNAPSHOT.get(self._engine.dialect.name)
         self._reader = self._engine.execution_options(isolation_level=level) if level else self._engine
@@ -74,7 +74,7 @@ class Database:
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Yield the only writing connection; what it did is kept whole on leaving, or not at all on an error."""
+        """Yield the only writing connection. All changes are kept on leaving, none on an error."""
         with self._plain_errors(), self._writer.begin() as connection:
             yield connection
 
@@ -94,7 +94,7 @@ def _create(url: str) -> tuple[Engine, str]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:  # whose text may hold a password
-        raise StoreError("the database address is malformed; one like sqlite:////folder/file is needed") from error
+        raise StoreError("the database address is malformed; give one like sqlite:////folder/file") from error
     if parsed.get_backend_name() == "sqlite":
         return _create_sqlite(parsed), _name(parsed)
     try:
@@ -132,7 +132,7 @@ def _prepare_sqlite(connection: Any, _record: object) -> None:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    """A writer takes the lock at once: one that began by reading could not wait for another to finish."""
+    """Lock for writing at once: a transaction that begins by reading cannot wait for another writer."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
@@ -141,8 +141,8 @@ def _store_error(name: str, error: SQLAlchemyError) -> StoreError:
     cause = error.orig if isinstance(error, DBAPIError) else error
     code = getattr(cause, "sqlite_errorcode", None)
     if code is not None and (code & 0xFF) in _BY_SQLITE_CODE:
-        kind, words = _BY_SQLITE_CODE[code & 0xFF]
-        return kind(f"{name} {words}")
+        error_type, problem = _BY_SQLITE_CODE[code & 0xFF]
+        return error_type(f"{name} {problem}")
     return StoreError(f"{name} failed: {_one_line(cause)}")
 
 
@@ -151,14 +151,14 @@ def _one_line(error: BaseException | None) -> str:
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:
-    """Yield the values in order, in lists short enough for one statement."""
-    rest = iter(values)
-    while piece := list(islice(rest, _PIECE)):
-        yield piece
+    """Yield the values in order, in lists that are short enough for one statement."""
+    remaining = iter(values)
+    while chunk := list(islice(remaining, _CHUNK)):
+        yield chunk
 
 
 def at_or_below(table: Table, path: bytes) -> ColumnElement[bool]:
-    """A condition on `table.path`; what lies below a folder sorts between "folder/" and "folder0"."""
+    """Return the condition that `table.path` is `path` or below it; such paths sort between "folder/" and "folder0"."""
     folder = path.rstrip(b"/")
     column = table.c.path
     return or_(column == folder, (column >= folder + b"/") & (column < folder + b"0"))

@@ -23,7 +23,7 @@ def read_dataset(path: Path, split: str | None) -> Dataset:
     """Read the `split` ("train", "dev" or "test"), or with None every captioned picture.
 
     A folder is read as Flickr8k, a file as a table of captions. What is malformed or missing is skipped and named
-    in `problems`. Raise RetroflexError when the path is neither, the split is unknown, or nothing usable is left.
+    in `problems`. Raise RetroflexError when the path is neither, the split is unknown, or no usable picture is left.
     """
     if split is not None and split not in SPLITS:
         raise RetroflexError(f"no split is called {split!r}; choose one of {', '.join(SPLITS)}")
@@ -45,7 +45,7 @@ def read_flickr8k(folder: Path, split: str | None) -> Dataset:
     """Read the `split` ("train", "dev" or "test"), or with None every captioned picture.
 
     Malformed lines and missing pictures are skipped and named in `problems`. Raise RetroflexError when a part of
-    the layout is missing, or when nothing usable is left.
+    the layout is missing, or when no usable picture is left.
     """
     _check_layout(folder, split)
     problems: list[str] = []
@@ -62,44 +62,44 @@ def _check_layout(folder: Path, split: str | None) -> None:
     needed = [PICTURE_FOLDER, CAPTION_FILE] + ([SPLIT_FILES[split]] if split is not None else [])
     missing = [name for name in needed if not (folder / name).exists()]
     if missing:
-        there = ", ".join(sorted(display(Path(entry.name)) for entry in folder.iterdir())[:10]) or "nothing"
-        raise RetroflexError(f"{display(folder)} lacks {', '.join(missing)}; it holds {there}")
+        content = ", ".join(sorted(display(Path(entry.name)) for entry in folder.iterdir())[:10]) or "nothing"
+        raise RetroflexError(f"{display(folder)} lacks {', '.join(missing)}; it holds {content}")
 
 
 def _lines(path: Path, problems: list[str]) -> Iterator[tuple[str, str]]:
     """Yield each non-blank line with its position ("file line 3"); add lines that are not UTF-8 to `problems`."""
     for number, raw in enumerate(path.read_bytes().splitlines(), start=1):
-        place = f"{path.name} line {number}"
+        position = f"{path.name} line {number}"
         try:
             line = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
         except UnicodeDecodeError:
-            problems.append(f"{place}: is not UTF-8")
+            problems.append(f"{position}: is not UTF-8")
             continue
         if line:
-            yield place, line
+            yield position, line
 
 
 def _read_captions(path: Path, problems: list[str]) -> dict[str, list[str]]:
-    numbered: dict[str, dict[int, str]] = {}
-    for place, line in _lines(path, problems):
+    by_name: dict[str, dict[int, str]] = {}
+    for position, line in _lines(path, problems):
         key, _, caption = line.partition("\t")
         name, _, number = key.rpartition("#")
         if not (_is_plain_name(name) and number.isdecimal() and caption.strip()):
-            problems.append(f"{place}: is not name#number<TAB>caption: {line[:60]!r}")
-        elif int(number) in numbered.setdefault(name, {}):
-            problems.append(f"{place}: caption {number} of {name} was given before")
+            problems.append(f"{position}: is not name#number<TAB>caption: {line[:60]!r}")
+        elif int(number) in by_name.setdefault(name, {}):
+            problems.append(f"{position}: repeats caption {number} of {name}")
         else:
-            numbered[name][int(number)] = caption.strip()
-    return {name: [by_number[number] for number in sorted(by_number)] for name, by_number in numbered.items()}
+            by_name[name][int(number)] = caption.strip()
+    return {name: [by_number[number] for number in sorted(by_number)] for name, by_number in by_name.items()}
 
 
 def _read_names(path: Path, problems: list[str]) -> list[str]:
     names: dict[str, None] = {}
-    for place, name in _lines(path, problems):
+    for position, name in _lines(path, problems):
         if not _is_plain_name(name):
-            problems.append(f"{place}: is not a file name: {name[:60]!r}")
+            problems.append(f"{position}: is not a file name: {name[:60]!r}")
         elif name in names:
-            problems.append(f"{place}: {name} was named before")
+            problems.append(f"{position}: repeats {name}")
         else:
             names[name] = None
     return list(names)

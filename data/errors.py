@@ -1,7 +1,7 @@
-"""The base of every error that a person gets to read."""
+"""The base of all errors that users read."""
 
 from __future__ import annotations
 
 
 class RetroflexError(Exception):
-    """Something went wrong that a person can act on; the message is one line: what, why, what to do."""
+    """An error that the user can act on. The message is one line: what, why, what to do."""

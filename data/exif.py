@@ -1,6 +1,6 @@
-"""What a camera wrote into a picture file, in words for people.
+"""What a camera wrote into a picture file, as readable text.
 
-Where a picture was taken is left out: who sees a picture on the page need not learn where its owner lives.
+The place is left out: people who see a picture on the page need not learn where its owner lives.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from data.limits import DEFAULT_LIMITS, Limits
 from data.pictures import date_taken, open_header
 
 LONGEST = 100
-"""Characters of a name; whoever writes more does not name a camera."""
+"""Characters of a name; longer text is no name of a camera."""
 _TAGS = ExifTags.Base
 
 
 @dataclass(frozen=True)
 class Exif:
-    """How a picture was taken, each in words, None where the file does not say; `taken_at` is in ISO 8601."""
+    """How a picture was taken, as text; None where the file does not say. `taken_at` is in ISO 8601."""
 
     camera: str | None = None
     lens: str | None = None
@@ -33,7 +33,7 @@ class Exif:
 
 
 def read_exif(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Exif:
-    """Return what a picture file's EXIF block says; odd values count as not given. Raises a PictureError."""
+    """Return what a picture file's EXIF block says; odd values are left out. Raises a PictureError."""
     image = open_header(content, limits)
     entries, taken = _entries(image), date_taken(image)
     return Exif(
@@ -51,12 +51,12 @@ def _entries(image: Image.Image) -> Mapping[int, Any]:
     try:
         exif = image.getexif()
         return {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
-    except Exception:  # EXIF blocks are free-form and often broken; such a picture just says nothing.
+    except Exception:  # EXIF blocks are free-form and often broken; such a picture has no entries.
         return {}
 
 
 def _name(value: Any) -> str | None:
-    """Clean text of one line."""
+    """Return a name as one clean line of text."""
     text = value.decode(errors="replace") if isinstance(value, bytes) else value
     if not isinstance(text, str):
         return None
@@ -65,20 +65,20 @@ def _name(value: Any) -> str | None:
 
 
 def _camera(make: str | None, model: str | None) -> str | None:
-    """Many a model says its make once more: Canon, Canon EOS 5D."""
+    """Join make and model, without repeating the make: Canon, Canon EOS 5D."""
     if make and model and not model.lower().startswith(make.split()[0].lower()):
         return f"{make} {model}"
     return model or make
 
 
-def _number(value: Any, words: Callable[[float], str]) -> str | None:
-    """A number above 0 in words; some cameras write several where one belongs."""
+def _number(value: Any, as_text: Callable[[float], str]) -> str | None:
+    """Return a number above 0 as text, the first of several, as some cameras write them."""
     first = value[0] if isinstance(value, tuple) and value else value
     try:
         number = float(first)
     except (TypeError, ValueError, ZeroDivisionError, OverflowError):
         return None
-    return words(number) if 0 < number < 1e6 else None
+    return as_text(number) if 0 < number < 1e6 else None
 
 
 def _exposure(seconds: float) -> str:

@@ -1,4 +1,4 @@
-"""The facts by which pictures are filtered, counted and sorted, as arrays over the whole library."""
+"""Facts that pictures are filtered, counted and sorted by, as arrays over the whole library."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from data.store import Store
 from data.tables import captions, files, pictures
 
 SAME_FORMAT = {"MPO": "JPEG"}
-"""Some cameras append a second picture to a JPEG; users know both as one format."""
+"""Some cameras append a second picture to a JPEG; to users both are one format."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
         owners, folder_of, folders, changed = _files(connection)
         ids, file_rows = np.unique(owners, return_inverse=True)
         widths, heights, formats, taken = _pictures(connection, ids)
-        further = _columns(connection, ids, columns)
+        extra = _columns(connection, ids, columns)
         names = sorted(set(formats))
         oldest = np.full(len(ids), np.iinfo(np.int64).max)
         np.minimum.at(oldest, file_rows, changed)
@@ -60,7 +60,7 @@ def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
             names,
             np.where(np.isnat(taken), (oldest // 10**9).astype("datetime64[s]"), taken),
             np.isin(ids, _captioned_by_user(connection)),
-            further,
+            extra,
             file_rows,
             folder_of,
             folders,
@@ -83,14 +83,14 @@ def _files(connection: Connection) -> tuple[np.ndarray, np.ndarray, list[bytes],
 
 def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
     """Return width, height, format and date taken (datetime64[s], NaT where unknown) of the pictures `ids`, rising."""
-    taken_at = type_coerce(pictures.c.taken_at, String)  # NumPy reads many dates faster than SQLAlchemy
+    taken_at = type_coerce(pictures.c.taken_at, String)  # NumPy parses many dates faster than SQLAlchemy
     query = select(pictures.c.id, pictures.c.width, pictures.c.height, pictures.c.format, taken_at)
     rows = connection.execute(query.order_by(pictures.c.id)).all()
     stored, widths, heights, formats, taken = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     with_file = np.isin(np.array(stored, np.int64), ids)
-    named = [SAME_FORMAT.get(name, name) for name, kept in zip(formats, with_file, strict=True) if kept]
+    format_names = [SAME_FORMAT.get(name, name) for name, kept in zip(formats, with_file, strict=True) if kept]
     dates = np.array(taken, "datetime64[us]").astype("datetime64[s]")
-    return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], named, dates[with_file]
+    return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], format_names, dates[with_file]
 
 
 def _columns(connection: Connection, ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
 """Numbered migrations: each brings the schema from the version before it to its own.
 
-A released migration is never edited; a change of `data.tables` comes with a new one at the end of the list.
-That is why the first one spells its tables out instead of taking them from `data.tables`.
+A released migration is never edited. A change of `data.tables` needs a new migration at the end of the list.
+So migrations write out their tables and do not import `data.tables`.
 """
 
 from __future__ import annotations
@@ -90,17 +90,17 @@ def _first_description_tables(schema: sa.MetaData) -> None:
 
 
 def _embeddings(connection: sa.Connection) -> None:
-    """Where a picture lies in the space that it shares with sentences; unknown for what is there already."""
+    """Add the picture's vector in the space that it shares with sentences; NULL for existing rows."""
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN embedding " + _binary(connection)))
 
 
 def _views(connection: sa.Connection) -> None:
-    """What the decoder sees of a picture, see `captioner.cells`; unknown for what is there already."""
+    """Add the cells that the decoder attends to, see `captioner.cells`; NULL for existing rows."""
     connection.execute(sa.DDL("ALTER TABLE features ADD COLUMN views " + _binary(connection)))
 
 
 def _changes(connection: sa.Connection) -> None:
-    """Which pictures changed when. What is there already counts as unchanged, so that nothing has to be read."""
+    """Log which pictures changed when. Existing pictures count as unchanged, so nothing has to be read."""
     schema = sa.MetaData()
     sa.Table(
         "changes",
@@ -122,7 +122,7 @@ def _binary(connection: sa.Connection) -> str:
 
 
 def _caption_history(connection: sa.Connection) -> None:
-    """What a person's captions said before, for undoing; NULL where there was none."""
+    """Keep earlier texts of a person's captions, for undo; NULL where there was none."""
     schema = sa.MetaData()
     sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
     history = sa.Table(
@@ -137,7 +137,7 @@ def _caption_history(connection: sa.Connection) -> None:
 
 
 def _roots(connection: sa.Connection) -> None:
-    """The folders that were given to be indexed."""
+    """Keep the folders that were indexed by name."""
     table = sa.Table(
         "roots",
         sa.MetaData(),
@@ -149,7 +149,7 @@ def _roots(connection: sa.Connection) -> None:
 
 
 def _choices(connection: sa.Connection) -> None:
-    """Which of several copies a person wants to keep."""
+    """Keep which of several copies a person wants to keep."""
     schema = sa.MetaData()
     sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
     table = sa.Table(
@@ -166,9 +166,9 @@ def _choices(connection: sa.Connection) -> None:
 
 
 def _items(connection: sa.Connection) -> None:
-    """Items: whole pictures under their old ids, later frames and faces; features tall, one row for each kind.
+    """Make items, with pictures under their old ids, and features with one row for each kind.
 
-    Nothing is described again. What one row held becomes the kinds `vgg16`, `joint` and `cells`.
+    Nothing is described again. The columns of a row become the kinds `vgg16`, `joint` and `cells`.
     """
     _make_items(connection)
     old = {name: _renamed(connection, name) for name in ("captions", "features")}
@@ -177,7 +177,7 @@ def _items(connection: sa.Connection) -> None:
     captions, features = _item_captions(schema), _tall_features(schema)
     schema.create_all(connection, tables=[captions, features], checkfirst=False)
     before: Any = sa.select(*(sa.column(name) for name in _OLD_CAPTION)).select_from(old["captions"])
-    connection.execute(captions.insert().from_select([one.name for one in captions.columns], before))
+    connection.execute(captions.insert().from_select([column.name for column in captions.columns], before))
     for column, kind, vector in (("vector", "vgg16", True), ("embedding", "joint", True), ("views", "cells", False)):
         value = sa.column(column, sa.LargeBinary)
         dimensions = sa.func.length(value) / 2 if vector else sa.null()
@@ -188,11 +188,11 @@ def _items(connection: sa.Connection) -> None:
             sa.cast(dimensions, sa.Integer),
         )
         rows = sa.select(*made, value).select_from(old["features"]).where(value.is_not(None))
-        connection.execute(features.insert().from_select([one.name for one in features.columns], rows))
+        connection.execute(features.insert().from_select([target.name for target in features.columns], rows))
     for table in old.values():
         connection.execute(sa.DDL(f"DROP TABLE {table.name}"))
     if connection.dialect.name == "postgresql":
-        _go_on_numbering(connection, "captions")
+        _continue_ids(connection, "captions")
 
 
 _OLD_CAPTION = ("id", "picture_id", "source", "rank", "text", "logprob", "model_version")
@@ -217,7 +217,7 @@ def _make_items(connection: sa.Connection) -> None:
     schema.create_all(connection, checkfirst=False)
     pictures: Any = sa.select(sa.column("id"), sa.literal("picture")).select_from(sa.table("pictures"))
     connection.execute(items.insert().from_select(["id", "kind"], pictures))
-    _go_on_numbering(connection, "items", after="pictures")
+    _continue_ids(connection, "items", after="pictures")
 
 
 def _renamed(connection: sa.Connection, name: str) -> sa.TableClause:
@@ -254,23 +254,23 @@ def _tall_features(schema: sa.MetaData) -> sa.Table:
     )
 
 
-def _go_on_numbering(connection: sa.Connection, name: str, after: str | None = None) -> None:
-    """Never give an id twice: continue the ids of `name` after its own and all that table `after` ever gave."""
+def _continue_ids(connection: sa.Connection, name: str, after: str | None = None) -> None:
+    """Continue the ids of `name` after its own and all that table `after` ever used, so that no id is used twice."""
     if connection.dialect.name == "sqlite":
         _set_sqlite_sequence(connection, name, (name, after))
     elif connection.dialect.name == "postgresql":
         largest = f"(SELECT COALESCE(MAX(id), 0) FROM {name})"
         if after is not None:
-            given = f"pg_sequence_last_value(pg_get_serial_sequence('{after}', 'id')::regclass)"
-            largest = f"GREATEST({largest}, COALESCE({given}, 0))"
+            last_id = f"pg_sequence_last_value(pg_get_serial_sequence('{after}', 'id')::regclass)"
+            largest = f"GREATEST({largest}, COALESCE({last_id}, 0))"
         connection.execute(sa.DDL(f"SELECT setval(pg_get_serial_sequence('{name}', 'id'), {largest} + 1, false)"))
 
 
-def _set_sqlite_sequence(connection: sa.Connection, name: str, of: tuple[str | None, ...]) -> None:
+def _set_sqlite_sequence(connection: sa.Connection, name: str, tables: tuple[str | None, ...]) -> None:
     sequences = sa.table("sqlite_sequence", sa.column("name"), sa.column("seq"))
-    given = connection.scalar(sa.select(sa.func.max(sequences.c.seq)).where(sequences.c.name.in_(of)))
+    last_id = connection.scalar(sa.select(sa.func.max(sequences.c.seq)).where(sequences.c.name.in_(tables)))
     connection.execute(sa.delete(sequences).where(sequences.c.name == name))
-    connection.execute(sa.insert(sequences).values(name=name, seq=given or 0))
+    connection.execute(sa.insert(sequences).values(name=name, seq=last_id or 0))
 
 
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
@@ -283,7 +283,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _choices,
     _items,
 ]
-"""The migration at place n brings a store of version n to version n + 1."""
+"""The migration at index n brings a store of version n to version n + 1."""
 
 
 def schema_version(connection: sa.Connection) -> int:
@@ -297,7 +297,7 @@ def schema_version(connection: sa.Connection) -> int:
 def migrate(connection: sa.Connection) -> None:
     """Run the migrations that the store lacks, inside the caller's transaction.
 
-    Raises StoreError for a database that holds tables of something else.
+    Raises StoreError for a database with tables of another program.
     """
     version = schema_version(connection)
     if version == 0 and sa.inspect(connection).get_table_names():

@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def to_bytes(path: Path) -> bytes:
-    """Return the very bytes of `path` as the file system has them."""
+    """Return `path` as the bytes that the file system has."""
     return os.fsencode(path)
 
 
@@ -20,7 +20,7 @@ def from_bytes(path: bytes) -> Path:
 
 
 def absolute(path: Path) -> Path:
-    """Return `path` absolute, "~" and ".." worked out, links left as they are: the form kept in the store."""
+    """Return `path` absolute, "~" and ".." resolved, links kept: the form that the store keeps."""
     return Path(os.path.abspath(path.expanduser()))
 
 
@@ -30,7 +30,7 @@ def display(path: Path) -> str:
 
 
 def clean_text(path: bytes) -> str:
-    """The same of a path as the store keeps it."""
+    """Return the same text for a path as the store keeps it."""
     text = path.decode("utf-8", errors="backslashreplace")
     if text.isprintable():
         return text

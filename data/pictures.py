@@ -1,7 +1,7 @@
-"""The one place where a picture file becomes pixels.
+"""The only place where a picture file becomes pixels.
 
-Every caller, from the indexer to the upload form, decodes through `decode`, so the caps on bytes and
-pixels, the upright turn and the reasons given for a refusal are the same everywhere.
+Every caller, from the indexer to the upload form, uses `decode`. So the caps on bytes and pixels, the rotation to
+upright and the reasons for a refusal are the same everywhere.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
 pillow_heif.register_heif_opener()
-# Pillow warns of harmless oddities (broken EXIF and the like), which would tear up a progress bar.
+# Pillow warns of harmless oddities (broken EXIF and the like), which would break a progress bar.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 warnings.simplefilter("error", Image.DecompressionBombWarning)
 
@@ -30,7 +30,7 @@ SUFFIXES = frozenset(
 )
 
 logger = logging.getLogger(__name__)
-_warned_of: set[type[Exception]] = set()
+_warned_types: set[type[Exception]] = set()
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -85,7 +85,7 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
         _check_bytes(size, limits)
         with path.open("rb") as file:
             content = file.read(size + 1)
-            if len(content) > size:  # it has grown since it was measured
+            if len(content) > size:  # it has grown since
                 content += file.read(limits.max_bytes)
     except OSError as error:
         raise PictureUnreadable(f"cannot be read: {error.strerror or error}") from error
@@ -97,9 +97,8 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
     """Decode a picture file's bytes to upright RGB.
 
     With `min_side` (pixels) a JPEG may be decoded at a reduced scale whose shorter side is still at
-    least that long. Only the first frame of an animation is read. `bulk` is for those who decode many: what reads a
-    JPEG at an eighth of its size faster, to the same pixels, has to be loaded first, which a few do not repay. Raises a
-    PictureError.
+    least that long. Only the first frame of an animation is read. `bulk` uses a faster reader of JPEG at an
+    eighth of its size, which returns the same pixels; loading it pays only for many pictures. Raises a PictureError.
     """
     image = open_header(content, limits)
     width, height = image.size
@@ -111,7 +110,7 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
 
 
 def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
-    """Return a picture file's header, whose pixels are not decoded yet but within the caps. Raises a PictureError."""
+    """Return a picture within the caps whose pixels are not decoded yet. Raises a PictureError."""
     _check_bytes(len(content), limits)
     image = _open(content)
     width, height = image.size
@@ -147,7 +146,7 @@ def _open(content: bytes) -> Image.Image:
 
 
 def _load(image: Image.Image, content: bytes, min_side: int | None, bulk: bool) -> Image.Image:
-    """Decode the pixels; EXIF is looked at only afterwards, since some formats hold it behind them."""
+    """Decode the pixels. EXIF is read afterwards, since some formats store it behind them."""
     try:
         if min_side is not None:
             image.draft("RGB", _draft_size(image.size, min_side))
@@ -162,27 +161,27 @@ def _load(image: Image.Image, content: bytes, min_side: int | None, bulk: bool) 
 
 
 def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
-    """Return the pixels of a JPEG that draft has set to an eighth, where `data.jpeg` knows the file's kind."""
+    """Return the pixels of a JPEG that draft has set to an eighth, None where `data.jpeg` cannot read the file."""
     if getattr(image, "decoderconfig", None) != (8, 0):
         return None
     try:
         from data.jpeg.eighth import decode_eighth  # loads numba, which few callers need
 
         return decode_eighth(content)
-    except Exception as error:  # numba does not go with this NumPy, finds no folder for compiled code, lost an option
-        _warn_of(error)
+    except Exception as error:  # for example, numba does not fit this NumPy or has no folder for compiled code
+        _warn_once(error)
         return None
 
 
-def _warn_of(error: Exception) -> None:
-    """Log why the faster decoder does not run; once for each kind of error, as each picture of a run meets the same."""
-    if type(error) not in _warned_of:
-        _warned_of.add(type(error))
+def _warn_once(error: Exception) -> None:
+    """Log why the faster decoder does not run, once for each type of error."""
+    if type(error) not in _warned_types:
+        _warned_types.add(type(error))
         logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", _one_line(error))
 
 
 def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
-    """Scale `size` so that the shorter side is `min_side`; JPEG's draft never goes below what is asked."""
+    """Scale `size` so that the shorter side is `min_side`; JPEG's draft never goes below that."""
     scale = min_side / min(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -190,19 +189,19 @@ def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
 def _orientation(image: Image.Image) -> int | None:
     try:
         return image.getexif().get(ExifTags.Base.Orientation)
-    except Exception:  # EXIF blocks are free-form and often broken; such a picture is taken as it lies.
+    except Exception:  # EXIF blocks are free-form and often broken; such a picture is not turned.
         return None
 
 
 def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
     """Return `image` in RGB, turned by the EXIF orientation.
 
-    Pillow's own exif_transpose also writes the EXIF block anew, and fails where that holds odd values.
+    Pillow's exif_transpose also rewrites the EXIF block, and fails on odd values in it.
     """
     try:
         rgb = _to_rgb(image)
     except Exception as error:
-        raise PictureDamaged(f"cannot be brought to RGB from {image.mode}: {_one_line(error)}") from error
+        raise PictureDamaged(f"cannot be converted to RGB from {image.mode}: {_one_line(error)}") from error
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
@@ -224,7 +223,7 @@ def _from_deep_grey(image: Image.Image) -> Image.Image:
 
 
 def _white(mode: str, brightest: float) -> float:
-    """The value of white: 65,535 in a 16-bit mode; in a 32-bit one the least usual white that holds `brightest`."""
+    """Return the value of white: 65,535 in a 16-bit mode; in a 32-bit mode the usual one at or above `brightest`."""
     if mode.startswith("I;16"):
         return 65535.0
     usual = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)

@@ -1,4 +1,4 @@
-"""What the store reads; each function works inside the caller's transaction."""
+"""What the store reads. Each function runs inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from data.database import StoreDamaged, at_or_below, chunks
 from data.migrations import GENERATION_KEY
-from data.records import Changes, KnownFile, SearchedPicture, Status, StoredCaption, StoredPicture, StoredVector
+from data.records import Changes, SearchedPicture, Status, StoredCaption, StoredFile, StoredPicture, StoredVector
 from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
 
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
@@ -49,26 +49,26 @@ _FEATURES = select(features.c.item_id, features.c.value).where(
 
 
 def generation(connection: Connection) -> int:
-    """Return the number of the store's present state."""
+    """Return the number of the store's current state."""
     return int(connection.scalar(_GENERATION) or 0)
 
 
-def known_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, KnownFile]:
+def stored_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, StoredFile]:
     """Return the files, those skipped included, at or below `roots`, or all."""
     taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
     left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns)
-    known: dict[bytes, KnownFile] = {}
+    stored: dict[bytes, StoredFile] = {}
     for below in _below(files, roots):
         rows = connection.execute(taken.where(below))
-        known.update((row.path, KnownFile(row.size, row.mtime_ns, row.digest)) for row in rows)
+        stored.update((row.path, StoredFile(row.size, row.mtime_ns, row.digest)) for row in rows)
     for below in _below(skipped, roots):
         rows = connection.execute(left_out.where(below))
-        known.update((row.path, KnownFile(row.size, row.mtime_ns, "")) for row in rows)
-    return known
+        stored.update((row.path, StoredFile(row.size, row.mtime_ns, "")) for row in rows)
+    return stored
 
 
 def _below(table: Table, roots: Sequence[bytes] | None) -> Iterator[ColumnElement[bool]]:
-    """Yield conditions that together hold for what lies at or below `roots`."""
+    """Yield conditions; a path at or below one of `roots` meets one of them."""
     if roots is None:
         yield true()
         return
@@ -77,7 +77,7 @@ def _below(table: Table, roots: Sequence[bytes] | None) -> Iterator[ColumnElemen
 
 
 def described(connection: Connection, digests: Collection[str], model_version: str) -> set[str]:
-    """Return those of the digests that `model_version` has described."""
+    """Return the digests that `model_version` has described."""
     done: set[str] = set()
     made = features.c.item_id == pictures.c.id
     query = select(pictures.c.digest).join(features, made).where(features.c.model_version == model_version).distinct()
@@ -87,16 +87,16 @@ def described(connection: Connection, digests: Collection[str], model_version: s
 
 
 def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, StoredPicture]:
-    """Return the pictures by id, in the order asked for; unknown ids are left out."""
-    found: dict[int, StoredPicture] = {}
+    """Return the pictures by id, in the order of `ids`, without unknown ids."""
+    found_pictures: dict[int, StoredPicture] = {}
     for piece in chunks(list(dict.fromkeys(ids))):
         paths = _paths(connection, piece)
         texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
-        for number in piece:
-            if number in rows:
-                found[number] = _picture(rows[number], paths[number], texts[number])
-    return found
+        for picture_id in piece:
+            if picture_id in rows:
+                found_pictures[picture_id] = _picture(rows[picture_id], paths[picture_id], texts[picture_id])
+    return found_pictures
 
 
 def picture_id(connection: Connection, digest: str) -> int | None:
@@ -118,7 +118,7 @@ def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[byte
 
 
 def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
-    """Return each picture's captions, the user's first; `ids` are few enough for one statement."""
+    """Return each picture's captions, the user's first. `ids` must be few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
     for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
         texts[picture_id].append(StoredCaption(*values))
@@ -126,21 +126,21 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
 
 
 def features_of(connection: Connection, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:
-    """Return by item id the features of one kind that `model_version` made, as stored; the rest is left out."""
+    """Return by item id the stored features of one kind by `model_version`, without items that have none."""
     found: dict[int, bytes] = {}
     for piece in chunks(ids):
-        given = {"ids": piece, "kind": kind, "model": model_version}
-        found.update(map(tuple, connection.execute(_FEATURES, given)))
+        parameters = {"ids": piece, "kind": kind, "model": model_version}
+        found.update(map(tuple, connection.execute(_FEATURES, parameters)))
     return found
 
 
 def can_undo_caption(connection: Connection, picture_id: int) -> bool:
-    """Tell whether the user's caption of the picture was ever changed and not changed back."""
+    """Return whether a change of the picture's user caption can be undone."""
     return _count(connection, select(func.count()).where(caption_history.c.picture_id == picture_id)) > 0
 
 
 def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
-    """Return (path, reason) of skipped files by path, a page of them or all."""
+    """Return (path, reason) of skipped files by path: all, or `limit` from `offset`."""
     query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
     rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
@@ -161,11 +161,11 @@ def status(connection: Connection) -> Status:
 
 
 def _described_by(connection: Connection) -> dict[str, int]:
-    """How many pictures that have a file each model version described, by one kind of its features."""
+    """Return how many pictures that have a file each model version described, counted on its most frequent kind."""
     made = features.c.model_version, features.c.kind
     rising = connection.execute(select(*made).group_by(*made).order_by(features.c.model_version, func.count()))
     found: dict[str, int] = {}
-    for version, kind in dict(map(tuple, rising)).items():  # of each version its most frequent kind
+    for version, kind in dict(map(tuple, rising)).items():  # rising, so the most frequent kind of each version stays
         joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
         found[version] = _count(
             connection, joined.where(features.c.model_version == version, features.c.kind == kind, HAS_FILE)
@@ -180,12 +180,12 @@ def _count(connection: Connection, query: Select[Any]) -> int:
 def searched_ids(connection: Connection) -> tuple[int, np.ndarray]:
     """Return the generation, and the ids, int64 and rising, of all pictures that have a file.
 
-    The generation is read first: should the database show later writes to the second statement, their changes are
-    still logged after it, and nothing is missed.
+    The generation is read first. If the second statement sees later writes, their changes are logged after that
+    generation, so nothing is missed.
     """
     present = generation(connection)
-    every = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
-    return present, np.fromiter(every, np.int64)
+    ids = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
+    return present, np.fromiter(ids, np.int64)
 
 
 def changes_since(connection: Connection, since: int) -> Changes | None:
@@ -196,12 +196,12 @@ def changes_since(connection: Connection, since: int) -> Changes | None:
     has_file = exists().where(files.c.picture_id == changes.c.picture_id)
     query = select(changes.c.picture_id, has_file).where(changes.c.generation > since).order_by(changes.c.picture_id)
     rows = np.array([tuple(row) for row in connection.execute(query)], np.int64).reshape(-1, 2)
-    there = rows[:, 1] == 1
-    return Changes(present, rows[there, 0], rows[~there, 0])
+    kept = rows[:, 1] == 1
+    return Changes(present, rows[kept, 0], rows[~kept, 0])
 
 
 def main_models(connection: Connection) -> dict[str, str]:
-    """Return for each kind of vector the model version that made most of those of pictures that have a file."""
+    """Return for each kind the model version that made most of its vectors, of pictures that have a file."""
     made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None))
     counted = made.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE)
     counted = counted.group_by(features.c.kind, features.c.model_version)
@@ -210,17 +210,17 @@ def main_models(connection: Connection) -> dict[str, str]:
 
 
 def searched_pictures(connection: Connection, ids: Collection[int]) -> list[SearchedPicture]:
-    """Return those of the pictures that have a file, and a caption or a vector, by rising id.
+    """Return the pictures that have a file, and a caption or a vector, by rising id.
 
-    `ids` are few enough for one statement.
+    `ids` must be few enough for one statement.
     """
-    there = connection.scalars(
+    with_file = connection.scalars(
         select(files.c.picture_id).where(files.c.picture_id.in_(ids)).distinct().order_by(files.c.picture_id)
     ).all()
-    texts = captions_of(connection, there)
-    vectors = _vectors_of(connection, there)
-    known = [one for one in there if one in texts or one in vectors]
-    return [_searched(one, texts[one], vectors.get(one, {})) for one in known]
+    texts = captions_of(connection, with_file)
+    vectors = _vectors_of(connection, with_file)
+    searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
+    return [_searched(picture_id, texts[picture_id], vectors.get(picture_id, {})) for picture_id in searched]
 
 
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:

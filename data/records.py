@@ -14,8 +14,8 @@ from data.paths import clean_text
 
 
 @dataclass(frozen=True)
-class KnownFile:
-    """What the store remembers of a file; `digest` is "" for a file that was skipped."""
+class StoredFile:
+    """A file as the store has it; `digest` is "" for a skipped file."""
 
     size: int
     mtime_ns: int
@@ -54,7 +54,7 @@ class CaptionRow:
 
 @dataclass(frozen=True, eq=False)
 class DescriptionRow:
-    """What a model makes of a picture: features by kind and, from a captioner, captions, best first.
+    """A model's description of a picture: features by kind and, from a captioner, captions, best first.
 
     `vectors` are float32 (d,), stored as float16 and searched; `blobs` are bytes that only their model reads.
     `captions` is None for a model that writes none.
@@ -69,7 +69,7 @@ class DescriptionRow:
 
 @dataclass(frozen=True)
 class SkipRow:
-    """A file that could not be taken, with the reason."""
+    """A file that could not be indexed, with the reason."""
 
     path: bytes
     size: int
@@ -79,7 +79,7 @@ class SkipRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """Everything that one transaction writes; `gone` are the paths to forget."""
+    """What one transaction writes; `gone` are the paths to forget."""
 
     files: list[FileRow] = field(default_factory=list)
     pictures: list[PictureRow] = field(default_factory=list)
@@ -114,7 +114,7 @@ class StoredPicture:
 
     @property
     def texts(self) -> list[str]:
-        """What its captions say."""
+        """The texts of its captions."""
         return [caption.text for caption in self.captions]
 
     @property
@@ -131,7 +131,7 @@ class StoredVector(NamedTuple):
 
 
 class SearchedPicture(NamedTuple):
-    """What a picture is found by: its captions, the user's first, and its vectors by kind.
+    """What a search needs of a picture: its captions, the user's first, and its vectors by kind.
 
     `by_user` says whether a person captioned it.
     """
@@ -143,9 +143,9 @@ class SearchedPicture(NamedTuple):
 
 
 class Changes(NamedTuple):
-    """What became of pictures up to `generation`: ids int64, rising, of those to be found anew and of those gone.
+    """Ids, int64 and rising, of the pictures that changed up to `generation`, and of those that are gone.
 
-    A picture counts as gone once it has no file.
+    A picture without a file counts as gone.
     """
 
     generation: int

@@ -1,4 +1,4 @@
-"""The folders to index, remembered so that they can be indexed again without being named."""
+"""The folders that were indexed, remembered so that they can be indexed again without naming them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from data.tables import files, roots, skipped
 
 @dataclass(frozen=True)
 class Root:
-    """A folder that is indexed: what is left out of it, and when it was last indexed completely (UTC)."""
+    """An indexed folder: the patterns to exclude, and when a run over it last finished (UTC)."""
 
     path: bytes
     exclude: tuple[str, ...] = ()
@@ -32,12 +32,12 @@ class Root:
 
 
 def folder_id(path: bytes) -> str:
-    """Return the id of a folder, which tells nothing of its path and is the same in every library."""
+    """Return the id of a folder, which hides its path and is the same in every library."""
     return hashlib.sha256(path).hexdigest()[:16]
 
 
 def lies_in(path: bytes, folder: bytes) -> bool:
-    """Tell whether `path` is `folder` or lies below it."""
+    """Return whether `path` is `folder` or below it."""
     return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
 
 
@@ -49,54 +49,54 @@ def read_roots(store: Store) -> list[Root]:
 
 
 def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Root:
-    """Remember a folder and return the root that it is part of from now on.
+    """Remember a folder and return the root that contains it.
 
-    A folder in a root that leaves nothing out is part of that root; one that leaves nothing out takes in the roots
-    below it. Raises StoreError.
+    A folder in a root without exclusions belongs to that root. A folder without exclusions replaces the roots below
+    it. Raises StoreError.
     """
-    known = read_roots(store)
-    for one in known:
-        if (one.path, one.exclude) == (path, tuple(exclude)) or (not one.exclude and lies_in(path, one.path)):
-            return one
-    taken_in = [one.path for one in known if one.path == path or (not exclude and lies_in(one.path, path))]
+    roots_before = read_roots(store)
+    for root in roots_before:
+        if (root.path, root.exclude) == (path, tuple(exclude)) or (not root.exclude and lies_in(path, root.path)):
+            return root
+    replaced = [root.path for root in roots_before if root.path == path or (not exclude and lies_in(root.path, path))]
     with store.writing() as connection:
-        connection.execute(delete(roots).where(roots.c.path.in_(taken_in)))
+        connection.execute(delete(roots).where(roots.c.path.in_(replaced)))
         connection.execute(insert(roots).values(path=path, exclude=json.dumps(list(exclude))))
     return Root(path, tuple(exclude))
 
 
 def note_indexed(store: Store, paths: Sequence[bytes]) -> None:
-    """Note that the roots of these paths are indexed completely now. Raises StoreError."""
+    """Store that a run over the roots with these paths has just finished. Raises StoreError."""
     now = datetime.now(UTC).replace(tzinfo=None)
     with store.writing() as connection:
         connection.execute(update(roots).where(roots.c.path.in_(list(paths))).values(indexed_at=now))
 
 
-class Below(NamedTuple):
-    """What lies below a folder: pictures, their files, and files that could not be taken."""
+class RootCounts(NamedTuple):
+    """The numbers of pictures, files and skipped files below a root."""
 
     pictures: int
     files: int
     skipped: int
 
 
-def count_below(store: Store, root: Root) -> Below:
-    """Count what lies below a root. Raises StoreError."""
-    counted = select(func.count(distinct(files.c.picture_id)), func.count()).where(at_or_below(files, root.path))
-    left_out = select(func.count()).select_from(skipped).where(at_or_below(skipped, root.path))
+def count_root(store: Store, root: Root) -> RootCounts:
+    """Count pictures and files below a root. Raises StoreError."""
+    counts_query = select(func.count(distinct(files.c.picture_id)), func.count()).where(at_or_below(files, root.path))
+    skipped_query = select(func.count()).select_from(skipped).where(at_or_below(skipped, root.path))
     with store.reading() as connection:
-        pictures, taken = connection.execute(counted).one()
-        return Below(pictures, taken, connection.scalar(left_out) or 0)
+        pictures, file_count = connection.execute(counts_query).one()
+        return RootCounts(pictures, file_count, connection.scalar(skipped_query) or 0)
 
 
 def forget_root(store: Store, root: Root) -> int:
-    """Forget a root and the files below it, but for those of other roots below it; return how many files.
+    """Forget a root and the files below it, except those of other roots; return how many files.
 
     Nothing on disk is touched. Raises StoreError.
     """
-    spared = [one.path for one in read_roots(store) if one.path != root.path and lies_in(one.path, root.path)]
+    kept = [other.path for other in read_roots(store) if other.path != root.path and lies_in(other.path, root.path)]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path == root.path))
-        forgotten = writes.forget_below(connection, [root.path], spared)
+        forgotten = writes.forget_below(connection, [root.path], kept)
         writes.prune(connection)
         return forgotten

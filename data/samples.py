@@ -46,7 +46,7 @@ def copy_samples(folder: Path) -> int:
         if not target.exists():
             with as_file(files(sample.package).joinpath(sample.file)) as source:
                 shutil.copyfile(source, target)
-    note = "".join(f"{Path(one.file).name}: {one.origin} (from {one.package.split('.')[0]})\n" for one in SAMPLES)
+    note = "".join(f"{Path(item.file).name}: {item.origin} (from {item.package.split('.')[0]})\n" for item in SAMPLES)
     (folder / "ORIGINS.txt").write_text(note)
     return len(SAMPLES)
 

@@ -1,6 +1,6 @@
-"""Settings: defaults, then environment variables (RETROFLEX_...), then what a command was told.
+"""Settings: defaults, then environment variables (RETROFLEX_...), then options of the command.
 
-A plain dataclass: a settings library would add a tenth of a second to every search on the command line.
+This is a plain dataclass: a settings library would add a tenth of a second to every search on the command line.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from data.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
 
 ENV_PREFIX = "RETROFLEX_"
 DATABASE_FILE = "library.sqlite3"
-"""The store in a library's folder, where no other database is set."""
+"""The store in a library's folder, unless another database is set."""
 
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the library lies, which captioner describes it, and the caps on pictures (bytes and pixels)."""
+    """The library's folder, the captioner that describes it, and the caps on pictures (bytes and pixels)."""
 
     library: Path = field(default_factory=lambda: user_data_path("retroflex"))
     database_url: str | None = None
@@ -39,7 +39,7 @@ class Settings:
 
     @property
     def limits(self) -> Limits:
-        """The caps that `data.pictures` holds files to."""
+        """The caps that `data.pictures` applies."""
         return Limits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
 
     @property
@@ -58,17 +58,19 @@ CEILINGS = {"max_bytes": None, "max_pixels": PIXELS_CEILING, "max_upload_bytes":
 
 
 def load_settings(**overrides: Any) -> Settings:
-    """Return the settings; an override of None, or an empty environment variable, counts as not given.
+    """Return the settings; an override of None and an empty environment variable are ignored.
 
     Raises RetroflexError, one line that names the first bad value and the variable that sets it.
     """
-    names = [one.name for one in fields(Settings)]
+    names = [item.name for item in fields(Settings)]
     unknown = overrides.keys() - set(names)
     if unknown:
         raise RetroflexError(f"no setting is called {sorted(unknown)[0]}; there are {', '.join(names)}")
-    given = {name: os.environ[ENV_PREFIX + name.upper()] for name in names if os.environ.get(ENV_PREFIX + name.upper())}
-    given |= {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**{name: _checked(name, value) for name, value in given.items()})
+    values = {
+        name: os.environ[ENV_PREFIX + name.upper()] for name in names if os.environ.get(ENV_PREFIX + name.upper())
+    }
+    values |= {name: value for name, value in overrides.items() if value is not None}
+    return Settings(**{name: _checked(name, value) for name, value in values.items()})
 
 
 def _checked(name: str, value: Any) -> Any:

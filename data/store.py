@@ -20,12 +20,12 @@ from data.records import (
     Changes,
     DescriptionRow,
     FileRow,
-    KnownFile,
     PictureRow,
     SearchedPicture,
     SkipRow,
     Status,
     StoredCaption,
+    StoredFile,
     StoredPicture,
 )
 from data.settings import DATABASE_FILE, Settings
@@ -36,7 +36,6 @@ __all__ = [
     "Changes",
     "DescriptionRow",
     "FileRow",
-    "KnownFile",
     "PictureRow",
     "SearchedPicture",
     "SkipRow",
@@ -48,6 +47,7 @@ __all__ = [
     "StoreLocked",
     "StoreTooNew",
     "StoredCaption",
+    "StoredFile",
     "StoredPicture",
     "open_store",
 ]
@@ -56,8 +56,8 @@ __all__ = [
 class Store:
     """One open store; safe to use from several threads and beside other processes.
 
-    Every call is one transaction. Every call may raise a StoreError (locked, full, damaged), one line, after
-    which nothing of that transaction was kept.
+    Every call is one transaction. Every call may raise a StoreError (locked, full, damaged) of one line; then
+    nothing of that transaction was kept.
     """
 
     def __init__(self, database: Database) -> None:
@@ -87,11 +87,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.generation(connection)
 
-    def known_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, KnownFile]:
+    def stored_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, StoredFile]:
         """Return the files at or below `roots` (all by default); a skipped file has the digest ""."""
         below = None if roots is None else [to_bytes(absolute(root)) for root in roots]
         with self._database.reading() as connection:
-            return reads.known_files(connection, below)
+            return reads.stored_files(connection, below)
 
     def describe_needed(self, digests: Collection[str], model_version: str) -> set[str]:
         """Return the digests that `model_version` has not described yet, unknown ones included."""
@@ -101,9 +101,9 @@ class Store:
     def write_batch(self, batch: Batch) -> None:
         """Write the batch in one transaction.
 
-        A path that had another picture is moved to the new one. A description takes the place of the picture's
-        model captions and vector; a user's caption stays. Raises StoreError when a file or description speaks of
-        a digest that is neither stored nor among the batch's pictures.
+        A path that had another picture is moved to the new one. A description replaces the picture's model captions
+        and vectors; a user's caption stays. Raises StoreError when a file or description has a digest that is neither
+        stored nor among the batch's pictures.
         """
         with self._writing() as connection:
             writes.write_batch(connection, batch)
@@ -124,33 +124,33 @@ class Store:
             return forgotten
 
     def set_user_caption(self, picture_id: int, text: str) -> None:
-        """Give the picture a caption by its owner, in the place of an earlier one.
+        """Set the user's caption of the picture, replacing an earlier one.
 
         Raises StoreError for an unknown picture or an empty text.
         """
-        caption = " ".join(text.encode(errors="replace").decode().split())  # a terminal may hand over stray bytes
+        caption = " ".join(text.encode(errors="replace").decode().split())  # a terminal may pass stray bytes
         if not caption:
             raise StoreError("a caption needs at least one word")
         with self._writing() as connection:
             writes.set_user_caption(connection, picture_id, caption)
 
     def remove_user_caption(self, picture_id: int) -> None:
-        """Leave the picture with the model's captions alone. Raises StoreError for an unknown picture."""
+        """Remove the user's caption; the model's captions stay. Raises StoreError for an unknown picture."""
         with self._writing() as connection:
             writes.set_user_caption(connection, picture_id, None)
 
     def undo_user_caption(self, picture_id: int) -> bool:
-        """Take the last change of the user's caption back; return False where there is none to take back."""
+        """Undo the last change of the user's caption; return False if there is none."""
         with self._writing() as connection:
             return writes.undo_user_caption(connection, picture_id)
 
     def can_undo_caption(self, picture_id: int) -> bool:
-        """Tell whether `undo_user_caption` has something to take back."""
+        """Return whether there is a change that `undo_user_caption` can undo."""
         with self.reading() as connection:
             return reads.can_undo_caption(connection, picture_id)
 
     def pictures(self, ids: Sequence[int]) -> dict[int, StoredPicture]:
-        """Return the pictures by id in the order asked for; unknown ids are left out."""
+        """Return the pictures by id in the order of `ids`, without unknown ids."""
         with self._database.reading() as connection:
             return reads.stored_pictures(connection, ids)
 
@@ -170,42 +170,42 @@ class Store:
             return reads.changes_since(connection, since)
 
     def main_models(self) -> dict[str, str]:
-        """Return for each kind of vector the model version that made most of them; two models' cannot be compared."""
+        """Return for each kind the model version that made most of its vectors; only its vectors are compared."""
         with self._database.reading() as connection:
             return reads.main_models(connection)
 
     def searched_pictures(self, ids: Collection[int]) -> Iterator[SearchedPicture]:
-        """Yield those of the pictures, by rising `ids`, that have a file, and a caption or a vector.
+        """Yield the pictures, by rising `ids`, that have a file, and a caption or a vector.
 
-        They stream, a few in each transaction: a walk over a million holds up no writer and sees what is written
+        Each transaction reads a few, so a walk over a million blocks no writer, and sees what is written
         meanwhile.
         """
-        for piece in chunks(ids):
+        for chunk in chunks(ids):
             with self._database.reading() as connection:
-                found = reads.searched_pictures(connection, piece)
-            yield from found
+                pictures = reads.searched_pictures(connection, chunk)
+            yield from pictures
 
     def features(self, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:
-        """Return by item id the features of one kind that `model_version` made, as stored; the rest is left out."""
+        """Return by item id the stored features of one kind by `model_version`, without items that have none."""
         with self._database.reading() as connection:
             return reads.features_of(connection, ids, kind, model_version)
 
     def status(self) -> Status:
-        """Return counts over what can be found by a search, and the generation."""
+        """Return counts over what a search can find, and the generation."""
         with self._database.reading() as connection:
             return reads.status(connection)
 
     def skipped_files(self, limit: int | None = None, offset: int = 0) -> list[tuple[bytes, str]]:
-        """Return (path, reason) of the files that could not be taken, by path: all, or `limit` from `offset`."""
+        """Return (path, reason) of the skipped files, by path: all, or `limit` from `offset`."""
         with self._database.reading() as connection:
             return reads.skipped_files(connection, limit, offset)
 
     def reading(self) -> AbstractContextManager[Connection]:
-        """A transaction that only reads, for the modules of this package that keep tables of their own."""
+        """Return a transaction that only reads, for modules of this package with their own tables."""
         return self._database.reading()
 
     def writing(self) -> AbstractContextManager[Connection]:
-        """A transaction that writes and raises the generation, for the same modules."""
+        """Return a transaction that writes and raises the generation, for the same modules."""
         return self._writing()
 
     @contextmanager
@@ -232,7 +232,7 @@ def _bring_up_to_date(database: Database) -> None:
         version = schema_version(connection)
     if version > len(MIGRATIONS):
         raise StoreTooNew(
-            f"{database.name} is of version {version}, this program knows up to {len(MIGRATIONS)}; update retroflex"
+            f"{database.name} is of version {version}, this program reads up to {len(MIGRATIONS)}; update retroflex"
         )
     if version < len(MIGRATIONS):
         with database.writing() as connection:

@@ -1,4 +1,4 @@
-"""The tables of the store, as they stand after all migrations."""
+"""The tables of the store after all migrations."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ items = Table(
     Column("box_height", Float),
     Column("seconds", Float),
     Index("items_by_parent", "parent_id"),
-    sqlite_autoincrement=True,  # an id is never given to another item, so old links do not mislead
+    sqlite_autoincrement=True,  # ids are never reused, so old links cannot lead to another item
 )
 
 pictures = Table(

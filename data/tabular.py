@@ -1,4 +1,4 @@
-"""Read the rows of a CSV or TSV file, even a hand-made one."""
+"""Read the rows of a CSV or TSV file, also of one written by hand."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from data.paths import display
 SUFFIXES = {".csv": ",", ".tsv": "\t", ".txt": ","}  # the captions.txt of Kaggle's Flickr8k is a CSV file
 
 Row = tuple[int, list[str]]
-"""The line (from 1) on which a row begins, and its fields without the white space around them."""
+"""The line (from 1) on which a row begins, and its fields stripped of white space."""
 
 
 def read_table(path: Path, problems: list[str]) -> tuple[list[str], list[Row]]:
-    """Return the fields of the header and the rows with as many fields; blank rows are skipped.
+    """Return the fields of the header and the rows with as many fields, without blank rows.
 
     Rows that are not UTF-8, badly quoted or of another length are skipped and named in `problems`. Raises
     RetroflexError when the file cannot be read, is empty, or its header is malformed.
     """
-    unread: list[str] = []
-    rows = _well_formed(_parsed(_lines(path), SUFFIXES[path.suffix.lower()], unread), unread)
+    bad_rows: list[str] = []
+    rows = _well_formed(_parsed(_lines(path), SUFFIXES[path.suffix.lower()], bad_rows), bad_rows)
     _, header = next(rows, (0, []))
-    if unread:
-        raise RetroflexError(f"the header of {display(path)} cannot be read: {unread[0]}")
+    if bad_rows:
+        raise RetroflexError(f"the header of {display(path)} cannot be read: {bad_rows[0]}")
     if not header:
         raise RetroflexError(f"{display(path)} is empty; its first line must name the columns")
-    fitting = list(_fitting(rows, len(header), unread))
-    problems += [f"{display(Path(path.name))} {problem}" for problem in unread]
+    fitting = list(_fitting(rows, len(header), bad_rows))
+    problems += [f"{display(Path(path.name))} {problem}" for problem in bad_rows]
     return header, fitting
 
 
@@ -46,7 +46,7 @@ def _lines(path: Path) -> list[str]:
 
 
 def _parsed(lines: list[str], delimiter: str, problems: list[str]) -> Iterator[Row]:
-    """Parse row by row; after a bad one continue with the next line, since an open quote swallows the rest."""
+    """Parse row by row; after a bad row, continue with the next line, since an open quote consumes the rest."""
     start = 0
     while start < len(lines):
         rest = (lines[number] for number in range(start, len(lines)))
@@ -71,7 +71,7 @@ def _well_formed(rows: Iterator[Row], problems: list[str]) -> Iterator[Row]:
 
 
 def _fitting(rows: Iterator[Row], columns: int, problems: list[str]) -> Iterator[Row]:
-    """Spreadsheets put empty fields at the end of a row; any other length means a field was cut or is missing."""
+    """Yield the rows of the right length; spreadsheets may add empty fields at the end."""
     for line, fields in rows:
         if len(fields) < columns or any(fields[columns:]):
             problems.append(

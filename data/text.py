@@ -25,10 +25,10 @@ def tokenize(text: str) -> list[str]:
     """Return the lower-case words of `text` in order, without punctuation.
 
     Text is normalised to Unicode NFKC first. An apostrophe inside a word stays ("don't"); a possessive 's is a
-    word of its own ("dog's" gives "dog", "'s"), the way the Flickr8k captions write it.
+    word of its own ("dog's" gives "dog", "'s"), as in the captions of Flickr8k.
     """
-    plain = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
-    return [word for piece in plain.translate(_TABLE).split() for word in _split_possessive(piece)]
+    normalised = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).lower())
+    return [word for piece in normalised.translate(_TABLE).split() for word in _split_possessive(piece)]
 
 
 def _split_possessive(piece: str) -> list[str]:
@@ -49,9 +49,9 @@ def fold(word: str) -> str:
     So "dogs" matches "dog", and "runs" matches "running". NLTK has the same stemmer in an older revision ("evening"
     becomes "even"), but importing it takes over a second.
     """
-    import snowballstemmer  # takes 12 ms, which programs without words to compare need not spend
+    import snowballstemmer  # takes 12 ms, needed only to compare words
 
-    return str(snowballstemmer.stemmer("english").stemWord(word))  # A new one for each word: it is not thread-safe.
+    return str(snowballstemmer.stemmer("english").stemWord(word))  # A new one for each word, as it is not thread-safe.
 
 
 def stems(text: str) -> list[str]:

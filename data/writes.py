@@ -1,4 +1,4 @@
-"""What the store writes; each function works inside the caller's transaction."""
+"""What the store writes. Each function runs inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ PICTURE = "picture"
 def bump_generation(connection: Connection) -> None:
     """Raise the generation and log it, first thing in a writing transaction: its row is the lock between writers.
 
-    It follows the clock (microseconds), so that a store that was made anew, or put back from a backup, never
-    comes to a number that an older index of it carries.
+    It follows the clock (microseconds), so a store that was made again or restored from a backup never reaches the
+    number of an older index.
     """
     row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
     raised = max(int(connection.scalar(row) or 0) + 1, time.time_ns() // 1000)
@@ -31,43 +31,43 @@ def bump_generation(connection: Connection) -> None:
 
 
 def write_batch(connection: Connection, batch: Batch) -> None:
-    """Write the batch. Raises StoreError when it speaks of a digest that is neither stored nor in it."""
+    """Write the batch. Raises StoreError when it names a digest that is neither stored nor in it."""
     _forget(connection, batch.gone)
     _add_pictures(connection, batch.pictures)
-    spoken_of = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
-    ids = _picture_ids(connection, spoken_of)
+    digests = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
+    ids = _picture_ids(connection, digests)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
     _put_descriptions(connection, batch.descriptions, ids)
-    for piece in chunks(ids.values()):
-        note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(piece)))
+    for chunk in chunks(ids.values()):
+        note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(chunk)))
 
 
 def note_changes(connection: Connection, picture_ids: Select[tuple[int]]) -> None:
-    """Log the pictures as changed in the present generation, before or after the change itself.
+    """Log the pictures as changed in the current generation, before or after the change itself.
 
-    Whatever writes captions, features or files has to call this, or searches will not see it.
+    Call this after writing captions, features or files; searches see only what is logged.
     """
     connection.execute(delete(changes).where(changes.c.picture_id.in_(picture_ids)))
     present = select(cast(meta.c.value, BigInteger)).where(meta.c.key == GENERATION_KEY).scalar_subquery()
     connection.execute(insert(changes).from_select(["picture_id", "generation"], picture_ids.add_columns(present)))
 
 
-def forget_below(connection: Connection, paths: Sequence[bytes], spared: Sequence[bytes] = ()) -> int:
-    """Forget the files at or below `paths` but not `spared`; return how many there were, those skipped included."""
+def forget_below(connection: Connection, paths: Sequence[bytes], except_below: Sequence[bytes] = ()) -> int:
+    """Forget the files at or below `paths`, skipped ones included, but not `except_below`; return how many."""
     gone = 0
     for path in paths:
         note_changes(connection, select(files.c.picture_id).where(at_or_below(files, path)).distinct())
         for table in (files, skipped):
-            kept = [~at_or_below(table, one) for one in spared]
-            gone += connection.execute(delete(table).where(at_or_below(table, path), *kept)).rowcount
+            conditions = [~at_or_below(table, other) for other in except_below]
+            gone += connection.execute(delete(table).where(at_or_below(table, path), *conditions)).rowcount
     return gone
 
 
 def prune(connection: Connection) -> int:
     """Drop the pictures that have neither a file nor a user's caption; return how many.
 
-    Searches do not find them any more since they lost their last file, so no change is logged.
+    Searches ignore pictures without a file, so no change is logged.
     """
     has_file = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
     has_user_caption = (
@@ -81,7 +81,7 @@ def prune(connection: Connection) -> int:
 
 
 def set_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
-    """Make `text` the user's caption of the picture, None for no caption; what it was before can be undone.
+    """Make `text` the user's caption of the picture, None for no caption. The change can be undone.
 
     Raises StoreError for an unknown id.
     """
@@ -94,7 +94,7 @@ def set_user_caption(connection: Connection, picture_id: int, text: str | None) 
 
 
 def undo_user_caption(connection: Connection, picture_id: int) -> bool:
-    """Put back what the user's caption was before its last change; return whether there was such a change."""
+    """Undo the last change of the user's caption; return whether there was one."""
     query = select(caption_history.c.id, caption_history.c.text).where(caption_history.c.picture_id == picture_id)
     last = connection.execute(query.order_by(caption_history.c.id.desc()).limit(1)).first()
     if last is None:
@@ -129,7 +129,7 @@ def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> None:
     if new:
         ids = new_items(connection, [{"kind": PICTURE} for _ in new])
         values = zip(ids, new.values(), strict=True)
-        connection.execute(insert(pictures), [{"id": item_id, **one} for item_id, one in values])
+        connection.execute(insert(pictures), [{"id": item_id, **row} for item_id, row in values])
 
 
 def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> list[int]:
@@ -142,7 +142,7 @@ def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, 
     ids = _stored_ids(connection, digests)
     unknown = sorted(set(digests) - set(ids))
     if unknown:
-        raise StoreError(f"a batch speaks of picture {unknown[0]} that is neither stored nor in the batch")
+        raise StoreError(f"a batch names picture {unknown[0]}, which is neither stored nor in the batch")
     return ids
 
 
@@ -155,7 +155,7 @@ def _stored_ids(connection: Connection, digests: Collection[str]) -> dict[str, i
 
 
 def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, int]) -> None:
-    places = {
+    values = {
         row.path: {
             "path": row.path,
             "picture_id": ids[row.digest],
@@ -164,16 +164,16 @@ def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, i
         }
         for row in rows
     }
-    _forget(connection, places)
-    if places:
-        connection.execute(insert(files), list(places.values()))
+    _forget(connection, values)
+    if values:
+        connection.execute(insert(files), list(values.values()))
 
 
 def _put_skipped(connection: Connection, rows: Sequence[SkipRow]) -> None:
-    places = {row.path: vars(row) for row in rows}
-    _forget(connection, places)
-    if places:
-        connection.execute(insert(skipped), list(places.values()))
+    values = {row.path: vars(row) for row in rows}
+    _forget(connection, values)
+    if values:
+        connection.execute(insert(skipped), list(values.values()))
 
 
 def _put_descriptions(connection: Connection, rows: Iterable[DescriptionRow], ids: dict[str, int]) -> None:

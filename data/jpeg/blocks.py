@@ -1,10 +1,10 @@
 """Decode the coded blocks of a baseline JPEG file at an eighth of its size, compiled with numba (ITU-T T.81, annex F).
 
-At that size a pixel of luma is the mean of a block of 8 x 8, its DC coefficient. The 63 others, which are nearly all of
-the file, are only skipped, several at once (`data.jpeg.header`). Chroma that was halved both ways has two pixels a
+At that size a pixel of luma is the mean of a block of 8 x 8, its DC coefficient. The 63 others, nearly all of the
+file, are only skipped, several at once (`data.jpeg.header`). Chroma that was halved both ways has two pixels a
 block each way, for which its coefficients are read and transformed as libjpeg does.
 
-Reading never leaves the data, whatever they hold: a lookup table has an entry for any bits, and past the end of the
+Reading never leaves the data, whatever it contains: a lookup table has an entry for any bits, and past the end of the
 data, or without a valid code, `Bits.beyond` is raised.
 
 Numba caches what it compiled until this file changes: change a line here when `data.jpeg.header` changes.
@@ -36,24 +36,24 @@ inlined = njit(inline="always", **UNCOUNTED)
 class Bits(NamedTuple):
     """A position in the coded data.
 
-    `ahead` has the bits read ahead, from the highest down, `held` their number; `place` is the index of the next byte.
+    `ahead` has the bits read ahead, from the highest down, `available` their number; `position` is the index of the next byte.
     `beyond` is the number of bits past the end of the data, which are zeros. Above MOST_BITS, reading went too far past
     the end or met no valid code.
     """
 
     ahead: np.uint64
-    held: int
-    place: int
+    available: int
+    position: int
     beyond: int
 
 
 @apart
 def at_marker(data, bits, marker):  # type: ignore[no-untyped-def]
     """Return whether `marker` is next, with less than a byte left before it and nothing read past it."""
-    if bits.held < 56 and bits.beyond == 0:
+    if bits.available < 56 and bits.beyond == 0:
         bits = _filled_slowly(data, bits)
-    sound = 0 <= bits.held - bits.beyond < 8
-    return sound and bits.place + 1 < len(data) and data[bits.place + 1] == marker
+    sound = 0 <= bits.available - bits.beyond < 8
+    return sound and bits.position + 1 < len(data) and data[bits.position + 1] == marker
 
 
 @inlined
@@ -76,54 +76,56 @@ def next_value(bits, length, size):  # type: ignore[no-untyped-def]
 def after(bits, length, size):  # type: ignore[no-untyped-def]
     """Return the position after a code of `length` bits and a number of `size` bits."""
     count = length + size
-    return Bits(bits.ahead << np.uint64(count), bits.held - count, bits.place, bits.beyond if length else BAD)
+    return Bits(bits.ahead << np.uint64(count), bits.available - count, bits.position, bits.beyond if length else BAD)
 
 
 @inlined
 def bad(bits):  # type: ignore[no-untyped-def]
-    return Bits(bits.ahead, bits.held, bits.place, BAD)
+    return Bits(bits.ahead, bits.available, bits.position, BAD)
 
 
 @inlined
 def filled(data, bits):  # type: ignore[no-untyped-def]
     """Return the same position with at least 32 bits ahead; the longest code and number have 31 together."""
-    if bits.held >= 32:
+    if bits.available >= 32:
         return bits
-    if bits.place + 8 > len(data):
+    if bits.position + 8 > len(data):
         return _filled_slowly(data, bits)
-    word = _word(data, bits.place)
+    word = _word(data, bits.position)
     if (~word - ONES) & word & TOPS:  # one of the bytes is MARKER
         return _filled_slowly(data, bits)
-    taken = (63 - bits.held) >> 3
-    return Bits(bits.ahead | word >> np.uint64(bits.held), bits.held + 8 * taken, bits.place + taken, bits.beyond)
+    taken = (63 - bits.available) >> 3
+    return Bits(
+        bits.ahead | word >> np.uint64(bits.available), bits.available + 8 * taken, bits.position + taken, bits.beyond
+    )
 
 
 @apart
 def _filled_slowly(data, bits):  # type: ignore[no-untyped-def]
     """Fill byte by byte: a MARKER followed by 0 is data, and zeros follow the end."""
-    ahead, held, place, beyond = bits
-    ahead = ahead & ~(~NO_BITS >> np.uint64(held))
-    while held <= 56:
+    ahead, available, position, beyond = bits
+    ahead = ahead & ~(~NO_BITS >> np.uint64(available))
+    while available <= 56:
         byte = np.uint64(0)
-        if place + 1 >= len(data) or (data[place] == MARKER and data[place + 1] != 0):
+        if position + 1 >= len(data) or (data[position] == MARKER and data[position + 1] != 0):
             beyond += 8
         else:
-            byte = np.uint64(data[place])
-            place += 2 if byte == MARKER else 1
-        ahead |= byte << np.uint64(56 - held)
-        held += 8
-    return Bits(ahead, held, place, beyond)
+            byte = np.uint64(data[position])
+            position += 2 if byte == MARKER else 1
+        ahead |= byte << np.uint64(56 - available)
+        available += 8
+    return Bits(ahead, available, position, beyond)
 
 
 @apart
-def _word(data, place):  # type: ignore[no-untyped-def]
-    high = _pair(data, place) << np.uint64(16) | _pair(data, place + 2)
-    return high << np.uint64(32) | _pair(data, place + 4) << np.uint64(16) | _pair(data, place + 6)
+def _word(data, position):  # type: ignore[no-untyped-def]
+    high = _pair(data, position) << np.uint64(16) | _pair(data, position + 2)
+    return high << np.uint64(32) | _pair(data, position + 4) << np.uint64(16) | _pair(data, position + 6)
 
 
 @apart
-def _pair(data, place):  # type: ignore[no-untyped-def]
-    return np.uint64(data[place]) << np.uint64(8) | np.uint64(data[place + 1])
+def _pair(data, position):  # type: ignore[no-untyped-def]
+    return np.uint64(data[position]) << np.uint64(8) | np.uint64(data[position + 1])
 
 
 ZEROS = 0xF0
@@ -164,7 +166,7 @@ def read_planes(data, begin, layout, codes, rows, quantisation, dc, block, plane
             if layout.restart and left == 0:
                 if not at_marker(data, bits, RST0 + restarts % 8):
                     return False
-                bits, left, restarts = Bits(NO_BITS, 0, bits.place + 2, 0), layout.restart, restarts + 1
+                bits, left, restarts = Bits(NO_BITS, 0, bits.position + 2, 0), layout.restart, restarts + 1
                 dc[:] = 0
             left -= 1
             bits = _read_luma(data, bits, layout, codes, rows, quantisation, dc, planes, row, column)
@@ -219,13 +221,13 @@ def _read_dc(data, bits, codes, table, dc, number):  # type: ignore[no-untyped-d
 @inlined
 def _skip_ac(data, bits, codes, table):  # type: ignore[no-untyped-def]
     """Skip the AC coefficients of a block."""
-    place = 1
-    while place <= MOST:
+    index = 1
+    while index <= MOST:
         bits = filled(data, bits)
         skip = np.int64(codes[table, np.uint64(SKIPS) + (bits.ahead >> np.uint64(MOST_BITS - WINDOW))])
-        behind = place + (skip >> 5 & 127)
+        behind = index + (skip >> 5 & 127)
         if behind <= MOST:
-            bits, place = after(bits, skip & 31, 0), behind
+            bits, index = after(bits, skip & 31, 0), behind
             if skip >> 15:
                 break
         else:
@@ -233,25 +235,25 @@ def _skip_ac(data, bits, codes, table):  # type: ignore[no-untyped-def]
             bits = after(bits, length, symbol & 15)
             if symbol & 15 == 0 and symbol != ZEROS:
                 break
-            place += (symbol >> 4) + 1
-    return bits if place <= MOST + 1 else bad(bits)
+            index += (symbol >> 4) + 1
+    return bits if index <= MOST + 1 else bad(bits)
 
 
 @inlined
 def _read_ac(data, bits, codes, table, quantisation, number, block):  # type: ignore[no-untyped-def]
     """Put the AC coefficients into `block`, which is zero there; also return whether there are any."""
-    place, more = 1, False
-    while place <= MOST:
+    index, more = 1, False
+    while index <= MOST:
         bits = filled(data, bits)
         length, symbol = next_symbol(codes, table, bits)
-        size, place = symbol & 15, place + (symbol >> 4)
-        if size and place <= MOST:
-            block[ZIGZAG[place]] = next_value(bits, length, size) * quantisation[number, place]
+        size, index = symbol & 15, index + (symbol >> 4)
+        if size and index <= MOST:
+            block[ZIGZAG[index]] = next_value(bits, length, size) * quantisation[number, index]
             more = True
-        bits, place = after(bits, length, size), place + 1
+        bits, index = after(bits, length, size), index + 1
         if size == 0 and symbol != ZEROS:
             return bits, more
-    return bits if place <= MOST + 1 else bad(bits), more
+    return bits if index <= MOST + 1 else bad(bits), more
 
 
 @apart

@@ -40,7 +40,7 @@ def _read_planes(content: bytes, header: Header) -> np.ndarray:
     layout = _layout(header)
     shape = len(header.components), layout.rows * layout.down, layout.columns * layout.across
     planes = np.empty(shape, np.uint8)
-    quantisation = np.array([list(one.quantisation) for one in header.components])
+    quantisation = np.array([list(component.quantisation) for component in header.components])
     scratch = np.zeros(len(planes), np.int64), np.zeros(64, np.int64)
     data = np.frombuffer(content, np.uint8)
     if not read_planes(data, header.begin, layout, *_codes(header.components), quantisation, *scratch, planes):
@@ -49,10 +49,10 @@ def _read_planes(content: bytes, header: Header) -> np.ndarray:
 
 
 def _layout(header: Header) -> Layout:
-    """Return the layout of the scan; a single component has units of one block, whatever its factors."""
+    """Return the layout of the scan; a single component always has units of one block."""
     luma, *chroma = header.components
     across, down = (luma.across, luma.down) if chroma else (1, 1)
-    if across not in (1, 2) or down not in (1, 2) or any((one.across, one.down) != (1, 1) for one in chroma):
+    if across not in (1, 2) or down not in (1, 2) or any((plane.across, plane.down) != (1, 1) for plane in chroma):
         raise UnsupportedError("chroma of an odd size")
     rows, columns = -(-header.height // (SCALE * down)), -(-header.width // (SCALE * across))
     return Layout(rows, columns, down, across, header.restart)
@@ -60,8 +60,8 @@ def _layout(header: Header) -> Layout:
 
 def _codes(components: tuple[Component, ...]) -> tuple[np.ndarray, np.ndarray]:
     """Return the lookup tables, and the rows of them that each component uses for DC and AC coefficients."""
-    if any(max(one.dc[LONGEST:], default=0) > LONGEST_DC for one in components):
+    if any(max(component.dc[LONGEST:], default=0) > LONGEST_DC for component in components):
         raise UnsupportedError("an impossible Huffman table")
-    tables = list(dict.fromkeys(table for one in components for table in (one.dc, one.ac)))
-    rows = [(tables.index(one.dc), tables.index(one.ac)) for one in components]
+    tables = list(dict.fromkeys(table for component in components for table in (component.dc, component.ac)))
+    rows = [(tables.index(component.dc), tables.index(component.ac)) for component in components]
     return np.stack([lookup_row(table) for table in tables]), np.array(rows)

@@ -55,16 +55,16 @@ def read_header(content: bytes) -> Header:
     """Read the header of a baseline JPEG file of one scan, 8 bits a sample, grey or YCbCr. Raise UnsupportedError."""
     if not content.startswith(bytes((0xFF, SOI))):
         raise UnsupportedError("no JPEG file")
-    parts, place = _Parts(), 2
+    parts, position = _Parts(), 2
     try:
         while True:
-            fill, marker, length = struct.unpack_from(">BBH", content, place)
-            body = content[place + 4 : place + 2 + length]
-            place += 2 + length
+            fill, marker, length = struct.unpack_from(">BBH", content, position)
+            body = content[position + 4 : position + 2 + length]
+            position += 2 + length
             if fill != 0xFF or length < 2:
                 raise UnsupportedError("the header is damaged")
             if marker == SOS:
-                return parts.header(body, place)
+                return parts.header(body, position)
             parts.take(marker, body)
     except (struct.error, IndexError, KeyError) as error:
         raise UnsupportedError("the header is damaged") from error
@@ -103,7 +103,7 @@ class _Parts:
         if count != 1 and names != YCBCR_NAMES:
             raise UnsupportedError("neither grey nor YCbCr")
         components = zip(self.frame[7::3], self.frame[8::3], scan[2:-3:2], strict=True)
-        return Header(width, height, tuple(self._component(*one) for one in components), self.restart, begin)
+        return Header(width, height, tuple(self._component(*fields) for fields in components), self.restart, begin)
 
     def _component(self, factors: int, number: int, tables: int) -> Component:
         quantisation = self.quantisation[number]

@@ -60,7 +60,7 @@ def index(
     `progress` gets (files done, files in all, what was done so far). Raises RetroflexError where a root is missing
     or the store fails; a bad picture is skipped and reported.
     """
-    known = store.known_files(roots)
+    known = store.stored_files(roots)
     found = scan(roots, known, exclude)
     version = describer.model_version
     stale = _stale_files(store, version, known, set(found.gone), found.changed) if recaption else []

@@ -57,7 +57,7 @@ def test_empty_fields_repetitions_and_contradictions_are_named_and_skipped(tmp_p
     assert dataset.problems == [
         "captions.csv line 3: has no caption",
         "captions.csv line 4: has no picture",
-        "captions.csv line 5: the picture was given this caption before",
+        "captions.csv line 5: repeats a caption of this picture",
         "captions.csv line 6: puts the picture in dev, an earlier row in train",
     ]
 
@@ -80,9 +80,7 @@ def test_paths_stay_in_the_folder_unless_they_are_written_in_full(tmp_path: Path
         table(tmp_path / "set", *rows, "x/../a.jpg,One .,train", f"{tmp_path}/set/b.jpg,One .,train"), "train"
     )
     assert [picture.name for picture in dataset.pictures] == [f"{tmp_path}/out.jpg", "a.jpg", "b.jpg"]
-    assert dataset.problems == [
-        "captions.csv line 2: ../out.jpg leads out of the table's folder; write such a path in full"
-    ]
+    assert dataset.problems == ["captions.csv line 2: ../out.jpg leads out of the table's folder; write the full path"]
 
 
 def test_a_missing_picture_is_named_once_and_skipped(tmp_path: Path) -> None:
@@ -119,7 +117,9 @@ def test_a_header_alone_and_a_split_without_pictures_are_errors(tmp_path: Path) 
     with pytest.raises(RetroflexError, match=r"no usable picture for any split in .* 0 test$"):
         read_caption_table(table(tmp_path), None)
     path = table(tmp_path, "a.jpg,One .,train", "lost.jpg,One .,dev")
-    with pytest.raises(RetroflexError, match=r"which has 1 train.*say dev in a column split \(first problem: .*lost"):
+    with pytest.raises(
+        RetroflexError, match=r"which has 1 train.*write dev in the column split \(first problem: .*lost"
+    ):
         read_caption_table(path, "dev")
 
 

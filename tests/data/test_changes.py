@@ -1,4 +1,4 @@
-"""The log of changes names every picture that a search would find otherwise, and no others."""
+"""The log of changes names exactly the pictures that a search would now answer differently."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_new_descriptions_and_captions_are_changes(filled: Store, batch_of: Make
     assert changes(filled, lambda store: store.set_user_caption(1, "mine")) == ([1], [])
 
 
-def test_a_picture_goes_with_its_last_file(filled: Store) -> None:
+def test_a_picture_is_gone_with_its_last_file(filled: Store) -> None:
     assert changes(filled, lambda store: store.write_batch(Batch(gone=[b"/in/1.jpg"]))) == ([], [1])
     assert changes(filled, lambda store: store.write_batch(Batch(gone=[b"/in/2.jpg"]))) == ([2], [])
     assert changes(filled, lambda store: store.write_batch(Batch(gone=[b"/2 again.jpg"]))) == ([], [2])
@@ -84,8 +84,8 @@ def test_a_batch_that_is_refused_logs_nothing(filled: Store) -> None:
     assert (found.generation, found.changed.tolist(), found.gone.tolist()) == (before, [], [])
 
 
-def test_only_states_that_the_store_was_in_are_known(filled: Store) -> None:
-    """A backup that was put back never saw what an index of the later store holds."""
+def test_only_states_that_the_store_was_in_are_accepted(filled: Store) -> None:
+    """A restored backup lacks states that an index of the later store has."""
     assert filled.changes(filled.generation() - 1) is None
     assert filled.changes(filled.generation() + 1) is None
     assert filled.changes(0) is not None
@@ -100,12 +100,12 @@ def test_many_changes_come_by_rising_id(store: Store, batch_of: MakeBatch) -> No
 
 @pytest.fixture
 def without_snapshots(url: str, store: Store, batch_of: MakeBatch) -> Iterator[Connection]:
-    """A connection whose statements each see what was written before them: a picture more after every one."""
+    """A connection without snapshots: after every statement another picture is written."""
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
 
         def write(*_: object) -> None:
-            store.write_batch(batch_of(b"/%d.jpg" % len(store.known_files())))
+            store.write_batch(batch_of(b"/%d.jpg" % len(store.stored_files())))
 
         event.listen(connection, "after_cursor_execute", write)
         yield connection

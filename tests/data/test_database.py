@@ -123,7 +123,7 @@ def test_a_lock_while_the_tables_are_made(url: str, impatient: None) -> None:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Every new connection behaves as if the disk had no room for more than 40 pages."""
+    """Every new connection behaves as if the disk had room for 40 pages only."""
 
     def limit(connection: sqlite3.Connection, _: object) -> None:
         connection.execute("PRAGMA max_page_count = 40")
@@ -166,7 +166,7 @@ def test_a_damaged_database_is_named(url: str, batch_of: MakeBatch) -> None:
 
 
 def read_everything(store: Store) -> object:
-    walked = [store.known_files(), list(store.searched_pictures(range(3000)))]
+    walked = [store.stored_files(), list(store.searched_pictures(range(3000)))]
     return walked, list(store.pictures(range(3000)).values())
 
 
@@ -184,7 +184,7 @@ def test_a_store_of_a_newer_version_is_left_alone(url: str) -> None:
     Store.open(url).close()
     with sqlite3.connect(file_of(url)) as other:
         other.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
-    with pytest.raises(StoreTooNew, match=f"is of version 99, this program knows up to {len(MIGRATIONS)}; update"):
+    with pytest.raises(StoreTooNew, match=f"is of version 99, this program reads up to {len(MIGRATIONS)}; update"):
         Store.open(url)
 
 
@@ -249,8 +249,8 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     store.close()
 
 
-def test_readers_of_other_databases_ask_for_one_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL shows each statement of a transaction what others wrote meanwhile, unless it is told not to."""
+def test_readers_of_other_databases_get_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PostgreSQL shows each statement of a transaction what others wrote meanwhile, unless asked for one snapshot."""
     driver = mock.Mock(paramstyle="format", __version__="1.30.0")
     monkeypatch.setattr("data.database.create_engine", partial(create_engine, module=driver))
     database = Database("postgresql+pg8000://host/x")

@@ -102,7 +102,7 @@ def test_line_separators_inside_a_caption_do_not_cut_it(folder: Path) -> None:
     ("lost", "split"),
     [("Flickr_8k.testImages.txt", "test"), ("Flickr8k.token.txt", "dev"), ("Flickr8k.token.txt", None)],
 )
-def test_a_missing_file_is_one_line_that_says_what_is_there(folder: Path, lost: str, split: str | None) -> None:
+def test_a_missing_file_is_one_line_that_names_what_exists(folder: Path, lost: str, split: str | None) -> None:
     (folder / lost).unlink(missing_ok=True)
     with pytest.raises(RetroflexError, match=f"lacks {lost}; it holds Flicker8k_Dataset, .*devImages") as caught:
         read_flickr8k(folder, split)

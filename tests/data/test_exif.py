@@ -1,4 +1,4 @@
-"""What cameras write into files, told in words; whatever is odd about it is left out."""
+"""What cameras write into files becomes readable text; odd values are left out."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ T = ExifTags.Base
 def shot(
     picture_format: str = "JPEG", plain: dict[int, Any] | None = None, inner: dict[int, Any] | None = None
 ) -> bytes:
-    """A picture file with these EXIF entries, and a place that must not be told."""
+    """A picture file with these EXIF entries, and a place that must not appear."""
     exif = Image.Exif()
     exif.update(plain or {})
     exif.get_ifd(ExifTags.IFD.Exif).update(inner or {})
@@ -32,7 +32,7 @@ def shot(
 
 
 @pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP", "HEIF", "AVIF"])
-def test_a_camera_is_told_in_words(picture_format: str) -> None:
+def test_a_camera_becomes_text(picture_format: str) -> None:
     content = shot(
         picture_format,
         {T.Make: "Canon", T.Model: "Canon EOS 5D\x00", T.DateTime: "2021:01:01 00:00:00"},
@@ -96,6 +96,6 @@ def test_a_broken_block_is_no_error(garbage: bytes, place: int) -> None:
     start = whole.index(b"Exif\x00\x00") + 6 + place % 200
     try:
         found = read_exif(whole[:start] + garbage + whole[start + len(garbage) :])
-    except PictureError:  # what lies behind the block was hit too
+    except PictureError:  # what follows the block was hit too
         return
     assert all(value is None or value.isprintable() for value in vars(found).values())

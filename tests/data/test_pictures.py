@@ -148,7 +148,7 @@ def test_decoding_in_bulk_works_where_numba_cannot_be_loaded(encode: Encode, mon
 def test_why_decoding_in_bulk_is_slow_is_logged_once(
     encode: Encode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pictures, "_warned_of", set())
+    monkeypatch.setattr(pictures, "_warned_types", set())
     monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
     for _ in range(3):
         decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True)
@@ -174,7 +174,7 @@ def test_a_damaged_jpeg_in_bulk_has_the_usual_reason(encode: Encode) -> None:
 
 
 @pytest.mark.parametrize("value", [0, 9, 99])
-def test_an_orientation_that_does_not_exist_is_left_alone(encode: Encode, value: int) -> None:
+def test_an_orientation_that_does_not_exist_is_ignored(encode: Encode, value: int) -> None:
     assert decode(encode("JPEG", exif=exif(value))).image.size == (60, 40)
 
 
@@ -227,7 +227,7 @@ def test_thirty_two_bit_grey_may_hold_eight_bit_values(encode: Encode) -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_what_is_see_through_becomes_white(encode: Encode, mode: str) -> None:
+def test_transparent_parts_become_white(encode: Encode, mode: str) -> None:
     clear = Image.new("RGBA", (8, 8), (10, 20, 30, 0)).convert(mode)
     assert decode(encode("PNG", clear)).image.getpixel((4, 4)) == (255, 255, 255)
 
@@ -282,7 +282,7 @@ def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
 
 
 def test_a_bomb_is_refused_outside_of_the_test_runner_too() -> None:
-    """The runner resets the warning filters that the decoder sets up, so ask a plain interpreter."""
+    """The runner resets the warning filters that the decoder sets up, so use a plain interpreter."""
     program = (
         "import sys; from data.pictures import *\n"
         "try: decode(sys.stdin.buffer.read(), Limits(max_pixels=10**10))\n"
@@ -348,7 +348,7 @@ def test_no_file_and_a_folder_cannot_be_read(tmp_path: Path, name: str) -> None:
         read_bytes(tmp_path / name)
 
 
-def test_every_refusal_is_one_for_people() -> None:
+def test_every_refusal_is_an_error_for_users() -> None:
     assert issubclass(PictureError, RetroflexError)
 
 

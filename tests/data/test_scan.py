@@ -7,7 +7,7 @@ import pytest
 
 from data.errors import RetroflexError
 from data.paths import from_bytes, to_bytes
-from data.scan import KnownFile, Scan, content_hash, scan
+from data.scan import Scan, StoredFile, content_hash, scan
 
 
 def put(path: Path, content: bytes = b"x") -> Path:
@@ -20,8 +20,8 @@ def names(found: Scan, top: Path) -> list[str]:
     return [file.path.relative_to(top).as_posix() for file in found.changed]
 
 
-def remember(found: Scan) -> dict[bytes, KnownFile]:
-    return {to_bytes(file.path): KnownFile(file.size, file.mtime_ns, "digest") for file in found.changed}
+def remember(found: Scan) -> dict[bytes, StoredFile]:
+    return {to_bytes(file.path): StoredFile(file.size, file.mtime_ns, "digest") for file in found.changed}
 
 
 def test_content_hash_is_sha256() -> None:
@@ -42,7 +42,7 @@ def test_an_empty_folder_holds_nothing(tmp_path: Path) -> None:
     assert scan([tmp_path], {}) == Scan([], 0, [], [])
 
 
-def test_tells_new_changed_unchanged_renamed_and_gone(tmp_path: Path) -> None:
+def test_finds_new_changed_unchanged_renamed_and_gone(tmp_path: Path) -> None:
     for name in ("same.jpg", "grown.jpg", "touched.jpg", "old name.jpg", "gone.jpg"):
         put(tmp_path / name)
     known = remember(scan([tmp_path], {}))
@@ -58,11 +58,11 @@ def test_tells_new_changed_unchanged_renamed_and_gone(tmp_path: Path) -> None:
 
 def test_only_files_below_the_roots_can_be_gone(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    known = {to_bytes(tmp_path / name): KnownFile(1, 1, "") for name in ("in/a.jpg", "inside.jpg", "out/a.jpg")}
+    known = {to_bytes(tmp_path / name): StoredFile(1, 1, "") for name in ("in/a.jpg", "inside.jpg", "out/a.jpg")}
     assert scan([tmp_path / "in"], known).gone == [to_bytes(tmp_path / "in/a.jpg")]
 
 
-def test_a_vanished_folder_takes_its_files_along(tmp_path: Path) -> None:
+def test_a_vanished_folder_loses_its_files(tmp_path: Path) -> None:
     put(tmp_path / "trip/day/a.jpg")
     known = remember(scan([tmp_path], {}))
     (tmp_path / "trip/day/a.jpg").unlink()

@@ -19,7 +19,7 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
 
 
-def test_defaults_lie_in_the_data_folder_of_the_user() -> None:
+def test_defaults_are_in_the_data_folder_of_the_user() -> None:
     settings = load_settings()
     assert settings.library.name == "retroflex"
     assert settings.index_dir == settings.library / "index"
@@ -34,8 +34,8 @@ def test_environment_beats_defaults_and_overrides_beat_both(monkeypatch: pytest.
     monkeypatch.setenv("RETROFLEX_LIBRARY", str(tmp_path / "env"))
     monkeypatch.setenv("RETROFLEX_MAX_BYTES", "1000")
     assert load_settings(library=None).library == tmp_path / "env"
-    settings = load_settings(library=tmp_path / "told")
-    assert settings.library == tmp_path / "told"
+    settings = load_settings(library=tmp_path / "chosen")
+    assert settings.library == tmp_path / "chosen"
     assert settings.limits.max_bytes == 1000
 
 
@@ -51,7 +51,7 @@ def test_odd_folder_names_survive_in_the_url(tmp_path: Path) -> None:
     assert make_url(settings.url).database == str(settings.library / "library.sqlite3")
 
 
-def test_a_database_url_takes_the_place_of_the_file() -> None:
+def test_a_database_url_replaces_the_file() -> None:
     assert load_settings(database_url="postgresql://host/pictures").url == "postgresql://host/pictures"
 
 

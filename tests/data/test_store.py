@@ -15,12 +15,12 @@ from data.store import (
     CaptionRow,
     DescriptionRow,
     FileRow,
-    KnownFile,
     PictureRow,
     SearchedPicture,
     SkipRow,
     Store,
     StoredCaption,
+    StoredFile,
     StoredPicture,
     StoreError,
 )
@@ -31,7 +31,7 @@ MakeBatch = Callable[..., Batch]
 
 
 def found(store: Store) -> dict[int, SearchedPicture]:
-    """What searches find, by id."""
+    """The pictures that searches find, by id."""
     return {one.id: one for one in store.searched_pictures(store.searched_ids()[1].tolist())}
 
 
@@ -42,12 +42,12 @@ def texts(store: Store, picture_id: int) -> list[str]:
 def test_a_new_store_is_empty(store: Store) -> None:
     status = store.status()
     assert (status.pictures, status.files, status.captions, status.skipped, status.model_versions) == (0, 0, 0, 0, {})
-    assert store.known_files() == {}
+    assert store.stored_files() == {}
     assert found(store) == {}
     assert store.main_models() == {}
 
 
-def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -> None:
+def test_what_was_written_is_read_after_reopening(url: str, store: Store) -> None:
     path = b"/pictures/new\nline \xff.jpg"
     taken = datetime(2020, 1, 2, 3, 4, 5)
     vector = np.array([0.6, -0.8], np.float32)
@@ -74,7 +74,7 @@ def test_what_was_written_is_there_after_opening_again(url: str, store: Store) -
     assert again.pictures([1]) == {
         1: StoredPicture(1, "d1", [path], 4000, 3000, "JPEG", 2**40, taken, captions),
     }
-    assert again.known_files() == {path: KnownFile(2**40, 2**62, "d1"), b"/pictures/bad.png": KnownFile(7, 8, "")}
+    assert again.stored_files() == {path: StoredFile(2**40, 2**62, "d1"), b"/pictures/bad.png": StoredFile(7, 8, "")}
     assert again.skipped_files() == [(b"/pictures/bad.png", "is empty (0 bytes)")]
     assert again.generation() == generation == again.status().generation
     assert found(again)[1].vectors["vgg16"].values == pytest.approx(vector, abs=1e-3)
@@ -97,7 +97,7 @@ def test_every_writing_call_raises_the_generation(store: Store, batch_of: MakeBa
     assert seen == sorted(set(seen))
 
 
-def test_a_store_made_anew_never_repeats_a_generation(tmp_path: Path) -> None:
+def test_a_store_made_again_never_repeats_a_generation(tmp_path: Path) -> None:
     generations = []
     for name in ("a", "b"):
         store = Store.open(f"sqlite:///{tmp_path}/{name}")
@@ -111,8 +111,8 @@ def test_describe_needed_names_unknown_stale_and_bare_pictures(store: Store, bat
     store.write_batch(batch_of(b"/new.jpg", model="m2", digest="new"))
     store.write_batch(batch_of(b"/old.jpg", model="m1", digest="old"))
     store.write_batch(Batch(pictures=[PictureRow("bare", 1, 1, "PNG", 1, None)]))
-    asked = {"new", "old", "bare", "unknown"}
-    assert store.describe_needed(asked, "m2") == {"old", "bare", "unknown"}
+    digests = {"new", "old", "bare", "unknown"}
+    assert store.describe_needed(digests, "m2") == {"old", "bare", "unknown"}
     assert store.describe_needed([], "m2") == set()
     many = {f"unknown {number}" for number in range(2500)} | {"new"}
     assert store.describe_needed(many, "m2") == many - {"new"}
@@ -129,7 +129,7 @@ def test_a_new_model_replaces_its_captions_but_never_the_users(store: Store, bat
     assert found(store)[1].captions == ["grandma's dog", "best by m2", "second by m2"]
 
 
-def test_a_second_user_caption_takes_the_place_of_the_first(store: Store, batch_of: MakeBatch) -> None:
+def test_a_second_user_caption_replaces_the_first(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg"))
     store.set_user_caption(1, "first")
     store.set_user_caption(1, "stray byte \udcff")
@@ -205,7 +205,7 @@ def test_a_renamed_file_keeps_its_picture_and_captions(store: Store, batch_of: M
 def test_a_path_with_other_content_moves_to_the_new_picture(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg", digest="before"))
     store.write_batch(batch_of(b"/a.jpg", digest="after", size=11))
-    assert store.known_files() == {b"/a.jpg": KnownFile(11, 1, "after")}
+    assert store.stored_files() == {b"/a.jpg": StoredFile(11, 1, "after")}
     assert list(found(store)) == [2]
     assert store.pictures([1])[1].paths == []
     assert store.prune() == 1
@@ -239,42 +239,42 @@ def test_ids_are_never_used_again(store: Store, batch_of: MakeBatch) -> None:
 def test_a_file_turns_bad_and_good_again(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg", digest="good"))
     store.write_batch(Batch(skipped=[SkipRow(b"/a.jpg", 3, 4, "is damaged")]))
-    assert store.known_files() == {b"/a.jpg": KnownFile(3, 4, "")}
+    assert store.stored_files() == {b"/a.jpg": StoredFile(3, 4, "")}
     assert store.status().files == 0
     store.write_batch(batch_of(b"/a.jpg", digest="good"))
-    assert store.known_files() == {b"/a.jpg": KnownFile(10, 1, "good")}
+    assert store.stored_files() == {b"/a.jpg": StoredFile(10, 1, "good")}
     assert store.skipped_files() == []
 
 
-def test_remove_forgets_what_lies_at_or_below_the_paths_only(store: Store, batch_of: MakeBatch) -> None:
+def test_remove_forgets_what_is_at_or_below_the_paths_only(store: Store, batch_of: MakeBatch) -> None:
     kept = [b"/trips.jpg", b"/trip", b"/trip0/a.jpg", b"/trip.d/a.jpg", b"/other/trip/a.jpg", b"/%rip/a.jpg"]
     store.write_batch(batch_of(*kept, b"/trip/a.jpg", b"/trip/day/\xff.jpg", b"/one.jpg"))
     store.write_batch(Batch(skipped=[SkipRow(b"/trip/bad.jpg", 1, 1, "is empty")]))
     assert store.remove([b"/trip/", b"/one.jpg", b"/nowhere"]) == 5
-    assert sorted(store.known_files()) == sorted(path for path in kept if path != b"/trip")
+    assert sorted(store.stored_files()) == sorted(path for path in kept if path != b"/trip")
     assert store.status().pictures == 5
     assert store.remove([b"/"]) == 5
     assert store.status().pictures == 0
 
 
-def test_known_files_below_roots(
+def test_stored_files_below_roots(
     store: Store, batch_of: MakeBatch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     inside, outside = to_bytes(tmp_path / "in/a.jpg"), to_bytes(tmp_path / "inside.jpg")
     store.write_batch(batch_of(inside, outside))
     store.write_batch(Batch(skipped=[SkipRow(to_bytes(tmp_path / "in/bad.jpg"), 1, 1, "is empty")]))
-    assert store.known_files([Path("in")]).keys() == {inside, to_bytes(tmp_path / "in/bad.jpg")}
-    assert store.known_files([tmp_path / "inside.jpg"]).keys() == {outside}
-    assert store.known_files([]) == {}
+    assert store.stored_files([Path("in")]).keys() == {inside, to_bytes(tmp_path / "in/bad.jpg")}
+    assert store.stored_files([tmp_path / "inside.jpg"]).keys() == {outside}
+    assert store.stored_files([]) == {}
     many = [tmp_path / f"{number}.jpg" for number in range(2500)]
-    assert store.known_files([*many, tmp_path]).keys() == store.known_files().keys()
+    assert store.stored_files([*many, tmp_path]).keys() == store.stored_files().keys()
 
 
-def test_pictures_come_in_the_order_asked_for(store: Store, batch_of: MakeBatch) -> None:
+def test_pictures_come_in_the_requested_order(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(*(b"/%d.jpg" % number for number in range(1200))))
-    asked = [1200, 3, 9999, 700, 3]
-    assert list(store.pictures(asked)) == [1200, 3, 700]
+    ids = [1200, 3, 9999, 700, 3]
+    assert list(store.pictures(ids)) == [1200, 3, 700]
     assert len(store.pictures(range(1, 1201))) == 1200
     assert store.pictures([]) == {}
 
@@ -303,9 +303,7 @@ def test_a_walk_left_early_does_not_block_writers(store: Store, batch_of: MakeBa
 
 
 @pytest.mark.parametrize("part", ["files", "descriptions"])
-def test_a_batch_that_speaks_of_an_unknown_picture_is_refused_whole(
-    store: Store, batch_of: MakeBatch, part: str
-) -> None:
+def test_a_batch_with_an_unknown_picture_is_refused_whole(store: Store, batch_of: MakeBatch, part: str) -> None:
     whole = batch_of(b"/a.jpg", b"/b.jpg")
     before = store.generation()
     lacking = Batch(pictures=whole.pictures[:1], **{part: getattr(whole, part)})
@@ -336,7 +334,7 @@ def test_threads_write_and_read_at_once(store: Store, batch_of: MakeBatch) -> No
     assert store.status().files == 40
 
 
-def test_kinds_of_features_stand_beside_each_other(store: Store) -> None:
+def test_kinds_of_features_exist_side_by_side(store: Store) -> None:
     one, two = np.ones(2), np.array([0.5])
     rows = [
         DescriptionRow("d1", "m1", [CaptionRow("a dog", -1.0)], {"vgg16": one}, {"cells": b"old"}),
@@ -355,7 +353,7 @@ def test_kinds_of_features_stand_beside_each_other(store: Store) -> None:
     assert store.pictures([1])[1].texts == ["a dog"]
 
 
-def test_a_new_captioner_replaces_all_that_the_one_before_made_and_no_more(store: Store, batch_of: MakeBatch) -> None:
+def test_a_new_captioner_replaces_only_what_the_one_before_made(store: Store, batch_of: MakeBatch) -> None:
     store.write_batch(batch_of(b"/a.jpg"))
     digest = store.pictures([1])[1].digest
     vector = np.ones(2)

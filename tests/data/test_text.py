@@ -1,4 +1,4 @@
-"""Word forms that meet, and those that do not."""
+"""Which forms of a word count as one word."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def test_different_words_stay_apart() -> None:
     assert len({fold(word) for word in ("man", "woman", "dog", "snow", "ski", "sky", "boat", "boot")}) == 8
 
 
-def test_is_the_known_stemmer() -> None:
+def test_is_the_porter2_stemmer() -> None:
     nltk = SnowballStemmer("english")
     words = ("beaches", "climbing", "swimmer", "grassy", "skiing", "puppies", "jumped", "bicycles", "wearing")
     assert [fold(word) for word in words] == [nltk.stem(word) for word in words]

@@ -37,7 +37,7 @@ def old(tmp_path: Path) -> Path:
 
 
 def content(store: Store) -> dict[str, Any]:
-    """What the fixture's JSON tells of a store."""
+    """The content of a store in the form of the fixture's JSON."""
     pictures = store.pictures(range(1, 30))
     return {
         str(number): {
@@ -72,7 +72,7 @@ def test_ids_captions_and_decisions_are_kept(old: Path) -> None:
     store.close()
 
 
-def test_an_id_that_was_given_before_is_never_given_again(old: Path) -> None:
+def test_an_id_is_never_used_again(old: Path) -> None:
     store = Store.open(f"sqlite:///{old}")
     row = DescriptionRow("new", "vgg16-lstm-0123456789ab", [], {"vgg16": np.ones(8)})
     store.write_batch(Batch([FileRow(b"/new", 1, 1, "new")], [PictureRow("new", 1, 1, "PNG", 1, None)], [row]))

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Blueprint, Response, jsonify, request
 
 from data.paths import clean_text, display, to_bytes
-from data.roots import Root, count_below, forget_root, read_roots, remember_root
+from data.roots import Root, count_root, forget_root, read_roots, remember_root
 from retrieval.indexing import jobs
 from retrieval.library import library_model
 from webui.api.streams import job_events, job_streams
@@ -160,7 +160,7 @@ def _root(folder_id: str) -> Root:
 
 
 def _folder(root: Root) -> dict[str, Any]:
-    counts = count_below(services().library.store, root)
+    counts = count_root(services().library.store, root)
     indexed_at = root.indexed_at.isoformat(timespec="seconds") + "Z" if root.indexed_at else None
     return {"id": root.id, "path": clean_text(root.path), **counts._asdict(), "indexed_at": indexed_at}
 

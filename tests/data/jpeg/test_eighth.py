@@ -1,4 +1,4 @@
-"""Reading at an eighth against its oracle, libjpeg: the same pixels, or None where a full decoder has to see to it."""
+"""Reading at an eighth against its oracle, libjpeg: the same pixels, or None where a full decoder is needed."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_pixels_are_those_of_libjpeg(sampling: str, quality: int, noise: float) 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 8), (8, 9), (16, 16), (17, 31), (33, 8), (250, 9)])
 @pytest.mark.parametrize("sampling", SAMPLINGS)
-def test_every_edge_is_there(size: tuple[int, int], sampling: str) -> None:
+def test_every_edge_is_decoded(size: tuple[int, int], sampling: str) -> None:
     assert_the_same(jpeg(photograph(*size, noise=10), subsampling=SAMPLINGS[sampling]))
 
 
@@ -116,7 +116,7 @@ def test_a_file_cut_short_is_left_to_a_full_decoder(options: dict[str, int]) -> 
 
 
 def test_damage_never_raises() -> None:
-    """A byte or two are changed: there is a picture of the size that the header tells, or there is none."""
+    """After a change of a byte or two there is a picture of the header's size, or none."""
     random = np.random.default_rng(0)
     content = jpeg(photograph(120, 90, 25), subsampling=SAMPLINGS["4:2:0"], restart_marker_blocks=5)
     start = content.index(b"\xff\xda")
@@ -141,7 +141,7 @@ def test_damage_to_the_header_never_raises() -> None:
 
 @pytest.mark.slow
 def test_damage_never_leads_out_of_an_array(tmp_path: Path) -> None:
-    """The tests of damage again, in a process where compiled code checks each place that it reads or writes."""
+    """The tests of damage again, in a process where compiled code checks each index that it reads or writes."""
     checked = os.environ | {"NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": str(tmp_path)}
     command = [sys.executable, "-m", "pytest", __file__, "-k", "never_raises", "-p", "no:cacheprovider"]
     done = subprocess.run(command, env=checked, cwd=Path(__file__).parents[3], capture_output=True, text=True)

@@ -21,7 +21,7 @@ def usual() -> bytes:
 
 
 def codes_of(table: bytes) -> dict[str, int]:
-    """The codes as texts of bits, one after the other as T.81, annex C has them."""
+    """The codes as strings of bits, in the order of T.81, annex C."""
     codes, code, symbols = {}, 0, iter(table[LONGEST:])
     for length in range(1, LONGEST + 1):
         for _ in range(table[length - 1]):
@@ -36,7 +36,7 @@ def front(codes: dict[str, int], bits: str) -> str | None:
 
 
 def passed_over(codes: dict[str, int], window: str) -> int:
-    """What is whole in a window, code by code."""
+    """The whole codes in a window, code by code."""
     bits, coefficients, end = 0, 0, 0
     while bits < WINDOW and not end and (code := front(codes, window[bits:])):
         zeros, size = divmod(codes[code], 16)
@@ -61,7 +61,7 @@ def test_rows_say_what_reading_code_by_code_finds(table: bytes | None, usual: by
         assert row[SKIPS + value] == passed_over(codes, window)
 
 
-def test_several_coefficients_are_passed_over_at_once() -> None:
+def test_several_coefficients_are_skipped_at_once() -> None:
     row = lookup_row(SMALL)
     assert row[SKIPS + 0b00_1_00_0_010_0000] == 9 + 32 * 2 + 2**15
 

@@ -64,7 +64,7 @@ def collection(library: Library) -> Collection:
 
 def dated(store: Store, picture: StoredPicture) -> datetime:
     """When it was taken, or the oldest of its files was changed."""
-    known = store.known_files()
+    known = store.stored_files()
     oldest = min(known[path].mtime_ns for path in picture.paths)
     return picture.taken_at or datetime.fromtimestamp(oldest // 10**9, UTC).replace(tzinfo=None)
 
@@ -238,7 +238,7 @@ def test_roots_are_remembered_and_take_each_other_in(tmp_path: Path) -> None:
     note_indexed(store, [b"/p/in"])
     assert [root.indexed_at is None for root in read_roots(store)] == [False, True]
     assert forget_root(store, read_roots(store)[0]) == 1
-    assert sorted(store.known_files()) == [b"/p/a.png", b"/p/in/deep/c.png", b"/p/inside.png"]
+    assert sorted(store.stored_files()) == [b"/p/a.png", b"/p/in/deep/c.png", b"/p/inside.png"]
     assert remember_root(store, b"/p").path == b"/p"
     assert [root.path for root in read_roots(store)] == [b"/p"]
     store.close()
