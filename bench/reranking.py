@@ -17,7 +17,7 @@ from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.cells import unpack_cells
 from captioner.embedding import hubness
 from captioner.frameworks import load_keras
-from captioner.likelihood import USUAL_WORDS, Likelihood
+from captioner.likelihood import FREQUENT_WORDS, Likelihood
 from captioner.types import CELLS, JOINT
 from data.dataset import read_dataset
 from data.text import tokenize
@@ -49,7 +49,9 @@ class Gallery:
         self._hubness = hubness(self._embeddings, model.sentences)
         self._cells = [one.blobs[CELLS] for one in described.descriptions]
         parts = bundle.decoder, bundle.decoder_weights, bundle.vocabulary
-        self._likelihoods = {size: Likelihood(*parts, usual=size) for size in (USUAL_WORDS, len(bundle.vocabulary))}
+        self._likelihoods = {
+            size: Likelihood(*parts, frequent=size) for size in (FREQUENT_WORDS, len(bundle.vocabulary))
+        }
 
     def ranks(self, tokens: Sequence[str], picture: int) -> dict[str, int] | None:
         """Return the picture's rank by each variant of the reranker; None if the model knows no word."""
@@ -63,11 +65,11 @@ class Gallery:
         scores_by_name = {"none": logits}
         for size, likelihood in self._likelihoods.items():
             logprob = likelihood.logprob(tokens, cells)
-            for count in sorted({depth(tokens), DEPTH} if size == USUAL_WORDS else {DEPTH}):
+            for count in sorted({depth(tokens), DEPTH} if size == FREQUENT_WORDS else {DEPTH}):
                 name = (
                     "as shipped"
-                    if count == depth(tokens) and size == USUAL_WORDS
-                    else f"{count} pictures, {'usual' if size == USUAL_WORDS else 'all'} words"
+                    if count == depth(tokens) and size == FREQUENT_WORDS
+                    else f"{count} pictures, {'frequent' if size == FREQUENT_WORDS else 'all'} words"
                 )
                 scores_by_name[name] = logits + self._shift(logits, best[:count], logprob[:count])
         return {name: 1 + int(np.count_nonzero(scores > scores[picture])) for name, scores in scores_by_name.items()}

@@ -9,7 +9,7 @@ import numpy as np
 from captioner.decoder import Active, State, Steps
 from captioner.vocabulary import END, PAD, START, UNKNOWN
 
-NEVER = -np.inf
+IMPOSSIBLE = -np.inf
 
 
 class Hypotheses(NamedTuple):
@@ -30,27 +30,27 @@ def beam_search(
 ) -> Hypotheses:
     """Find the `width` likeliest sentences of each picture, in each of `groups` beams that avoid each other.
 
-    `prepared` and `state` are what `Decoder.prepare` makes of the pictures. A finished sentence stays in its beam and
-    competes by its log-probability with those still growing; a picture is done when all of its are finished, and
-    cut at `max_words`. The result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are
+    `prepared` and `state` are what `Decoder.prepare` returns for the pictures. A finished sentence stays in its beam
+    and competes by its log-probability with the others. A picture is done when all of its sentences are finished, or
+    reach `max_words`. The result is ordered by logprob / (words + END) ** length_power. UNKNOWN, START and PAD are
     never emitted.
 
-    Later beams pay `diversity` for every hypothesis of an earlier beam that goes on with the same word at the
-    same step (diverse beam search, Vijayakumar et al. 2018, with Hamming distance); the first is a plain beam
-    search, and log-probabilities are free of the penalty.
+    Later beams pay `diversity` for every hypothesis of an earlier beam that has the same word at the same step
+    (diverse beam search, Vijayakumar et al. 2018, with Hamming distance). The first is a plain beam search.
+    Log-probabilities do not include the penalty.
     """
     pictures, steps, height = len(prepared.cells), decoder.config.max_words + 1, width * groups
     words = np.full((pictures, height, steps), PAD, np.int32)
-    # All hypotheses of a beam start equal; only the first may grow, or it would hold `width` copies of it.
-    logprob = np.full((pictures, height), NEVER, np.float64)
+    # All hypotheses of a beam start equal, so only the first may grow.
+    logprob = np.full((pictures, height), IMPOSSIBLE, np.float64)
     logprob[:, ::width] = 0
     last = np.full((pictures, height), START, np.int32)
     rows = np.repeat(np.arange(pictures), height)
     for step in range(steps):
-        slots = np.flatnonzero(~_finished(last) & (logprob > NEVER))
+        slots = np.flatnonzero(~_finished(last) & (logprob > IMPOSSIBLE))
         if not len(slots):
             break
-        # What is finished takes no step, and short captions do not wait for long ones.
+        # Finished sentences take no step, so short captions do not wait for long ones.
         needed, parents = np.unique(rows[slots], return_inverse=True)
         state = State(state.hidden[needed], state.cell[needed])
         scores, state = decoder.step(prepared, state, last.ravel()[slots], Active(parents, slots, height))
@@ -69,30 +69,30 @@ def _finished(last: np.ndarray) -> np.ndarray:
 
 
 def _forbid(scores: np.ndarray, final: bool) -> None:
-    """Rule out, in `scores` (hypotheses, vocabulary), the marks and, in the final step, all but the end."""
-    scores[:, (PAD, START, UNKNOWN)] = NEVER
+    """Exclude the marks from `scores` (hypotheses, vocabulary), and in the final step all but END."""
+    scores[:, (PAD, START, UNKNOWN)] = IMPOSSIBLE
     if final:
-        scores[:, END + 1 :] = NEVER
+        scores[:, END + 1 :] = IMPOSSIBLE
 
 
 def _grow_all(
     scores: np.ndarray, slots: np.ndarray, last: np.ndarray, logprob: np.ndarray, width: int, diversity: float
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """`_grow` for one beam after the other, each kept away from what the earlier ones chose.
+    """Run `_grow` beam by beam; each is penalised for the choices of the earlier ones.
 
-    `scores` (m, vocabulary) belong to the hypotheses at `slots` (m,), see `Active`; all that is returned, and `last`
-    and `logprob`, is (pictures, height).
+    `scores` (m, vocabulary) belong to the hypotheses in `slots` (m,), see `Active`. `last`, `logprob` and all results
+    are (pictures, height).
     """
     pictures, height = logprob.shape
     taken = np.zeros((pictures, scores.shape[1]), scores.dtype)
     grown = []
     for first in range(0, height, width):
         beam = slice(first, first + width)
-        own = slots % height // width == first // width
-        of_beam, at = (scores, slots) if height == width else (scores[own], slots[own])
+        in_beam = slots % height // width == first // width
+        of_beam, beam_slots = (scores, slots) if height == width else (scores[in_beam], slots[in_beam])
         penalty = diversity * taken if first else None
-        at_beam = at // height, at % height - first
-        parent, word, gained = _grow(of_beam, at_beam, last[:, beam], logprob[:, beam], penalty)
+        hypotheses = beam_slots // height, beam_slots % height - first
+        parent, word, gained = _grow(of_beam, hypotheses, last[:, beam], logprob[:, beam], penalty)
         np.add.at(taken, (np.arange(pictures)[:, None], word), word != PAD)
         grown.append((parent + first, word, gained))
     parents, words, gains = (np.concatenate(parts, axis=1) for parts in zip(*grown, strict=True))
@@ -101,23 +101,23 @@ def _grow_all(
 
 def _grow(
     scores: np.ndarray,
-    at: tuple[np.ndarray, np.ndarray],
+    hypotheses: tuple[np.ndarray, np.ndarray],
     last: np.ndarray,
     logprob: np.ndarray,
     penalty: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Choose the best continuations: parent, word and log-probability, each (n, width); ties by lowest index.
 
-    `scores` (m, vocabulary) are log-probabilities of the next word for the hypotheses `at` (picture, slot), each
-    (m,); `last` and `logprob` (n, width) are those of all. `penalty` (n, vocabulary) only takes part in the choice.
+    `scores` (m, vocabulary) are log-probabilities of the next word for the `hypotheses` (picture, slot), each
+    (m,); `last` and `logprob` (n, width) are those of all. `penalty` (n, vocabulary) affects only the choice.
     """
     pictures, width = last.shape
     # A continuation outside a hypothesis' own best `width` cannot be among the picture's best `width`.
-    best, gained = _top(scores if penalty is None else scores - penalty[at[0]], width)
+    best, gained = _top(scores if penalty is None else scores - penalty[hypotheses[0]], width)
     words = np.full((pictures, width, best.shape[1]), PAD, np.int32)
-    gains = np.full(words.shape, NEVER)
-    words[at], gains[at] = best, gained
-    gains[_finished(last), 0] = 0  # what is finished stays as it is
+    gains = np.full(words.shape, IMPOSSIBLE)
+    words[hypotheses], gains[hypotheses] = best, gained
+    gains[_finished(last), 0] = 0  # a finished sentence does not change
     totals = (logprob[:, :, None] + gains).reshape(pictures, -1)
     chosen = np.argsort(-totals, axis=1, kind="stable")[:, :width]
     word = np.take_along_axis(words.reshape(pictures, -1), chosen, axis=1)
@@ -128,18 +128,18 @@ def _grow(
 
 
 def _top(scores: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Columns and values of the `count` largest of each row, largest first, ties by lowest column; spoils `scores`.
+    """Columns and values of the `count` largest of each row, largest first, ties by lowest column; overwrites `scores`.
 
-    A few passes of argmax are quicker than a partition of the whole row.
+    A few passes of argmax are faster than a partition of the whole row.
     """
     count = min(count, scores.shape[1])
     columns = np.empty((len(scores), count), np.int64)
     values = np.empty((len(scores), count), np.float64)
     rows = np.arange(len(scores))
-    for place in range(count):
-        columns[:, place] = scores.argmax(axis=1)
-        values[:, place] = scores[rows, columns[:, place]]
-        scores[rows, columns[:, place]] = NEVER
+    for rank in range(count):
+        columns[:, rank] = scores.argmax(axis=1)
+        values[:, rank] = scores[rows, columns[:, rank]]
+        scores[rows, columns[:, rank]] = IMPOSSIBLE
     return columns, values
 
 
@@ -153,14 +153,14 @@ def best_first(
 
 
 def sentence_logprob(decoder: Steps, grids: np.ndarray, words: list[int]) -> np.ndarray:
-    """log P(words, END | picture), natural logarithm, for each of the grids (n, cells, channels): float64 (n,)."""
+    """Return log P(words, END | picture), natural logarithm, for grids (n, cells, channels): float64 (n,)."""
     prepared, state = decoder.prepare(grids)
     return _follow(decoder, prepared, state, words)
 
 
 def _follow(decoder: Steps, prepared: Any, state: State, words: list[int]) -> np.ndarray:
     total = np.zeros(len(prepared.cells), np.float64)
-    for fed, expected in zip([START, *words], [*words, END], strict=True):
-        scores, state = decoder.step(prepared, state, np.full(len(total), fed, np.int32))
+    for word, expected in zip([START, *words], [*words, END], strict=True):
+        scores, state = decoder.step(prepared, state, np.full(len(total), word, np.int32))
         total += scores[:, expected]
     return total

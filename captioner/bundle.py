@@ -1,18 +1,18 @@
-"""A captioner at rest: one folder with weights, vocabulary, configuration, model card and checksums.
+"""A captioner on disk: one folder with weights, vocabulary, configuration, model card and checksums.
 
-config.json          name of the model, encoder and its settings, sizes, beam settings, where it came from
+config.json          name of the model, encoder and its settings, sizes, beam settings, origin
 calibration.json     how scores become relevance, see `captioner.calibration`
 vocabulary.json      the decoder's words
 encoder.safetensors  the encoder's kernels (int8 with scales) and biases
 decoder.safetensors  the decoder, its matrices int8 with scales too
-decoders_further.safetensors  where there are several: those that caption beside the first, likewise
-embedding_*          where there is one: words, their synonyms, encoders and usual sentences of the shared space
-pooling.safetensors  how a grid becomes a vector, likewise; where it is missing, the plain mean
-activations.json     the largest output of each convolution, for products of 8 bits; where it is missing, there are none
+decoders_further.safetensors  optional: further decoders of the ensemble, likewise
+embedding_*          optional: words, their synonyms, encoders and frequent sentences of the shared space
+pooling.safetensors  optional: how a grid becomes a vector, likewise; without it, the plain mean
+activations.json     optional: the largest output of each convolution, for 8-bit products
 README.md            the model card
 checksums.json       SHA-256 of every other file
 
-This is format 2. Format 1, whose calibration stood in config.json and in the program, is read too.
+This is format 2. Format 1, whose calibration is in config.json and in the program, is read too.
 """
 
 from __future__ import annotations
@@ -44,8 +44,8 @@ from captioner.checksums import (
     EMBEDDING_TEXT,
     EMBEDDING_WORDS,
     ENCODER,
-    MEND,
     POOLING,
+    RESTORE_HINT,
     VOCABULARY,
     bundle_version,
     checksums,
@@ -74,9 +74,9 @@ BUNDLED = Path(__file__).parent / "bundled"
 
 @dataclass(frozen=True)
 class SearchConfig:
-    """How captions are searched for, chosen on dev: see `captioner.beam.beam_search`.
+    """How captions are searched, chosen on dev: see `captioner.beam.beam_search`.
 
-    Where the bundle has an embedding, `nearness` times a caption's cosine to its picture counts for it, too.
+    If the bundle has an embedding, `nearness` times a caption's cosine to its picture is added to its score.
     """
 
     beam: int = 3
@@ -88,9 +88,9 @@ class SearchConfig:
 
 @dataclass(frozen=True)
 class Bundle:
-    """A captioner in memory; `version` names it in the store, `made_by` says how it came to be.
+    """A captioner in memory; `version` names it in the store, `made_by` says how it was made.
 
-    Whoever changes weights or settings leaves `version` empty: saving gives the new model its name. `pooling` and
+    After a change of weights or settings, leave `version` empty: saving gives the new model its name. `pooling` and
     `activations` are those of `captioner.encoders.registry.EncoderParts`.
     """
 
@@ -110,7 +110,7 @@ class Bundle:
 
     @property
     def encoder_parts(self) -> EncoderParts:
-        """What the encoder is built of."""
+        """What the encoder is built from."""
         return EncoderParts(self.encoder_weights, self.pooling, self.activations, model_version=self.version)
 
     @property
@@ -131,7 +131,7 @@ class Bundle:
 
 
 def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> None:
-    """Write `bundle` beside `folder` and move it into place, so that no half bundle is ever seen.
+    """Write `bundle` beside `folder` and move it into place, so that readers never see half a bundle.
 
     `card` makes the model card's text from the model's version.
     """
@@ -174,7 +174,7 @@ def _save_models(bundle: Bundle, folder: Path) -> None:
     save_file(quantise(bundle.decoder_weights), folder / DECODER)
     if bundle.further_decoders:
         members = enumerate(bundle.further_decoders)
-        named = {f"{number}/{name}": one for number, own in members for name, one in own.items()}
+        named = {f"{number}/{name}": value for number, own in members for name, value in own.items()}
         save_file(quantise(named), folder / DECODERS_FURTHER)
 
 
@@ -187,7 +187,7 @@ def _save_json(document: Any, path: Path) -> None:
 
 
 def load_bundle(folder: Path) -> Bundle:
-    """Read and verify a bundle. Raises BundleError, one line, where it is missing, damaged or does not fit."""
+    """Read and verify a bundle. Raises BundleError, one line, if it is missing, damaged or inconsistent."""
     if not folder.is_dir():
         raise BundleError(f"{folder}: no captioner bundle there; give a folder that `retroflex train` wrote")
     recorded = verify(folder)
@@ -209,11 +209,11 @@ def load_bundle(folder: Path) -> Bundle:
             version=bundle_version(folder),
         )
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {RESTORE_HINT}") from error
     if len(bundle.vocabulary) != bundle.decoder.vocabulary:
-        raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {MEND}")
+        raise BundleError(f"{folder}: vocabulary and decoder do not belong together; {RESTORE_HINT}")
     if bundle.encoder.channels != bundle.decoder.grid_channels:
-        raise BundleError(f"{folder}: encoder and decoder do not belong together; {MEND}")
+        raise BundleError(f"{folder}: encoder and decoder do not belong together; {RESTORE_HINT}")
     return bundle
 
 
@@ -249,7 +249,7 @@ def load_search_model(folder: Path) -> SearchModel:
         model = model._replace(embedder=embedder, spoken=_load_words(folder / VOCABULARY))
         return _with_reranker(model, folder, config) if model.calibration.reranker else model
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {RESTORE_HINT}") from error
 
 
 def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) -> SearchModel:
@@ -263,7 +263,7 @@ def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) 
 def _save_embedding(embedding: Embedding, folder: Path) -> None:
     text = embedding.config.text_shapes()
     for name, belongs in ((EMBEDDING_TEXT, True), (EMBEDDING_PICTURES, False)):
-        part = {one: value for one, value in embedding.weights.items() if (one.split("/", 1)[1] in text) == belongs}
+        part = {key: value for key, value in embedding.weights.items() if (key.split("/", 1)[1] in text) == belongs}
         save_file(quantise(part), folder / name)
     # One scale for each sentence, as `quantise` keeps one for each column.
     save_file(quantise({SENTENCES: np.ascontiguousarray(embedding.sentences.T)}), folder / EMBEDDING_SENTENCES)

@@ -1,6 +1,6 @@
-"""What was calibrated on a model's own features: how scores become relevance, and from where on pictures are copies.
+"""What was calibrated on a model's features: how scores become relevance, and which cosine makes near copies.
 
-It travels in the bundle with what it was calibrated on. A number here belongs to no other model.
+The bundle keeps it with the model. The numbers are valid for that model only.
 """
 
 from __future__ import annotations
@@ -14,17 +14,17 @@ Weights = Mapping[str, float]
 
 FORMAT_1_LIKENESS = {"bias": -6.0, "bleu": 1.0, "cosine": 6.0, "embedding": 4.0}
 FORMAT_1_NEAR_COPY = 0.75
-"""What the program itself held before bundles did."""
+"""The program's own values, for bundles of format 1."""
 
 
 @dataclass(frozen=True)
 class Calibration:
     """The weights of the scores of a query by words and of one by a picture, and the cosine of near copies.
 
-    `words` weighs "bleu" and "cosine"; `reranker` what is added for the best pictures, by score. `unsaid` and `rarity`
+    `words` weighs "bleu" and "cosine"; `reranker` scores that are added for the best pictures. `unsaid` and `rarity`
     are added to the logit for words that no caption says, or that captions seldom say (`retrieval.search.strictness`).
-    `picture` weighs "bleu", "cosine" (of the encoder's vectors), "neighbours" and "embedding". Vectors of `near_copy`
-    cosine and more are of copies of one picture. Empty weights: the bundle does without.
+    `picture` weighs "bleu", "cosine" (of the encoder's vectors), "neighbours" and "embedding". Vectors with a
+    cosine of `near_copy` or more belong to near copies. Empty weights: the bundle does not use them.
     """
 
     words: Weights = field(default_factory=dict)

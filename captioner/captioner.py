@@ -26,13 +26,13 @@ from data.text import tokenize
 class Captioner:
     """One encoder and one decoder in memory. Methods may be called from several threads.
 
-    The deep-learning framework is loaded when the first picture is encoded: a run that finds nothing new to
-    caption does without it.
+    The deep-learning framework is loaded when the first picture is encoded, so a run without new pictures does not
+    load it.
     """
 
     def __init__(self, bundle: Bundle, precision: Precision | None = None, few: bool = False) -> None:
-        """`precision` is the encoder's, by default its fastest form's. `few`: pictures come a few at a time."""
-        # Encoder and decoder run in threads side by side; BLAS threads of its own would only get in the way.
+        """`precision` is the encoder's, by default the fastest. `few`: pictures come a few at a time."""
+        # Encoder and decoder run in threads side by side; further BLAS threads would only slow them down.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
         self.search_model = bundle.search_model
@@ -51,7 +51,7 @@ class Captioner:
         return cls(load_bundle(bundle or BUNDLED), precision, few)
 
     def warm_up(self) -> Captioner:
-        """Describe a blank picture, so that everything is loaded before the first real one; returns itself."""
+        """Describe a blank picture, so that everything is loaded before the first real one; return self."""
         self.describe(np.zeros((1, self.input_side, self.input_side, 3), np.uint8))
         return self
 
@@ -60,44 +60,46 @@ class Captioner:
         return self.caption(self.encode(pictures), count)
 
     def encode(self, pictures: np.ndarray) -> Features:
-        """The first half of `describe`: one forward pass of the encoder."""
+        """Run the first half of `describe`: one forward pass of the encoder."""
         with self._loading:
             encoder = self._encoder
         return encoder.encode(pictures)
 
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
-        """The second half of `describe`: distinct captions, best first, for encoded pictures.
+        """Run the second half of `describe`: distinct captions, best first, for encoded pictures.
 
-        In bfloat16, 128 pictures at once took a third less processor time each than 32 (3.5 against 5.4 ms).
+        In bfloat16, 128 pictures at once took a third less processor time each than 32 (3.5 instead of 5.4 ms).
         """
-        how = self._search
+        settings = self._search
         assert features.grids is not None
         prepared, state = self._decoder.prepare(features.grids)
-        found = beam_search(self._decoder, prepared, state, how.beam, how.length_power, how.groups, how.diversity)
+        hypotheses = beam_search(
+            self._decoder, prepared, state, settings.beam, settings.length_power, settings.groups, settings.diversity
+        )
         vectors = {self._bundle.encoder.name: features.vectors}
         if self._embedder:
             vectors[JOINT] = self._embedder.embed(features.grids)
-            found = self._in_order(found, vectors[JOINT])
-        described = zip(found.words, found.logprob, pack_cells(prepared.cells), strict=True)
+            hypotheses = self._in_order(hypotheses, vectors[JOINT])
+        described = zip(hypotheses.words, hypotheses.logprob, pack_cells(prepared.cells), strict=True)
         return [
             Description(
                 self._distinct(words, logprob)[:count],
-                {kind: one[row] for kind, one in vectors.items()},
+                {kind: values[row] for kind, values in vectors.items()},
                 {CELLS: cells},
             )
             for row, (words, logprob, cells) in enumerate(described)
         ]
 
-    def _in_order(self, found: Hypotheses, pictures: np.ndarray) -> Hypotheses:
-        """Captions by their probability, and by their cosine to their `pictures`, vectors (n, e)."""
+    def _in_order(self, hypotheses: Hypotheses, pictures: np.ndarray) -> Hypotheses:
+        """Order captions by probability and by the cosine to their `pictures`, vectors (n, e)."""
         weight = self._search.nearness
         if not weight:
-            return found
-        bonus = weight * self._caption_embedder.cosines(found.words, pictures)
-        return best_first(*found, self._search.length_power, bonus)
+            return hypotheses
+        bonus = weight * self._caption_embedder.cosines(hypotheses.words, pictures)
+        return best_first(*hypotheses, self._search.length_power, bonus)
 
     def score(self, sentence: str, picture: np.ndarray) -> float:
-        """log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
+        """Return log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
         grids = self.encode(picture[None]).grids
         assert grids is not None
         return float(sentence_logprob(self._decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
@@ -105,7 +107,7 @@ class Captioner:
     @cached_property
     def _decoder(self) -> Decoder | Ensemble:
         weights = (self._bundle.decoder_weights, *self._bundle.further_decoders)
-        members = [Decoder(self._bundle.decoder, one, self._arithmetic) for one in weights]
+        members = [Decoder(self._bundle.decoder, member, self._arithmetic) for member in weights]
         return members[0] if len(members) == 1 else Ensemble(members)
 
     @cached_property
@@ -120,7 +122,7 @@ class Captioner:
 
     @cached_property
     def _arithmetic(self) -> Arithmetic:
-        """Captions of many pictures are made in the encoder's precision; of a few they come sooner exactly."""
+        """The encoder's precision for many pictures; exact for a few, which is faster then."""
         return Exact() if self._precision == "float32" or self._few else BFloat16()
 
     @cached_property

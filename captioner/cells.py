@@ -27,24 +27,24 @@ class CoarseCells(NamedTuple):
 
 
 def pack_cells(cells: np.ndarray) -> list[bytes]:
-    """Pack the cells (n, cells, attention) of n pictures, values of 0 or more; a grid of odd edge is not coarsened."""
+    """Pack the cells (n, cells, attention) of n pictures, values of 0 or more; a grid of odd edge stays as it is."""
     coarse, weight = _coarsen(cells)
     packed = []
-    for one in coarse:
-        step = float(one.max()) / STEPS or 1.0
-        # Laid out by channel, the many zeros stand together.
-        levels = np.round(one.T / step).astype(np.uint8)
-        packed.append(HEAD.pack(weight, len(one), step) + zlib.compress(levels.tobytes(), level=1))
+    for picture in coarse:
+        step = float(picture.max()) / STEPS or 1.0
+        # By channel, the many zeros are next to each other.
+        levels = np.round(picture.T / step).astype(np.uint8)
+        packed.append(HEAD.pack(weight, len(picture), step) + zlib.compress(levels.tobytes(), level=1))
     return packed
 
 
 def unpack_cells(packed: Sequence[bytes]) -> CoarseCells:
     """Undo `pack_cells` for pictures of one model, at least one. Raises ValueError on damage."""
     levels, steps, weights = [], [], set()
-    for one in packed:
+    for blob in packed:
         try:
-            weight, count, step = HEAD.unpack_from(one)
-            levels.append(np.frombuffer(zlib.decompress(one[HEAD.size :]), np.uint8).reshape(-1, count))
+            weight, count, step = HEAD.unpack_from(blob)
+            levels.append(np.frombuffer(zlib.decompress(blob[HEAD.size :]), np.uint8).reshape(-1, count))
         except (struct.error, zlib.error) as error:
             raise ValueError(f"the attention cells of a picture are damaged ({error})") from error
         steps.append(step)

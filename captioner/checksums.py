@@ -1,4 +1,4 @@
-"""The files of a bundle and their checksums: damage is noticed, and the checksums name the model."""
+"""The files of a bundle and their checksums, which reveal damage and name the model."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ OPTIONAL = (
     ACTIVATIONS,
     DECODERS_FURTHER,
 )
-"""Part of the model where the checksums name them."""
+"""Files that are part of the model if the checksums name them."""
 CHECKSUMS = "checksums.json"
-MEND = "restore it from where it came, or train it again"
+RESTORE_HINT = "restore it from its source, or train it again"
 
 
 def bundle_version(folder: Path) -> str:
@@ -46,20 +46,20 @@ def bundle_version(folder: Path) -> str:
     try:
         return str(json.loads((folder / CONFIG).read_text())["model_version"])
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise BundleError(f"{folder}: {CONFIG} is damaged; {MEND}") from error
+        raise BundleError(f"{folder}: {CONFIG} is damaged; {RESTORE_HINT}") from error
 
 
 def verify(folder: Path, names: Sequence[str] = ()) -> dict[str, str]:
-    """Check `names`, by default all files, against their checksums, which are returned. Raises BundleError."""
+    """Check `names`, by default all files, against their checksums; return all checksums. Raises BundleError."""
     recorded = recorded_checksums(folder)
     names = names or (*FILES, *(name for name in (*OPTIONAL, CALIBRATION) if name in recorded))
     try:
-        found = checksums(folder, names)
+        actual = checksums(folder, names)
     except OSError as error:
-        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {MEND}") from error
-    damaged = [name for name in names if recorded.get(name) != found[name]]
+        raise BundleError(f"{folder}: the bundle cannot be read ({error}); {RESTORE_HINT}") from error
+    damaged = [name for name in names if recorded.get(name) != actual[name]]
     if damaged:
-        raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {MEND}")
+        raise BundleError(f"{folder}: {', '.join(damaged)} does not match its checksum; {RESTORE_HINT}")
     return recorded
 
 
@@ -69,15 +69,15 @@ def recorded_checksums(folder: Path) -> dict[str, str]:
         recorded = json.loads((folder / CHECKSUMS).read_text())
         return {str(name): str(checksum) for name, checksum in recorded.items()}
     except OSError as error:
-        raise BundleError(f"{folder}: no {CHECKSUMS}, so this is no captioner bundle; {MEND}") from error
+        raise BundleError(f"{folder}: no {CHECKSUMS}, so this is no captioner bundle; {RESTORE_HINT}") from error
     except (ValueError, AttributeError) as error:
-        raise BundleError(f"{folder}: {CHECKSUMS} is damaged; {MEND}") from error
+        raise BundleError(f"{folder}: {CHECKSUMS} is damaged; {RESTORE_HINT}") from error
 
 
 def version_of(recorded: Mapping[str, str], encoder: str = "vgg16") -> str:
     """Return the name of the model whose files have these checksums: the encoder's, and twelve hex digits.
 
-    Card and calibration are left out: a change of them does not change what the model makes of a picture.
+    Card and calibration are left out, as they do not change what the model returns for a picture.
     """
     names = (*MODEL_FILES, *(name for name in OPTIONAL if name in recorded))
     together = "".join(f"{name} {recorded.get(name)}\n" for name in names)

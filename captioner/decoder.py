@@ -5,9 +5,9 @@ convolution features. An LSTM runs over the sentence; at every step its output a
 and to one slot of its own, the sentinel, for words that no cell explains (after Lu et al. 2017, "Knowing
 When to Look"). Attended features and output together give the next word through tied embeddings.
 
-NumPy needs no start-up and no tracing, so captioning hides behind the encoder and scoring a sentence
-against stored grids can run where no deep-learning framework is installed. Its products, where most of the time goes,
-may be made in another arithmetic (`captioner.arithmetic`), all but the last.
+NumPy needs no start-up and no tracing, so captioning runs beside the encoder, and scoring a sentence against stored
+cells needs no deep-learning framework. Most of the time goes into matrix products. All but the last may use another
+arithmetic (`captioner.arithmetic`).
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from captioner.arithmetic import Arithmetic, Exact, advance, centred, halved, inverse_deviation
+from captioner.arithmetic import Arithmetic, Exact, advance, centred, gate_factors, inverse_deviation
 
 
 @dataclass(frozen=True)
 class DecoderConfig:
     """Sizes of the decoder; `grid_channels` are the encoder's, `max_words` bounds a caption without its marks.
 
-    Without `sentinel` it attends to cells alone; where it is not `tied`, words have weights of their own on the way
-    out. Both are there to measure what the usual is worth.
+    Without `sentinel` it attends to cells alone. Unless `tied`, the output has its own word weights. Both options are
+    there to measure what the defaults gain.
     """
 
     vocabulary: int
@@ -64,14 +64,14 @@ class DecoderConfig:
 
 
 class PictureCells(NamedTuple):
-    """What the decoder keeps of n pictures with k cells: cells (n, k, attention), drive of the gates (n, 4 units).
+    """n prepared pictures with k cells: cells (n, k, attention), their share of the gates `drive` (n, 4 units).
 
-    `kept` are the cells in the form that the decoder's arithmetic takes.
+    `keys` are the cells in the form that the decoder's arithmetic multiplies by.
     """
 
     cells: np.ndarray
     drive: np.ndarray
-    kept: Any
+    keys: Any
 
 
 class State(NamedTuple):
@@ -82,9 +82,9 @@ class State(NamedTuple):
 
 
 class Active(NamedTuple):
-    """Which hypotheses take a step, when each picture has room for `height` of them.
+    """The hypotheses that take a step, of `height` slots for each picture.
 
-    `parents` int (m,): the rows of the state that they go on from; `slots` int (m,): picture * height + beam.
+    `parents` int (m,): the rows of the state that they continue; `slots` int (m,): picture * height + beam.
     """
 
     parents: np.ndarray
@@ -93,7 +93,7 @@ class Active(NamedTuple):
 
 
 class Steps(Protocol):
-    """One decoder or several (`Ensemble`), step by step; the `cells` of what they keep are (n, k, attention)."""
+    """One decoder or several (`Ensemble`), step by step. Prepared pictures have `cells` (n, k, attention)."""
 
     config: DecoderConfig
 
@@ -119,61 +119,61 @@ class Decoder:
                 raise ValueError(f"decoder weight {name} should have shape {shape}, found {found}")
         self.config = config
         self._arithmetic = arithmetic or Exact()
-        keep = self._arithmetic.keep
+        prepare = self._arithmetic.prepare
         w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
-        self._initial, self._initial_bias = keep(w["initial/kernel"]), w["initial/bias"]
-        # The grid's mean, gain and offset go into the product that follows.
-        self._visual = keep(centred(w["grid_norm/gamma"][:, None] * w["visual/kernel"]))
+        self._initial, self._initial_bias = prepare(w["initial/kernel"]), w["initial/bias"]
+        # The grid's mean, gain and offset become part of the next product.
+        self._visual = prepare(centred(w["grid_norm/gamma"][:, None] * w["visual/kernel"]))
         self._visual_bias = w["grid_norm/beta"] @ w["visual/kernel"] + w["visual/bias"]
-        half = halved(config.units)
+        half = gate_factors(config.units)
         kernel = w["lstm/kernel"] * half
-        self._recurrent, self._drive = keep(w["lstm/recurrent_kernel"] * half), keep(w["glance/kernel"] @ kernel)
-        # The input's share of the gates is the same for a word wherever it stands: one table look-up a step.
+        self._recurrent, self._drive = prepare(w["lstm/recurrent_kernel"] * half), prepare(w["glance/kernel"] @ kernel)
+        # A word's share of the gates never changes: one table look-up a step.
         self._word_gates = w["embedding/embeddings"] @ kernel + w["lstm/bias"] * half
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
-        # What depends on the new hidden state alone is one product: query, its part of the output, and sentinel.
+        # Everything that depends on the new hidden state alone is one product: query, part of the output, and sentinel.
         parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]
         if config.sentinel:
             parts.append((w["sentinel/kernel"], w["sentinel/bias"]))
-        from_hidden, self._from_hidden_bias = (np.concatenate(one, axis=-1) for one in zip(*parts, strict=True))
-        self._from_hidden, self._from_attended = keep(from_hidden), keep(on_attended)
+        from_hidden, self._from_hidden_bias = (np.concatenate(part, axis=-1) for part in zip(*parts, strict=True))
+        self._from_hidden, self._from_attended = prepare(from_hidden), prepare(on_attended)
         words = w["embedding/embeddings"].T if config.tied else w["words/kernel"]
         self._to_words, self._word_bias = np.ascontiguousarray(words), w["word_bias/bias"]
 
     def prepare(self, grids: np.ndarray) -> tuple[PictureCells, State]:
-        """Prepare pictures: grids (n, cells, channels), float, to what every step needs and the first state."""
-        times = self._arithmetic.times
+        """Return what every step needs of grids (n, cells, channels), float, and the first state."""
+        matmul = self._arithmetic.matmul
         flat = np.ascontiguousarray(grids, np.float32).reshape(-1, grids.shape[2])
-        products = times(flat, self._visual)
+        products = matmul(flat, self._visual)
         products *= inverse_deviation(flat)
         products += self._visual_bias
         cells = np.maximum(products, 0, out=products).reshape(*grids.shape[:2], -1)
         mean = cells.mean(axis=1)
-        hidden, cell = np.split(np.tanh(times(mean, self._initial) + self._initial_bias), 2, axis=1)
-        return PictureCells(cells, times(mean, self._drive), self._arithmetic.keep(cells)), State(hidden, cell)
+        hidden, cell = np.split(np.tanh(matmul(mean, self._initial) + self._initial_bias), 2, axis=1)
+        return PictureCells(cells, matmul(mean, self._drive), self._arithmetic.prepare(cells)), State(hidden, cell)
 
     def step(
         self, prepared: PictureCells, state: State, words: np.ndarray, active: Active | None = None
     ) -> tuple[np.ndarray, State]:
         """Feed one word to each hypothesis.
 
-        `words` is int (m,). Without `active` there are equally many hypotheses of each picture, in a row, and `state`
-        has as many rows. Returns log-probabilities of the next word (m, vocabulary) and the new state of m rows.
+        `words` is int (m,). Without `active` each picture has equally many hypotheses, one after the other, and
+        `state` has as many rows. Return log-probabilities of the next word (m, vocabulary) and the new state.
         """
-        active, sizes = active or _everyone(len(words), len(prepared.cells)), self.config
-        times = self._arithmetic.times
+        active, sizes = active or _all_active(len(words), len(prepared.cells)), self.config
+        matmul = self._arithmetic.matmul
         # Hypotheses with a parent in common share its product.
-        gates = times(state.hidden, self._recurrent)[active.parents]
+        gates = matmul(state.hidden, self._recurrent)[active.parents]
         gates += self._word_gates[words]
         gates += prepared.drive[active.slots // active.height]
         by_gate = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
         state = State(*advance(by_gate, state.cell[active.parents]))
-        from_hidden = times(state.hidden, self._from_hidden)
+        from_hidden = matmul(state.hidden, self._from_hidden)
         from_hidden += self._from_hidden_bias
         query, output, sentinel = np.split(from_hidden, np.cumsum([sizes.attention, sizes.embedding]), axis=1)
         attended = self._attend(prepared, query, np.tanh(sentinel) if sizes.sentinel else None, active)
-        output = times(attended, self._from_attended) + output
-        # What decides between words is exact in any arithmetic: eight bits would round a logit of 10 by up to 0.03.
+        output = matmul(attended, self._from_attended) + output
+        # The product that decides between words is always exact: bfloat16 would round a logit of 10 by up to 0.03.
         logits = np.tanh(output, out=output) @ self._to_words
         logits += self._word_bias
         return _log_softmax(logits), state
@@ -183,25 +183,25 @@ class Decoder:
     ) -> np.ndarray:
         """Dot-product attention; a cell's key is the cell itself, as a linear key would only change the query."""
         pictures = len(prepared.cells)
-        on_cells = self._arithmetic.times(_spread(query, active, pictures), prepared.kept, transposed=True)
+        on_cells = self._arithmetic.matmul(_spread(query, active, pictures), prepared.keys, transposed=True)
         scores = _gather(on_cells, active)
         if sentinel is not None:
             on_sentinel = np.sum(query * sentinel, axis=1, keepdims=True)
             scores = np.concatenate([scores, on_sentinel], axis=1)
         share = np.exp(_log_softmax(scores))
         on_cells = _spread(share[:, : on_cells.shape[2]], active, pictures)
-        attended = _gather(self._arithmetic.times(on_cells, prepared.kept), active)
+        attended = _gather(self._arithmetic.matmul(on_cells, prepared.keys), active)
         if sentinel is not None:
             attended += share[:, -1:] * sentinel
         return attended
 
 
-def _everyone(hypotheses: int, pictures: int) -> Active:
+def _all_active(hypotheses: int, pictures: int) -> Active:
     return Active(np.arange(hypotheses), np.arange(hypotheses), hypotheses // pictures)
 
 
 def _spread(rows: np.ndarray, active: Active, pictures: int) -> np.ndarray:
-    """Put each hypothesis' row (m, a) to its picture: (pictures, height, a), zeros where no hypothesis is."""
+    """Return the hypotheses' rows (m, a) by picture: (pictures, height, a), zeros in empty slots."""
     spread = np.zeros((pictures * active.height, rows.shape[1]), np.float32)
     spread[active.slots] = rows
     return spread.reshape(pictures, active.height, -1)
@@ -213,24 +213,24 @@ def _gather(by_picture: np.ndarray, active: Active) -> np.ndarray:
 
 
 def _log_softmax(x: np.ndarray) -> np.ndarray:
-    """Along the last axis, in place."""
+    """Return the log-softmax along the last axis, in place."""
     x -= x.max(axis=-1, keepdims=True)
     x -= np.log(np.exp(x).sum(axis=-1, keepdims=True))
     return x
 
 
 class EnsembleCells(NamedTuple):
-    """What each member keeps of the pictures; `cells` are those of the first."""
+    """The pictures as each member prepares them; `cells` are those of the first."""
 
     cells: np.ndarray
     members: list[PictureCells]
 
 
 class Ensemble:
-    """Decoders of one configuration and vocabulary, step by step side by side.
+    """Decoders of one configuration and vocabulary, run together step by step.
 
-    Log-probabilities are the mean of theirs, which is that of the geometric mean but for its normaliser. Their states
-    stand side by side in one (hypotheses, members * units).
+    Log-probabilities are the mean of theirs: the geometric mean without its normaliser. States are joined to one of
+    (hypotheses, members * units).
     """
 
     def __init__(self, members: Sequence[Decoder]) -> None:
@@ -238,19 +238,19 @@ class Ensemble:
         self._members = members
 
     def prepare(self, grids: np.ndarray) -> tuple[EnsembleCells, State]:
-        """As `Decoder.prepare`."""
-        prepared, states = zip(*(one.prepare(grids) for one in self._members), strict=True)
+        """See `Decoder.prepare`."""
+        prepared, states = zip(*(member.prepare(grids) for member in self._members), strict=True)
         return EnsembleCells(prepared[0].cells, list(prepared)), _joined(states)
 
     def step(
         self, prepared: EnsembleCells, state: State, words: np.ndarray, active: Active | None = None
     ) -> tuple[np.ndarray, State]:
-        """As `Decoder.step`."""
+        """See `Decoder.step`."""
         count = len(self._members)
         parts = zip(np.split(state.hidden, count, axis=1), np.split(state.cell, count, axis=1), strict=True)
         total, states = None, []
         for member, own, part in zip(self._members, prepared.members, parts, strict=True):
-            scores, after = member.step(own, State(*(np.ascontiguousarray(one) for one in part)), words, active)
+            scores, after = member.step(own, State(*(np.ascontiguousarray(array) for array in part)), words, active)
             total = scores if total is None else np.add(total, scores, out=total)
             states.append(after)
         assert total is not None

@@ -2,8 +2,8 @@
 
 A picture's grid of VGG features is pooled by attention, a sentence's words by maxima over single words and pairs, and
 both are projected to one sphere (two-branch embedding, after Wang, Li and Lazebnik 2016). Several such pairs of
-encoders, trained from different seeds, stand side by side; the cosine of the whole is the mean of theirs. They are
-trained by `training.embedding.model`, whose Keras layers bear the same names.
+encoders, trained from different seeds, are joined; the cosine of the whole is the mean of theirs.
+`training.embedding.model` trains them, with Keras layers of the same names.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from captioner.arithmetic import Arithmetic, Exact, centred, inverse_deviation, 
 from captioner.vocabulary import SPECIAL, UNKNOWN, Vocabulary
 
 TABLES = "/embeddings"
-"""How the names of the tables end that have a row for each word or piece."""
+"""The end of the names of tables with a row for each word or piece."""
 MAX_WORDS = 40
-"""Further words of a query are not read."""
+"""Words of a query that are read."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +72,10 @@ class EmbeddingConfig:
 
 @dataclass(frozen=True)
 class Embedding:
-    """Both encoders of every member at rest, weights named MEMBER/NAME, and the words that sentences are read by.
+    """The weights of both encoders of every member, named MEMBER/NAME, and the words of the text encoder.
 
     `sentences` (m, members * dimensions): vectors of usual sentences, see `hubness`. `synonyms` uint16 (vocabulary, k):
-    for each word the numbers of words of captions that mean nearly the same, nearest first, 0 for no further one.
+    for each word the numbers of words of captions that mean nearly the same, nearest first, filled up with 0.
     """
 
     config: EmbeddingConfig
@@ -91,8 +91,8 @@ NEIGHBOURS = 10
 def hubness(vectors: np.ndarray, sentences: np.ndarray) -> np.ndarray:
     """Return float32 (n,): how near the usual `sentences` (m, e) come to pictures, by their `vectors` (n, e).
 
-    The mean cosine of the NEIGHBOURS nearest. A picture that many sentences come near is a hub: that this one does
-    tells less (cross-domain similarity local scaling, Conneau et al. 2018).
+    This is the mean cosine of the NEIGHBOURS nearest. A picture near many sentences is a hub, so its cosine to one
+    sentence says less (cross-domain similarity local scaling, Conneau et al. 2018).
     """
     cosines = vectors.astype(np.float32) @ sentences.T
     nearest = np.partition(cosines, -min(NEIGHBOURS, len(sentences)), axis=1)[:, -NEIGHBOURS:]
@@ -120,10 +120,10 @@ class PictureEmbedder:
         """
         self._config, self._arithmetic = config, arithmetic or Exact()
         members = [member_weights(weights, member, config.picture_shapes()) for member in range(config.members)]
-        # All that the members ask of the normalised grid is one product; its mean, gain and offset go into it.
+        # One product serves all members and includes the mean, gain and offset of the normalisation.
         gains = [(w["grid_norm/gamma"], np.concatenate([w["cells/kernel"], w["attention/kernel"]], 1)) for w in members]
         kernels = [gain[:, None] * kernel for gain, kernel in gains]
-        self._kernel = self._arithmetic.keep(centred(np.concatenate(kernels, axis=1)))
+        self._kernel = self._arithmetic.prepare(centred(np.concatenate(kernels, axis=1)))
         self._bias = np.concatenate([_bias(w, kernel) for w, (_, kernel) in zip(members, gains, strict=True)])
         self._out = [(w["picture/kernel"], w["picture/bias"]) for w in members]
 
@@ -132,7 +132,7 @@ class PictureEmbedder:
         coarse = coarsen(grids, self._config.pool)
         pictures, cells, channels = coarse.shape
         flat = coarse.reshape(-1, channels)
-        products = self._arithmetic.times(flat, self._kernel)
+        products = self._arithmetic.matmul(flat, self._kernel)
         products *= inverse_deviation(flat)
         products += self._bias
         products = products.reshape(pictures, cells, -1)
@@ -142,7 +142,7 @@ class PictureEmbedder:
         )
 
     def _pool(self, products: np.ndarray) -> np.ndarray:
-        """Cells by attention, each head with a share of their units, and their mean: (n, 2 * units)."""
+        """Return cells pooled by attention, each head for a part of their units, and their mean: (n, 2 * units)."""
         cells, share = np.maximum(products[..., : self._config.units], 0), np.exp(products[..., self._config.units :])
         share /= share.sum(axis=1, keepdims=True)
         by_head = cells.reshape(*cells.shape[:2], self._config.heads, -1)
@@ -151,20 +151,20 @@ class PictureEmbedder:
 
 
 PIECES = (3, 4, 5)
-MOST_PIECES = 24
-"""Further pieces of a long word are not read."""
+MAX_PIECES = 24
+"""Pieces of a word that are read."""
 
 
 @lru_cache(2**16)
 def buckets_of(word: str, buckets: int) -> tuple[int, ...]:
-    """The buckets, from 1 to `buckets` - 1, of a word's pieces; 0 is left for no piece.
+    """Return the buckets, from 1 to `buckets` - 1, of a word's pieces; 0 means no piece.
 
-    So a word never met is read by its likeness to known ones: Bojanowski and others 2017, "Enriching Word Vectors with
-    Subword Information". Its ends are marked.
+    So an unknown word is read by the spelling that it shares with known ones: Bojanowski and others 2017, "Enriching
+    Word Vectors with Subword Information". The ends of the word are marked.
     """
     marked = f"<{word}>"
     pieces = [marked[start : start + size] for size in PIECES for start in range(len(marked) - size + 1)]
-    return tuple(1 + zlib.crc32(piece.encode()) % (buckets - 1) for piece in pieces[:MOST_PIECES])
+    return tuple(1 + zlib.crc32(piece.encode()) % (buckets - 1) for piece in pieces[:MAX_PIECES])
 
 
 class TextEmbedder:
@@ -185,11 +185,11 @@ class TextEmbedder:
         self._vocabulary, self._buckets, self._synonyms = vocabulary, config.buckets, synonyms
 
     def synonyms(self, word: str) -> list[str]:
-        """The words of captions that mean nearly the same as `word`, in whatever language that is; nearest first."""
+        """Return words of captions that mean nearly the same as `word`, in any language; nearest first."""
         (number,) = self._vocabulary.read([word])
         if self._synonyms is None or number == UNKNOWN:
             return []
-        return self._vocabulary.decode(one for one in self._synonyms[number].tolist() if one)
+        return self._vocabulary.decode(synonym for synonym in self._synonyms[number].tolist() if synonym)
 
     def share_known(self, tokens: Sequence[str]) -> float:
         """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
@@ -203,23 +203,23 @@ class TextEmbedder:
         return float(weights[known].sum() / weights.sum()) if len(weights) else 0.0
 
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
-        """Return L2-normalised float32 (members * dimensions,) of a sentence cut into words, None if none is known.
+        """Return L2-normalised float32 (members * dimensions,) of a sentence's words, None if none is known.
 
-        Where the members read spelling, a word not known is read by that.
+        Unknown words are read by their spelling, if the members do so.
         """
         read = zip(self._vocabulary.read(tokens), tokens, strict=True)
         words = [(number, word) for number, word in read if number != UNKNOWN or self._buckets][:MAX_WORDS]
         if not words:
             return None
-        return join_members([_read(member, self._meanings(member, words))[None] for member in self._members])[0]
+        return join_members([_read(member, self._word_vectors(member, words))[None] for member in self._members])[0]
 
-    def _meanings(self, w: Mapping[str, np.ndarray], words: Sequence[tuple[int, str]]) -> np.ndarray:
-        """What each word means to a member, (n, word)."""
-        meanings = w["words/embeddings"][[number for number, _ in words]]
+    def _word_vectors(self, w: Mapping[str, np.ndarray], words: Sequence[tuple[int, str]]) -> np.ndarray:
+        """Return a member's vector of each word, (n, word)."""
+        vectors = w["words/embeddings"][[number for number, _ in words]]
         for row, (number, word) in enumerate(words):
             if number == UNKNOWN:
-                meanings[row] = w["grams/embeddings"][list(buckets_of(word, self._buckets))].mean(axis=0)
-        return meanings
+                vectors[row] = w["grams/embeddings"][list(buckets_of(word, self._buckets))].mean(axis=0)
+        return vectors
 
 
 def _read(w: Mapping[str, np.ndarray], words: np.ndarray) -> np.ndarray:
@@ -229,7 +229,7 @@ def _read(w: Mapping[str, np.ndarray], words: np.ndarray) -> np.ndarray:
 
 
 def pool_words(words: np.ndarray, single: np.ndarray, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """A sentence's n words, each as they are read alone and as `first` and `second` of a pair, to one vector."""
+    """Pool n words, read `single` and as `first` and `second` of a pair, to one vector of the sentence."""
     pairs = first.copy()
     pairs[:-1] += second[1:]
     whole = words.sum(axis=0) / math.sqrt(len(words))
@@ -237,33 +237,35 @@ def pool_words(words: np.ndarray, single: np.ndarray, first: np.ndarray, second:
 
 
 def member_weights(weights: Mapping[str, np.ndarray], member: int, shapes: Mapping[str, tuple[int, ...]]) -> dict:
-    """One member's weights without its number. Raises ValueError on a misfit."""
+    """Return one member's weights without its number. Raises ValueError on a misfit."""
     own = {name: weights.get(f"{member}/{name}") for name in shapes}
     for name, shape in shapes.items():
-        found = own[name]
-        if found is None or found.shape != shape:
-            there = "nothing" if found is None else found.shape
-            raise ValueError(f"embedding weight {member}/{name} should have shape {shape}, found {there}")
+        array = own[name]
+        if array is None or array.shape != shape:
+            actual = "nothing" if array is None else array.shape
+            raise ValueError(f"embedding weight {member}/{name} should have shape {shape}, found {actual}")
     return own
 
 
 def _bias(w: Mapping[str, np.ndarray], kernel: np.ndarray) -> np.ndarray:
-    """What the offsets of a member's normalisation and cells add to its product; attention has no offset of its own."""
+    """Return what the offsets of normalisation and cells add to a member's product; attention has no offset."""
     bias = w["grid_norm/beta"] @ kernel
     bias[: len(w["cells/bias"])] += w["cells/bias"]
     return np.asarray(bias)
 
 
 def join_members(members: Sequence[np.ndarray]) -> np.ndarray:
-    """Put the members' unit vectors side by side and bring the whole to length 1."""
-    return np.concatenate([unit(one) for one in members], axis=1).astype(np.float32) / np.float32(len(members) ** 0.5)
+    """Join the members' unit vectors to one vector of length 1."""
+    return np.concatenate([unit(member) for member in members], axis=1).astype(np.float32) / np.float32(
+        len(members) ** 0.5
+    )
 
 
 class CaptionEmbedder:
     """Captions, as numbers of the decoder's words, to vectors: `TextEmbedder`, by tables of what each word adds.
 
-    Of the few captions that a beam search finds, the likeliest often fits many pictures; the shared space knows what
-    tells this picture apart (docs/training.md has what that is worth).
+    The likeliest caption of a beam search often fits many pictures; the shared space favours the one that fits this
+    picture (docs/training.md says what that gains).
     """
 
     def __init__(self, embedding: Embedding, vocabulary: Vocabulary) -> None:
@@ -281,18 +283,20 @@ class CaptionEmbedder:
         """Cosines float32 (n, h) of captions int (n, h, steps) to their `pictures`, vectors (n, e); 0 for none."""
         rows = captions.reshape(-1, captions.shape[2])
         read = [row[self._known[row]] for row in rows]
-        said = np.array([len(one) > 0 for one in read])
+        not_empty = np.array([len(words) > 0 for words in read])
         cosines = np.zeros(len(rows), np.float32)
-        if said.any():
-            beside = np.repeat(pictures, captions.shape[1], axis=0)[said]
-            cosines[said] = np.einsum("me,me->m", self._embed([one for one in read if len(one)]), beside)
+        if not_empty.any():
+            own_pictures = np.repeat(pictures, captions.shape[1], axis=0)[not_empty]
+            cosines[not_empty] = np.einsum(
+                "me,me->m", self._embed([words for words in read if len(words)]), own_pictures
+            )
         return cosines.reshape(captions.shape[:2])
 
     def _embed(self, read: list[np.ndarray]) -> np.ndarray:
         """Vectors (m, e) of captions that say something."""
         return join_members(
             [
-                np.stack([pool_words(*np.split(table[one], self._parts, axis=1)) for one in read])
+                np.stack([pool_words(*np.split(table[words], self._parts, axis=1)) for words in read])
                 @ member["sentence/kernel"]
                 + member["sentence/bias"]
                 for member, table in zip(self._members, self._tables, strict=True)
@@ -301,7 +305,7 @@ class CaptionEmbedder:
 
 
 def _table(w: dict[str, np.ndarray], numbers: np.ndarray) -> np.ndarray:
-    """What each of the words gives to `pool_words`, side by side: (words, word + 3 units)."""
+    """Return what `pool_words` takes of each word, joined: (words, word + 3 units)."""
     words = w["words/embeddings"][numbers]
     single = np.maximum(words @ w["single/kernel"] + w["single/bias"], 0)
     return np.concatenate(

@@ -1,4 +1,4 @@
-"""What can be wrong with a captioner's files."""
+"""Errors of a captioner's files."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from data.errors import RetroflexError
 
 
 class BundleError(RetroflexError):
-    """A bundle is missing, damaged, or does not fit together; the message says which and what to do."""
+    """A bundle is missing, damaged or inconsistent. The message says which, and what to do."""

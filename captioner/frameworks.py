@@ -1,4 +1,4 @@
-"""Load Keras and TensorFlow quietly, and the few things that every network built with them needs."""
+"""Load Keras and TensorFlow quietly, and helpers for every network built with them."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ Precision = Literal["float32", "mixed_bfloat16"]
 
 
 def load_keras() -> None:
-    """Import Keras and run one operation, so that all start-up notes come now, and drop them."""
+    """Import Keras and run one operation, so that all start-up messages come now, and drop them."""
     if "keras" in sys.modules:
         return
-    with _standard_error_kept_back(), as_if_missing("sklearn", "matplotlib"):
+    with _quiet_standard_error(), as_if_missing("sklearn", "matplotlib"):
         import keras
 
         keras.ops.sum(keras.ops.ones((2, 2)))
 
 
 def load_tensorflow() -> None:
-    """Import TensorFlow alone and run one operation, likewise."""
+    """Import TensorFlow alone in the same way."""
     if "tensorflow" in sys.modules:
         return
-    with _standard_error_kept_back():
+    with _quiet_standard_error():
         import tensorflow as tf
 
         tf.reduce_sum(tf.ones((2, 2)))
@@ -38,7 +38,7 @@ def load_tensorflow() -> None:
 
 @contextmanager
 def as_if_missing(*modules: str) -> Iterator[None]:
-    """Packages that import these where they find them do without; Keras then loads in two thirds of the time."""
+    """Hide optional imports of other packages; without these, Keras loads in two thirds of the time."""
     hidden = [name for name in modules if name not in sys.modules]
     sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
@@ -49,26 +49,26 @@ def as_if_missing(*modules: str) -> Iterator[None]:
 
 
 @contextmanager
-def _standard_error_kept_back() -> Iterator[None]:
-    """Divert file descriptor 2, which C++ writes to; what was written is shown only when the block fails."""
+def _quiet_standard_error() -> Iterator[None]:
+    """Redirect file descriptor 2, which C++ writes to; show the output only if the block fails."""
     sys.stderr.flush()
-    kept = os.dup(2)
-    with tempfile.TemporaryFile() as notes:
-        os.dup2(notes.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as output:
+        os.dup2(output.fileno(), 2)
         try:
             yield
         except BaseException:
-            notes.seek(0)
-            os.write(kept, notes.read())
+            output.seek(0)
+            os.write(original, output.read())
             raise
         finally:
             sys.stderr.flush()
-            os.dup2(kept, 2)
-            os.close(kept)
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def best_precision() -> Precision:
-    """`mixed_bfloat16` where the processor multiplies bfloat16 matrices in hardware, else `float32`."""
+    """Return `mixed_bfloat16` if the processor multiplies bfloat16 matrices in hardware, else `float32`."""
     try:
         flags = Path("/proc/cpuinfo").read_text()
     except OSError:
@@ -78,7 +78,7 @@ def best_precision() -> Precision:
 
 @contextmanager
 def computing_in(precision: Precision) -> Iterator[None]:
-    """Layers made in this context compute in `precision`; their weights are float32 in any case."""
+    """Layers made in this context compute in `precision`; their weights are always float32."""
     import keras
 
     before = keras.config.dtype_policy()
@@ -90,5 +90,5 @@ def computing_in(precision: Precision) -> Iterator[None]:
 
 
 def variable_name(variable: keras.Variable) -> str:
-    """The layer's name and the variable's own, as in `block1_conv1/kernel`."""
+    """Return the layer's and the variable's name, as in `block1_conv1/kernel`."""
     return "/".join(variable.path.split("/")[-2:])

@@ -1,13 +1,13 @@
 """The describing pipeline: reader -> encode -> caption -> writer, the one way from sources to descriptions.
 
-Indexing, `retroflex caption`, uploads, training features and evaluation all go through it. They differ in their reader,
-which makes squares of pixels out of whatever their sources are, and in what they do with the descriptions.
+Indexing, `retroflex caption`, uploads, training features and evaluation all use it. They differ in their reader, which
+makes squares of pixels of their sources, and in what they do with the descriptions.
 
     groups of sources -> [threads: read, decode] -> [threads: encoder] -> [threads: beam search] -> descriptions
 
-The encoder gets full batches, however many sources are bad or known, and two at a time: the parts of one batch wait for
-each other wherever another stage has taken a processor from one of them. The beam search, whose cost a picture falls
-with their number, gets several batches at once.
+The encoder gets full batches, even if many sources are bad or already described. Two batches run at a time, as the
+threads of one batch wait for each other when another stage takes a processor. The beam search gets several batches at
+once, since it costs less for each picture then.
 """
 
 from __future__ import annotations
@@ -37,18 +37,18 @@ B = TypeVar("B")
 BATCH = 32
 """Sources that are read together, and the fewest pictures that the encoder gets at once."""
 GROUP = 4 * BATCH
-"""The fewest pictures that are captioned at once; the last are what is left."""
+"""The fewest pictures that are captioned at once, except in the last group."""
 SPARSE = 8
-"""Where few sources are new, a batch or group is passed on once it has this many sources a picture wanted."""
-AHEAD = 4
+"""A batch or group with few new pictures is passed on at this many sources for each picture that it should have."""
+READ_AHEAD = 4
 THREADS = 2
 
 
 @dataclass(frozen=True, eq=False)
 class Reading(Generic[T]):
-    """What a reader makes of a source: `source` in its own terms, and `square` uint8 (side, side, 3).
+    """What a reader returns for a source: `source` in the reader's terms, and `square` uint8 (side, side, 3).
 
-    `square` is None where there is nothing to describe: a file that cannot be read, a picture that is described.
+    `square` is None if there is nothing to describe: a file that cannot be read, or a picture with a description.
     """
 
     source: T
@@ -58,23 +58,23 @@ class Reading(Generic[T]):
 Read = Callable[[Sequence[S]], list[Reading[T]]]
 """Reads a group of sources; called by several threads at once."""
 Described = list[tuple[T, Description | None]]
-"""Sources in order, each with its description, None where there was no square."""
+"""Sources in order, each with its description, or None without a square."""
 
 
 @dataclass
 class Chunk(Generic[T]):
-    """Readings on their way through the pipeline; `features` are those of the readings that have a square, in order."""
+    """Readings in the pipeline; `features` belong to the readings with a square, in order."""
 
     readings: list[Reading[T]] = field(default_factory=list)
     features: list[Features] = field(default_factory=list)
 
     @property
     def pictures(self) -> int:
-        """How many readings have a square."""
-        return sum(one.square is not None for one in self.readings)
+        """The number of readings with a square."""
+        return sum(reading.square is not None for reading in self.readings)
 
 
-class Encodes(Protocol):
+class PictureEncoder(Protocol):
     """The first half of a describer, or an encoder."""
 
     def encode(self, pictures: np.ndarray) -> Features: ...
@@ -99,17 +99,17 @@ class ThreadExecutor:
             encoded = regroup(self.encode(groups, read, describer), GROUP)
             yield from _map(pool, partial(_caption, describer), encoded, THREADS)
 
-    def encode(self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: Encodes) -> Iterator[Chunk[T]]:
+    def encode(self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: PictureEncoder) -> Iterator[Chunk[T]]:
         """Yield all readings in order with their features, a batch at a time."""
         with _threads() as readers, _threads() as encoders:
-            batches = regroup(_map(readers, partial(_read, read), groups, AHEAD), BATCH)
+            batches = regroup(_map(readers, partial(_read, read), groups, READ_AHEAD), BATCH)
             yield from _map(encoders, partial(_encode, encoder), batches, THREADS)
 
 
 def describe_now(sources: Sequence[S], read: Read[S, T], describer: Describer) -> Described[T]:
-    """Describe a few sources at once in the caller's own thread."""
+    """Describe a few sources in the caller's thread."""
     readings = read(sources)
-    squares = [one.square for one in readings if one.square is not None]
+    squares = [reading.square for reading in readings if reading.square is not None]
     return _matched(readings, describer.describe(np.stack(squares)) if squares else [])
 
 
@@ -120,7 +120,7 @@ def in_groups(sources: Sequence[S]) -> Iterator[Sequence[S]]:
 
 
 def regroup(chunks: Iterable[Chunk[T]], pictures: int) -> Iterator[Chunk[T]]:
-    """Join chunks in order until they hold that many pictures, see SPARSE; what is left comes last."""
+    """Join chunks in order until they have that many pictures, see SPARSE; the rest comes last."""
     whole = Chunk[T]()
     for chunk in chunks:
         whole.readings.extend(chunk.readings)
@@ -133,14 +133,14 @@ def regroup(chunks: Iterable[Chunk[T]], pictures: int) -> Iterator[Chunk[T]]:
 
 
 class FileRead(NamedTuple):
-    """A picture file, and why it could not be read, empty where it could."""
+    """A picture file, and why it could not be read; empty if it could."""
 
     path: Path
     problem: str = ""
 
 
 def read_files(paths: Sequence[Path], side: int, limits: Limits = DEFAULT_LIMITS) -> list[Reading[FileRead]]:
-    """Read picture files as squares of `side` pixels; a bad one is read as its problem."""
+    """Read picture files as squares of `side` pixels; a bad one becomes its problem."""
     readings = []
     for path in paths:
         try:
@@ -151,7 +151,7 @@ def read_files(paths: Sequence[Path], side: int, limits: Limits = DEFAULT_LIMITS
 
 
 class VectorDescriber:
-    """Describes pictures by an encoder's vectors alone, beside the captioner of a library."""
+    """Describes pictures by vectors of a further encoder, without captions."""
 
     def __init__(self, encoder: Encoder) -> None:
         self.model_version, self.input_side = encoder.model_version, encoder.side
@@ -168,15 +168,15 @@ class VectorDescriber:
 
 
 def as_row(digest: str, model_version: str, description: Description) -> DescriptionRow:
-    """Return a description as the store takes it."""
-    captions = [CaptionRow(one.text, one.logprob) for one in description.captions]
+    """Return a description as a row for the store."""
+    captions = [CaptionRow(caption.text, caption.logprob) for caption in description.captions]
     kept = captions if description.captioned else None
     return DescriptionRow(digest, model_version, kept, description.vectors, description.blobs)
 
 
 @contextmanager
 def _threads() -> Iterator[ThreadPoolExecutor]:
-    """Threads whose waiting work is dropped where they are left before it is done."""
+    """Yield threads; work that has not started on leaving is dropped."""
     with ThreadPoolExecutor(THREADS) as pool:
         try:
             yield pool
@@ -185,7 +185,7 @@ def _threads() -> Iterator[ThreadPoolExecutor]:
 
 
 def _map(pool: ThreadPoolExecutor, work: Callable[[A], B], items: Iterable[A], ahead: int) -> Iterator[B]:
-    """Yield what `work` makes of the items, in order and as soon as it is there, with `ahead` more in the pool."""
+    """Yield the results of `work` for the items in order, each once it is ready, with `ahead` more in the pool."""
     waiting: deque[Future[B]] = deque()
     for item in items:
         waiting.append(pool.submit(work, item))
@@ -199,8 +199,8 @@ def _read(read: Read[Any, T], group: Sequence[Any]) -> Chunk[T]:
     return Chunk(read(group))
 
 
-def _encode(encoder: Encodes, chunk: Chunk[T]) -> Chunk[T]:
-    squares = [one.square for one in chunk.readings if one.square is not None]
+def _encode(encoder: PictureEncoder, chunk: Chunk[T]) -> Chunk[T]:
+    squares = [reading.square for reading in chunk.readings if reading.square is not None]
     return Chunk(chunk.readings, [encoder.encode(np.stack(squares))] if squares else [])
 
 
@@ -209,5 +209,5 @@ def _caption(describer: StagedDescriber, chunk: Chunk[T]) -> Described[T]:
 
 
 def _matched(readings: Sequence[Reading[T]], descriptions: Sequence[Description]) -> Described[T]:
-    made = iter(descriptions)
-    return [(one.source, None if one.square is None else next(made)) for one in readings]
+    remaining = iter(descriptions)
+    return [(reading.source, None if reading.square is None else next(remaining)) for reading in readings]

@@ -1,7 +1,7 @@
 """Kernels and matrices as whole numbers of 8 or 4 bits with one scale an output channel.
 
-Eight bits are a quarter of float32, half of float16. Four are half of that again, for large tensors only: those of
-VGG16's first convolutions are small and coarse steps there spoil everything behind them (docs/training.md).
+Eight bits take a quarter of float32. Four take half of that, for large tensors only: VGG16's first convolutions are
+small, and coarse steps there harm all later layers (docs/training.md).
 """
 
 from __future__ import annotations
@@ -13,15 +13,15 @@ import numpy as np
 
 SCALE = "/scale"
 LEVELS = {8: 127, 4: 7}
-"""The largest whole number of so many bits."""
+"""The largest whole number for each number of bits."""
 LARGE = 100_000
-"""Tensors of fewer numbers always keep 8 bits."""
+"""Smaller tensors always use 8 bits."""
 
 
 def quantise(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
     """Store kernels (ndim > 1) as whole numbers beside `<name>/scale`, float32 by output channel; the rest as float32.
 
-    int8, or uint8 of two 4-bit numbers each where `bits` is 4 and the kernel is large, or holds such numbers already.
+    They are int8, or uint8 of two 4-bit numbers each if the kernel is large and `bits` is 4 or it holds such numbers.
     """
     packed: dict[str, np.ndarray] = {}
     for name, value in weights.items():
@@ -46,7 +46,7 @@ def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 
 class Rows:
-    """The rows of a quantised matrix (n, d), restored when they are asked for; few of a large table ever are."""
+    """The rows of a quantised matrix (n, d), restored on access, since few rows of a large table are used."""
 
     def __init__(self, packed: np.ndarray, scale: np.ndarray) -> None:
         self._packed, self._scale = packed, scale
@@ -58,14 +58,14 @@ class Rows:
 
 
 def restore_rows(packed: Mapping[str, np.ndarray], tables: str) -> dict[str, Any]:
-    """As `restore`, but matrices whose name ends with `tables` come back as `Rows`. Raises KeyError."""
+    """Undo `quantise`; matrices whose name ends with `tables` come back as `Rows`. Raises KeyError."""
     late = {name: Rows(value, packed[name + SCALE]) for name, value in packed.items() if name.endswith(tables)}
     rest = {name: value for name, value in packed.items() if name.removesuffix(SCALE) not in late}
     return {**restore(rest), **late}
 
 
 def rounded(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
-    """Return the weights as a bundle would give them back."""
+    """Return the weights as a bundle restores them."""
     return restore(quantise(weights, bits))
 
 
@@ -77,7 +77,7 @@ def to_levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _in_pairs(levels: np.ndarray) -> np.ndarray:
-    """Two neighbours of the last axis in a byte, uint8; a last one alone is paired with zero."""
+    """Pack two neighbours of the last axis into a byte, uint8; a single last one is paired with zero."""
     odd = [(0, 0)] * (levels.ndim - 1) + [(0, levels.shape[-1] % 2)]
     nibbles = (np.pad(levels, odd) + 8).astype(np.uint8)
     return np.asarray(nibbles[..., ::2] | nibbles[..., 1::2] << 4)

@@ -1,4 +1,4 @@
-"""What a captioner says of a picture; imported without any deep-learning framework."""
+"""Descriptions and what makes them; imports no deep-learning framework."""
 
 from __future__ import annotations
 
@@ -18,11 +18,10 @@ from captioner.vocabulary import Vocabulary
 class SearchModel(NamedTuple):
     """The part of a bundle that search needs, read without its networks for pictures.
 
-    `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the vectors
-    that tell what a picture looks like. `embedder` reads words; None where
-    the bundle has no space that pictures and sentences share. The reranker needs the decoder's `likelihood` and the
-    vectors of usual `sentences` (m, e); None where there is none. `spoken` are the words of captions, most frequent
-    first.
+    `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the encoder's
+    vectors. `embedder` reads words; None if the bundle has no shared space. The reranker needs the decoder's
+    `likelihood` and the vectors of frequent `sentences` (m, e), which may be None. `spoken` are the words of captions,
+    most frequent first.
     """
 
     version: str
@@ -43,18 +42,18 @@ class Caption:
 
 
 JOINT = "joint"
-"""The kind of the vector that places a picture in the space it shares with sentences, see `captioner.embedding`."""
+"""The kind of a picture's vector in the space that it shares with sentences, see `captioner.embedding`."""
 CELLS = "cells"
 """The kind of the packed cells that the decoder attends to, see `captioner.cells`."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """All that is kept of a picture: captions, best first, and features by kind.
+    """What the store keeps of a picture: captions, best first, and features by kind.
 
-    `vectors` are L2-normalised float32 (d,): the encoder's under its name, and JOINT where the captioner has that
-    space. `blobs` are bytes that only the captioner reads, such as CELLS. `captioned` is false where an encoder alone
-    described the picture: captions that it has are then kept.
+    `vectors` are L2-normalised float32 (d,): the encoder's under its name, and JOINT if the captioner has that
+    space. `blobs` are bytes that only the captioner reads, such as CELLS. `captioned` is false if only an encoder
+    described the picture; existing captions are kept then.
     """
 
     captions: list[Caption]
@@ -64,7 +63,7 @@ class Description:
 
 
 class Describer(Protocol):
-    """Whatever describes pictures: `captioner.captioner.Captioner`, one in another process, or a stand-in."""
+    """Describes pictures: `captioner.captioner.Captioner`, one in another process, or a stand-in."""
 
     @property
     def model_version(self) -> str: ...
@@ -77,7 +76,7 @@ class Describer(Protocol):
 
 
 class StagedDescriber(Describer, Protocol):
-    """A describer in two halves, each of which several threads may call at once."""
+    """A describer in two halves; several threads may call each at once."""
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, input_side, input_side, 3)."""
@@ -87,7 +86,7 @@ class StagedDescriber(Describer, Protocol):
 
 
 class SearchDescriber(StagedDescriber, Protocol):
-    """A describer that also tells how its pictures are searched, for evaluation."""
+    """A describer with the part of its bundle that search needs, for evaluation."""
 
     @property
     def search_model(self) -> SearchModel: ...

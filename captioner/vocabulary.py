@@ -1,4 +1,4 @@
-"""Words and their numbers."""
+"""The vocabulary: words and their numbers."""
 
 from __future__ import annotations
 
@@ -34,24 +34,24 @@ class Vocabulary:
         return len(SPECIAL) + len(self.words)
 
     def encode(self, tokens: Sequence[str]) -> list[int]:
-        """Numbers of `tokens`, without marks; a word not known becomes UNKNOWN."""
+        """Return the numbers of `tokens`, without marks; an unknown word becomes UNKNOWN."""
         return [self._number.get(token, UNKNOWN) for token in tokens]
 
     def read(self, tokens: Sequence[str]) -> list[int]:
-        """The same for what somebody typed: a word not known counts as the most frequent known one of its stem.
+        """Return the numbers of typed words: an unknown word becomes the most frequent known word of its stem.
 
-        People ask for "beaches" where captions say "beach".
+        People type "beaches" where captions say "beach".
         """
         known = zip(tokens, self.encode(tokens), strict=True)
         return [number if number != UNKNOWN else self._of_stem.get(fold(token), UNKNOWN) for token, number in known]
 
     @cached_property
     def _of_stem(self) -> dict[str, int]:
-        """The number of the most frequent word of each stem; seldom needed, and a tenth of a second to make."""
+        """The number of the most frequent word of each stem; takes a tenth of a second and is seldom needed."""
         return {fold(word): number for word, number in reversed(self._number.items())}
 
     def decode(self, numbers: Iterable[int]) -> list[str]:
-        """Words up to the first END; the other marks are left out."""
+        """Return the words up to the first END, without marks."""
         words = []
         for number in numbers:
             if number == END:
@@ -61,7 +61,7 @@ class Vocabulary:
         return words
 
     def counts(self, captions: Iterable[Sequence[str]]) -> np.ndarray:
-        """How often each number is expected in `captions`, their END included, int64 (vocabulary,)."""
+        """Count each number in `captions`, their END included, int64 (vocabulary,)."""
         counts = np.zeros(len(self), np.int64)
         for caption in captions:
             np.add.at(counts, [*self.encode(caption), END], 1)

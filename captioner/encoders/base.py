@@ -1,4 +1,4 @@
-"""What every encoder offers: the seam that other networks, descriptors and face encoders plug into."""
+"""The interface of encoders: other networks, descriptors and face encoders implement it."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Features:
-    """What an encoder makes of n pictures: `vectors` float32 (n, d), L2-normalised, and `grids` (n, cells, channels).
+    """An encoder's result for n pictures: `vectors` float32 (n, d), L2-normalised, and `grids` (n, cells, channels).
 
-    `grids` are float32, what a decoder attends to; None from an encoder that only makes vectors.
+    `grids` are float32, for a decoder to attend to; None from an encoder that only makes vectors.
     """
 
     vectors: np.ndarray
@@ -21,9 +21,9 @@ class Features:
 
     @classmethod
     def joined(cls, parts: Sequence[Features]) -> Features:
-        """Those of several batches of one encoder, in order."""
-        grids = [one.grids for one in parts if one.grids is not None]
-        return cls(np.concatenate([one.vectors for one in parts]), np.concatenate(grids) if grids else None)
+        """Join the features of several batches of one encoder, in order."""
+        grids = [part.grids for part in parts if part.grids is not None]
+        return cls(np.concatenate([part.vectors for part in parts]), np.concatenate(grids) if grids else None)
 
 
 class EncoderConfig(Protocol):
@@ -55,11 +55,11 @@ class Encoder(Protocol):
 
     @property
     def model_version(self) -> str:
-        """Names weights and settings: vectors of two versions cannot be compared."""
+        """The name of weights and settings; vectors of two versions cannot be compared."""
 
     @property
     def side(self) -> int:
-        """Pixels of a side of the squares that it takes."""
+        """The side of its input squares, in pixels."""
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""

@@ -1,4 +1,4 @@
-"""A grid of features becomes one vector, such that cosine finds a picture again whatever happened to it."""
+"""Pool a grid of features to one vector whose cosine finds changed copies of a picture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def root_mean_square(grids: np.ndarray) -> np.ndarray:
     """Return the L2-normalised (mean of x ** 2) ** (1 / 2) over the cells, float32 (n, c), of grids (n, cells, c).
 
     The generalised mean of Radenovic, Tolias and Chum, "Fine-tuning CNN image retrieval with no human annotation"
-    (2018), with its exponent at 2: what is of one class lies nearer than with their 3 (docs/ranking.md).
+    (2018), with exponent 2: pictures of one class are nearer than with their 3 (docs/ranking.md).
     """
     return unit(np.sqrt(np.einsum("ncd,ncd->nd", grids, grids) / np.float32(grids.shape[1])))
 
@@ -35,5 +35,5 @@ class Pooling:
         return self.project(root_mean_square(grids))
 
     def project(self, pooled: np.ndarray) -> np.ndarray:
-        """Whiten what `root_mean_square` gave, (n, c); float32 (n, d), L2-normalised."""
+        """Whiten results of `root_mean_square`, (n, c). Return float32 (n, d), L2-normalised."""
         return unit((pooled - self.centre) @ self.projection)

@@ -17,11 +17,11 @@ from captioner.frameworks import Precision
 from data.errors import RetroflexError
 
 MODULES = ("captioner.encoders.vgg16",)
-"""Imported when an encoder is first asked for; each registers its family."""
+"""Imported on first use of an encoder; each registers its family."""
 
 
 RESERVED = frozenset({"joint", "cells"})
-"""Kinds of features that are no encoder's."""
+"""Kinds of features that belong to no encoder."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
@@ -44,7 +44,7 @@ class EncoderParts:
 class Family:
     """Encoders of one architecture: how its settings are read from JSON, and how one is built.
 
-    `build` takes None for the settings where they are the family's own. It raises BundleError where weights do not fit.
+    `build` uses the family's own settings if they are None. It raises BundleError if weights do not fit.
     """
 
     name: str
@@ -56,42 +56,42 @@ _FAMILIES: dict[str, Family] = {}
 
 
 def register(family: Family) -> Family:
-    """Make a family known under its name, in place of one of the same name; returns it.
+    """Register a family under its name, replacing one of the same name; return it.
 
     Raises ValueError for a name that cannot be the kind of vectors in store and index.
     """
     if not _NAME.fullmatch(family.name) or family.name in RESERVED:
-        raise ValueError(f"an encoder cannot be called {family.name!r}: take small letters, digits and underscores")
+        raise ValueError(f"an encoder cannot be called {family.name!r}: use small letters, digits and underscores")
     _FAMILIES[family.name] = family
     return family
 
 
 def unregister(name: str) -> None:
-    """Forget a family."""
+    """Remove a family."""
     _FAMILIES.pop(name, None)
 
 
 def family(name: str) -> Family:
-    """Return the family of this name. Raises RetroflexError, which offers the nearest name."""
+    """Return the family of this name. Raises RetroflexError, which suggests the nearest name."""
     for module in MODULES:
         import_module(module)
     if name not in _FAMILIES:
-        near = get_close_matches(name, _FAMILIES, 1)
-        offer = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(_FAMILIES))}"
-        raise RetroflexError(f"no encoder is called {name[:40]!r}; {offer}")
+        nearest = get_close_matches(name, _FAMILIES, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(_FAMILIES))}"
+        raise RetroflexError(f"no encoder is called {name[:40]!r}; {hint}")
     return _FAMILIES[name]
 
 
 def read_config(document: Mapping[str, Any]) -> EncoderConfig:
     """Read settings from JSON that also has the family's `name`. Raises RetroflexError or TypeError."""
-    return family(document["name"]).config(**{key: one for key, one in document.items() if key != "name"})
+    return family(document["name"]).config(**{key: value for key, value in document.items() if key != "name"})
 
 
 def build(config: EncoderConfig, parts: EncoderParts) -> Encoder:
-    """Build the encoder of a bundle. Raises BundleError where its weights do not fit."""
+    """Build the encoder of a bundle. Raises BundleError if its weights do not fit."""
     return family(config.name).build(config, parts)
 
 
 def build_further(name: str) -> Encoder:
-    """Build an encoder that runs beside a captioner's own, as its family comes. Raises RetroflexError."""
+    """Build a further encoder with its family's own settings. Raises RetroflexError."""
     return family(name).build(None, EncoderParts())

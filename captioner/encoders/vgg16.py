@@ -1,6 +1,6 @@
-"""VGG16: pictures become a grid of features and one vector, in one forward pass.
+"""VGG16: one forward pass turns pictures into a grid of features and one vector.
 
-Whatever is particular to VGG16 is here and in `vgg16_int8`, which runs the same network in products of 8 bits.
+Everything specific to VGG16 is here and in `vgg16_int8`, which runs the same network in 8-bit products.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ CHANNEL_MEANS = (103.939, 116.779, 123.68)
 
 
 def preprocess(pictures: np.ndarray) -> np.ndarray:
-    """Turn uint8 RGB (n, side, side, 3) into VGG16's input: float32 BGR less the channel means.
+    """Turn uint8 RGB (n, side, side, 3) into VGG16's input: float32 BGR minus the channel means.
 
     Equal to `keras.applications.vgg16.preprocess_input`, without importing Keras.
     """
@@ -92,7 +92,7 @@ class KerasVGG16:
         self._pooling = pooling
         self._model = build_vgg16(config, precision)
         assign(self._model, weights)
-        self._model.make_predict_function()  # now, so that threads do not each make one
+        self._model.make_predict_function()  # now, or each thread would make one
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""
@@ -122,14 +122,16 @@ def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
 
 
 def encoder_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """The weights under the names that `assign` takes, float32."""
+    """Return the weights by the names that `assign` takes, float32."""
     import keras
 
-    return {variable_name(one): np.asarray(keras.ops.convert_to_numpy(one), np.float32) for one in model.weights}
+    return {
+        variable_name(weight): np.asarray(keras.ops.convert_to_numpy(weight), np.float32) for weight in model.weights
+    }
 
 
 def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
-    """VGG16's convolution weights from `imagenet` (Keras downloads and caches them) or a Keras weights file.
+    """Return VGG16's convolution weights from `imagenet` (Keras downloads and caches them) or a Keras weights file.
 
     A file may be `.h5`, `.weights.h5` or `.keras`, with or without the classifier top, or `.safetensors` whose tensors
     are named as `block1_conv1/kernel`. Raises RetroflexError.
@@ -153,11 +155,11 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
     except Exception as error:
         raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
     layers = [model.get_layer(name) for name in CONVOLUTIONS]
-    return {f"{layer.name}/{one.name}": np.asarray(one.numpy()) for layer in layers for one in layer.weights}
+    return {f"{layer.name}/{weight.name}": np.asarray(weight.numpy()) for layer in layers for weight in layer.weights}
 
 
 def _named(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The convolutions among `tensors`, float32. Raises KeyError, with the name, where one is missing."""
+    """Return the convolutions among `tensors`, float32. Raises KeyError, with the name, if one is missing."""
     names = [f"{layer}/{part}" for layer in CONVOLUTIONS for part in ("kernel", "bias")]
     return {name: np.asarray(tensors[name], np.float32) for name in names}
 
@@ -167,11 +169,11 @@ def _first_line(error: Exception) -> str:
 
 
 def _build(config: VGG16Config | None, parts: EncoderParts) -> Encoder:
-    """The fastest form of the encoder on this machine, or Keras' where a precision is asked for."""
+    """Build the fastest form of the encoder on this machine, or Keras' if a precision is given."""
     from captioner.encoders.vgg16_int8 import Int8VGG16, why_not_int8
 
     config, pooling = config or VGG16Config(), parts.pooling or plain_mean
-    why_keras = f"{parts.precision} is asked for" if parts.precision else why_not_int8(parts.activations)
+    why_keras = f"{parts.precision} is requested" if parts.precision else why_not_int8(parts.activations)
     if why_keras is None:
         _log.info("encoder: OpenVINO, int8")
         return Int8VGG16(config, parts.weights, parts.activations, pooling, parts.model_version)

@@ -40,9 +40,9 @@ BATCH = 8
 
 
 def why_not_int8(activations: Mapping[str, float]) -> str | None:
-    """Return why a bundle with these `activations` is encoded by Keras on this machine, None where int8 is faster.
+    """Return why a bundle with these `activations` is encoded by Keras on this machine, None if int8 is faster.
 
-    It was measured on x86-64 processors with AVX-512 VNNI and, by limiting the instruction set, with AVX2 only.
+    Measured on x86-64 processors with AVX-512 VNNI and, by limiting the instruction set, with AVX2 only.
     """
     if not activations:
         return "the bundle has no scales of activations"
@@ -73,7 +73,7 @@ class Int8VGG16:
     ) -> None:
         """`weights` are named as for `KerasVGG16`, `activations` come from `calibrate_activations`.
 
-        Raises BundleError where one is missing or misshapen.
+        Raises BundleError if one is missing or misshapen.
         """
         self.config, self.name, self.side = config, config.name, config.side
         self.model_version = model_version
@@ -95,7 +95,7 @@ def calibrate_activations(
 ) -> dict[str, float]:
     """Return each convolution's largest output, the mean over uint8 RGB `pictures` (n, side, side, 3).
 
-    Some hundred photographs of any kind do. Needs Keras, not OpenVINO. Raises BundleError on a misfit of `weights`.
+    Some hundred photographs suffice. Needs Keras, not OpenVINO. Raises BundleError on a misfit of `weights`.
     """
     model = build_vgg16(config, "float32")
     assign(model, weights)
@@ -103,14 +103,14 @@ def calibrate_activations(
 
     names = _quantised(config)
     largest = [keras.layers.GlobalMaxPooling2D()(model.get_layer(name).output) for name in names]
-    taps = keras.Model(model.input, keras.ops.stack([keras.ops.max(one, axis=1) for one in largest], axis=1))
+    taps = keras.Model(model.input, keras.ops.stack([keras.ops.max(output, axis=1) for output in largest], axis=1))
     starts = tqdm(range(0, len(pictures), BATCH), desc="ranges of activations", unit="batch", disable=None)
-    found = np.concatenate([taps.predict_on_batch(preprocess(pictures[start : start + BATCH])) for start in starts])
-    return dict(zip(names, map(float, found.mean(axis=0)), strict=True))
+    maxima = np.concatenate([taps.predict_on_batch(preprocess(pictures[start : start + BATCH])) for start in starts])
+    return dict(zip(names, map(float, maxima.mean(axis=0)), strict=True))
 
 
 def _layers(config: VGG16Config) -> Iterator[str]:
-    """The names of VGG16's layers up to `config.layer`."""
+    """Yield the names of VGG16's layers up to `config.layer`."""
     for block, (convolutions, _) in enumerate(BLOCKS, 1):
         for name in (*(f"block{block}_conv{conv}" for conv in range(1, convolutions + 1)), f"block{block}_pool"):
             yield name
@@ -119,18 +119,18 @@ def _layers(config: VGG16Config) -> Iterator[str]:
 
 
 def _quantised(config: VGG16Config) -> list[str]:
-    """The convolutions whose output is uint8: all but the last, which makes the grid."""
+    """Return the convolutions with uint8 output: all but the last, which makes the grid."""
     return [name for name in _layers(config) if name in CONVOLUTIONS][:-1]
 
 
 def load_openvino() -> None:
-    """Import OpenVINO without its model converter: importing that reports the use of OpenVINO over the network."""
+    """Import OpenVINO without its model converter, which reports its use over the network."""
     with as_if_missing("openvino.tools.ovc"):
         import openvino  # noqa: F401
 
 
 def _build(config: VGG16Config, weights: Mapping[str, np.ndarray], activations: Mapping[str, float]) -> openvino.Model:
-    """The network of uint8 pictures (n, side, side, 3) to float32 grids (n, height, width, channels)."""
+    """Build the network from uint8 pictures (n, side, side, 3) to float32 grids (n, height, width, channels)."""
     load_openvino()
     import openvino
     from openvino import opset13 as ops
@@ -152,7 +152,7 @@ def _build(config: VGG16Config, weights: Mapping[str, np.ndarray], activations: 
 
 
 def _convolution(x: Any, name: str, weights: Mapping[str, np.ndarray]) -> Any:
-    """A convolution and its ReLU; the first reads RGB where VGG16's weights want BGR, and is float32."""
+    """Add a convolution and its ReLU. The first is float32 and reads RGB, while VGG16's weights are for BGR."""
     from openvino import opset13 as ops
 
     try:
@@ -176,7 +176,7 @@ def _scale_of(name: str, activations: Mapping[str, float]) -> float:
 
 
 def _as_bytes(x: Any, largest: float) -> Any:
-    """Round to 256 levels of 0 to `largest`; OpenVINO makes whole-number arithmetic of it."""
+    """Round to 256 levels of 0 to `largest`; OpenVINO turns this into integer arithmetic."""
     from openvino import opset13 as ops
 
     low, high = ops.constant(np.float32(0)), ops.constant(np.float32(largest))
@@ -187,7 +187,7 @@ def _compile(model: openvino.Model) -> openvino.CompiledModel:
     import openvino
 
     settings = {
-        "INFERENCE_PRECISION_HINT": "f32",  # of what is not whole numbers
+        "INFERENCE_PRECISION_HINT": "f32",  # of what is not integer
         "INFERENCE_NUM_THREADS": THREADS,
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,

@@ -1,4 +1,4 @@
-"""Products in bfloat16 stay as near to the exact ones as eight bits allow, in the decoder and the embedding too."""
+"""Products in bfloat16 are as close to exact ones as eight bits allow, also in the decoder and the embedding."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_products_of_small_whole_numbers_are_exact(
     expected = rows @ matrices
     assert np.abs(expected).max() < 256
     for given, transposed in ((matrices, False), (matrices.swapaxes(-1, -2), True)):
-        found = arithmetic.times(rows, arithmetic.keep(given), transposed)
+        found = arithmetic.matmul(rows, arithmetic.prepare(given), transposed)
         assert found.dtype == np.float32
         np.testing.assert_array_equal(found, expected)
 
@@ -39,7 +39,7 @@ def test_products_of_small_whole_numbers_are_exact(
 def test_bfloat16_rounds_both_factors_and_the_product(factors: tuple[np.ndarray, np.ndarray]) -> None:
     rows, matrices = factors
     bfloat16 = BFloat16()
-    error = np.abs(bfloat16.times(rows, bfloat16.keep(matrices)) - rows @ matrices)
+    error = np.abs(bfloat16.matmul(rows, bfloat16.prepare(matrices)) - rows @ matrices)
     bound = (2 * ROUNDING + ROUNDING**2) * (np.abs(rows) @ np.abs(matrices)) + ROUNDING * np.abs(rows @ matrices)
     assert error.max() > 0
     assert (error <= 1.01 * bound).all()
@@ -62,7 +62,7 @@ def test_a_decoder_in_bfloat16_sees_and_says_nearly_the_same() -> None:
         np.testing.assert_allclose(near_state.hidden, state.hidden, atol=0.03)
 
 
-def test_a_pictures_place_in_bfloat16_is_nearly_the_same() -> None:
+def test_a_pictures_vector_in_bfloat16_is_nearly_the_same() -> None:
     embedding = random_embedding(Vocabulary(WORDS))
     grids = np.maximum(np.random.default_rng(2).normal(size=(10, 9, 512)), 0).astype(np.float32)
     exact = PictureEmbedder(embedding.config, embedding.weights).embed(grids)

@@ -60,7 +60,7 @@ def test_a_missing_file_is_one_line(copy: Path, name: str) -> None:
     assert "\n" not in str(caught.value)
 
 
-def test_what_search_needs_can_be_loaded_alone(copy: Path, tmp_path: Path) -> None:
+def test_the_search_model_can_be_loaded_alone(copy: Path, tmp_path: Path) -> None:
     bundle = load_bundle(copy)
     assert bundle.embedding is not None
     whole = TextEmbedder(bundle.embedding.config, bundle.embedding.weights, bundle.embedding.vocabulary)
@@ -92,7 +92,7 @@ def test_another_calibration_is_the_same_model(copy: Path, tmp_path: Path) -> No
     assert bundle_version(tmp_path / "changed") != bundle.version
 
 
-def test_a_bundle_of_format_1_is_read_under_the_name_that_it_had(copy: Path) -> None:
+def test_a_bundle_of_format_1_is_read_under_its_old_name(copy: Path) -> None:
     bundle = load_bundle(copy)
     config = json.loads((copy / "config.json").read_text())
     relevance = {"words": bundle.calibration.words, "second look": {"logprob": 0.5}, "unsaid": {"share": -0.6}}

@@ -1,4 +1,4 @@
-"""The captioner as others use it."""
+"""The captioner as its callers use it."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_score_knows_no_word_better_than_all(captioner: Captioner, pictures: np.
     assert captioner.score("a zeppelin", pictures[0]) < 0
 
 
-def test_a_few_pictures_are_captioned_exactly_whatever_the_encoders_precision(
+def test_a_few_pictures_are_captioned_exactly_at_any_precision_of_the_encoder(
     captioner: Captioner, tiny_bundle: Path, pictures: np.ndarray
 ) -> None:
     few = Captioner.load(tiny_bundle, "mixed_bfloat16", few=True)

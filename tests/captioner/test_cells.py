@@ -5,7 +5,7 @@ from captioner.cells import STEPS, pack_cells, unpack_cells
 
 
 def rectified(shape: tuple[int, ...], seed: int = 0) -> np.ndarray:
-    """Numbers as a decoder's cells are: most of them zero, none below."""
+    """Numbers like a decoder's cells: most of them zero, none below."""
     return np.maximum(np.random.default_rng(seed).normal(-1, 1, shape), 0).astype(np.float32)
 
 

@@ -82,7 +82,7 @@ def test_twice_the_same_is_the_same(grids: np.ndarray, members: list[Decoder]) -
     np.testing.assert_allclose(together.logprob, alone.logprob, atol=1e-4)
 
 
-def test_beam_search_finds_what_they_find_likely_together(grids: np.ndarray, members: list[Decoder]) -> None:
+def test_beam_search_finds_what_is_likely_to_both(grids: np.ndarray, members: list[Decoder]) -> None:
     together = Ensemble(members)
     found = beam_search(together, *together.prepare(grids), 3, 0.0)
     best = [int(one) for one in found.words[0, 0] if one > 2]

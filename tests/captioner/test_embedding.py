@@ -9,7 +9,7 @@ import pytest
 from captioner.arithmetic import unit
 from captioner.bundle import Bundle, load_bundle
 from captioner.captioner import Captioner
-from captioner.embedding import MOST_PIECES, NEIGHBOURS, CaptionEmbedder, TextEmbedder, buckets_of, hubness
+from captioner.embedding import MAX_PIECES, NEIGHBOURS, CaptionEmbedder, TextEmbedder, buckets_of, hubness
 from captioner.types import JOINT
 from captioner.vocabulary import END, PAD, UNKNOWN, Vocabulary
 from tests.conftest import WORDS, random_embedding
@@ -23,7 +23,7 @@ def test_hubness_is_the_mean_cosine_of_the_nearest_sentences(sentences: int) -> 
     assert hubness(pictures, usual) == pytest.approx(expected, abs=1e-5)
 
 
-def test_words_spelt_alike_share_pieces_and_the_same_word_always_has_the_same() -> None:
+def test_words_of_like_spelling_share_pieces_and_a_word_always_has_the_same() -> None:
     dog, dogs, cat = (set(buckets_of(word, 2**20)) for word in ("dog", "dogs", "cat"))
     assert len(dog & dogs) >= 3
     assert not dogs & cat
@@ -33,7 +33,7 @@ def test_words_spelt_alike_share_pieces_and_the_same_word_always_has_the_same() 
 
 def test_buckets_are_in_range_and_long_words_end() -> None:
     found = buckets_of("donaudampfschifffahrtsgesellschaft", 16)
-    assert len(found) == MOST_PIECES
+    assert len(found) == MAX_PIECES
     assert min(found) >= 1
     assert max(found) <= 15
     assert buckets_of("ß", 16)
@@ -64,7 +64,7 @@ def bundle(tiny_bundle: Path) -> Bundle:
     return load_bundle(tiny_bundle)
 
 
-def test_what_lies_nearest_comes_first_where_nearness_counts_for_all(bundle: Bundle) -> None:
+def test_the_nearest_caption_comes_first_if_only_nearness_counts(bundle: Bundle) -> None:
     pictures = np.random.default_rng(5).integers(0, 256, (6, 32, 32, 3)).astype(np.uint8)
     captioners = {
         weight: Captioner(

@@ -53,8 +53,8 @@ def test_a_very_long_sentence_is_read_in_part() -> None:
     assert likelihood.logprob(["dog"] * (MAX_WORDS + 1), cells) == likelihood.logprob(["dog"] * 900, cells)
 
 
-def test_unusual_words_count_only_where_they_are_said() -> None:
-    """Oracle: the decoder's own steps, renormalised over the usual words and those of the sentence."""
+def test_rare_words_count_only_in_their_sentence() -> None:
+    """Oracle: the decoder's own steps, renormalised over the frequent words and those of the sentence."""
     config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
     weights = random_decoder(config)
     sentence = ["dog", "water", "the", "water"]
@@ -68,11 +68,11 @@ def test_unusual_words_count_only_where_they_are_said() -> None:
     assert len(counted) < len(VOCABULARY)
     total = np.log(np.exp(logits[:, :, counted]).sum(axis=2))
     expected = sum(logits[step, :, word] - total[step] for step, word in enumerate(said))
-    found = Likelihood(config, weights, VOCABULARY, usual=6).logprob(sentence, cells)
+    found = Likelihood(config, weights, VOCABULARY, frequent=6).logprob(sentence, cells)
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_what_it_can_say_is_told() -> None:
+def test_the_share_of_known_words() -> None:
     config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8)
     likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
     assert likelihood.share_read(["a", "red", "zebra", "boat"]) == 0.75

@@ -1,4 +1,4 @@
-"""Whatever is read goes through in order, with what was described of it."""
+"""All readings pass through in order, with their descriptions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from tests.tiny_encoder import MeanColour
 
 
 class Namer:
-    """Says the first pixel of a square; notes how many pictures it got at once."""
+    """Captions a square by its first pixel; records how many pictures it gets at once."""
 
     model_version, input_side = "namer-1", 1
 
@@ -67,14 +67,14 @@ def test_every_source_comes_out_once_in_order(count: int) -> None:
     assert sum(namer.captioned) == count // 2
 
 
-def test_batches_are_full_whatever_is_bad() -> None:
+def test_batches_are_full_despite_bad_sources() -> None:
     namer = Namer()
     list(ThreadExecutor().describe(in_groups(list(range(4 * GROUP))), read, namer))
     assert set(namer.encoded[:-1]) == {BATCH}
     assert min(namer.captioned[:-1]) >= GROUP
 
 
-def test_sparse_groups_are_not_held_back() -> None:
+def test_sparse_groups_are_not_delayed() -> None:
     known = [Chunk([Reading(number) for number in range(start, start + BATCH)]) for start in range(0, 1000, BATCH)]
     first = next(regroup(iter(known), BATCH))
     assert len(first.readings) == SPARSE * BATCH

@@ -1,4 +1,4 @@
-"""Rounded weights lose at most half a step, take the room they should, and are rounded once for all."""
+"""Rounded weights lose at most half a step, have the expected size, and do not change when rounded again."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ def kernel(shape: tuple[int, ...]) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("shape", "asked", "given"), [(SMALL, 8, 8), (SMALL, 4, 8), (EVEN, 8, 8), (EVEN, 4, 4), (ODD, 4, 4)]
+    ("shape", "bits", "expected_bits"), [(SMALL, 8, 8), (SMALL, 4, 8), (EVEN, 8, 8), (EVEN, 4, 4), (ODD, 4, 4)]
 )
-def test_a_rounded_kernel_is_half_a_step_off_at_most(shape: tuple[int, ...], asked: int, given: int) -> None:
+def test_a_rounded_kernel_is_half_a_step_off_at_most(shape: tuple[int, ...], bits: int, expected_bits: int) -> None:
     value = kernel(shape)
     weights = {"conv/kernel": value, "conv/bias": value.reshape(-1, shape[-1])[0]}
-    packed = quantise(weights, asked)
-    assert packed["conv/kernel"].nbytes == pytest.approx(value.size * given / 8, rel=0.01)
+    packed = quantise(weights, bits)
+    assert packed["conv/kernel"].nbytes == pytest.approx(value.size * expected_bits / 8, rel=0.01)
     back = restore(packed)
-    step = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[given]
+    step = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[expected_bits]
     assert (np.abs(back["conv/kernel"] - value) <= step / 2 + 1e-7).all()
     np.testing.assert_array_equal(back["conv/bias"], weights["conv/bias"])
 
 
 @pytest.mark.parametrize("bits", LEVELS)
 @pytest.mark.parametrize("shape", [SMALL, EVEN, ODD])
-def test_what_is_rounded_is_kept_as_it_is_in_as_little_room(shape: tuple[int, ...], bits: int) -> None:
+def test_rounded_weights_do_not_change_and_stay_small(shape: tuple[int, ...], bits: int) -> None:
     once = rounded({"kernel": kernel(shape)}, bits)
     packed, again = quantise(rounded(once, bits), bits), quantise(once)
     assert packed.keys() == again.keys()

@@ -20,7 +20,7 @@ def test_encodes_and_decodes() -> None:
     assert len(vocabulary) == 6
 
 
-def test_a_word_not_known_is_read_as_the_most_frequent_of_its_stem() -> None:
+def test_an_unknown_word_is_read_as_the_most_frequent_of_its_stem() -> None:
     vocabulary = Vocabulary(["beach", "run", "running", "dog"])
     assert vocabulary.read(["beaches", "runs", "running", "zebra"]) == [
         *vocabulary.encode(["beach", "run", "running"]),

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from captioner.embedding import MOST_PIECES, buckets_of
+from captioner.embedding import MAX_PIECES, buckets_of
 from captioner.vocabulary import PAD, UNKNOWN, Vocabulary
 from training.texts import Caption
 
@@ -63,7 +63,7 @@ class Lexicon:
         rows, indices = np.unique(flat, return_inverse=True)
         numbers = np.full(-(-len(rows) // ROUND) * ROUND, PAD, np.int32)
         numbers[: len(rows)] = [self._numbers[row] for row in rows]
-        pieces = np.zeros((len(numbers), MOST_PIECES), np.int32)
+        pieces = np.zeros((len(numbers), MAX_PIECES), np.int32)
         if self._buckets:
             for index, row in enumerate(rows):
                 own = self._pieces[row]

@@ -12,7 +12,7 @@ from tests.conftest import random_vgg16
 from tests.tiny_encoder import MeanColour, mean_colour
 
 
-def test_vgg16_is_there_by_name() -> None:
+def test_vgg16_is_found_by_name() -> None:
     config = family("vgg16").config(side=32)
     assert config == VGG16Config(side=32)
     encoder = build(config, EncoderParts(random_vgg16(), precision="float32", model_version="v1"))
@@ -22,14 +22,14 @@ def test_vgg16_is_there_by_name() -> None:
     assert features.grids.shape == (2, config.cells, config.channels)
 
 
-def test_an_unknown_name_offers_the_nearest() -> None:
+def test_an_unknown_name_suggests_the_nearest() -> None:
     with pytest.raises(RetroflexError, match="no encoder is called 'vgg19'; did you mean vgg16"):
         family("vgg19")
     with pytest.raises(RetroflexError, match=r"no encoder is called .zzz.; there are .*vgg16"):
         family("zzz")
 
 
-def test_a_registered_encoder_is_built_until_it_is_forgotten() -> None:
+def test_a_registered_encoder_is_built_until_it_is_removed() -> None:
     with mean_colour():
         encoder = build_further(MeanColour.name)
         vectors = encoder.encode(np.full((1, encoder.side, encoder.side, 3), (200, 10, 10), np.uint8)).vectors

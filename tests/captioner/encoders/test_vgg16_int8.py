@@ -1,4 +1,4 @@
-"""The encoder in 8-bit products gives nearly what Keras' encoder gives, and is taken only where it is of use."""
+"""The encoder in 8-bit products is close to Keras' encoder, and used only where it is faster."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def test_a_missing_scale_or_weight_is_named(weights: dict[str, np.ndarray], acti
         Int8VGG16(CONFIG, missing, activations)
 
 
-def test_openvino_is_loaded_without_what_reports_its_use() -> None:
+def test_openvino_is_loaded_without_its_telemetry() -> None:
     _need_openvino()
     code = (
         "import sys; from captioner.encoders.vgg16_int8 import load_openvino; load_openvino();"
@@ -138,5 +138,5 @@ def test_the_captioner_says_which_encoder_it_took(
         pytest.skip("this processor is not one for int8")
     near, exact = captioner.encode(pictures), Captioner(bundle, "float32").encode(pictures)
     assert "encoder: OpenVINO, int8" in caplog.messages
-    assert "encoder: Keras, float32 (no int8: float32 is asked for)" in caplog.messages
+    assert "encoder: Keras, float32 (no int8: float32 is requested)" in caplog.messages
     assert 0 < _error(near.grids, exact.grids) < TOLERANCE
