@@ -38,15 +38,15 @@ def load_array(folder: Path, name: str, dimensions: int = 1) -> np.ndarray:
 def smallest(numbers: np.ndarray) -> np.ndarray:
     """Return the same whole numbers, none below 0, in the smallest type that holds them."""
     most = int(numbers.max(initial=0))
-    kind = next((one for one in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(one).max), np.int64)
+    kind = next((dtype for dtype in (np.uint8, np.uint16, np.uint32) if most <= np.iinfo(dtype).max), np.int64)
     return numbers.astype(kind, copy=False)
 
 
 def release(array: np.ndarray) -> None:
-    """Let a memory-mapped array's pages go; the next access maps them again, mostly from the system's file cache.
+    """Release the pages of a memory-mapped array; the next access maps them again, mostly from the file cache.
 
-    Touching one row makes Linux map much around it, so that scattered reads soon hold the whole file. Other arrays
-    are left alone.
+    Reading one row makes Linux map much around it, so scattered reads soon map the whole file. Other arrays are not
+    changed.
     """
     mapped = getattr(array.base, "base", None)
     if isinstance(mapped, mmap.mmap):
@@ -54,13 +54,13 @@ def release(array: np.ndarray) -> None:
 
 
 def widened(half: np.ndarray) -> np.ndarray:
-    """Return finite float16 numbers as float32, the same values, some times faster than `astype`.
+    """Return finite float16 numbers as float32, the same values, several times faster than `astype`.
 
-    Sign, exponent and fraction move to their places in float32, whose exponent starts 112 lower.
+    Sign, exponent and fraction move to their positions in float32, whose exponent starts 112 lower.
     """
     bits = np.ascontiguousarray(half).view(np.int16).astype(np.int32)
     bits <<= 13
-    bits &= np.int32(-0x70002000)  # The sign was repeated on its way up.
+    bits &= np.int32(-0x70002000)  # The shift repeated the sign.
     wide = bits.view(np.float32)
     wide *= np.float32(2.0**112)
     return wide

@@ -1,4 +1,4 @@
-"""The `retroflex` command: finds its subcommands by name and turns errors into one line."""
+"""The `retroflex` command: finds subcommands by name and prints errors as one line."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXIT_INTERRUPTED = 130
 
 
 class Commands(click.Group):
-    """Subcommands are entry points, imported only when called: a search must not wait for TensorFlow."""
+    """Subcommands from entry points, imported only when called, so a search does not wait for TensorFlow."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(point.name for point in distribution("retroflex").entry_points.select(group=GROUP))
@@ -34,10 +34,10 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; the console script `retroflex`."""
-    # Before TensorFlow is imported anywhere: its start-up notes are no news to the people who use this.
+    # Before TensorFlow is imported anywhere: hide its start-up messages.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
-    # Before NumPy is: its products are small here, and sharing one out among threads costs more than it saves.
+    # Before NumPy is imported: its products are small here, and threads cost more than they save.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         cli.main(standalone_mode=False)
@@ -49,9 +49,9 @@ def main() -> None:
         error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        _fail("stopped; what was done is kept, run the same command to go on", EXIT_INTERRUPTED)
+        _fail("stopped; finished work is kept, run the same command to continue", EXIT_INTERRUPTED)
     except BrokenPipeError:
-        # The reader of a pipe went away (as `head` does); that is its right.
+        # The reader of the pipe has closed it, as `head` does.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(EXIT_ERROR)
     except OSError as error:

@@ -26,7 +26,7 @@ from retrieval.search.search import DEFAULT_LIMIT, Searcher
 
 
 class Library:
-    """One open library; may be used by several threads at once."""
+    """One open library; several threads may use it at once."""
 
     def __init__(self, settings: Settings, store: Store, merges: bool) -> None:
         """Use `Library.open`."""
@@ -34,33 +34,33 @@ class Library:
         self.store = store
         self._searcher: Searcher | None = None
         self._reloading = Lock()
-        self._merger = Merger(settings, self._take_merged) if merges else None
+        self._merger = Merger(settings, self._use_merged) if merges else None
 
     @classmethod
     def open(cls, settings: Settings, create: bool = False, merges: bool = False) -> Library:
-        """Open the library that the settings name, or with `create` make it where there is none.
+        """Open the library that the settings name, or with `create` make it if there is none.
 
-        A long-running process `merges` the segments of the search index in the background, and readies itself for many
+        A long-running process `merges` the segments of the search index in the background and prepares for many
         queries. Raises RetroflexError when there is no library, or a StoreError.
         """
         return cls(settings, open_store(settings, create), merges)
 
     def searcher(self) -> Searcher:
-        """Return the searcher of the store's present state; the index is brought up to date when that has changed.
+        """Return the searcher of the store's current state, with an updated index if that has changed.
 
         Raises StoreError.
         """
         with self._reloading:
-            held = self._searcher
-            if held is None or held.index.generation != self.store.generation():
-                held = self._searcher = self._brought_up_to_date(held.index if held else None)
-                if self._merger is not None and needs_merging(held.index):
+            searcher = self._searcher
+            if searcher is None or searcher.index.generation != self.store.generation():
+                searcher = self._searcher = self._load_searcher(searcher.index if searcher else None)
+                if self._merger is not None and needs_merging(searcher.index):
                     self._merger.start()
-            return held
+            return searcher
 
     @property
     def indexed(self) -> int | None:
-        """The store's generation that is searched at present; None before the first search."""
+        """The store's generation that is searched now; None before the first search."""
         return self._searcher.index.generation if self._searcher else None
 
     def search(
@@ -76,7 +76,7 @@ class Library:
 
     @cached_property
     def collection(self) -> Collection:
-        """The library without a query: browsed, counted and restricted by filters."""
+        """The library without a query, for browsing, counting and filters."""
         return Collection(self.store)
 
     def picture(self, picture_id: int) -> StoredPicture | None:
@@ -84,9 +84,9 @@ class Library:
         return self.store.pictures([picture_id]).get(picture_id)
 
     def description(self, picture_id: int) -> Description | None:
-        """Return the stored description of one picture, None where none can be found by this id: no captioner needed.
+        """Return the stored description of one picture, None if this id cannot be found. Needs no captioner.
 
-        The captions are those that it is found by, a person's own included. Raises StoreError.
+        The captions are those that searches use, a person's included. Raises StoreError.
         """
         index, picture = self.searcher().index, self.picture(picture_id)
         if picture is None or not index.holds(picture_id):
@@ -98,7 +98,7 @@ class Library:
     def description_of(self, content: bytes, model_version: str) -> Description | None:
         """Return the stored description of a picture file's bytes, None unless `model_version` made it.
 
-        Another model's vectors could not be compared with those of the library. Raises StoreError.
+        Vectors of another model cannot be compared with those of the library. Raises StoreError.
         """
         digest = content_hash(content)
         if model_version not in self.searcher().index.models.values():
@@ -109,7 +109,7 @@ class Library:
         return None if picture_id is None else self.description(picture_id)
 
     def merge(self) -> None:
-        """Merge what is due of the search index, unless another process is writing it. Raises StoreError."""
+        """Merge small segments of the search index, unless another process writes it. Raises StoreError."""
         merge_index(self.store, self.settings.index_dir)
 
     def close(self) -> None:
@@ -121,22 +121,22 @@ class Library:
         """The part of the captioner that search needs. Raises BundleError."""
         return load_search_model(self.settings.bundle or BUNDLED)
 
-    def _brought_up_to_date(self, held: Index | None) -> Searcher:
-        index = current_index(self.store, self.settings.index_dir, held)
+    def _load_searcher(self, loaded: Index | None) -> Searcher:
+        index = current_index(self.store, self.settings.index_dir, loaded)
         if self._merger is not None:
             Thread(target=index.captions.warm_up, name="warming up", daemon=True).start()
         return Searcher(self.store, index, self.model)
 
-    def _take_merged(self) -> None:
-        """Search in the index that another process has merged; opening it holds up no search."""
-        merged = self._brought_up_to_date(None)
+    def _use_merged(self) -> None:
+        """Search in the index that another process has merged; searches go on while it is opened."""
+        merged = self._load_searcher(None)
         with self._reloading:
             if self._searcher is None or self._searcher.index.generation <= merged.index.generation:
                 self._searcher = merged
 
 
 class LibraryModel(NamedTuple):
-    """The captioner in use, None where it cannot be read; pictures that it has described, and those that it has not."""
+    """The captioner in use, None if it cannot be read; the numbers of pictures that it has described and has not."""
 
     version: str | None
     described: int
@@ -144,7 +144,7 @@ class LibraryModel(NamedTuple):
 
 
 def library_model(settings: Settings, status: Status) -> LibraryModel:
-    """Hold the counts of a library against the captioner that the settings name."""
+    """Return how many pictures of a library the captioner of the settings has described."""
     try:
         version = bundle_version(settings.bundle or BUNDLED)
     except BundleError:

@@ -1,4 +1,4 @@
-"""Merging beside a long-running process: in a process of its own, which takes neither its time nor its memory."""
+"""Merging in the background of a long-running process, in a process of its own with its own time and memory."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from data.store import open_store
 from retrieval.index.upkeep import merge_index
 
 PAUSE = 10.0
-"""Seconds between two merges, so that small ones come together."""
+"""Seconds between two merges, so that small changes are merged together."""
 NICENESS = 10
 
 logger = logging.getLogger(__name__)
@@ -31,13 +31,13 @@ class Merger:
         self._busy = Lock()
 
     def start(self) -> None:
-        """Begin a run unless there is one; returns at once."""
+        """Start a run unless one is running; return at once."""
         if self._busy.acquire(blocking=False):
             Thread(target=self._run, name="merger", daemon=True).start()
 
     def _run(self) -> None:
-        given = {"LIBRARY": str(self._settings.library), "DATABASE_URL": self._settings.database_url or ""}
-        environment = os.environ | {ENV_PREFIX + name: value for name, value in given.items()}
+        variables = {"LIBRARY": str(self._settings.library), "DATABASE_URL": self._settings.database_url or ""}
+        environment = os.environ | {ENV_PREFIX + name: value for name, value in variables.items()}
         try:
             subprocess.run([sys.executable, "-m", __name__], env=environment, check=True)
             self._merged()

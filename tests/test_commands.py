@@ -229,7 +229,7 @@ def test_ctrl_c_stops_in_one_line_and_the_next_run_goes_on(tmp_path: Path, tiny_
     shown += read_until(ours, None)
     assert process.wait(timeout=60) == 130
     assert b"Traceback" not in shown
-    assert b"run the same command to go on" in shown
+    assert b"run the same command to continue" in shown
     again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
     counts = json.loads(again.stdout)
     assert counts["captioned"] + counts["unchanged"] == 800

@@ -37,8 +37,8 @@ class Bits(NamedTuple):
     """A position in the coded data.
 
     `ahead` has the bits read ahead, from the highest down, `available` their number; `position` is the index of the
-    next byte. `beyond` is the number of bits past the end of the data, which are zeros. Above MOST_BITS, reading went too far past
-    the end or met no valid code.
+    next byte. `beyond` is the number of bits past the end of the data, which are zeros. Above MOST_BITS, reading went
+    too far past the end or met no valid code.
     """
 
     ahead: np.uint64

@@ -19,21 +19,25 @@ from retrieval.library import Library
 
 
 def describe_files(paths: Sequence[Path], library: Library, by: str | None = None) -> list[Description]:
-    """Describe picture files; only those that the library has not described go through the model, all at once.
+    """Describe picture files; the model runs once, and only for files that the library has not described.
 
-    With `by`, a kind of vectors of a further encoder, by that one. Raises RetroflexError with the name of the first
-    file that is no good picture, and the reason.
+    With `by`, a kind of vectors of a further encoder, that encoder is used. Raises RetroflexError with the first file
+    that cannot be read as a picture, and the reason.
     """
     settings = library.settings
     version = bundle_version(settings.bundle or BUNDLED)
     stored = {path: library.description_of(_content(path, settings.limits), version) for path in paths}
-    unknown = [path for path, known in stored.items() if known is None or (by is not None and by not in known.vectors)]
+    unknown = [
+        path
+        for path, description in stored.items()
+        if description is None or (by is not None and by not in description.vectors)
+    ]
     new = dict(zip(unknown, _described(unknown, settings, by), strict=True)) if unknown else {}
     return [new.get(path) or cast(Description, stored[path]) for path in paths]
 
 
 def _described(paths: Sequence[Path], settings: Settings, by: str | None) -> list[Description]:
-    # Heavy, and not needed for pictures of the library.
+    # Slow to import, and not needed for pictures of the library.
     from captioner.captioner import Captioner
     from captioner.encoders.registry import build_further
     from captioner.pipeline import VectorDescriber, describe_now, read_files
@@ -46,7 +50,7 @@ def _described(paths: Sequence[Path], settings: Settings, by: str | None) -> lis
     for file, description in described:
         if description is None:
             raise RetroflexError(f"{display(file.path)} {file.problem}")
-    return [one for _, one in described if one is not None]
+    return [description for _, description in described if description is not None]
 
 
 def _content(path: Path, limits: Limits) -> bytes:

@@ -27,7 +27,7 @@ from retrieval.indexing.run import Progress, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
 from retrieval.library import Library
 
-FEW = 5
+SHOWN_SKIPPED = 5
 
 
 @click.command()
@@ -51,40 +51,40 @@ def index(
     json_progress: bool,
     as_json: bool,
 ) -> None:
-    """Caption every new or changed picture in FOLDERS, by default in all that were ever given, make it searchable."""
+    """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
     if exclude and not folders:
-        raise RetroflexError("--exclude goes with folders; those that are remembered have their own")
+        raise RetroflexError("--exclude needs folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings, create=bool(folders))
     if errors is not None:
-        errors.write_text("")  # What cannot be written is told before the work, not after it.
+        errors.write_text("")  # If it cannot be written, fail before the work.
     plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
     captioner = Captioner.load(settings.bundle)
-    further = _further(features, captioner)
-    with _shown(json_progress, quiet=as_json) as show:
+    further = _further_describers(features, captioner)
+    with _progress_display(json_progress, quiet=as_json) as show:
         report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
     added = {}
     for name, describer in further.items():
-        with _shown(json_progress, quiet=as_json) as show:
+        with _progress_display(json_progress, quiet=as_json) as show:
             added[name] = run_plan(plan, opened.store, describer, settings.limits, True, show).captioned
     opened.searcher()
     opened.merge()
     if errors is not None:
-        errors.write_text("".join(f"{display(one.path)}\t{one.reason}\n" for one in report.skipped))
+        errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
-        _tell(report, added, settings, as_json)
+        _print_report(report, added, settings, as_json)
 
 
 @contextmanager
-def _shown(json_progress: bool, quiet: bool) -> Iterator[Progress]:
+def _progress_display(json_progress: bool, quiet: bool) -> Iterator[Progress]:
     """Show progress as lines of JSON, or as a bar on a terminal."""
     if json_progress:
-        # The server stops it by SIGTERM: one that was started in the background hands down that it is deaf to Ctrl-C.
+        # The server stops it by SIGTERM: a process started in the background inherits that Ctrl-C is ignored.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         yield _print_step
         return
     with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:
-        yield lambda done, total, _: _show(bar, done, total)
+        yield lambda done, total, _: _update_bar(bar, done, total)
 
 
 def _print_step(done: int, total: int, report: Report) -> None:
@@ -92,20 +92,20 @@ def _print_step(done: int, total: int, report: Report) -> None:
     click.echo(json.dumps(step))  # which flushes
 
 
-def _show(bar: tqdm, done: int, total: int) -> None:
+def _update_bar(bar: tqdm, done: int, total: int) -> None:
     bar.total = total
     bar.update(done - bar.n)
 
 
-def _further(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
-    """The encoders that run beside the captioner's own, before any work. Raises RetroflexError for an unknown name."""
+def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
+    """Return describers by further encoders. Raises RetroflexError for an unknown name."""
     own = captioner.search_model.encoder
     if own in names:
-        raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are made in any case")
+        raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are always made")
     return {name: VectorDescriber(build_further(name)) for name in dict.fromkeys(names)}
 
 
-def _tell(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
+def _print_report(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
     counts = {
         "captioned": report.captioned,
         "known_content": report.known_content,
@@ -113,17 +113,19 @@ def _tell(report: Report, added: Mapping[str, int], settings: Settings, as_json:
         "gone": report.gone,
         "skipped": len(report.skipped),
     }
-    skipped = [{"path": display(one.path), "reason": one.reason} for one in report.skipped]
+    skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
     if as_json:
         print_json({"library": display(settings.library), **counts, "features": added, "skipped_files": skipped})
         return
     click.echo(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
     for name, pictures in added.items():
         click.echo(f"{name}: {pictures:,} pictures described")
-    for one in skipped[:FEW]:
-        click.echo(f"skipped: {one['path']} {one['reason']}")
-    if len(skipped) > FEW:
-        click.echo(f"... and {len(skipped) - FEW} more; `retroflex status` lists them, --errors FILE keeps them")
+    for skip in skipped[:SHOWN_SKIPPED]:
+        click.echo(f"skipped: {skip['path']} {skip['reason']}")
+    if len(skipped) > SHOWN_SKIPPED:
+        click.echo(
+            f"... and {len(skipped) - SHOWN_SKIPPED} more; `retroflex status` lists them, --errors FILE keeps them"
+        )
     if not any(counts.values()):
         click.echo("no pictures found there")
 
@@ -142,25 +144,28 @@ def caption(pictures: tuple[Path, ...], bundle: Path | None, as_json: bool) -> N
     read = partial(read_files, side=captioner.input_side, limits=settings.limits)
     with tqdm(total=len(paths), desc="captioning", unit="pic", disable=True if as_json else None) as bar:
         for group in ThreadExecutor().describe(in_groups(paths), read, captioner):
-            captioned += [(file.path, one.captions) for file, one in group if one is not None]
-            skipped += [Skip(file.path, file.problem) for file, one in group if one is None]
+            captioned += [(file.path, description.captions) for file, description in group if description is not None]
+            skipped += [Skip(file.path, file.problem) for file, description in group if description is None]
             bar.update(len(group))
-    _tell_captions(captioned, skipped, as_json)
+    _print_captions(captioned, skipped, as_json)
     if skipped:
         sys.exit(1)
 
 
-def _tell_captions(captioned: Sequence[tuple[Path, list[Caption]]], skipped: Sequence[Skip], as_json: bool) -> None:
+def _print_captions(captioned: Sequence[tuple[Path, list[Caption]]], skipped: Sequence[Skip], as_json: bool) -> None:
     for bad in skipped:
         click.echo(f"retroflex: {display(bad.path)} {bad.reason}", err=True)
     if as_json:
         pictures = [
-            {"path": display(path), "captions": [{"text": one.text, "logprob": one.logprob} for one in captions]}
+            {
+                "path": display(path),
+                "captions": [{"text": caption.text, "logprob": caption.logprob} for caption in captions],
+            }
             for path, captions in captioned
         ]
         print_json({"pictures": pictures})
         return
     for path, captions in captioned:
         click.echo(display(path))
-        for one in captions:
-            click.echo(f"  {one.logprob:7.2f}  {one.text}")
+        for caption in captions:
+            click.echo(f"  {caption.logprob:7.2f}  {caption.text}")

@@ -18,7 +18,7 @@ from retrieval.library import Library
 @library_option
 @json_option
 def status(library: Path | None, as_json: bool) -> None:
-    """Tell what the library holds."""
+    """Show what the library holds."""
     settings = load_settings(library=library)
     opened = Library.open(settings)
     facts = {"library": display(settings.library), **asdict(opened.store.status())}
@@ -28,8 +28,8 @@ def status(library: Path | None, as_json: bool) -> None:
         return
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' '):15} {_plain(value)}")
-    for one in skipped:
-        click.echo(f"skipped: {one['path']} {one['reason']}")
+    for skip in skipped:
+        click.echo(f"skipped: {skip['path']} {skip['reason']}")
 
 
 @click.command()

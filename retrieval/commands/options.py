@@ -33,7 +33,7 @@ def print_json(document: Any) -> None:
 
 
 def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
-    """Print hits for a program or for a person, who sees the parts of the scores with `explain` only."""
+    """Print hits as JSON or as text; the parts of the scores appear with `explain` only."""
     if as_json:
         print_json(result.to_json())
         return
@@ -46,20 +46,20 @@ def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
     if result.total > len(result.hits):
-        least = "at least " if result.more else ""
-        click.echo(f"{len(result.hits)} of {least}{result.total} hits; --limit shows more")
+        at_least = "at least " if result.more else ""
+        click.echo(f"{len(result.hits)} of {at_least}{result.total} hits; --limit shows more")
 
 
 def print_nothing_close(result: SearchResult, pictures: int) -> None:
-    """Say in one line that there are no hits among so many pictures, and whether there would be distant ones."""
+    """Print in one line that no picture is close, and whether --all would show some."""
     text = " ".join(result.query.get("text", "").split())
-    asked = f'"{text}"' if text else "the query picture"
-    nearest = "" if result.closest is None else "; --all shows the nearest anyway"
-    click.echo(f"nothing close to {asked} in {pictures:,} picture{'' if pictures == 1 else 's'}{nearest}")
+    target = f'"{text}"' if text else "the query picture"
+    advice = "" if result.closest is None else "; --all shows the nearest anyway"
+    click.echo(f"nothing close to {target} in {pictures:,} picture{'' if pictures == 1 else 's'}{advice}")
 
 
 def print_left_out(problems: Sequence[str]) -> None:
-    """Name the first few things that were left out, and count the others, on the error stream."""
+    """Print the first few things that were left out, and the number of others, on standard error."""
     for problem in problems[:SHOWN_PROBLEMS]:
         click.echo(f"left out: {problem}", err=True)
     if len(problems) > SHOWN_PROBLEMS:

@@ -102,7 +102,7 @@ def search(
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
     opened = Library.open(load_settings(library=library, bundle=bundle))
-    text = " ".join(words).encode(errors="replace").decode()  # a terminal may hand over stray bytes
+    text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
     selection = opened.collection.select(_read_filters(opened, filters), sort)
     result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
     _print(opened, result, as_json, explain)
@@ -129,7 +129,7 @@ def similar(
     from retrieval.commands.describe import describe_files
 
     opened = Library.open(load_settings(library=library, bundle=bundle))
-    like = [QueryImage(one) for one in describe_files([picture], opened, by)]
+    like = [QueryImage(description) for description in describe_files([picture], opened, by)]
     result = opened.search(Query(like=like, by=by), limit)
     _print(opened, result, as_json, explain)
 
@@ -142,19 +142,19 @@ def _print(library: Library, result: SearchResult, as_json: bool, explain: bool)
 
 def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str]) -> Query:
     check_query(text, len(like), len(unlike))
-    given = [_weighted(one, MAX_WEIGHT) for one in like] + [_weighted(one, MAX_UNLIKE_WEIGHT) for one in unlike]
-    if not given:
+    weighted = [_weighted(item, MAX_WEIGHT) for item in like] + [_weighted(item, MAX_UNLIKE_WEIGHT) for item in unlike]
+    if not weighted:
         return Query(text)
-    from retrieval.commands.describe import describe_files  # imports the decoders of pictures, which words do without
+    from retrieval.commands.describe import describe_files  # imports picture decoders, which words do not need
 
-    described = describe_files([path for path, _ in given], library)
-    wanted = [QueryImage(one, weight) for one, (_, weight) in zip(described, given, strict=True)]
-    return Query(text, wanted[: len(like)], wanted[len(like) :])
+    described = describe_files([path for path, _ in weighted], library)
+    images = [QueryImage(item, weight) for item, (_, weight) in zip(described, weighted, strict=True)]
+    return Query(text, images[: len(like)], images[len(like) :])
 
 
-def _weighted(given: str, most: float) -> tuple[Path, float]:
-    """Split PICTURE[@WEIGHT]; the @ may also belong to the name of a file. Raises QueryError."""
-    name, mark, weight = given.rpartition("@")
-    if not mark or os.path.exists(given) or not os.path.exists(name):
-        return Path(given), 1.0
+def _weighted(argument: str, most: float) -> tuple[Path, float]:
+    """Split PICTURE[@WEIGHT]; the @ may also be part of a file name. Raises QueryError."""
+    name, mark, weight = argument.rpartition("@")
+    if not mark or os.path.exists(argument) or not os.path.exists(name):
+        return Path(argument), 1.0
     return Path(name), read_weight(weight, most)

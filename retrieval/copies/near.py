@@ -1,4 +1,4 @@
-"""Near copies among the pictures of a library, worked out beside the searches and kept from run to run."""
+"""Near copies among the pictures of a library, computed in the background and stored in a file."""
 
 from __future__ import annotations
 
@@ -21,30 +21,30 @@ from retrieval.index.index import Index
 
 BLOCK = 1024
 CHUNK = 8192
-"""Cosines are worked out in pieces of BLOCK x CHUNK: 32 MiB."""
+"""Cosines are computed in pieces of BLOCK x CHUNK: 32 MiB."""
 PER_ROW = 16
-"""Pairs that a row keeps within one piece; hundreds of pictures of one colour still hang together by so few."""
+"""Pairs that a row keeps within one piece; so few still connect hundreds of pictures of one colour."""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Known:
-    """The near pairs among the pictures `ids` (n,), by id, that `model_version` gave vectors."""
+class PairTable:
+    """The near pairs, as ids `first` and `second`, among the pictures `ids` (n,) with vectors by `model_version`."""
 
     model_version: str = ""
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     first: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     second: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
-    def among(self, ids: np.ndarray) -> Known:
-        """The same without the pictures that are not in `ids`."""
+    def among(self, ids: np.ndarray) -> PairTable:
+        """Return the pairs among the pictures that are in `ids`."""
         kept = np.isin(self.first, ids) & np.isin(self.second, ids)
-        return Known(self.model_version, self.ids[np.isin(self.ids, ids)], self.first[kept], self.second[kept])
+        return PairTable(self.model_version, self.ids[np.isin(self.ids, ids)], self.first[kept], self.second[kept])
 
     def groups(self) -> list[list[int]]:
-        """The pictures that hang together, groups of two and more by lowest id."""
-        rows = (np.searchsorted(self.ids, one) for one in (self.first, self.second))
+        """Return groups of two and more pictures that pairs connect, by lowest id."""
+        rows = (np.searchsorted(self.ids, ends) for ends in (self.first, self.second))
         members = defaultdict(list)
         for label, picture_id in zip(connected(len(self.ids), *rows).tolist(), self.ids.tolist(), strict=True):
             members[label].append(picture_id)
@@ -52,8 +52,8 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Found:
-    """Groups of near copies; while `working`, those of an earlier state, `done` of `total` pictures looked at."""
+class CopyGroups:
+    """Groups of near copies; while `working`, of an earlier state, with `done` of `total` pictures compared."""
 
     groups: list[list[int]]
     working: bool
@@ -64,22 +64,22 @@ class Found:
 class Copies:
     """The near copies of one library; may be used by several threads at once.
 
-    Only what is new since the last time is compared, with everything; a change of captions costs nothing.
+    Only new pictures are compared, each with all others; a change of captions costs nothing.
     """
 
     def __init__(self, index: Callable[[], Index], model: Callable[[], SearchModel], file: Path) -> None:
-        """`index` and `model` give the library's present ones; what was worked out is kept in `file`."""
+        """`index` and `model` return the library's current ones; the pairs are stored in `file`."""
         self._index, self._model = index, model
         self._file = file
         self._lock = Lock()
-        self._known: Known | None = None
+        self._pairs: PairTable | None = None
         self._groups: list[list[int]] = []
         self._generation = 0
         self._worker: Thread | None = None
         self._progress = (0, 0)
 
-    def find(self, patience: float) -> Found:
-        """Return the groups of the present state where they are ready within `patience` seconds. Raises StoreError."""
+    def find(self, seconds: float) -> CopyGroups:
+        """Return the groups, of the current state if they are ready within `seconds`. Raises StoreError."""
         index = self._index()
         with self._lock:
             if self._generation != index.generation and self._worker is None:
@@ -88,39 +88,39 @@ class Copies:
                 self._worker.start()
             worker = self._worker
         if worker is not None:
-            worker.join(patience)
+            worker.join(seconds)
         with self._lock:
-            return Found(self._groups, self._generation != index.generation, *self._progress)
+            return CopyGroups(self._groups, self._generation != index.generation, *self._progress)
 
     def _work(self, index: Index) -> None:
         try:
-            known = self._known or _load(self._file)
-            present = self._brought_up_to_date(known, index)
-            groups = present.groups()
-            if present is not known:
-                _keep(present, self._file)
+            stored = self._pairs or _load(self._file)
+            current = self._updated(stored, index)
+            groups = current.groups()
+            if current is not stored:
+                _save(current, self._file)
             with self._lock:
-                self._known, self._groups, self._generation = present, groups, index.generation
+                self._pairs, self._groups, self._generation = current, groups, index.generation
         finally:
             with self._lock:
                 self._worker = None
 
-    def _brought_up_to_date(self, known: Known, index: Index) -> Known:
+    def _updated(self, table: PairTable, index: Index) -> PairTable:
         model = self._model()
         version = index.models.get(model.encoder, "")
         ids, vectors = index.vectors.everything(model.encoder)
-        if known.model_version != version:
-            known = Known(version)
-        if np.array_equal(known.ids, ids):
-            return known
-        known = known.among(ids)
-        new = ~np.isin(ids, known.ids)
+        if table.model_version != version:
+            table = PairTable(version)
+        if np.array_equal(table.ids, ids):
+            return table
+        table = table.among(ids)
+        new = ~np.isin(ids, table.ids)
         order = np.concatenate([np.flatnonzero(~new), np.flatnonzero(new)])
-        near = model.calibration.near_copy
-        pairs = near_pairs(vectors[order], near, int(np.count_nonzero(~new)), self._show)
-        return _joined(known, ids, order, pairs)
+        threshold = model.calibration.near_copy
+        pairs = near_pairs(vectors[order], threshold, int(np.count_nonzero(~new)), self._report_progress)
+        return _joined(table, ids, order, pairs)
 
-    def _show(self, done: int, total: int) -> None:
+    def _report_progress(self, done: int, total: int) -> None:
         self._progress = (done, total)
 
 
@@ -129,41 +129,43 @@ def near_copies(index: Index, model: SearchModel, picture_id: int, most: int) ->
     if not index.holds(picture_id):
         return []
     (vector,) = index.vectors.get(model.encoder, np.array([picture_id], np.int64))
-    found = index.vectors.search(model.encoder, vector, most + 1)
-    pairs = zip(found.ids.tolist(), found.scores.tolist(), strict=True)
-    near = [(other, cosine) for other, cosine in pairs if cosine >= model.calibration.near_copy]
-    return [(other, cosine) for other, cosine in near if other != picture_id][:most]
+    nearest = index.vectors.search(model.encoder, vector, most + 1)
+    pairs = zip(nearest.ids.tolist(), nearest.scores.tolist(), strict=True)
+    copies = [(other, cosine) for other, cosine in pairs if cosine >= model.calibration.near_copy]
+    return [(other, cosine) for other, cosine in copies if other != picture_id][:most]
 
 
-def _joined(known: Known, ids: np.ndarray, order: np.ndarray, pairs: Pairs) -> Known:
+def _joined(table: PairTable, ids: np.ndarray, order: np.ndarray, pairs: Pairs) -> PairTable:
     first, second = (ids[order[rows]] for rows in (pairs.first, pairs.second))
-    return Known(known.model_version, ids, np.concatenate([known.first, first]), np.concatenate([known.second, second]))
+    return PairTable(
+        table.model_version, ids, np.concatenate([table.first, first]), np.concatenate([table.second, second])
+    )
 
 
-def _load(file: Path) -> Known:
+def _load(file: Path) -> PairTable:
     try:
-        with np.load(file, allow_pickle=False) as kept:
-            return Known(str(kept["model_version"]), kept["ids"], kept["first"], kept["second"])
+        with np.load(file, allow_pickle=False) as archive:
+            return PairTable(str(archive["model_version"]), archive["ids"], archive["first"], archive["second"])
     except FileNotFoundError:
-        return Known()
-    except Exception as error:  # a damaged archive raises whatever its reader stumbles over
-        _log.warning("the near copies in %s cannot be read (%s); they are worked out again", display(file), error)
-        return Known()
+        return PairTable()
+    except Exception as error:  # a damaged archive may raise anything
+        _log.warning("the near copies in %s cannot be read (%s); they are computed again", display(file), error)
+        return PairTable()
 
 
-def _keep(known: Known, file: Path) -> None:
-    """Write beside and rename; where that cannot be, the next start works it out again."""
+def _save(table: PairTable, file: Path) -> None:
+    """Write the pairs beside the file and rename; on failure, the next start computes them again."""
     try:
         handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
     except OSError as error:
-        _log.warning("the near copies cannot be kept in %s: %s", display(file), error)
+        _log.warning("the near copies cannot be stored in %s: %s", display(file), error)
         return
     try:
         with os.fdopen(handle, "wb") as target:
-            np.savez(target, **vars(known))
+            np.savez(target, **vars(table))
         os.replace(beside, file)
     except OSError as error:
-        _log.warning("the near copies cannot be kept in %s: %s", display(file), error)
+        _log.warning("the near copies cannot be stored in %s: %s", display(file), error)
         with suppress(OSError):
             os.unlink(beside)
 
@@ -187,19 +189,19 @@ def near_pairs(
     Rows from `new_from` on are new; a row of zeros is close to nothing. Of a row's pairs within a piece the first
     PER_ROW are kept. `progress` gets (rows done, rows in all). O(n d) memory, O(n (n - new_from) d) time.
     """
-    found = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
+    parts = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
     for start in range(new_from, len(vectors), BLOCK):
         block = _unit(vectors[start : start + BLOCK])
         stop = start + len(block)
-        for place in range(0, stop, CHUNK):
-            cosines = block @ _unit(vectors[place : min(place + CHUNK, stop)]).T
-            found.append(_close(cosines, threshold, start, place))
+        for column in range(0, stop, CHUNK):
+            cosines = block @ _unit(vectors[column : min(column + CHUNK, stop)]).T
+            parts.append(_close(cosines, threshold, start, column))
         progress(stop - new_from, len(vectors) - new_from)
-    return Pairs(*(np.concatenate(parts) for parts in zip(*found, strict=True)))
+    return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
 def connected(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Return for each of `count` rows the lowest row that it hangs together with by the pairs, int64 (count,)."""
+    """Return for each of `count` rows the lowest row that the pairs connect it with, int64 (count,)."""
     labels = np.arange(count)
     while True:
         lowest = np.minimum(labels[first], labels[second])
@@ -218,12 +220,15 @@ def _unit(vectors: np.ndarray) -> np.ndarray:
     return np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
 
 
-def _close(cosines: np.ndarray, threshold: float, start: int, place: int) -> Pairs:
-    """The pairs of one piece, whose rows begin at `start` and whose columns at `place`."""
+def _close(cosines: np.ndarray, threshold: float, first_row: int, first_column: int) -> Pairs:
+    """Return the pairs of one piece, whose rows begin at `first_row` and whose columns at `first_column`."""
     near = cosines >= threshold
-    if place + cosines.shape[1] > start:
-        near &= np.arange(place, place + cosines.shape[1]) < np.arange(start, start + len(cosines))[:, None]
+    if first_column + cosines.shape[1] > first_row:
+        near &= (
+            np.arange(first_column, first_column + cosines.shape[1])
+            < np.arange(first_row, first_row + len(cosines))[:, None]
+        )
     if np.count_nonzero(near, axis=1).max() > PER_ROW:
         near &= np.cumsum(near, axis=1, dtype=np.int32) <= PER_ROW
     rows, columns = np.nonzero(near)
-    return Pairs(columns + place, rows + start, cosines[rows, columns])
+    return Pairs(columns + first_column, rows + first_row, cosines[rows, columns])

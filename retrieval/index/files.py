@@ -1,10 +1,10 @@
-"""Index folders on disk: sealed by a manifest with checksums, and named in a small file in one step.
+"""Index folders on disk: sealed by a manifest with checksums, and made current by replacing a small file.
 
-    index/CURRENT             the name of the present state and the checksum of its manifest
-    index/state-<random>/     manifest.json, which lists the segments, and which rows of theirs are absent
+    index/CURRENT             the name of the current state and the checksum of its manifest
+    index/state-<random>/     manifest.json, which lists the segments, and their absent rows
     index/segment-<random>/   manifest.json and .npy arrays, never changed
 
-A folder that CURRENT does not lead to is the rest of a writer that was cut short; the next one removes it.
+A folder that CURRENT does not lead to was left by a killed writer; the next writer removes it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Facts = dict[str, Any]
 
 
 class Sealed(NamedTuple):
-    """A folder that is whole: its name, and the checksum of its manifest."""
+    """A complete folder: its name, and the checksum of its manifest."""
 
     name: str
     checksum: str
@@ -45,9 +45,9 @@ class OtherFormat(IndexDamaged):
 
 @contextmanager
 def only_writer(index_dir: Path, wait: bool) -> Iterator[bool]:
-    """Yield whether this is the only writer for as long as the context lasts; False where another one is.
+    """Yield True if this is the only writer while the context lasts, False if there is another.
 
-    With `wait` that one is waited for. Readers are never held up. Raises OSError.
+    With `wait`, wait for the other one. Readers never wait. Raises OSError.
     """
     index_dir.mkdir(parents=True, exist_ok=True)
     with (index_dir / LOCK).open("w") as lock:
@@ -65,8 +65,8 @@ def _locked(handle: int, wait: bool) -> bool:
 def seal_folder(index_dir: Path, kind: str, fill: Callable[[Path], Facts], durable: bool) -> Sealed:
     """Let `fill` write a new folder and return its facts; seal it.
 
-    What is not `durable` may be lost with the machine's power, which is noticed on opening. Raises OSError, and then
-    nothing of it stays.
+    Unless `durable`, a power failure may damage it, which is noticed on opening. Raises OSError, and then removes the
+    folder.
     """
     folder = index_dir / f"{kind}-{uuid.uuid4().hex[:12]}"
     try:
@@ -80,8 +80,8 @@ def seal_folder(index_dir: Path, kind: str, fill: Callable[[Path], Facts], durab
 def open_folder(index_dir: Path, sealed: Sealed) -> tuple[Path, Facts]:
     """Check a folder; return its path and facts.
 
-    Files are checked by size, and by a checksum of the whole file up to 1 MiB and of samples beyond, so that a
-    large index opens at once. Raises IndexDamaged, OtherFormat or FileNotFoundError.
+    Files are checked by size, and by a checksum of the whole file up to 1 MiB, or of samples beyond, so a large
+    index opens fast. Raises IndexDamaged, OtherFormat or FileNotFoundError.
     """
     folder = index_dir / sealed.name
     try:
@@ -94,7 +94,7 @@ def open_folder(index_dir: Path, sealed: Sealed) -> tuple[Path, Facts]:
     except (OSError, ValueError) as error:
         raise IndexDamaged(f"the search index's manifest cannot be read: {error}") from error
     if manifest["format"] != FORMAT:
-        raise OtherFormat(f"the search index has format {manifest['format']}, this program knows {FORMAT}")
+        raise OtherFormat(f"the search index has format {manifest['format']}, this program reads {FORMAT}")
     for name, expected in manifest["files"].items():
         if _describe(folder / name) != expected:
             raise IndexDamaged(f"the search index file {name} is damaged")
@@ -102,7 +102,7 @@ def open_folder(index_dir: Path, sealed: Sealed) -> tuple[Path, Facts]:
 
 
 def read_current(index_dir: Path) -> Sealed | None:
-    """Return the present state's folder, None where there is none. Raises IndexDamaged."""
+    """Return the current state's folder, None if there is none. Raises IndexDamaged."""
     try:
         name, checksum = (index_dir / CURRENT).read_text().split()
     except (FileNotFoundError, NotADirectoryError):
@@ -113,9 +113,9 @@ def read_current(index_dir: Path) -> Sealed | None:
 
 
 def set_current(index_dir: Path, state: Sealed, segments: Collection[Sealed]) -> None:
-    """Make `state` the present one in one step, and remove what neither it nor its `segments` are. Raises OSError."""
+    """Make `state` the current one in one step, and remove all folders but it and its `segments`. Raises OSError."""
     _replace(index_dir / CURRENT, f"{state.name} {state.checksum}\n")
-    keep = {state.name, *(one.name for one in segments)}
+    keep = {state.name, *(segment.name for segment in segments)}
     for path in index_dir.iterdir():
         if path.is_dir() and path.name not in keep:
             shutil.rmtree(path, ignore_errors=True)
@@ -132,7 +132,7 @@ def _write_manifest(folder: Path, facts: Facts, durable: bool) -> str:
 
 
 def _describe(path: Path) -> dict[str, int | str]:
-    """Return a file's size in bytes and the checksum of evenly spread samples, the whole of a small file."""
+    """Return a file's size in bytes and the checksum of evenly spread samples, or of a small file as a whole."""
     size = path.stat().st_size
     state = hashlib.blake2b(digest_size=16)
     with path.open("rb") as file:

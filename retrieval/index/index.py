@@ -1,4 +1,4 @@
-"""The search index of a store: a short list of segments, each with the rows that are no longer true."""
+"""The search index of a store: a short list of segments, each with its outdated rows."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.files import Sealed
 from retrieval.index.segment import Segment
-from retrieval.vectors.base import Found
+from retrieval.vectors.base import RankedItems
 from retrieval.vectors.local import Column, LocalVectorStore
 from retrieval.vectors.pieces import Pieces, mark_absent
 
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """A segment, its rows that are `absent` (bool (n,), None for no row), and its folder once it has one.
+    """A segment, its `absent` rows (bool (n,), None for no row), and its folder if it has one.
 
     A picture that was changed or removed since the segment was made is absent from it.
     """
@@ -41,7 +41,7 @@ class Part:
 
     @cached_property
     def models(self) -> dict[str, Counter[str]]:
-        """For each kind, how many vectors of the items that are present each model version made."""
+        """For each kind, how many vectors of present items each model version made."""
         return {name: kind.counts(self.rows) for name, kind in self.segment.kinds.items()}
 
     def __len__(self) -> int:
@@ -49,7 +49,7 @@ class Part:
         return len(self.segment) - self._dead
 
     def without(self, ids: np.ndarray) -> Part:
-        """The same without the items `ids`."""
+        """Return the same part without the items `ids`."""
         return replace(self, absent=mark_absent(self.segment.ids, self.absent, ids))
 
     @cached_property
@@ -64,31 +64,33 @@ class Captions:
         self._pieces, self._segments = pieces, segments
 
     def warm_up(self) -> None:
-        """Load what makes large segments quick, see `BleuPostings.warm_up`."""
-        for one in self._segments:
-            one.warm_up()
+        """Load what makes large segments fast, see `BleuPostings.warm_up`."""
+        for segment in self._segments:
+            segment.warm_up()
 
-    def top(self, query: Sequence[str], variant: BleuVariant, count: int, allowed: np.ndarray | None = None) -> Found:
-        """Return the `count` best pictures that share a word, among `allowed` ids (rising) where these are given."""
+    def top(
+        self, query: Sequence[str], variant: BleuVariant, count: int, allowed: np.ndarray | None = None
+    ) -> RankedItems:
+        """Return the `count` best pictures that share a word, among the `allowed` ids (rising) if given."""
         pairs = zip(self._segments, self._pieces.absent_but(allowed), strict=True)
-        return self._pieces.best([one.top(query, variant, count, absent) for one, absent in pairs], count)
+        return self._pieces.best([segment.top(query, variant, count, absent) for segment, absent in pairs], count)
 
     def scores(self, query: Sequence[str], variant: BleuVariant, ids: np.ndarray) -> np.ndarray:
         """Return the BLEU, float64 (m,), of the pictures of rising `ids` (m,)."""
         return self._pieces.gather(ids, lambda piece, rows: self._segments[piece].at(query, variant, rows))
 
     def spread(self, words: Sequence[str]) -> np.ndarray:
-        """Return in how many pictures each of `words` (w,) is said, int64 (w,)."""
+        """Return how many pictures' captions have each of `words` (w,), int64 (w,)."""
         pairs = zip(self._segments, self._pieces.absent_but(None), strict=True)
-        return np.stack([one.spread(words, absent) for one, absent in pairs]).sum(axis=0)
+        return np.stack([segment.spread(words, absent) for segment, absent in pairs]).sum(axis=0)
 
 
 @dataclass(frozen=True, eq=False)
 class Index:
-    """The items of all `parts`, of which there is one at least; each item is present in one of them only.
+    """The items of all `parts`, at least one; each item is present in only one of them.
 
-    `models` names for each kind of vector the model version whose vectors are searched; `generation` is the state of
-    the store that the index holds. Each `damage` is a line about a segment that was lost.
+    `models` names for each kind of vector the model version whose vectors are searched; `generation` is the
+    indexed state of the store. Each `damage` is a line about a segment that was lost.
     """
 
     parts: tuple[Part, ...]
@@ -126,7 +128,7 @@ class Index:
         return self._pieces.gather(ids, lambda piece, rows: self.parts[piece].segment.by_user[rows])
 
     def holds(self, item_id: int) -> bool:
-        """Whether the item is searched."""
+        """Return whether the item is searched."""
         return self._pieces.holds(item_id)
 
     @property

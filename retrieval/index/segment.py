@@ -24,8 +24,8 @@ NO_MODEL = -1
 class Kind(NamedTuple):
     """The vectors of one kind, by row.
 
-    `models` (int16, n) says which of `versions` made each row's vector, NO_MODEL where there is none. Only what
-    `model_version` made is in `vectors`.
+    `models` (int16, n) says which of `versions` made each row's vector, NO_MODEL where there is none. Only vectors
+    by `model_version` are in `vectors`.
     """
 
     model_version: str
@@ -34,7 +34,7 @@ class Kind(NamedTuple):
     vectors: VectorIndex
 
     def counts(self, rows: np.ndarray) -> Counter[str]:
-        """How many vectors of these rows each model version made."""
+        """Return how many vectors of these rows each model version made."""
         made = self.models[rows]
         counts = np.bincount(made[made != NO_MODEL], minlength=len(self.versions))
         return Counter(dict(zip(self.versions, counts.tolist(), strict=True)))
@@ -57,7 +57,7 @@ class Segment:
         return len(self.ids)
 
     def save(self, folder: Path) -> Facts:
-        """Write the arrays to `folder` and return what else there is to know. Raises OSError."""
+        """Write the arrays to `folder` and return the facts that `load` needs. Raises OSError."""
         save_arrays(folder, {"ids": self.ids, "by_user": self.by_user})
         self.postings.save(folder)
         for name, kind in self.kinds.items():
@@ -83,25 +83,25 @@ class Segment:
             for name, (model_version, versions) in facts["kinds"].items()
         }
         parts = [ids, by_user, postings, *(part for kind in kinds.values() for part in (kind.models, kind.vectors))]
-        if {len(one) for one in parts} != {facts["items"]}:
+        if {len(part) for part in parts} != {facts["items"]}:
             raise IndexDamaged("the parts of the search index differ in length")
         return cls(ids, by_user, postings, kinds)
 
 
 def build_segment(pictures: Iterable[SearchedPicture], models: Mapping[str, str], most: int) -> Segment:
-    """Build a segment of at most `most` pictures, which come by rising id; of each kind the vectors of its model.
+    """Build a segment of at most `most` pictures, by rising id, with the vectors of each kind by its model.
 
     Raises StoreDamaged or StoreError.
     """
     rows = _Rows(models, most)
     postings = BleuPostings.build(rows.captions(pictures))
     ids = np.array(rows.ids, np.int64)
-    kinds = {name: one.kind(len(ids)) for name, one in sorted(rows.kinds.items())}
+    kinds = {name: kind_rows.kind(len(ids)) for name, kind_rows in sorted(rows.kinds.items())}
     return Segment(ids, np.array(rows.by_user, bool), postings, kinds)
 
 
 class _Rows:
-    """What there is of pictures beside their captions, noted while those go by."""
+    """Collects ids and vectors of pictures while their captions are read."""
 
     def __init__(self, models: Mapping[str, str], most: int) -> None:
         self.ids: list[int] = []
@@ -110,18 +110,18 @@ class _Rows:
         self._most = most
 
     def captions(self, pictures: Iterable[SearchedPicture]) -> Iterator[list[str]]:
-        for row, one in enumerate(pictures):
-            self.ids.append(one.id)
-            self.by_user.append(one.by_user)
-            for kind, vector in one.vectors.items():
-                if kind not in self.kinds:  # of a model that the index does not know yet: counted, not searched
+        for row, picture in enumerate(pictures):
+            self.ids.append(picture.id)
+            self.by_user.append(picture.by_user)
+            for kind, vector in picture.vectors.items():
+                if kind not in self.kinds:  # by a model that is new to the index: counted, not searched
                     self.kinds[kind] = _KindRows(kind, "", self._most)
                 self.kinds[kind].put(row, vector.model_version, vector.values)
-            yield one.captions
+            yield picture.captions
 
 
 class _KindRows:
-    """Float16 vectors of one kind by row, as wide as the first of them; a row of zeros where there is none."""
+    """Float16 vectors of one kind by row, as wide as the first; a row of zeros if there is none."""
 
     def __init__(self, name: str, model_version: str, most: int) -> None:
         self._name, self._model_version, self._most = name, model_version, most

@@ -1,4 +1,4 @@
-"""Where an index is kept: segments go to disk once, and each state of the index is a list of them."""
+"""Index storage: segments are written to disk once, and each state of the index is a list of them."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from retrieval.index.files import (
 from retrieval.index.index import Index, Part
 from retrieval.index.segment import Segment
 
-TRIES = 10
-NEVER = -1  # The generation of no store.
+ATTEMPTS = 10
+NO_GENERATION = -1  # The generation of no store.
 LARGE = 10_000
-"""Pictures from which on a segment is flushed to the disk: a smaller one is sooner built again than flushed."""
+"""From this many pictures on a segment is flushed to disk; building a smaller one again is faster."""
 
 logger = logging.getLogger(__name__)
 
 
 class IndexStorage:
-    """Keeps segments and states in `index_dir`, or in memory only where that is None or cannot be written."""
+    """Keeps segments and states in `index_dir`, or only in memory if that is None or cannot be written."""
 
     def __init__(self, index_dir: Path | None) -> None:
         self._index_dir = index_dir
@@ -45,7 +45,7 @@ class IndexStorage:
         return self._index_dir is not None
 
     def part(self, segment: Segment) -> Part:
-        """Keep a new segment; a large one is used from the disk then, so that its memory can be given back."""
+        """Store a new segment; a large one is then read from disk, which frees its memory."""
         if self._index_dir is None:
             return Part(segment)
         large = len(segment) >= LARGE
@@ -53,11 +53,11 @@ class IndexStorage:
             stored = seal_folder(self._index_dir, "segment", segment.save, durable=large)
             return Part(_load_segment(self._index_dir, stored) if large else segment, stored=stored)
         except OSError as error:
-            self._give_up(error)
+            self._keep_in_memory(error)
             return Part(segment)
 
     def publish(self, index: Index) -> None:
-        """Let `index` take the place of the one on disk; readers see the old one or the new one."""
+        """Replace the index on disk by `index`; readers see the old one or the new one."""
         segments = [part.stored for part in index.parts if part.stored is not None]
         if self._index_dir is None or len(segments) < len(index.parts):
             return
@@ -65,53 +65,53 @@ class IndexStorage:
             state = seal_folder(self._index_dir, "state", lambda folder: _save_state(index, folder), durable=True)
             set_current(self._index_dir, state, segments)
         except OSError as error:
-            self._give_up(error)
+            self._keep_in_memory(error)
 
-    def _give_up(self, error: OSError) -> None:
+    def _keep_in_memory(self, error: OSError) -> None:
         if self._index_dir is not None:
-            _tell_unkept(self._index_dir, error)
+            _warn_unwritable(self._index_dir, error)
         self._index_dir = None
 
 
 @contextmanager
 def writing(index_dir: Path, wait: bool) -> Iterator[IndexStorage]:
-    """Yield the storage in `index_dir` to its only writer, one in memory where there is another and `wait` is false.
+    """Yield the storage in `index_dir` to its only writer, or one in memory if there is another and `wait` is false.
 
-    A folder that cannot be written is one warning line, and keeps it in memory.
+    If the folder cannot be written, log one warning and use memory.
     """
     with ExitStack() as stack:
         try:
             mine = stack.enter_context(only_writer(index_dir, wait))
         except OSError as error:
-            _tell_unkept(index_dir, error)
+            _warn_unwritable(index_dir, error)
             mine = False
         yield IndexStorage(index_dir if mine else None)
 
 
-def _tell_unkept(index_dir: Path, error: OSError) -> None:
+def _warn_unwritable(index_dir: Path, error: OSError) -> None:
     reason = error.strerror or error
-    logger.warning("the search index cannot be kept in %s (%s); this search works", display(index_dir), reason)
+    logger.warning("the search index cannot be stored in %s (%s); searches still work", display(index_dir), reason)
 
 
-def load_index(index_dir: Path, held: Index | None = None) -> Index | None:
-    """Map the present index into memory, but for segments that `held` has; None where there is none of this format.
+def load_index(index_dir: Path, loaded: Index | None = None) -> Index | None:
+    """Map the current index into memory, reusing segments of `loaded`; None if there is none of this format.
 
-    Damaged segments are left out and named in `damage`, all of them where their list is damaged.
+    Damaged segments are left out and named in `damage`; all of them if their list is damaged.
     """
-    known = {} if held is None else {part.stored: part.segment for part in held.parts}
+    segments = {} if loaded is None else {part.stored: part.segment for part in loaded.parts}
     damage = "files of the search index are missing"
-    for _ in range(TRIES):
+    for _ in range(ATTEMPTS):
         try:
             current = read_current(index_dir)
-            return None if current is None else _load_state(index_dir, current, known)
+            return None if current is None else _load_state(index_dir, current, segments)
         except FileNotFoundError:
-            continue  # A writer has put a newer state in its place since; CURRENT names it.
+            continue  # A writer has replaced the state since; CURRENT names the new one.
         except OtherFormat:
             return None
         except IndexDamaged as error:
             damage = str(error)
             break
-    return Index((), {}, NEVER, (damage,))
+    return Index((), {}, NO_GENERATION, (damage,))
 
 
 def _save_state(index: Index, folder: Path) -> Facts:
@@ -122,14 +122,14 @@ def _save_state(index: Index, folder: Path) -> Facts:
     return {"generation": index.generation, "models": dict(index.models), "segments": segments}
 
 
-def _load_state(index_dir: Path, current: Sealed, known: dict[Sealed | None, Segment]) -> Index:
+def _load_state(index_dir: Path, current: Sealed, loaded: dict[Sealed | None, Segment]) -> Index:
     folder, facts = open_folder(index_dir, current)
     absent = load_array(folder, "absent")
     parts, damage, start = [], [], 0
     for (name, checksum), count in facts["segments"]:
         stored = Sealed(name, checksum)
         try:
-            segment = known[stored] if stored in known else _load_segment(index_dir, stored)
+            segment = loaded[stored] if stored in loaded else _load_segment(index_dir, stored)
             parts.append(_with_absent(Part(segment, stored=stored), absent[start : start + count]))
         except OtherFormat:
             raise

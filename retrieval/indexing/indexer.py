@@ -1,6 +1,6 @@
-"""Index pictures: find the files that are new, describe them, write them a group at a time.
+"""Index pictures: find new files, describe them, write them group by group.
 
-What a transaction wrote is there after a kill at any instant; the next run goes on with the rest.
+A kill at any time loses no written transaction; the next run continues with the rest.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from data.scan import FoundFile, Skip, scan
 from data.store import Store
 
 BULK = 8
-"""From this many batches on, loading the faster decoder of large JPEG files pays, see `data.pictures.decode`."""
+"""From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Report:
     skipped: list[Skip] = field(default_factory=list)
 
     def __add__(self, other: Report) -> Report:
-        """What this run and the other did together."""
+        """Return the counts of both runs together."""
         return Report(
             self.captioned + other.captioned,
             self.known_content + other.known_content,
@@ -57,39 +57,39 @@ def index(
     """Bring the store up to date with the picture files under `roots`.
 
     Only new and changed files are read and, with `recaption`, pictures that another model version described.
-    `progress` gets (files done, files in all, what was done so far). Raises RetroflexError where a root is missing
-    or the store fails; a bad picture is skipped and reported.
+    `progress` gets (files done, all files, the report so far). Raises RetroflexError if a root is missing or
+    the store fails. A bad picture is skipped and reported.
     """
-    known = store.stored_files(roots)
-    found = scan(roots, known, exclude)
+    stored = store.stored_files(roots)
+    found = scan(roots, stored, exclude)
     version = describer.model_version
-    stale = _stale_files(store, version, known, set(found.gone), found.changed) if recaption else []
+    stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
-    waiting = [*found.changed, *stale]
-    progress(0, len(waiting), report)
+    to_read = [*found.changed, *stale]
+    progress(0, len(to_read), report)
     done = 0
-    reader = _Reader(store, describer, limits, bulk=-(-len(waiting) // BATCH) >= BULK)
-    for group in (executor or ThreadExecutor()).describe(in_groups(waiting), reader.read, describer):
+    reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
+    for group in (executor or ThreadExecutor()).describe(in_groups(to_read), reader.read, describer):
         batch = _joined(group, version)
         store.write_batch(batch)
         done += len(batch.files) + len(batch.skipped)
         _count(report, batch)
-        progress(done, len(waiting), report)
+        progress(done, len(to_read), report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     return report
 
 
 def _stale_files(
-    store: Store, version: str, known: dict, gone: set[bytes], changed: Sequence[FoundFile]
+    store: Store, version: str, stored: dict, gone: set[bytes], changed: Sequence[FoundFile]
 ) -> list[FoundFile]:
-    """One unchanged file of each picture that this model version has not described."""
-    leave = gone | {to_bytes(file.path) for file in changed}
-    by_digest = {one.digest: (path, one) for path, one in known.items() if one.digest and path not in leave}
+    """Return one unchanged file of each picture that this model version has not described."""
+    excluded = gone | {to_bytes(file.path) for file in changed}
+    by_digest = {file.digest: (path, file) for path, file in stored.items() if file.digest and path not in excluded}
     needed = store.describe_needed(by_digest.keys(), version)
     return [
-        FoundFile(from_bytes(path), one.size, one.mtime_ns)
-        for digest, (path, one) in by_digest.items()
+        FoundFile(from_bytes(path), file.size, file.mtime_ns)
+        for digest, (path, file) in by_digest.items()
         if digest in needed
     ]
 
@@ -123,13 +123,13 @@ class _Reader:
         try:
             picture = self._decode(content)
         except PictureError as error:
-            return Reading(Batch(skipped=[SkipRow(one.path, one.size, one.mtime_ns, str(error)) for one in files]))
+            return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
         row = PictureRow(files[0].digest, picture.width, picture.height, picture.format, len(content), picture.taken_at)
         return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:
-    """One batch to write of a group of them, with the descriptions."""
+    """Join a group of batches and their descriptions to one batch."""
     whole = Batch()
     for part, description in group:
         whole.files.extend(part.files)
@@ -141,7 +141,7 @@ def _joined(group: Described[Batch], version: str) -> Batch:
 
 
 def _skip(file: FoundFile, error: PictureError) -> SkipRow:
-    # Permission may be given later without a trace in the time of change, so such a file is tried each time.
+    # A change of permissions does not change the modification time, so such a file is tried each time.
     mtime_ns = -1 if isinstance(error, PictureUnreadable) else file.mtime_ns
     return SkipRow(to_bytes(file.path), file.size, mtime_ns, str(error))
 

@@ -1,4 +1,4 @@
-"""One run of indexing, as clients and all server processes of a library see it."""
+"""One run of indexing, as seen by clients and all server processes of a library."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ FINISHED = frozenset({"done", "stopped", "failed"})
 class Job:
     """One run of indexing: `state` is "running", "stopping", "done", "stopped" or "failed".
 
-    `folder` is the id of the only folder that it goes through, None for all; `total` is None until files were
-    counted; `rate` is in pictures a second since then; `error` is one line where it failed.
+    `folder` is the id of the only folder to index, None for all; `total` is None until the files are counted; `rate`
+    is in pictures a second since then; `error` is one line if the job failed.
     """
 
     id: str
@@ -45,29 +45,29 @@ class Job:
         return asdict(self)
 
 
-TRIES = 5
-"""Checking whether the lock is held takes it for an instant."""
+ATTEMPTS = 5
+"""Attempts to lock, since another process may take the lock for an instant to check it."""
 
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job as last reported, and the process that does the work."""
+    """A job as last reported, and the id of its process."""
 
     job: Job
     pid: int
 
 
 class JobFile:
-    """The state of a library's one job, in job.json, and job.lock, which its server holds while the job runs."""
+    """The state of a library's job in job.json, and job.lock, which the server keeps locked while the job runs."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "job.json"
         self._lock = folder / "job.lock"
 
     def acquire(self) -> IO[bytes] | None:
-        """Return the lock, which is held until it is closed or this process ends, or None while another holds it."""
+        """Return the lock, kept until it is closed or this process ends; None if another process has it."""
         handle = self._lock.open("ab")
-        for _ in range(TRIES):
+        for _ in range(ATTEMPTS):
             with suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return handle
@@ -76,28 +76,28 @@ class JobFile:
         return None
 
     def write(self, status: JobStatus) -> None:
-        """Show the job to all processes; on a full disk they see the state before."""
-        beside = self._file.with_suffix(f".{os.getpid()}.tmp")
+        """Write the job for all processes; on a full disk they see the previous state."""
+        temporary = self._file.with_suffix(f".{os.getpid()}.tmp")
         with suppress(OSError):
-            beside.write_text(json.dumps({"pid": status.pid, "job": status.job.to_json()}))
-            os.replace(beside, self._file)
+            temporary.write_text(json.dumps({"pid": status.pid, "job": status.job.to_json()}))
+            os.replace(temporary, self._file)
 
     def read(self) -> JobStatus | None:
-        """Return the job that was written last, None where there is none that can be read.
+        """Return the job that was written last, None if there is none that can be read.
 
-        A job whose server ended while it ran has failed.
+        A job whose server ended while it ran counts as failed.
         """
         try:
             document: dict[str, Any] = json.loads(self._file.read_text())
             status = JobStatus(Job(**document["job"]), int(document["pid"]))
         except (OSError, ValueError, TypeError, KeyError):
             return None
-        if status.job.finished or self._is_held():
+        if status.job.finished or self._is_locked():
             return status
         ended = replace(status.job, state="failed", seconds_left=None, error="the server ended before the job did")
         return JobStatus(ended, status.pid)
 
-    def _is_held(self) -> bool:
+    def _is_locked(self) -> bool:
         with self._lock.open("ab") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

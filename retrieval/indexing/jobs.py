@@ -1,4 +1,4 @@
-"""Indexing beside a server: one process at a time, whose memory, load and crashes are its own."""
+"""Indexing in the background of a server: one process at a time, with its own memory, load and crashes."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ from data.settings import ENV_PREFIX, Settings
 from retrieval.indexing.job import Job, JobFile, JobStatus
 
 NICENESS = 10
-"""So that a search that comes meanwhile goes first."""
-LOOK_EVERY = 0.1
-"""Seconds between two looks at a job that another process may follow."""
-PATIENCE = 20.0
-"""Seconds that a process has to stop by itself; a kill loses nothing that was reported as done."""
+"""Searches go first while indexing runs."""
+POLL_SECONDS = 0.1
+"""Seconds between two reads of a job that another process may write."""
+STOP_SECONDS = 20.0
+"""Seconds for a process to stop by itself; killing it then loses nothing that was reported as done."""
 
 
 class JobError(RetroflexError):
@@ -46,7 +46,7 @@ class Step(NamedTuple):
 
 
 class Jobs:
-    """The one indexing process of a library, whichever of its server processes started it; safe for threads."""
+    """The one indexing process of a library, started by any of its server processes; safe for threads."""
 
     def __init__(self, settings: Settings) -> None:
         """Nothing is started yet."""
@@ -55,16 +55,16 @@ class Jobs:
         self._process: subprocess.Popen[bytes] | None = None
 
     def current(self) -> Job | None:
-        """Return the job that runs, or else the last one; None where there was none."""
+        """Return the running job, or else the last one; None if there was none."""
         status = self._file.read()
         return status.job if status else None
 
     def start(self, root: Root | None, recaption: bool) -> Job:
-        """Start to index one remembered folder, or all of them. Raises JobError while a job runs."""
+        """Start indexing one remembered folder, or all. Raises JobError while a job runs."""
         lock = self._file.acquire()
         if lock is None:
-            raise JobError("a folder is being indexed already; wait until that is done, or stop it")
-        process = self._process = _launched(_command(root, recaption), _environment(self._settings))
+            raise JobError("a folder is being indexed already; wait until it is done, or stop it")
+        process = self._process = _start_process(_command(root, recaption), _environment(self._settings))
         now = datetime.now(UTC).isoformat(timespec="seconds")
         job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
         self._file.write(JobStatus(job, process.pid))
@@ -74,7 +74,7 @@ class Jobs:
         return job
 
     def stop(self) -> Job:
-        """Ask the running process to stop; what it has done stays. Raises JobError where none runs."""
+        """Ask the running process to stop; finished work stays. Raises JobError if none runs."""
         status = self._file.read()
         if status is None or status.job.finished:
             raise JobError("nothing is being indexed")
@@ -84,20 +84,20 @@ class Jobs:
         self._file.write(JobStatus(stopping, status.pid))
         with suppress(ProcessLookupError):  # it has just ended by itself
             os.kill(status.pid, signal.SIGTERM)
-        killer = Timer(PATIENCE, self._kill, [status])
+        killer = Timer(STOP_SECONDS, self._kill, [status])
         killer.daemon = True
         killer.start()
         return stopping
 
-    def wait(self, seen: Job | None, seconds: float) -> Job | None:
-        """Return the job as soon as it is another than `seen`, and after `seconds` in any case."""
+    def wait(self, last: Job | None, seconds: float) -> Job | None:
+        """Return the job as soon as it differs from `last`, at the latest after `seconds`."""
         end = time.monotonic() + seconds
-        while (job := self.current()) == seen and time.monotonic() < end:
-            time.sleep(LOOK_EVERY)
+        while (job := self.current()) == last and time.monotonic() < end:
+            time.sleep(POLL_SECONDS)
         return job
 
     def close(self) -> None:
-        """Stop what this process started and wait for it."""
+        """Stop the job that this process started and wait for it."""
         if self._process is not None and self._process.poll() is None:
             self.stop()
             self._process.wait()
@@ -108,27 +108,27 @@ class Jobs:
             os.kill(status.pid, signal.SIGKILL)
 
     def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
-        """Take over what the process tells until it ends."""
-        started, said = 0.0, ""
+        """Write the progress that the process reports until it ends."""
+        started, last_message = 0.0, ""
         with lock, process.stdout or nullcontext() as lines:
             for line in lines or ():
                 step = _step(line)
                 if step is None:
-                    said = line.decode(errors="replace").strip() or said
+                    last_message = line.decode(errors="replace").strip() or last_message
                     continue
                 started = started or time.monotonic()
-                job = _progressed(job, step, time.monotonic() - started)
+                job = _with_progress(job, step, time.monotonic() - started)
                 self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
             code = process.wait()
-            self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, said), process.pid))
+            self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, last_message), process.pid))
 
     def _state(self) -> str:
-        """Whichever server process was asked to stop it has posted so."""
+        """Return the state in the file: any server process may have written that it stops."""
         job = self.current()
         return job.state if job is not None else "running"
 
 
-def _launched(command: Sequence[str | os.PathLike[str]], environment: dict[str, str]) -> subprocess.Popen[bytes]:
+def _start_process(command: Sequence[str | os.PathLike[str]], environment: dict[str, str]) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
     os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
     return process
@@ -143,22 +143,22 @@ def _command(root: Root | None, recaption: bool) -> Sequence[str | os.PathLike[s
 
 
 def _environment(settings: Settings) -> dict[str, str]:
-    """The process works on the same library, with the same code."""
-    given = {one.name: getattr(settings, one.name) for one in fields(settings)}
-    told = {ENV_PREFIX + name.upper(): str(value) for name, value in given.items() if value is not None}
+    """Return the environment for a process with the same library and the same code."""
+    values = {setting.name: getattr(settings, setting.name) for setting in fields(settings)}
+    variables = {ENV_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
     code = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **told, "PYTHONPATH": code}
+    return {**os.environ, **variables, "PYTHONPATH": code}
 
 
 def _step(line: bytes) -> Step | None:
-    """Read a line of progress; None for whatever else a process may say."""
+    """Read a line of progress; None for other output of the process."""
     try:
         return Step(**json.loads(line))
     except (ValueError, TypeError):
         return None
 
 
-def _progressed(job: Job, step: Step, seconds: float) -> Job:
+def _with_progress(job: Job, step: Step, seconds: float) -> Job:
     rate = step.done / seconds if step.done and seconds else None
     left = (step.total - step.done) / rate if rate else None
     return replace(
@@ -172,10 +172,10 @@ def _progressed(job: Job, step: Step, seconds: float) -> Job:
     )
 
 
-def _ended(job: Job, code: int, said: str) -> Job:
+def _ended(job: Job, code: int, last_message: str) -> Job:
     if code == 0:
         return replace(job, state="done", seconds_left=0.0)
     if job.state == "stopping":
         return replace(job, state="stopped", seconds_left=None)
-    error = said.removeprefix("retroflex: ") or f"it ended with code {code}"
+    error = last_message.removeprefix("retroflex: ") or f"it ended with code {code}"
     return replace(job, state="failed", seconds_left=None, error=error)

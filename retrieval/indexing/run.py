@@ -1,4 +1,4 @@
-"""What one run of indexing goes through: the folders it was given, or all that are remembered."""
+"""One run of indexing: the given folders, or all remembered ones."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ from data.store import Store
 from retrieval.indexing.indexer import Report, index
 
 Progress = Callable[[int, int, Report], None]
-"""Gets files done, files in all, and what was done so far."""
+"""Called with files done, all files, and the report so far."""
 
 
 @dataclass(frozen=True)
 class Task:
-    """Folders or files to go through, and the patterns to leave out of them."""
+    """Folders or files to index, and the patterns to exclude."""
 
     folders: Sequence[Path]
     exclude: Sequence[str] = ()
@@ -31,14 +31,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Plan:
-    """Tasks, one after the other, and remembered folders that are not there now."""
+    """Tasks in order, and remembered folders that do not exist now."""
 
     tasks: Sequence[Task]
     missing: Sequence[Skip] = field(default_factory=list)
 
 
 def plan_given(store: Store, folders: Sequence[Path], exclude: Sequence[str]) -> Plan:
-    """Plan to index what was given, and remember the folders among it. Raises StoreError."""
+    """Plan to index the given paths, and remember the folders among them. Raises StoreError."""
     for folder in map(absolute, folders):
         if os.path.isdir(folder):
             remember_root(store, to_bytes(folder), exclude)
@@ -46,17 +46,17 @@ def plan_given(store: Store, folders: Sequence[Path], exclude: Sequence[str]) ->
 
 
 def plan_remembered(store: Store) -> Plan:
-    """Plan to index all remembered folders; one that is not there, as on a disk that was taken out, is left alone.
+    """Plan to index all remembered folders; a missing one, as on a disk that is not connected, is not changed.
 
-    Raises RetroflexError where no folder is remembered, or StoreError.
+    Raises RetroflexError if no folder is remembered, or StoreError.
     """
     roots = sorted(read_roots(store), key=lambda root: (root.exclude, root.path))
     if not roots:
         raise RetroflexError("no folder is remembered yet; name one: retroflex index DIR")
     missing = [root for root in roots if not os.path.isdir(from_bytes(root.path))]
-    there = groupby((root for root in roots if root not in missing), key=lambda root: root.exclude)
+    present = groupby((root for root in roots if root not in missing), key=lambda root: root.exclude)
     return Plan(
-        [Task([from_bytes(root.path) for root in group], exclude) for exclude, group in there],
+        [Task([from_bytes(root.path) for root in group], exclude) for exclude, group in present],
         [Skip(from_bytes(root.path), "is not there now; its pictures are kept") for root in missing],
     )
 
@@ -70,16 +70,16 @@ def run(
     progress: Progress = lambda done, total, report: None,
 ) -> Report:
     """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
-    whole = _Whole(progress, Report(skipped=list(plan.missing)))
+    total = _Total(progress, Report(skipped=list(plan.missing)))
     for task in plan.tasks:
-        whole.add(index(store, describer, task.folders, limits, task.exclude, whole.show, recaption))
+        total.add(index(store, describer, task.folders, limits, task.exclude, total.show, recaption))
         note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])
-    return whole.report
+    return total.report
 
 
 @dataclass
-class _Whole:
-    """The progress and the report of several tasks as if they were one."""
+class _Total:
+    """Progress and report over several tasks together."""
 
     progress: Progress
     report: Report

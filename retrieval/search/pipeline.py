@@ -1,9 +1,9 @@
-"""The seam for ranking: clauses of a query, candidates, and stages that all have one signature.
+"""The interface of ranking: clauses of a query, candidates, and stages with one signature.
 
     clause -> retrievers -> candidates of all clauses together -> scorers -> reranker -> fusion -> relevance
 
 Every stage takes a clause and candidates and returns candidates: a retriever adds items, a scorer and a reranker add
-scores. Evaluation runs the very same stages (`training.evaluation.rankers`).
+scores. Evaluation runs the same stages (`training.evaluation.rankers`).
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from retrieval.vectors.pieces import distinct
 
 @dataclass(frozen=True)
 class Clause:
-    """One thing that a query asks for: words, or a described picture.
+    """One part of a query: words, or a described picture.
 
-    `name` is "words", "like1", "unlike2" and so on. `captions` are what it says: the words typed, or the picture's
-    captions; `sentences` the same cut into words. `vectors` by kind are what the items' vectors are compared with.
+    `name` is "words", "like1", "unlike2" and so on. `captions` are the typed words or the picture's captions,
+    `sentences` the same split into words. `vectors` by kind are what the items' vectors are compared with.
     """
 
     name: str
@@ -35,9 +35,9 @@ class Clause:
 
 @dataclass(frozen=True)
 class Candidates:
-    """Items that come into question: `ids` int64 (n,), rising, and `scores` by name, float (n,), NaN for unknown ones.
+    """Candidate items: `ids` int64 (n,), rising, and `scores` by name, float (n,), NaN for unknown ones.
 
-    `more`: a retriever left out items that match, too.
+    `more`: a retriever left out further items that match.
     """
 
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
@@ -45,7 +45,7 @@ class Candidates:
     more: bool = False
 
     def with_ids(self, ids: np.ndarray) -> Candidates:
-        """These and the items `ids`, in any order; their scores are unknown yet."""
+        """Return these and the items `ids`, in any order; their scores are unknown."""
         every = distinct([self.ids, ids])
         if len(every) == len(self.ids):
             return self
@@ -57,13 +57,13 @@ class Candidates:
         return replace(self, ids=every, scores=scores)
 
     def with_scores(self, name: str, values: np.ndarray, ids: np.ndarray | None = None) -> Candidates:
-        """The same with the scores `values` (m,) of the items `ids` (m,), by default all, under `name`."""
+        """Return the same items with scores `values` (m,) of the items `ids` (m,), by default all, under `name`."""
         if ids is not None:
             known = self.scores.get(name)
             every = np.full(len(self.ids), np.nan, values.dtype) if known is None else known.copy()
             every[np.searchsorted(self.ids, ids)] = values
             values = every
-        others = {other: one for other, one in self.scores.items() if other != name}
+        others = {other: score for other, score in self.scores.items() if other != name}
         return replace(self, scores={**others, name: values})  # in the order of the stages that made them last
 
     def missing(self, name: str) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What can be asked for: words, pictures to be like, and pictures to be unlike."""
+"""A query: words, pictures to be like, and pictures to be unlike."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from captioner.types import Description
 from data.errors import RetroflexError
 
 MAX_PICTURES = 20
-"""More pictures than that in one query are a mistake, or an attack."""
+"""The most pictures in one query; more are a mistake, or an attack."""
 MAX_WEIGHT = 100.0
 MAX_UNLIKE_WEIGHT = 1.0
 
 
 class QueryError(RetroflexError):
-    """The query or the page asked for is out of bounds; the message says what to change."""
+    """The query or the requested page is out of bounds; the message says what to change."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class QueryImage:
 
 @dataclass(frozen=True)
 class Query:
-    """Words, pictures to be like, and pictures to be unlike; words or a picture to be like must be among them.
+    """Words, pictures to be like, and pictures to be unlike; it needs words or a picture to be like.
 
     `by` names the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
     """
@@ -50,7 +50,7 @@ def check_query(text: str, like: int, unlike: int) -> None:
 
 def read_weight(text: str, most: float) -> float:
     """Read the WEIGHT of PICTURE@WEIGHT, above 0 and up to `most`. Raises QueryError."""
-    # Plain digits only: float() also takes "nan", "inf" and figures of other scripts.
+    # Plain digits only: float() also accepts "nan", "inf" and figures of other scripts.
     if re.fullmatch(r"[0-9]{1,9}\.?[0-9]{0,9}|\.[0-9]{1,9}", text) and 0 < float(text) <= most:
         return float(text)
-    raise QueryError(f"the weight {text[:20]!r} will not do; give a number above 0 and at most {most:g}")
+    raise QueryError(f"the weight {text[:20]!r} is not valid; give a number above 0 and at most {most:g}")

@@ -1,4 +1,4 @@
-"""Scores on one scale: how likely a picture is to be what is asked for."""
+"""Relevance: scores on one scale, the chance that a picture matches the query."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Relevance:
         return sigmoid(self.logit(scores))
 
     def logit(self, scores: Scores) -> np.ndarray:
-        """What is put through the sigmoid: the bias and the weighted scores."""
+        """Return the argument of the sigmoid: the bias and the weighted scores."""
         logit = np.full(next(iter(scores.values())).shape, self.bias, np.float64)
         for name, weight in self.weights.items():
             logit += weight * scores[name]
@@ -34,29 +34,29 @@ class Relevance:
         return cls(document["bias"], {name: value for name, value in document.items() if name != "bias"})
 
     def to_json(self) -> dict[str, float]:
-        """One flat document: the bias, and each score's weight under its name."""
+        """Return one flat document: the bias, and each score's weight under its name."""
         return {"bias": self.bias, **self.weights}
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
-    """1 / (1 + exp(-x)) without overflow."""
+    """Return 1 / (1 + exp(-x)) without overflow."""
     return np.asarray(0.5 * (1 + np.tanh(0.5 * x)))
 
 
 def logit(chance: np.ndarray) -> np.ndarray:
-    """The inverse of `sigmoid`: the logarithm of the odds."""
+    """Return the inverse of `sigmoid`: the logarithm of the odds."""
     return np.asarray(np.log(chance) - np.log1p(-chance))
 
 
 def combine(wanted: list[tuple[np.ndarray, float]], unwanted: list[tuple[np.ndarray, float]]) -> np.ndarray:
-    """Relevances (n,) to several things at once with their weights, to one relevance (n,).
+    """Combine relevances (n,) to several clauses, with their weights, to one relevance (n,).
 
-    What is wanted is joined by the weighted geometric mean, so that each of it is asked for; each unwanted thing
-    takes its weighted share away: product of (1 - weight * relevance), weights up to 1.
+    Wanted clauses are combined by the weighted geometric mean, so each of them counts. Each unwanted one multiplies by
+    (1 - weight * relevance), with weights up to 1.
     """
     total = sum(weight for _, weight in wanted)
-    logs = sum(weight / total * np.log(np.maximum(one, 1e-12)) for one, weight in wanted)
-    together = np.exp(logs)
-    for one, weight in unwanted:
-        together = together * (1 - min(weight, 1.0) * one)
-    return np.asarray(together)
+    logs = sum(weight / total * np.log(np.maximum(relevance, 1e-12)) for relevance, weight in wanted)
+    combined = np.exp(logs)
+    for relevance, weight in unwanted:
+        combined = combined * (1 - min(weight, 1.0) * relevance)
+    return np.asarray(combined)

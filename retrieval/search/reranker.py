@@ -16,24 +16,24 @@ from retrieval.search.relevance import Relevance, Scores
 from retrieval.vectors.base import VectorStore
 
 DEPTH = 30
-"""How many of the best are reranked at most; more hardly change the order, see docs/ranking.md."""
+"""The most candidates to rerank; more hardly change the order, see docs/ranking.md."""
 DEPTH_A_WORD = 4
-"""How many for each word that is typed: few words say so little that more would gain nothing."""
+"""Candidates to rerank for each typed word; for few words more would gain nothing."""
 FEWEST_WORDS = 3
-"""Fewer words are not reranked: what the decoder would begin a sentence with is not what is asked for."""
+"""Queries of fewer words are not reranked: they are no beginning of a sentence."""
 READABLE = 0.6
-"""Of a sentence in another language than the captions', the decoder knows but a few words, by chance."""
+"""The least share of words that the decoder knows; of another language it knows a few by chance."""
 
 
 class SentenceScores:
-    """The decoder's log P(sentence ... | picture), and how near usual sentences come to a picture (its hubness)."""
+    """The decoder's log P(sentence ... | picture), and the hubness of a picture: how near frequent sentences are."""
 
     def __init__(self, likelihood: Likelihood, sentences: np.ndarray) -> None:
         """`sentences` are those of `captioner.embedding.hubness`."""
         self._likelihood, self._sentences = likelihood, sentences
 
     def can_read(self, tokens: Sequence[str]) -> bool:
-        """Whether the decoder knows enough of the words for its probability to tell pictures apart."""
+        """Return whether the decoder knows enough of the words for its probability to separate pictures."""
         return self._likelihood.share_read(tokens) >= READABLE
 
     def of(self, tokens: Sequence[str], cells: Sequence[bytes], embeddings: np.ndarray) -> dict[str, np.ndarray]:
@@ -60,7 +60,7 @@ class Reranker:
         vectors: VectorStore,
         model_version: str,
     ) -> None:
-        """`first` is the relevance by which the best are chosen, `weights` those of the scores made here."""
+        """`first` is the relevance that chooses the best, `weights` belong to the scores made here."""
         self._scores, self._weights, self._first = scores, weights, first
         self._store, self._vectors, self._model_version = store, vectors, model_version
 
@@ -69,25 +69,25 @@ class Reranker:
         order = np.lexsort((candidates.ids, -self._first.logit(candidates.scores)))
         ids = candidates.ids[np.sort(order[: depth(tokens)])]
         cells = self._store.features(ids.tolist(), CELLS, self._model_version)
-        ids = ids[[one in cells for one in ids.tolist()]]
+        ids = ids[[item_id in cells for item_id in ids.tolist()]]
         for name in self._weights:
             candidates = candidates.with_scores(name, np.zeros(0), ids[:0])
         if not len(ids):
             return candidates
         embeddings = self._vectors.get(JOINT, ids)
-        for name, values in self._scores.of(tokens, [cells[one] for one in ids.tolist()], embeddings).items():
+        for name, values in self._scores.of(tokens, [cells[item_id] for item_id in ids.tolist()], embeddings).items():
             candidates = candidates.with_scores(name, values.astype(np.float64), ids)
         return candidates
 
     def shift(self, scores: Scores, chances: np.ndarray) -> np.ndarray:
-        """What the scores add to the logits of relevance, see `shift`."""
+        """Return what the scores add to the logits of relevance, see `shift`."""
         return shift(self._weights, scores, chances)
 
 
 def reranker_of(
     model: SearchModel, tokens: Sequence[str], first: Relevance, store: Store, vectors: VectorStore
 ) -> Reranker | None:
-    """Return the reranker for a sentence, None where the model has none, or it would gain nothing."""
+    """Return the reranker for a sentence, None if the model has none or it would gain nothing."""
     if model.likelihood is None or model.sentences is None or not depth(tokens):
         return None
     scores = SentenceScores(model.likelihood, model.sentences)
@@ -97,15 +97,15 @@ def reranker_of(
 
 
 def depth(tokens: Sequence[str]) -> int:
-    """How many of the best pictures for a sentence are reranked."""
+    """Return how many of the best pictures for a sentence are reranked."""
     return min(DEPTH, DEPTH_A_WORD * len(tokens)) if len(tokens) >= FEWEST_WORDS else 0
 
 
 def shift(weights: Mapping[str, float], scores: Scores, chances: np.ndarray) -> np.ndarray:
     """Return what the scores add to the logits of relevance, float64 (n,), 0 where they are unknown.
 
-    Only differences between pictures tell anything, so the mean is taken off, each picture weighing as much as the odds
-    of its relevance so far, `chances` (n,).
+    Only differences between pictures matter, so the mean is subtracted, weighted by the odds of the relevance so far,
+    `chances` (n,).
     """
     added = np.sum([weight * scores[name] for name, weight in weights.items()], axis=0)
     known = np.isfinite(added)

@@ -1,4 +1,4 @@
-"""What a search answers: hits that explain themselves, the same in JSON, in the terminal and over HTTP."""
+"""Search results: hits with their scores, the same in JSON, in the terminal and over HTTP."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from retrieval.search.unsaid import unsaid_notice
 
 @dataclass(frozen=True)
 class Hit:
-    """One picture found, and that one of its captions which says most of the query.
+    """One picture found, and its caption that best matches the query.
 
-    `score` is the relevance the hits are ordered by; `scores` are its parts: "bleu", "cosine" and the like, or
-    "words.bleu", "like1.cosine", "unlike1.embedding" where several things were asked for.
+    `score` is the relevance that orders the hits; `scores` are its parts: "bleu", "cosine" and so on, or "words.bleu",
+    "like1.cosine", "unlike1.embedding" for a query of several parts.
     """
 
     picture: StoredPicture
@@ -29,7 +29,7 @@ class Hit:
 
     @property
     def path(self) -> str:
-        """Where its file is, as clean text."""
+        """The path of its file, as clean text."""
         return next(iter(self.picture.shown_paths), "")
 
     @property
@@ -48,8 +48,8 @@ class SearchResult:
     """One page of hits.
 
     `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits, or with
-    `more` those among the best candidates: in a large library not every picture that shares a word is looked at.
-    `closest` is the best relevance of any picture, hit or not; None where nothing at all speaks for one. `unsaid` are
+    `more` those among the best candidates: in a large library not every picture that shares a word is ranked.
+    `closest` is the best relevance of any picture, hit or not; None if there are no candidates. `unsaid` are
     the words of the query that no caption of the library says, see `retrieval.search.unsaid`.
     """
 
@@ -62,7 +62,7 @@ class SearchResult:
 
     @property
     def notice(self) -> str:
-        """One line about what no caption says, empty where there is nothing to tell."""
+        """One line about words that no caption says; empty if there are none."""
         return unsaid_notice(self.query.get("text", ""), self.unsaid, [hit.scores for hit in self.hits])
 
     def to_json(self) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import numpy as np
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
-from retrieval.vectors.base import Found, VectorStore
+from retrieval.vectors.base import RankedItems, VectorStore
 
 NEAREST = 1000
 """How many of the nearest vectors are candidates: as many as one page of hits may show."""
@@ -42,7 +42,7 @@ class VectorRetriever:
 
     def __init__(self, vectors: VectorStore, kind: str, name: str, allowed: np.ndarray | None = None) -> None:
         self._vectors, self._kind, self._name, self._allowed = vectors, kind, name, allowed
-        self._found: Found | None = None
+        self._found: RankedItems | None = None
 
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
         if self._kind not in clause.vectors:
@@ -50,9 +50,9 @@ class VectorRetriever:
         self._found = self._vectors.search(self._kind, clause.vectors[self._kind], NEAREST, self._allowed)
         return candidates.with_ids(self._found.ids).with_scores(self._name, self._found.scores, self._found.ids)
 
-    def nearest(self, clause: Clause, count: int) -> Found:
+    def nearest(self, clause: Clause, count: int) -> RankedItems:
         """Return the `count` nearest of all items, allowed or not; those that were retrieved are not searched again."""
         found = self._found
         if found is None or self._allowed is not None or count > NEAREST:
             return self._vectors.search(self._kind, clause.vectors[self._kind], count)
-        return Found(found.ids[:count], found.scores[:count])
+        return RankedItems(found.ids[:count], found.scores[:count])

@@ -8,7 +8,7 @@ from retrieval.bleu.score import BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.retrievers import VectorRetriever
-from retrieval.vectors.base import Found, VectorStore
+from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.neighbours import smoothed_cosine
 
 NEIGHBOURS = "neighbours"
@@ -65,7 +65,7 @@ class NeighbourScorer:
         if self._kind not in clause.vectors:
             return candidates
         found = self._nearest.nearest(clause, NEIGHBOURHOOD)
-        found = Found(found.ids[found.scores > 0], found.scores[found.scores > 0])
+        found = RankedItems(found.ids[found.scores > 0], found.scores[found.scores > 0])
         if not len(found.ids):
             return candidates
         order = np.argsort(found.ids)

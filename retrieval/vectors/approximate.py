@@ -1,8 +1,8 @@
-"""The likely nearest of very many vectors: 4-bit codes in cells, all or a good part of which are scanned for a query.
+"""Approximate nearest neighbours among many vectors: 4-bit codes in cells, many of which are scanned for a query.
 
 Vectors fall into cells, each part of a vector becomes a code (Jégou, Douze and Schmid 2011), and a query's tables of
 products stay in the processor's registers (André, Kermarrec and Le Scouarnec 2015): faiss's IVF and fast scan.
-So many cells are scanned that a sentence, which lies far from all pictures, finds its nearest too.
+Enough cells are scanned that a sentence, which is far from all pictures, finds its nearest too.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     import faiss
 
 PARTS = 288
-"""A vector is cut into so many parts at most, of 4 bits each."""
+"""The most parts of a vector, of 4 bits each."""
 SCANNED = 50_000
-"""So many codes are scanned for a query where there are as many, or a quarter of all if that is more."""
+"""Codes that are scanned for a query, or a quarter of all if that is more."""
 SPARE = 500
-"""So many more than asked for are held against the exact vectors, since codes order the nearest not quite right."""
+"""Further candidates that are compared by exact vectors, since codes give only an approximate order."""
 SAMPLE = 65_536
 ROWS_AT_ONCE = 16_384
 
@@ -34,11 +34,11 @@ class Codes:
     def __init__(self, index: faiss.Index, content: np.ndarray | None = None) -> None:
         """Use `build` or `load`. `content` is the file that the index was read from."""
         self._index = index
-        self._content = content  # Kept, as parts of the index are not copies but lie in it.
+        self._content = content  # Kept, as parts of the index refer to it.
 
     @classmethod
     def build(cls, matrix: np.ndarray, inverse_norms: np.ndarray) -> Codes:
-        """Code the vectors `matrix` (n, d) float16 at length 1; `inverse_norms` (n,) is 0 for one that is not there."""
+        """Code the vectors `matrix` (n, d) float16 at length 1; `inverse_norms` (n,) is 0 for a missing vector."""
         present = np.flatnonzero(inverse_norms)
         sample = np.random.default_rng(0).choice(present, min(len(present), SAMPLE), replace=False)
         index = _empty(len(present), matrix.shape[1])
@@ -49,7 +49,7 @@ class Codes:
 
     @staticmethod
     def needed(count: int) -> int:
-        """How many of the first by their codes hold the `count` nearest, but for one in a hundred at most."""
+        """Return how many of the nearest by codes contain the `count` nearest, except one in a hundred at most."""
         return count + count // 4 + SPARE
 
     def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
@@ -73,7 +73,7 @@ class Codes:
             return None
         import faiss
 
-        # faiss trusts what it reads, so every byte is checked first.
+        # faiss does not check what it reads, so every byte is checked first.
         if content.dtype != np.uint8 or [zlib.crc32(content.data)] != checksum.tolist():
             raise IndexDamaged(f"the search index file {name}.npy is damaged")
         try:
@@ -105,7 +105,7 @@ def _width(dimensions: int) -> int:
 
 
 def _padded(dimensions: int) -> int:
-    """Dimensions with those, always zero, that make all parts equally wide."""
+    """Return the dimensions padded with zeros so that all parts are equally wide."""
     width = _width(dimensions)
     return -(-dimensions // width) * width
 

@@ -1,4 +1,4 @@
-"""The seam for vector search: what every engine offers, keyed by the ids of items and the kind of the vectors."""
+"""The interface of vector stores, keyed by item id and kind of vector."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 import numpy as np
 
 
-class Found(NamedTuple):
+class RankedItems(NamedTuple):
     """Items `ids` int64 (m,) and their `scores` float (m,), the best first, ties by id."""
 
     ids: np.ndarray
@@ -16,7 +16,7 @@ class Found(NamedTuple):
 
 
 class VectorStore(Protocol):
-    """Vectors of items, of one or more kinds; may be used by several threads at once.
+    """Vectors of items, of one or more kinds; several threads may use it at once.
 
     All vectors of a kind were made by one model version. Scores are cosines, rounded to six decimals.
     """
@@ -25,10 +25,10 @@ class VectorStore(Protocol):
     def models(self) -> Mapping[str, str]:
         """The kinds, each with the model version that made its vectors."""
 
-    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> Found:
-        """Return the `count` items nearest to `vector` (d,), among `allowed` ids (rising) where these are given.
+    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> RankedItems:
+        """Return the `count` items nearest to `vector` (d,), among the `allowed` ids (rising) if given.
 
-        An engine may miss a few in a hundred of the nearest; the scores are exact. An item without such a vector has
+        A store may miss a few in a hundred of the nearest; the scores are exact. An item without such a vector has
         the score 0.
         """
 
@@ -42,10 +42,10 @@ class VectorStore(Protocol):
         """Return the ids, rising int64 (n,), and vectors, float16 (n, d), of all items that have one."""
 
     def upsert(self, kind: str, model_version: str, ids: np.ndarray, vectors: np.ndarray) -> None:
-        """Put `vectors` (m, d) of the items `ids` (m,), rising, in place of those that they had.
+        """Put `vectors` (m, d) of the items `ids` (m,), rising, replacing those that they had.
 
-        Vectors of another model version cannot be compared with these, so all of that kind are dropped first.
+        If the kind has vectors of another model version, which cannot be compared, all of them are dropped first.
         """
 
     def delete(self, ids: np.ndarray) -> None:
-        """Forget all vectors of the items `ids` (m,)."""
+        """Delete all vectors of the items `ids` (m,)."""

@@ -10,11 +10,11 @@ from retrieval.arrays import load_array, release, save_arrays, widened
 from retrieval.vectors.approximate import Codes
 
 APPROXIMATE_FROM = 20_000
-"""So many vectors and more get codes. To scan 20,000 takes 3 to 6 ms, codes 1 ms, and faiss 0.2 s to import."""
+"""From this many vectors on, codes are used. Scanning 20,000 takes 3 to 6 ms, codes 1 ms, importing faiss 0.2 s."""
 MAPPED = 2**28
-"""A matrix of more bytes, of which only scattered rows are read, does not stay mapped."""
+"""Larger matrices, in bytes, of which only scattered rows are read, do not stay mapped."""
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
-DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie whatever their place.
+DECIMALS = 6  # Half precision holds no more; rounding makes equal vectors tie in any row.
 
 Near = tuple[np.ndarray, np.ndarray]
 """Rows int32 and cosines float32, nearest first, ties by row."""
@@ -31,7 +31,7 @@ class VectorIndex:
 
     @classmethod
     def build(cls, matrix: np.ndarray, approximate_from: int = APPROXIMATE_FROM) -> VectorIndex:
-        """Index vectors that need not be normalised; at `approximate_from` of them and more, also by codes."""
+        """Index vectors that need not be normalised; from `approximate_from` vectors on, also by codes."""
         norms = np.concatenate([_norms(matrix[start : start + ROWS_AT_ONCE]) for start in _starts(len(matrix))])
         inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
         matrix = matrix.astype(np.float16, copy=False)
@@ -45,7 +45,7 @@ class VectorIndex:
     def cosine(self, query: np.ndarray, rows: np.ndarray | None = None) -> np.ndarray:
         """Return the cosine, float32, of `query` (d,) to the vectors in `rows`, all by default.
 
-        It is 0 for a picture without a vector, and for all where there are none of the query's length.
+        It is 0 for a picture without a vector, and for all if vectors have another length.
         """
         count = len(self) if rows is None else len(rows)
         unit = self._unit(query)
@@ -69,30 +69,30 @@ class VectorIndex:
         likely = self._likely(query, count, absent)
         if likely is not None:
             near = _best(likely, self.cosine(query, likely), count)
-            # Codes know only pictures that have a vector. One without, cosine 0, comes before all on the far side.
+            # Codes have only pictures with a vector. Others have cosine 0 and come before negative cosines.
             if len(near[0]) == count and near[1][-1] > 0:
                 return near
         rows = np.arange(len(self)) if absent is None else np.flatnonzero(~absent)
         return _best(rows, self.cosine(query)[rows], count)
 
     def _likely(self, query: np.ndarray, count: int, absent: np.ndarray | None) -> np.ndarray | None:
-        """Rows among which the nearest are found by their codes, None where all must be looked at."""
+        """Return rows that contain the nearest, by their codes; None if all rows must be compared."""
         unit = self._unit(query)
         if self._codes is None or unit is None or not count:
             return None
         needed = self._codes.needed
-        asked = needed(count) if absent is None else 2 * needed(count)
-        while asked < len(self) // 2:
-            rows = self._codes.nearest(unit, asked)
-            gone = 0 if absent is None else int(np.count_nonzero(absent[rows]))
-            if needed(count + gone) <= len(rows):
-                rows = rows[: needed(count + gone)]
+        count_codes = needed(count) if absent is None else 2 * needed(count)
+        while count_codes < len(self) // 2:
+            rows = self._codes.nearest(unit, count_codes)
+            absent_count = 0 if absent is None else int(np.count_nonzero(absent[rows]))
+            if needed(count + absent_count) <= len(rows):
+                rows = rows[: needed(count + absent_count)]
                 return rows if absent is None else rows[~absent[rows]]
-            asked *= 4
+            count_codes *= 4
         return None
 
     def _release(self) -> None:
-        """Or a server would hold the whole of a large matrix: Linux maps up to 2 MiB around each row that is read."""
+        """Release a large matrix: Linux maps up to 2 MiB around each row that is read, soon the whole matrix."""
         if self._codes is not None and self.matrix.nbytes > MAPPED:
             release(self.matrix)
 
@@ -109,7 +109,7 @@ class VectorIndex:
         return cls(matrix, inverse_norms, Codes.load(folder, f"{name}_codes", matrix.shape))
 
     def _unit(self, query: np.ndarray) -> np.ndarray | None:
-        """The query at length 1, None where no vector can be compared with it."""
+        """Return the query at length 1, None if no vector can be compared with it."""
         norm = float(np.linalg.norm(query))
         if len(query) != self.matrix.shape[1] or norm == 0:
             return None
@@ -117,7 +117,7 @@ class VectorIndex:
 
 
 def _best(rows: np.ndarray, cosines: np.ndarray, count: int) -> Near:
-    """The `count` best of `rows` (n,) by their cosines (n,), without sorting all."""
+    """Return the `count` best of `rows` (n,) by their cosines (n,), without sorting all."""
     count = min(count, len(rows))
     if count and count < len(rows):
         near = np.flatnonzero(cosines >= np.partition(cosines, -count)[-count])

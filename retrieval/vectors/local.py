@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from retrieval.vectors.base import Found
+from retrieval.vectors.base import RankedItems
 from retrieval.vectors.cosine import VectorIndex
 from retrieval.vectors.pieces import Pieces
 
@@ -24,8 +24,8 @@ class Column(NamedTuple):
 class LocalVectorStore:
     """See `retrieval.vectors.base.VectorStore`.
 
-    The search index makes one over its segments. What is upserted lies in memory beside these; the index itself follows
-    the store by new segments.
+    The search index makes one over its segments. Upserted vectors are in memory; the index itself follows the store by
+    new segments.
     """
 
     def __init__(self, columns: Mapping[str, Column] | None = None) -> None:
@@ -34,12 +34,12 @@ class LocalVectorStore:
 
     @property
     def models(self) -> Mapping[str, str]:
-        return {kind: one.model_version for kind, one in self._columns.items()}
+        return {kind: column.model_version for kind, column in self._columns.items()}
 
-    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> Found:
+    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> RankedItems:
         column = self._columns.get(kind)
         if column is None:
-            return Found(np.zeros(0, np.int64), np.zeros(0, np.float32))
+            return RankedItems(np.zeros(0, np.int64), np.zeros(0, np.float32))
         absent = column.pieces.absent_but(allowed)
         pairs = zip(column.indexes, absent, strict=True)
         return column.pieces.best([index.top(vector, count, missing) for index, missing in pairs], count)
@@ -84,10 +84,10 @@ class LocalVectorStore:
 
     def delete(self, ids: np.ndarray) -> None:
         with self._writing:
-            for kind, one in list(self._columns.items()):
-                self._columns[kind] = one._replace(pieces=one.pieces.without(ids))
+            for kind, column in list(self._columns.items()):
+                self._columns[kind] = column._replace(pieces=column.pieces.without(ids))
 
 
 def _wide(rows: np.ndarray, width: int) -> np.ndarray:
-    """Rows as float32, those of a piece without any vector filled up with zeros."""
+    """Return rows as float32, padded with zeros if a piece has no vector."""
     return np.pad(rows.astype(np.float32), ((0, 0), (0, width - rows.shape[1])))

@@ -1,4 +1,4 @@
-"""Half precision is widened to the same values, and a mapped array can be read again after its pages were let go."""
+"""Half precision is widened to the same values, and a mapped array can be read after its pages are released."""
 
 from __future__ import annotations
 

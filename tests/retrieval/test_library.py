@@ -1,4 +1,4 @@
-"""Opening a library, following its changes, and answering quickly in a fresh process."""
+"""Open a library, follow its changes, and answer fast in a fresh process."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ print(json.dumps({"seconds": seconds, "total": total, "heavy": sorted(heavy)}))
 """
 
 
-def test_no_library_there_says_how_to_make_one(tmp_path: Path) -> None:
+def test_without_a_library_the_error_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(RetroflexError, match="run `retroflex index DIR`") as error:
         Library.open(load_settings(library=tmp_path / "none"))
     assert "\n" not in str(error.value)
@@ -106,7 +106,7 @@ def made_up_batch(numbers: range, random: np.random.Generator) -> Batch:
 
 @pytest.mark.slow
 def test_ten_thousand_pictures_are_searched_at_once_in_a_fresh_process(tmp_path: Path) -> None:
-    """Processor time is held to, so that a busy machine does not fail the test."""
+    """Processor time is limited, so that a busy machine does not fail the test."""
     random = np.random.default_rng(0)
     opened = Library.open(load_settings(library=tmp_path), create=True)
     for start in range(0, PICTURES, 2500):
@@ -131,7 +131,7 @@ def test_a_picture_is_described_as_it_was_indexed(library: Library) -> None:
     assert library.search(Query(like=[QueryImage(known)])).hits[0].path == "/photos/boat.jpg"
 
 
-def test_a_persons_caption_speaks_for_a_picture_too(library: Library) -> None:
+def test_a_persons_caption_is_part_of_the_description(library: Library) -> None:
     library.store.set_user_caption(3, "our ferry")
     known = library.description(3)
     assert known is not None
@@ -139,17 +139,17 @@ def test_a_persons_caption_speaks_for_a_picture_too(library: Library) -> None:
 
 
 @pytest.mark.parametrize("number", [0, 6, 10**17])
-def test_what_is_not_there_is_not_known(library: Library, number: int) -> None:
+def test_an_unknown_id_has_no_description(library: Library, number: int) -> None:
     assert library.description(number) is None
 
 
-def test_a_picture_whose_files_are_gone_is_not_known(library: Library) -> None:
+def test_a_picture_without_files_has_no_description(library: Library) -> None:
     library.store.set_user_caption(3, "our ferry")  # It stays in the store for the sake of this.
     library.store.remove([b"/photos/boat.jpg"])
     assert library.description(3) is None
 
 
-def test_a_file_is_known_by_its_content_and_its_model(library: Library) -> None:
+def test_a_file_is_found_by_its_content_and_model(library: Library) -> None:
     assert library.description_of(b"boat", "model-1") is not None
     assert library.description_of(b"boat", "model-2") is None
     assert library.description_of(b"ferry", "model-1") is None

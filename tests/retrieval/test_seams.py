@@ -73,7 +73,7 @@ def test_a_picture_of_the_library_needs_no_encoder(colours: list[str]) -> None:
     library.close()
 
 
-def test_indexing_again_describes_nothing_anew(colours: list[str]) -> None:
+def test_indexing_again_describes_nothing_again(colours: list[str]) -> None:
     again = CliRunner().invoke(index, ["--features", MeanColour.name, "--json", *colours])
     assert json.loads(again.stdout) | {"features": {MeanColour.name: 0}, "captioned": 0} == json.loads(again.stdout)
 

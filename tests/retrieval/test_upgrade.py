@@ -1,4 +1,4 @@
-"""A library of the version before items answers as it did, without a picture being described again."""
+"""A library of the version before items gives the same answers, and no picture is described again."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ def library(tmp_path: Path) -> Library:
     return opened
 
 
-@pytest.mark.parametrize("asked", SEARCHES)
-def test_searches_find_the_same_with_the_same_scores(library: Library, asked: str) -> None:
-    query, distant = Query(asked), True
-    if asked.startswith("like "):
-        described = library.description(int(asked.removeprefix("like ")))
+@pytest.mark.parametrize("query", SEARCHES)
+def test_searches_find_the_same_with_the_same_scores(library: Library, query: str) -> None:
+    query, distant = Query(query), True
+    if query.startswith("like "):
+        described = library.description(int(query.removeprefix("like ")))
         assert described is not None
         query, distant = Query(like=[QueryImage(described)]), False
     found = library.search(query, 50, distant=distant).hits
-    assert [hit.id for hit in found] == [number for number, _ in SEARCHES[asked]]
-    assert [hit.score for hit in found] == pytest.approx([score for _, score in SEARCHES[asked]], abs=1e-6)
+    assert [hit.id for hit in found] == [number for number, _ in SEARCHES[query]]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in SEARCHES[query]], abs=1e-6)

@@ -1,7 +1,7 @@
 """One captioner for several server processes, in a process of its own, behind a Unix socket.
 
-A captioner takes more memory than all else together, and all processors while it works: one for each server process
-would take much more memory and answer no more pictures. What travels is pixels one way and JSON the other.
+A captioner takes more memory than everything else together, and all processors while it works: one for each server
+process would take more memory and describe no more pictures. Requests are pixels, answers are JSON.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from webui.describing.messages import Pipe, receive, send
 from webui.problems import Problem
 
 SECONDS = 60.0
-"""How long one side waits for the other, the pictures of the other processes before it included."""
+"""How long one side waits for the other, including pictures of other processes before it."""
 
 _log = logging.getLogger(__name__)
 
@@ -42,7 +42,7 @@ def listen_for_pictures(path: Path) -> socket.socket:
 
 
 def serve_captioner(listener: socket.socket, loader: Callable[[], Describer]) -> None:
-    """Load the captioner and answer one caller after the other, for ever."""
+    """Load the captioner and answer one caller after the other, without end."""
     captioner, facts = _load(loader)
     while True:
         connection, _ = listener.accept()
@@ -51,29 +51,29 @@ def serve_captioner(listener: socket.socket, loader: Callable[[], Describer]) ->
             with connection, connection.makefile("rwb") as pipe:
                 _answer(pipe, captioner, facts)
         except (OSError, EOFError):
-            continue  # The caller went away.
+            continue  # The caller is gone.
 
 
 class RemoteCaptioner:
     """The captioner of `serve_captioner`, for another process."""
 
     def __init__(self, path: Path) -> None:
-        """Wait until it is loaded. Raises CaptionerError when it cannot be, or Problem 503 when it went away."""
+        """Wait until it is loaded. Raises CaptionerError if loading failed, or Problem 503 if its process is gone."""
         self._path = path
         with self._call(None) as (_, facts):
             self.model_version: str = facts["model_version"]
             self.input_side: int = facts["input_side"]
 
     def describe(self, pictures: np.ndarray) -> list[Description]:
-        """Describe uint8 RGB pictures (n, input_side, input_side, 3). Raises Problem 503 when it is not there."""
-        return [self._one(picture) for picture in pictures]
+        """Describe uint8 RGB pictures (n, input_side, input_side, 3). Raises Problem 503 if its process is gone."""
+        return [self._describe_one(picture) for picture in pictures]
 
-    def _one(self, picture: np.ndarray) -> Description:
+    def _describe_one(self, picture: np.ndarray) -> Description:
         with self._call(SECONDS) as (pipe, _):
             send(pipe, picture.tobytes())
-            told = json.loads(receive(pipe))
-        captions = [Caption(text, logprob) for text, logprob in told["captions"]]
-        return Description(captions, {kind: np.array(one, np.float32) for kind, one in told["vectors"].items()})
+            answer = json.loads(receive(pipe))
+        captions = [Caption(text, logprob) for text, logprob in answer["captions"]]
+        return Description(captions, {kind: np.array(vector, np.float32) for kind, vector in answer["vectors"].items()})
 
     @contextmanager
     def _call(self, seconds: float | None) -> Iterator[tuple[Pipe, dict[str, Any]]]:
@@ -87,11 +87,11 @@ class RemoteCaptioner:
                         raise CaptionerError(facts["failure"])
                     yield pipe, facts
         except (OSError, EOFError) as error:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is not there just now; try again") from error
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is not available now; try again") from error
 
 
 def connect(path: Path) -> RemoteCaptioner:
-    """Return the captioner behind `path` once it is loaded, tried again when it dies over that.
+    """Return the captioner behind `path` once it is loaded; try again if its process dies before.
 
     Raises CaptionerError.
     """
@@ -107,7 +107,7 @@ def _load(loader: Callable[[], Describer]) -> tuple[Describer | None, dict[str, 
         captioner = loader()
     except RetroflexError as error:
         return None, {"failure": str(error)}
-    except Exception:  # Text search must go on whatever a deep-learning library raises.
+    except Exception:  # Text search must work whatever a deep-learning library raises.
         _log.exception("the captioner could not be loaded")
         return None, {"failure": "the captioner could not be loaded; the server's log says why"}
     return captioner, {"model_version": captioner.model_version, "input_side": captioner.input_side}
@@ -119,6 +119,6 @@ def _answer(pipe: Pipe, captioner: Describer | None, facts: dict[str, Any]) -> N
         return
     pixels = np.frombuffer(receive(pipe), np.uint8)
     described = captioner.describe(pixels.reshape(1, captioner.input_side, captioner.input_side, 3))[0]
-    captions = [[one.text, one.logprob] for one in described.captions]
-    vectors = {kind: one.tolist() for kind, one in described.vectors.items()}
+    captions = [[caption.text, caption.logprob] for caption in described.captions]
+    vectors = {kind: vector.tolist() for kind, vector in described.vectors.items()}
     send(pipe, json.dumps({"captions": captions, "vectors": vectors}).encode())

@@ -1,7 +1,7 @@
 """The process that decodes uploaded pictures for `webui.describing.decoding`, one after the other, with little memory.
 
-A job is two messages on standard input, its terms in JSON and the file's bytes. The answer is three: the error in
-JSON (an empty object where there is none), the pixels of the square, and the preview.
+A job is two messages on standard input, its limits in JSON and the file's bytes. The answer is three: the error in
+JSON (an empty object if there is none), the pixels of the square, and the preview.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ from data.pictures import PictureError
 from webui.describing.messages import receive, send
 
 MEMORY = 4 * 2**30
-"""Bytes of address space: several copies of the largest picture that is allowed."""
+"""Bytes of address space, enough for several copies of the largest picture."""
 PREVIEW_SIDE = 192
 EFFORT = 2
-"""Half the time of WebP's usual effort, for three bytes in a hundred more."""
+"""Takes half the time of WebP's default effort, for three percent more bytes."""
 
 
 def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
@@ -32,14 +32,14 @@ def serve(jobs: IO[bytes], answers: IO[bytes]) -> None:
     send(answers, b"ready")
     while True:
         try:
-            terms, content = json.loads(receive(jobs)), receive(jobs)
+            job, content = json.loads(receive(jobs)), receive(jobs)
         except EOFError:
             return
-        send(answers, *answer(content, terms["side"], Limits(terms["max_bytes"], terms["max_pixels"])))
+        send(answers, *answer(content, job["side"], Limits(job["max_bytes"], job["max_pixels"])))
 
 
 def answer(content: bytes, side: int, limits: Limits) -> tuple[bytes, bytes, bytes]:
-    """Decode one picture file; return its error, square and preview as they are sent."""
+    """Decode one picture file; return error, square and preview as messages."""
     try:
         image = pictures.decode(content, limits, min_side=side).image
     except PictureError as error:
@@ -57,6 +57,6 @@ def preview(image: Image.Image) -> bytes:
 
 
 if __name__ == "__main__":
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is meant for the server, which ends this process too.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which then ends this process.
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     serve(sys.stdin.buffer, sys.stdout.buffer)

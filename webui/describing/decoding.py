@@ -1,7 +1,7 @@
-"""Uploaded pictures are decoded in processes of their own: bounded in number, time and memory.
+"""Uploaded pictures are decoded in separate processes, with limits on their number, time and memory.
 
-A decoder that hangs or crashes on a hostile file costs that one upload: its process is ended and its place is free
-again. `webui.describing.decoder_process` is the other side.
+A decoder that hangs or crashes on a hostile file costs only that upload: its process is ended and replaced.
+`webui.describing.decoder_process` is the other side.
 """
 
 from __future__ import annotations
@@ -30,10 +30,10 @@ from webui.problems import Problem
 
 _log = logging.getLogger(__name__)
 
-PLACES = 2
-"""Pictures decoded at the same time: a large one takes a quarter of a gigabyte."""
+PROCESSES = 2
+"""Pictures decoded at once: a large one takes a quarter of a gigabyte."""
 SECONDS = 20.0
-"""For one picture, and to wait for a place."""
+"""Time for one picture, and to wait for a process."""
 
 
 @dataclass(frozen=True)
@@ -45,26 +45,26 @@ class Decoded:
 
 
 class Decoders:
-    """A pool of decoder processes, started when they are needed; may be used by several threads at once."""
+    """A pool of decoder processes, started when needed; several threads may use it at once."""
 
-    def __init__(self, places: int = PLACES, seconds: float = SECONDS) -> None:
-        """Decode at most `places` pictures at a time, each within `seconds`."""
+    def __init__(self, processes: int = PROCESSES, seconds: float = SECONDS) -> None:
+        """Decode at most `processes` pictures at a time, each within `seconds`."""
         self._seconds = seconds
         self._free: queue.LifoQueue[_Decoder | None] = queue.LifoQueue()
-        for _ in range(places):
+        for _ in range(processes):
             self._free.put(None)
 
     def decode(self, content: bytes, side: int, limits: Limits) -> Decoded:
         """Decode a picture file's bytes.
 
-        Raises a PictureError, or Problem 503: no place gets free in time, or (DecoderUnavailable) none can be started.
+        Raises a PictureError, Problem 503 if no process is free in time, or DecoderUnavailable if none can be started.
         """
         try:
             decoder = self._free.get(timeout=self._seconds)
         except queue.Empty:
             raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many pictures are being read; try again") from None
         try:
-            decoder = decoder or _started()
+            decoder = decoder or _start_decoder()
             return decoder.decode(content, side, limits, self._seconds)
         finally:
             self._free.put(decoder if decoder and decoder.alive else None)
@@ -74,12 +74,12 @@ class DecoderUnavailable(Problem):
     """No decoder process can be started; the server's log says why."""
 
     def __init__(self) -> None:
-        told = "pictures cannot be read at present: their decoder did not start, the server's log says why; try again"
-        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, told)
+        detail = "pictures cannot be read now: their decoder did not start, the server's log says why; try again"
+        super().__init__(HTTPStatus.SERVICE_UNAVAILABLE, detail)
 
 
-def _started() -> _Decoder:
-    """Start a decoder, once more where the first one dies before it is ready. Raises DecoderUnavailable."""
+def _start_decoder() -> _Decoder:
+    """Start a decoder; try once again if it dies before it is ready. Raises DecoderUnavailable."""
     for _ in range(2):
         try:
             return _Decoder()
@@ -89,18 +89,18 @@ def _started() -> _Decoder:
 
 
 class _Decoder:
-    """One decoder process; it ends with this one, since its input does."""
+    """One decoder process; it ends with this process, as its input is closed."""
 
     def __init__(self) -> None:
-        """Start the process and wait until it is ready. Raises EOFError or OSError where it does not get there."""
-        # -P and the path: the modules are those of this very program, whatever lies in the working directory.
+        """Start the process and wait until it is ready. Raises EOFError or OSError if it does not start."""
+        # With -P and the path, modules come from this program, never from the working directory.
         command = [sys.executable, "-P", "-m", "webui.describing.decoder_process"]
         path = os.pathsep.join(filter(None, (str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH"))))
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
         self._process = subprocess.Popen(command, env=os.environ | {"PYTHONPATH": path}, **pipes)  # type: ignore[call-overload]
-        self._jobs, self._answers = (cast(IO[bytes], one) for one in (self._process.stdin, self._process.stdout))
+        self._jobs, self._answers = (cast(IO[bytes], pipe) for pipe in (self._process.stdin, self._process.stdout))
         try:
-            receive(self._answers)  # It says when it is ready: to start is none of the picture's time.
+            receive(self._answers)  # Wait until it is ready: starting does not count as time of the picture.
         except (EOFError, OSError):
             self._end()
             raise
@@ -124,21 +124,21 @@ class _Decoder:
         finally:
             timer.cancel()
         if error:
-            raise _as_told(error)
+            raise _picture_error(error)
         return Decoded(np.frombuffer(square, np.uint8).reshape(side, side, 3), preview)
 
     def _end(self) -> None:
         self._process.kill()
         self._process.wait()
         for pipe in (self._jobs, self._answers):
-            with suppress(OSError):  # What was not sent yet cannot be.
+            with suppress(OSError):  # Unsent data is lost.
                 pipe.close()
 
 
 DECODERS = Decoders()
-"""Those of this process."""
+"""The decoders of this process."""
 
 
-def _as_told(error: dict[str, Any]) -> PictureError:
+def _picture_error(error: dict[str, Any]) -> PictureError:
     kind = getattr(pictures, error["kind"])
     return cast(PictureError, kind(error["message"]))

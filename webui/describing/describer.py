@@ -1,4 +1,4 @@
-"""The one captioner of the server: loaded beside the first requests, used by one request at a time."""
+"""The captioner of the server: loaded in the background, used by one request at a time."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from data.scan import content_hash
 from webui.describing.decoding import Decoded, Decoders
 from webui.problems import RETRY_AFTER, Problem
 
-PLACES = 16
-"""Pictures that may be in work or wait at the same time, fewer than the server has threads; those of who comes then
-have to come again."""
+MAX_PENDING = 16
+"""Pictures that may be in work or wait at once, fewer than the server has threads; further ones are refused."""
 
-REMEMBERED = 64
+MAX_REMEMBERED = 64
 """Described pictures kept in memory, so that the next page of hits does not run the model again."""
 
 _log = logging.getLogger(__name__)
@@ -38,7 +37,7 @@ class Described:
 
 
 class UploadDescriber:
-    """Turns uploaded bytes into a description, with one model in memory and a bounded queue before it."""
+    """Describes uploaded bytes, with one model in memory and a bounded queue."""
 
     def __init__(
         self,
@@ -50,7 +49,7 @@ class UploadDescriber:
     ) -> None:
         """`loader` runs in a thread of its own once `start` is called; each picture is described within `describing`.
 
-        `stored` returns the description that the library holds of a file's bytes by a model version, or None.
+        `stored` returns the library's description of a file's bytes by a model version, or None.
         """
         self._stored = stored
         self._loader = loader
@@ -59,17 +58,17 @@ class UploadDescriber:
         self._describing = describing
         self._captioner: Describer | None = None
         self._failure: str | None = None
-        self._places = threading.BoundedSemaphore(PLACES)
+        self._pending = threading.BoundedSemaphore(MAX_PENDING)
         self._model_lock = threading.Lock()
         self._memory_lock = threading.Lock()
         self._memory: OrderedDict[str, Described] = OrderedDict()
 
     def start(self) -> None:
-        """Begin to load the captioner; returns at once."""
+        """Start loading the captioner; return at once."""
         threading.Thread(target=self._load, name="captioner-loader", daemon=True).start()
 
     def captioner(self) -> Describer:
-        """Return the loaded captioner. Raises Problem 503 while it loads or when it could not be loaded."""
+        """Return the loaded captioner. Raises Problem 503 while it loads or if loading failed."""
         if self._captioner is not None:
             return self._captioner
         if self._failure is not None:
@@ -79,13 +78,13 @@ class UploadDescriber:
         )
 
     def describe(self, content: bytes) -> Described:
-        """Describe a picture file's bytes. Raises PictureError, Problem 503 when not loaded, or 429 when busy."""
+        """Describe a picture file's bytes. Raises PictureError, Problem 503 if not loaded, or 429 if busy."""
         captioner = self.captioner()
         key = content_hash(content)
-        known = self._stored_or_remembered(content, key, captioner)
-        if known is not None:
-            return known
-        if not self._places.acquire(blocking=False):
+        found = self._stored_or_remembered(content, key, captioner)
+        if found is not None:
+            return found
+        if not self._pending.acquire(blocking=False):
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "the captioner is busy with other pictures; try again", RETRY_AFTER
             )
@@ -93,7 +92,7 @@ class UploadDescriber:
             with self._describing():
                 described = self._describe(captioner, content)
         finally:
-            self._places.release()
+            self._pending.release()
         self._remember(key, described)
         return described
 
@@ -102,7 +101,7 @@ class UploadDescriber:
             self._captioner = self._loader()
         except RetroflexError as error:
             self._failure = str(error)
-        except Exception:  # Text search must go on whatever a deep-learning library raises.
+        except Exception:  # Text search must work whatever a deep-learning library raises.
             self._failure = "the captioner could not be loaded; the server's log says why"
             _log.exception("the captioner could not be loaded")
 
@@ -114,7 +113,7 @@ class UploadDescriber:
         return Described(description, _data_address(decoded.preview))
 
     def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
-        """What needs no captioner: a picture of the library, with what a person wrote of it, or a recent upload."""
+        """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
         stored = self._stored(content, captioner.model_version)
         if stored is None:
             return self._recall(key)
@@ -130,12 +129,12 @@ class UploadDescriber:
     def _remember(self, key: str, described: Described) -> None:
         with self._memory_lock:
             self._memory[key] = described
-            while len(self._memory) > REMEMBERED:
+            while len(self._memory) > MAX_REMEMBERED:
                 self._memory.popitem(last=False)
 
 
 def _read(decoded: Sequence[Decoded]) -> list[Reading[Decoded]]:
-    return [Reading(one, one.square) for one in decoded]
+    return [Reading(picture, picture.square) for picture in decoded]
 
 
 def _data_address(webp: bytes) -> str:

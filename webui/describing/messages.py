@@ -1,4 +1,4 @@
-"""Messages of bytes between the server's processes: a length, then as many bytes. No objects travel, only data."""
+"""Messages of bytes between the server's processes: a length, then as many bytes; never objects."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def send(pipe: Pipe, *messages: bytes) -> None:
 
 
 def receive(pipe: Pipe) -> bytes:
-    """Read one message. Raises EOFError when the other side has gone, or OSError."""
+    """Read one message. Raises EOFError if the other side is gone, or OSError."""
     return _exactly(pipe, _LENGTH.unpack(_exactly(pipe, _LENGTH.size))[0])
 
 
 def _exactly(pipe: Pipe, size: int) -> bytes:
     content = pipe.read(size)
     if len(content) < size:
-        raise EOFError("the other process has gone")
+        raise EOFError("the other process is gone")
     return content

@@ -1,4 +1,4 @@
-"""Several processes and threads share one index while pictures come in: nothing reported is ever missing or wrong."""
+"""Several processes and threads share one index while pictures are added: nothing reported is missing or wrong."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def start(settings: Settings, name: str, count: int) -> subprocess.Popen[str]:
 
 
 def assert_whole(settings: Settings, store: Store) -> None:
-    """The index on disk is sound, and brought up to date it holds each picture once."""
+    """Check that the index on disk is sound, and has each picture once after an update."""
     found = load_index(settings.index_dir)
     assert found is None or not found.damage
     merged = merge_index(store, settings.index_dir)
@@ -66,7 +66,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", range(2))
-def test_a_process_killed_at_any_instant_leaves_a_sound_index(settings: Settings, seed: int) -> None:
+def test_a_process_killed_at_any_time_leaves_a_sound_index(settings: Settings, seed: int) -> None:
     with start(settings, "rex", 500) as process:
         assert process.stdout is not None
         for _ in range(3):
@@ -91,7 +91,7 @@ def test_two_processes_update_one_index(settings: Settings) -> None:
     library.close()
 
 
-def test_where_another_writes_the_changes_are_held_in_memory(library: Library) -> None:
+def test_while_another_writes_changes_stay_in_memory(library: Library) -> None:
     before = library.searcher().index
     with only_writer(library.settings.index_dir, wait=True):
         for number in range(3):
@@ -109,7 +109,7 @@ def test_where_another_writes_the_changes_are_held_in_memory(library: Library) -
     assert_whole(library.settings, library.store)
 
 
-def test_searches_beside_a_writer_find_all_that_was_written(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_searches_beside_a_writer_find_everything_written(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(upkeep, "AT_ONCE", 4)
     written, failures = [0], []
 

@@ -1,4 +1,4 @@
-"""The index on disk: whole or not there, checked on opening, and only what is damaged is built again."""
+"""The index on disk is complete or missing, checked on opening, and only damaged parts are built again."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def folders(index_dir: Path, kind: str) -> list[Path]:
 
 
 def said(index: Index, *words: str) -> list[int]:
-    """Ids of the pictures that say one of the words."""
+    """Ids of the pictures whose captions have one of the words."""
     return sorted(index.captions.top(words, TYPED_VARIANT, 9).ids.tolist())
 
 
@@ -62,7 +62,7 @@ def test_rows_of_all_parts_are_the_same_pictures(store: Store) -> None:
 
 
 def test_pictures_with_a_caption_or_a_vector_only_are_rows_too(store: Store, add: Add) -> None:
-    """Vectors of an older model are not compared with; such pictures are still found by their words."""
+    """Vectors of an older model are not compared; such pictures are still found by their words."""
     add(store, "mute", [], [0, 0, 0, 1])
     add(store, "old", ["an old man"], [0, 0, 0, 1], "model-0")
     index = build_index(store)
@@ -81,7 +81,7 @@ def test_a_saved_index_answers_as_before(store: Store, two_segments: Path) -> No
     assert [loaded.holds(one) for one in (1, 2, 6, 7)] == [True, True, True, False]
 
 
-def test_what_is_held_is_not_read_again(two_segments: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_loaded_segments_are_not_read_again(two_segments: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     held = load_index(two_segments)
     monkeypatch.setattr(Segment, "load", lambda *given: pytest.fail("read again without need"))
     again = load_index(two_segments, held)
@@ -89,7 +89,7 @@ def test_what_is_held_is_not_read_again(two_segments: Path, monkeypatch: pytest.
     assert len(again) == 6
 
 
-def test_there_is_no_index_at_first(index_dir: Path) -> None:
+def test_at_first_there_is_no_index(index_dir: Path) -> None:
     assert load_index(index_dir) is None
 
 
@@ -114,7 +114,7 @@ def test_every_file_that_is_altered_or_missing_is_noticed(two_segments: Path) ->
 
 @pytest.mark.parametrize("name", [CURRENT, "state*/manifest.json", "state*/absent.npy", "segment*/ids.npy"])
 @pytest.mark.parametrize("how", [0, 3])
-def test_what_is_damaged_or_missing_is_mended(
+def test_damaged_or_missing_files_are_repaired(
     store: Store, two_segments: Path, caplog: pytest.LogCaptureFixture, name: str, how: int
 ) -> None:
     damage(next(two_segments.glob(name)), how)
@@ -144,7 +144,7 @@ def test_only_the_damaged_segment_is_built_again(
     (damaged,) = [path for path in before if np.load(path / "ids.npy").tolist() == [2, 6]]
     (damaged / "by_user.npy").write_bytes(b"rubbish")
     with monkeypatch.context() as patch:
-        patch.setattr(upkeep, "taken_along", lambda *given: [])
+        patch.setattr(upkeep, "merged_with_update", lambda *given: [])
         current_index(store, two_segments)
     after = folders(two_segments, "segment")
     assert len({*before} & {*after}) == 1
@@ -175,14 +175,14 @@ def test_an_index_of_another_format_is_built_again_silently(
     assert caplog.records == []
 
 
-def test_a_folder_that_cannot_be_written_is_one_line_and_the_search_goes_on(
+def test_a_folder_that_cannot_be_written_is_one_line_and_searches_still_work(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "index").write_text("a file where the folder should be")
     held = current_index(store, tmp_path / "index")
     assert len(held) == 5
     assert len(caplog.records) == 1
-    assert "cannot be kept" in caplog.text
+    assert "cannot be stored" in caplog.text
     store.set_user_caption(1, "Rex")
     followed = current_index(store, tmp_path / "index", held)
     assert followed.parts[0].segment is held.parts[0].segment
@@ -190,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_one_line_and_the_search_goes_on(
 
 
 @pytest.mark.parametrize("step", ["seal_folder", "set_current"])
-def test_a_full_disk_leaves_the_present_index_and_search_goes_on(
+def test_a_full_disk_leaves_the_current_index_and_searches_still_work(
     store: Store, two_segments: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, step: str
 ) -> None:
     def full(*given: object, **named: object) -> None:
@@ -220,7 +220,7 @@ def test_a_folder_that_could_not_be_filled_is_removed(index_dir: Path, monkeypat
     assert folders(index_dir, "segment") == []
 
 
-def test_the_rest_of_a_killed_writer_is_ignored_and_removed(store: Store, two_segments: Path) -> None:
+def test_folders_of_a_killed_writer_are_ignored_and_removed(store: Store, two_segments: Path) -> None:
     for present in folders(two_segments, "s"):
         shutil.copytree(present, two_segments / f"{present.name}-killed")
         (two_segments / f"{present.name}-killed" / "manifest.json").unlink()

@@ -1,4 +1,4 @@
-"""An index that follows its store answers as one built anew, whatever happened in between."""
+"""An index that follows its store answers like a new one, after any changes."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 @pytest.mark.usefixtures("small_segments")
 @pytest.mark.parametrize("seed", range(4))
 @pytest.mark.parametrize("large", [False, True])
-def test_after_anything_the_answers_are_those_of_a_new_index(
+def test_after_any_changes_the_answers_are_those_of_a_new_index(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, large: bool
 ) -> None:
     if large:
@@ -175,7 +175,7 @@ def test_merging_leaves_segments_that_are_larger_than_all_smaller_ones(store: St
     assert len([path for path in index_dir.iterdir() if path.is_dir()]) == len(merged.parts) + 1
 
 
-def test_a_small_change_leaves_the_large_segment_as_it_is(
+def test_a_small_change_does_not_touch_the_large_segment(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gallery = Gallery(store, 1)
@@ -196,7 +196,7 @@ def test_a_small_change_leaves_the_large_segment_as_it_is(
 def test_another_models_vectors_wait_for_a_merge_in_a_large_library(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(upkeep, "RENEWED_AT_ONCE", 0)
+    monkeypatch.setattr(upkeep, "REBUILT_AT_ONCE", 0)
     gallery, index_dir = Gallery(store, 3), tmp_path / "index"
     gallery.add()
     assert current_index(store, index_dir).models["vgg16"] == "model-1"
@@ -211,7 +211,7 @@ def test_another_models_vectors_wait_for_a_merge_in_a_large_library(
     assert_same_answers(store, current_index(store, index_dir))
 
 
-def test_a_backup_put_back_is_indexed_anew(store: Store, tmp_path: Path, add: Callable[..., None]) -> None:
+def test_a_restored_backup_is_indexed_again(store: Store, tmp_path: Path, add: Callable[..., None]) -> None:
     add(store, "one", ["a dog"], [1, 0, 0, 0])
     backup = Store.open(f"sqlite:///{tmp_path}/backup.sqlite3")
     add(backup, "one", ["a dog"], [1, 0, 0, 0])

@@ -1,4 +1,4 @@
-"""Indexing: what is new is captioned once, what is bad is skipped, and a kill loses nothing."""
+"""Indexing: new pictures are captioned once, bad files are skipped, and a kill loses nothing."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ def run(store: Store, folder: Path, captioner: FakeCaptioner | None = None, **op
 
 
 def contents(store: Store) -> list[tuple[object, ...]]:
-    """Everything that a person could tell apart, without ids and times."""
+    """The content of the store without ids and times."""
     by_id = {one.id: one.vectors["vgg16"].values for one in store.searched_pictures(store.searched_ids()[1].tolist())}
     pictures = store.pictures(list(by_id)).values()
     return sorted(
@@ -118,7 +118,7 @@ def test_a_new_model_captions_again_but_keeps_a_users_caption(store: Store, phot
     assert [(one.source, one.model_version) for one in captions] == [("user", None), ("model", "fake-2")]
 
 
-def test_bad_files_are_skipped_with_their_reason_and_the_rest_goes_on(store: Store, photos: Path) -> None:
+def test_bad_files_are_skipped_with_their_reason_and_the_rest_is_indexed(store: Store, photos: Path) -> None:
     (photos / "notes.jpg").write_text("no picture")
     (photos / "empty.png").touch()
     whole = (photos / "photo3.jpg").read_bytes()
@@ -146,7 +146,7 @@ def test_an_empty_folder_is_no_error(store: Store, tmp_path: Path) -> None:
     assert run(store, tmp_path / "nothing") == Report()
 
 
-def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_keeps_finished_work(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline, "BATCH", 2)
     monkeypatch.setattr(pipeline, "GROUP", 2)
     seen: list[tuple[int, int]] = []
@@ -165,7 +165,9 @@ def test_progress_and_interrupt_keep_what_was_done(store: Store, photos: Path, m
     assert captioner.seen == 6
 
 
-def test_batches_are_full_whatever_is_known_or_bad(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_batches_are_full_despite_known_or_bad_files(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     run(store, photos)
     for number in range(24):
         draw_picture(photos / f"new{number:02}.png", "blue", seed=200 + number)
@@ -209,9 +211,7 @@ def test_many_large_pictures_are_decoded_in_bulk(
     assert [one.captions for one in store.searched_pictures([1])] == [["a tone11 tone21 tone31"]]
 
 
-def test_known_files_are_not_put_off_for_want_of_new_ones(
-    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_known_files_do_not_wait_for_new_ones(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     run(store, photos)
     for number in range(40):
         shutil.copy(photos / f"photo{3 * (number % 4)}.jpg", photos / f"copy{number}.jpg")
@@ -238,7 +238,7 @@ indexer.index(Store.open(sys.argv[1]), FakeCaptioner(), [Path(sys.argv[2])], DEF
 
 
 @pytest.mark.slow
-def test_kill_at_twenty_instants_then_resume_equals_an_undisturbed_run(tmp_path: Path, photos: Path) -> None:
+def test_kill_at_twenty_times_then_resume_equals_an_undisturbed_run(tmp_path: Path, photos: Path) -> None:
     for number in range(60):
         draw_picture(photos / f"more{number}.png", "green", seed=100 + number)
     undisturbed = Store.open(f"sqlite:///{tmp_path / 'undisturbed.sqlite3'}")

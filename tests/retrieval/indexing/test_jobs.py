@@ -1,4 +1,4 @@
-"""Indexing in a real process beside this one: progress, one at a time, stopping, and a crash."""
+"""Indexing in a real process: progress, one at a time, stopping, and a crash."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def jobs(settings: Settings) -> Iterator[Jobs]:
 
 
 def until(jobs: Jobs, reached: Callable[[Job], bool]) -> list[Job]:
-    """All that is told until `reached` holds."""
+    """Return all reported jobs until `reached` is true."""
     told: list[Job] = []
     end = time.monotonic() + SECONDS
     while not (told and reached(told[-1])):
@@ -55,7 +55,7 @@ def until(jobs: Jobs, reached: Callable[[Job], bool]) -> list[Job]:
 
 
 @pytest.mark.slow
-def test_a_job_indexes_every_remembered_folder_and_tells_how_far_it_is(jobs: Jobs, store: Store, photos: Path) -> None:
+def test_a_job_indexes_every_remembered_folder_and_reports_progress(jobs: Jobs, store: Store, photos: Path) -> None:
     (photos / "notes.jpg").write_text("no picture")
     assert jobs.current() is None
     first = jobs.start(None, recaption=False)
@@ -87,7 +87,7 @@ def test_a_job_that_is_stopped_keeps_what_it_did(jobs: Jobs, store: Store, photo
     assert read_roots(store)[0].indexed_at is None
 
 
-def test_a_job_that_dies_is_told_and_another_can_be_started(jobs: Jobs, store: Store, settings: Settings) -> None:
+def test_a_job_that_dies_has_failed_and_another_can_start(jobs: Jobs, store: Store, settings: Settings) -> None:
     for _ in range(2):
         jobs.start(None, recaption=True)
         status = JobFile(settings.library).read()
@@ -116,7 +116,7 @@ def test_other_server_processes_see_and_stop_the_job(jobs: Jobs, store: Store, s
     assert until(other, lambda job: job.finished)[-1].state == "stopped"
 
 
-def test_a_job_whose_server_went_away_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
+def test_a_job_whose_server_ended_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
     JobFile(settings.library).write(JobStatus(Job("1", "running", None, False, "now"), 1))
     last = jobs.current()
     assert last is not None

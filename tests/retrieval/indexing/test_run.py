@@ -1,4 +1,4 @@
-"""A run goes through what it was given, or through all that is remembered, each with its own exceptions."""
+"""A run indexes the given folders, or all remembered ones, each with its own exclusions."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def go_through(store: Store, plan: object, captioner: FakeCaptioner | None = Non
     return run(plan, store, captioner or FakeCaptioner(), DEFAULT_LIMITS, **options)  # type: ignore[arg-type]
 
 
-def test_given_folders_are_gone_through_again_with_their_exceptions(store: Store, photos: Path) -> None:
+def test_given_folders_are_indexed_again_with_their_exclusions(store: Store, photos: Path) -> None:
     other = photos.parent / "other"
     other.mkdir()
     draw_picture(other / "one.png", "red")
@@ -51,7 +51,7 @@ def test_given_folders_are_gone_through_again_with_their_exceptions(store: Store
     assert all(root.indexed_at for root in read_roots(store))
 
 
-def test_a_folder_that_is_not_there_now_keeps_its_pictures(store: Store, photos: Path) -> None:
+def test_a_missing_remembered_folder_keeps_its_pictures(store: Store, photos: Path) -> None:
     go_through(store, plan_given(store, [photos], []))
     photos.rename(photos.parent / "elsewhere")
     report = go_through(store, plan_remembered(store))
@@ -70,7 +70,7 @@ def test_a_missing_folder_is_not_remembered(store: Store, tmp_path: Path) -> Non
     assert read_roots(store) == []
 
 
-def test_captions_of_another_model_are_kept_where_that_is_wanted(store: Store, photos: Path) -> None:
+def test_captions_of_another_model_are_kept_on_request(store: Store, photos: Path) -> None:
     go_through(store, plan_given(store, [photos], []))
     draw_picture(photos / "new.png", "red", seed=78)
     newer = FakeCaptioner("fake-2")

@@ -1,4 +1,4 @@
-"""One scale for all evidence, against a plain reference."""
+"""One scale for all scores, against a plain reference."""
 
 from __future__ import annotations
 

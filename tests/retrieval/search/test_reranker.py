@@ -17,7 +17,7 @@ SENTENCES = np.eye(3, dtype=np.float32)
 
 
 class Brightness:
-    """Finds a sentence likelier the brighter the cells are."""
+    """Gives a sentence more likelihood the brighter the cells are."""
 
     def share_read(self, tokens: Sequence[str]) -> float:
         return 1.0
@@ -38,7 +38,7 @@ def bright(level: float) -> bytes:
 
 
 def give_cells(store: Store, cells: dict[str, bytes]) -> None:
-    """Write pictures of the gallery anew, with attention cells."""
+    """Write pictures of the gallery again, with attention cells."""
     batch = Batch()
     pictures = store.pictures(range(1, len(GALLERY) + 1))
     for picture, (name, (_, vector)) in zip(pictures.values(), GALLERY.items(), strict=True):
@@ -71,7 +71,7 @@ def test_what_the_decoder_would_say_decides_between_equals(store: Store) -> None
     assert "beach" in first_dog(store)[0]
 
 
-def test_pictures_without_cells_keep_their_place(store: Store) -> None:
+def test_pictures_without_cells_keep_their_rank(store: Store) -> None:
     path, scores = first_dog(store)
     assert "beach" in path
     assert "logprob" not in scores
@@ -90,7 +90,7 @@ def test_damaged_cells_are_named(store: Store) -> None:
         first_dog(store)
 
 
-def test_hubs_are_told_from_others() -> None:
+def test_hubs_get_a_higher_hubness() -> None:
     scores = SentenceScores(Brightness(), SENTENCES)  # type: ignore[arg-type]
     found = scores.of(["dog"], [bright(1.0)] * 2, np.array([[1, 0, 0], [0.6, 0.6, 0.6]], np.float16))
     assert found["hubness"] == pytest.approx([1 / 3, 0.6], abs=1e-3)

@@ -1,4 +1,4 @@
-"""With codes, a few of the nearest may be missing, and nothing else differs from looking at every vector."""
+"""With codes, a few of the nearest may be missing; nothing else differs from comparing all vectors."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def exact(vectors: np.ndarray) -> VectorIndex:
 
 @pytest.fixture(scope="module")
 def queries(vectors: np.ndarray) -> np.ndarray:
-    """Half are of the gallery's kind, half lie anywhere."""
+    """Half resemble the gallery, half are random."""
     random = np.random.default_rng(2)
     return np.concatenate([vectors[:20] + random.standard_normal((20, 32)), random.standard_normal((20, 32))])
 
@@ -46,9 +46,7 @@ def test_nearly_all_of_the_nearest_are_found(index: VectorIndex, exact: VectorIn
         assert np.mean(found) >= 0.98
 
 
-def test_cosines_are_those_of_looking_at_every_vector(
-    index: VectorIndex, exact: VectorIndex, queries: np.ndarray
-) -> None:
+def test_cosines_are_those_of_an_exact_search(index: VectorIndex, exact: VectorIndex, queries: np.ndarray) -> None:
     for query in queries:
         rows, cosines = index.top(query, COUNT)
         assert rows.dtype == np.int32

@@ -1,4 +1,4 @@
-"""What every vector store answers: the local one, and a plain one in memory that is its oracle."""
+"""The contract of vector stores, for the local one and a plain one in memory, its oracle."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pytest
 
-from retrieval.vectors.base import Found, VectorStore
+from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.local import LocalVectorStore
 
 WIDE = 6
@@ -31,11 +31,11 @@ class PlainStore:
         length = 0.0 if own is None else float(np.linalg.norm(own.astype(np.float32)) * np.linalg.norm(vector))
         return 0.0 if own is None or not length else round(float(own.astype(np.float32) @ vector) / length, 6)
 
-    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> Found:
+    def search(self, kind: str, vector: np.ndarray, count: int, allowed: np.ndarray | None = None) -> RankedItems:
         ids = sorted(set(self._own(kind)) if allowed is None else set(self._own(kind)) & set(allowed.tolist()))
         best = sorted(ids, key=lambda item: (-self._score(kind, vector, item), item))[:count]
         scores = [self._score(kind, vector, item) for item in best]
-        return Found(np.array(best, np.int64), np.array(scores, np.float32))
+        return RankedItems(np.array(best, np.int64), np.array(scores, np.float32))
 
     def scores(self, kind: str, vector: np.ndarray, ids: np.ndarray) -> np.ndarray:
         return np.array([self._score(kind, vector, item) for item in ids.tolist()], np.float32)
@@ -121,7 +121,7 @@ def test_equal_vectors_go_by_id(store: VectorStore) -> None:
     assert store.search("vgg16", np.ones(WIDE, np.float32), 3).ids.tolist() == [4, 9, 20]
 
 
-def test_an_upsert_takes_the_place_of_what_was_there(store: VectorStore) -> None:
+def test_an_upsert_replaces_earlier_vectors(store: VectorStore) -> None:
     ids, own = filled(store)
     changed = vectors(ids[:3], seed=1)
     store.upsert("vgg16", "m1", ids[:3], changed)
@@ -154,7 +154,7 @@ def test_what_is_deleted_is_gone_in_every_kind(store: VectorStore) -> None:
     assert store.search("vgg16", own[0], 1).ids.tolist() == [ids[0]]
 
 
-def test_kinds_do_not_mix_and_another_model_starts_anew(store: VectorStore) -> None:
+def test_kinds_do_not_mix_and_another_model_starts_empty(store: VectorStore) -> None:
     ids, own = filled(store)
     store.upsert("tiny", "t1", ids[:2], own[:2, :3])
     assert dict(store.models) == {"vgg16": "m1", "tiny": "t1"}

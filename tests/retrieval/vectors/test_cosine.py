@@ -1,4 +1,4 @@
-"""Cosines are exact, ties go by row, and pictures without a vector stay out of the way."""
+"""Cosines are exact, ties go by row, and pictures without a vector have cosine 0."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Uploaded pictures are decoded in processes that may be lost."""
+"""Uploaded pictures are decoded in processes that may die."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def slow_picture() -> bytes:
     return buffer.getvalue()
 
 
-def test_it_gives_what_the_one_decoder_gives(painted: Any) -> None:
+def test_it_returns_the_same_as_data_pictures(painted: Any) -> None:
     decoders = Decoders()
     for picture_format in ("PNG", "JPEG", "WEBP", "GIF"):
         content = painted("red", (300, 200), picture_format=picture_format)
@@ -50,19 +50,19 @@ def test_refusals_are_those_of_the_decoder(painted: Any) -> None:
         decoders.decode(painted("red", (400, 400), picture_format="JPEG")[:900], 32, DEFAULT_LIMITS)
 
 
-def test_a_picture_that_takes_too_long_gives_its_place_back(painted: Any) -> None:
-    decoders = Decoders(places=1, seconds=0.15)
+def test_a_picture_that_takes_too_long_frees_its_process(painted: Any) -> None:
+    decoders = Decoders(processes=1, seconds=0.15)
     began = time.monotonic()
     with pytest.raises(PictureDamaged, match="takes too long"):
         decoders.decode(slow_picture(), 32, DEFAULT_LIMITS)
     assert time.monotonic() - began < 5
-    patient = Decoders(places=1, seconds=10)
+    patient = Decoders(processes=1, seconds=10)
     patient._free = decoders._free
     assert patient.decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
 
 
 def test_a_decoder_that_dies_costs_one_picture(painted: Any) -> None:
-    decoders = Decoders(places=1)
+    decoders = Decoders(processes=1)
     decoders.decode(painted("red"), 32, DEFAULT_LIMITS)
     process = processes_of(os.getpid())[-1]
     os.kill(process, signal.SIGSTOP)
@@ -73,8 +73,8 @@ def test_a_decoder_that_dies_costs_one_picture(painted: Any) -> None:
     assert decoders.decode(painted("blue"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
 
 
-def test_who_gets_no_place_in_time_is_told_to_come_again(painted: Any) -> None:
-    decoders = Decoders(places=1, seconds=0.2)
+def test_without_a_free_process_in_time_the_answer_is_try_again(painted: Any) -> None:
+    decoders = Decoders(processes=1, seconds=0.2)
     decoders._free.get()
     with pytest.raises(Problem, match="try again") as refused:
         decoders.decode(painted("red"), 32, DEFAULT_LIMITS)
@@ -82,7 +82,7 @@ def test_who_gets_no_place_in_time_is_told_to_come_again(painted: Any) -> None:
 
 
 def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, before: str) -> None:
-    """Make a decoder process run these lines of shell first."""
+    """Make decoder processes run these lines of shell first."""
     script = tmp_path / "python"
     script.write_text(f'#!/bin/sh\n{before}\nexec "{sys.executable}" "$@"\n')
     script.chmod(0o755)
@@ -93,35 +93,35 @@ def test_a_decoder_that_dies_at_its_start_is_started_once_more(
     painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     program(tmp_path, monkeypatch, f'mkdir "{tmp_path}/once" 2>/dev/null && exit 1')
-    assert Decoders(places=1).decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
+    assert Decoders(processes=1).decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
 
 
 @pytest.mark.parametrize("before", ["exit 1", "exec /nowhere/python"])
-def test_where_no_decoder_starts_the_answer_is_503_and_the_place_is_kept(
+def test_where_no_decoder_starts_the_answer_is_503_and_the_process_is_free_again(
     painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, before: str
 ) -> None:
-    decoders = Decoders(places=1, seconds=5)
+    decoders = Decoders(processes=1, seconds=5)
     with monkeypatch.context() as broken:
         program(tmp_path, broken, before)
-        with pytest.raises(DecoderUnavailable, match=r"cannot be read at present.*try again") as refused:
+        with pytest.raises(DecoderUnavailable, match=r"cannot be read now.*try again") as refused:
             decoders.decode(painted("red"), 32, DEFAULT_LIMITS)
     assert refused.value.status == 503
     assert caplog.text.count("a decoder process did not start") == 2
     assert decoders.decode(painted("red"), 32, DEFAULT_LIMITS).square.shape == (32, 32, 3)
 
 
-def test_a_decoder_finds_the_packages_that_the_server_was_given(
+def test_a_decoder_finds_the_packages_of_the_server(
     painted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    Decoders(places=1).decode(painted("red"), 32, DEFAULT_LIMITS)
+    Decoders(processes=1).decode(painted("red"), 32, DEFAULT_LIMITS)
     environment = Path(f"/proc/{processes_of(os.getpid())[-1]}/environ").read_bytes().split(b"\0")
     (path,) = (one for one in environment if one.startswith(b"PYTHONPATH="))
     assert path.endswith(os.pathsep.encode() + os.fsencode(tmp_path))
 
 
 def test_a_decoder_has_little_memory(painted: Any) -> None:
-    Decoders(places=1).decode(painted("red"), 32, DEFAULT_LIMITS)
+    Decoders(processes=1).decode(painted("red"), 32, DEFAULT_LIMITS)
     limits = Path(f"/proc/{processes_of(os.getpid())[-1]}/limits").read_text()
     assert f"Max address space         {4 * 2**30}" in limits
 

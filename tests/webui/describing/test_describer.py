@@ -1,4 +1,4 @@
-"""The captioner behind the server: loading, failing, busy, remembered."""
+"""The captioner of the server: loading, failing, busy, remembered."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from captioner.errors import BundleError
 from retrieval.library import Library
 from tests.webui.api_checks import SEARCH, post, problem, valid
 from webui.app import create_app
-from webui.describing.describer import PLACES
+from webui.describing.describer import MAX_PENDING
 
 
 def test_the_next_page_of_a_picture_does_not_run_the_model_again(
@@ -72,7 +72,7 @@ def test_a_captioner_that_does_not_load_leaves_words_working(
     assert client.get(SEARCH, query_string={"q": "red"}).status_code == 200
 
 
-def test_a_busy_captioner_turns_the_surplus_away(app: Flask, captioner: Any, painted: Any, eventually: Any) -> None:
+def test_a_busy_captioner_refuses_further_pictures(app: Flask, captioner: Any, painted: Any, eventually: Any) -> None:
     gate, describe = threading.Event(), captioner.describe
 
     def slow(pictures: Any) -> Any:
@@ -85,7 +85,7 @@ def test_a_busy_captioner_turns_the_surplus_away(app: Flask, captioner: Any, pai
     def search(seed: int) -> None:
         statuses.append(post(app.test_client(), painted("red", seed=seed)).status_code)
 
-    threads = [threading.Thread(target=search, args=(seed,)) for seed in range(PLACES + 3)]
+    threads = [threading.Thread(target=search, args=(seed,)) for seed in range(MAX_PENDING + 3)]
     for thread in threads:
         thread.start()
     eventually(lambda: len(statuses) == 3)
@@ -93,4 +93,4 @@ def test_a_busy_captioner_turns_the_surplus_away(app: Flask, captioner: Any, pai
     gate.set()
     for thread in threads:
         thread.join(10)
-    assert sorted(statuses) == [200] * PLACES + [429] * 3
+    assert sorted(statuses) == [200] * MAX_PENDING + [429] * 3
