@@ -79,7 +79,7 @@ def gate_factors(units: int) -> np.ndarray:
 
 
 def advance(gates: Sequence[np.ndarray], cell: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the new hidden state and cell, shaped like `cell`, from tanh of the four halved gates, overwritten."""
+    """Return the new hidden state and cell, shaped like `cell`, from tanh of the four gates, overwritten."""
     input_gate, forget_gate, candidate, output_gate = gates
     for gate in (input_gate, forget_gate, output_gate):
         gate += 1

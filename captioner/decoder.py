@@ -115,8 +115,8 @@ class Decoder:
         """`weights` are named as in `DecoderConfig.shapes`; products are exact by default. Raises ValueError."""
         for name, shape in config.shapes().items():
             if name not in weights or weights[name].shape != shape:
-                found = weights[name].shape if name in weights else "nothing"
-                raise ValueError(f"decoder weight {name} should have shape {shape}, found {found}")
+                actual = weights[name].shape if name in weights else "nothing"
+                raise ValueError(f"decoder weight {name} should have shape {shape}, found {actual}")
         self.config = config
         self._arithmetic = arithmetic or Exact()
         prepare = self._arithmetic.prepare

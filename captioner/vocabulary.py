@@ -42,8 +42,8 @@ class Vocabulary:
 
         People type "beaches" where captions say "beach".
         """
-        known = zip(tokens, self.encode(tokens), strict=True)
-        return [number if number != UNKNOWN else self._of_stem.get(fold(token), UNKNOWN) for token, number in known]
+        numbered = zip(tokens, self.encode(tokens), strict=True)
+        return [number if number != UNKNOWN else self._of_stem.get(fold(token), UNKNOWN) for token, number in numbered]
 
     @cached_property
     def _of_stem(self) -> dict[str, int]:

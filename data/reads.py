@@ -127,11 +127,11 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
 
 def features_of(connection: Connection, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:
     """Return by item id the stored features of one kind by `model_version`, without items that have none."""
-    found: dict[int, bytes] = {}
-    for piece in chunks(ids):
-        parameters = {"ids": piece, "kind": kind, "model": model_version}
-        found.update(map(tuple, connection.execute(_FEATURES, parameters)))
-    return found
+    values_by_id: dict[int, bytes] = {}
+    for chunk in chunks(ids):
+        parameters = {"ids": chunk, "kind": kind, "model": model_version}
+        values_by_id.update(map(tuple, connection.execute(_FEATURES, parameters)))
+    return values_by_id
 
 
 def can_undo_caption(connection: Connection, picture_id: int) -> bool:
@@ -164,13 +164,13 @@ def _described_by(connection: Connection) -> dict[str, int]:
     """Return how many pictures that have a file each model version described, counted on its most frequent kind."""
     made = features.c.model_version, features.c.kind
     rising = connection.execute(select(*made).group_by(*made).order_by(features.c.model_version, func.count()))
-    found: dict[str, int] = {}
+    counts: dict[str, int] = {}
     for version, kind in dict(map(tuple, rising)).items():  # rising, so the most frequent kind of each version stays
         joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
-        found[version] = _count(
+        counts[version] = _count(
             connection, joined.where(features.c.model_version == version, features.c.kind == kind, HAS_FILE)
         )
-    return {version: count for version, count in found.items() if count}
+    return {version: count for version, count in counts.items() if count}
 
 
 def _count(connection: Connection, query: Select[Any]) -> int:
@@ -226,10 +226,10 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
     columns = features.c.item_id, features.c.kind, features.c.model_version, features.c.dimensions, features.c.value
     query = select(*columns).where(features.c.item_id.in_(ids), features.c.dimensions.is_not(None))
-    found: dict[int, dict[str, StoredVector]] = {}
+    vectors: dict[int, dict[str, StoredVector]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, _vector(row))
-    return found
+        vectors.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, _vector(row))
+    return vectors
 
 
 def _searched(picture_id: int, texts: list[StoredCaption], vectors: dict[str, StoredVector]) -> SearchedPicture:

@@ -22,8 +22,8 @@ class Commands(click.Group):
         return sorted(point.name for point in distribution("retroflex").entry_points.select(group=GROUP))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        found = distribution("retroflex").entry_points.select(group=GROUP, name=cmd_name)
-        return next(iter(found)).load() if found else None
+        points = distribution("retroflex").entry_points.select(group=GROUP, name=cmd_name)
+        return next(iter(points)).load() if points else None
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})

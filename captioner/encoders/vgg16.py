@@ -116,8 +116,8 @@ def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
     for variable in model.weights:
         name = variable_name(variable)
         if name not in weights or weights[name].shape != tuple(variable.shape):
-            found = weights[name].shape if name in weights else "nothing"
-            raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {found}")
+            actual = weights[name].shape if name in weights else "nothing"
+            raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {actual}")
         variable.assign(weights[name])
 
 

@@ -1,4 +1,4 @@
-"""Retrievers: which items come into question at all, out of indexes that need not look at every item."""
+"""Retrievers: find candidates by indexes, without comparing every item."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from retrieval.search.pipeline import Candidates, Clause
 from retrieval.vectors.base import RankedItems, VectorStore
 
 NEAREST = 1000
-"""How many of the nearest vectors are candidates: as many as one page of hits may show."""
+"""The nearest vectors that become candidates: as many as one page of hits may show."""
 EVERY = 20_000
-"""Pictures up to which all that share a word are candidates too; beyond, the NEAREST by BLEU. Most pictures share some
+"""Up to this many pictures, all that share a word are candidates; beyond, the NEAREST by BLEU. Most pictures share a
 word with most queries, and each candidate costs two microseconds, mostly for its cosine."""
 
 
@@ -22,7 +22,7 @@ class BleuRetriever:
     def __init__(
         self, captions: Captions, variant: BleuVariant, pictures: int, allowed: np.ndarray | None = None
     ) -> None:
-        """`pictures` is how many there are, `allowed` the ids (rising) of those that may be found, None for all."""
+        """`pictures` is their number, `allowed` the ids (rising) of those that may be found, None for all."""
         self._captions, self._variant, self._allowed = captions, variant, allowed
         self._pictures = pictures
         self._count = pictures if pictures <= EVERY else NEAREST
@@ -30,8 +30,8 @@ class BleuRetriever:
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
         more = candidates.more
         for sentence in clause.sentences:
-            found = self._captions.top(sentence, self._variant, self._count, self._allowed)
-            ids = found.ids[found.scores > 0]
+            ranked = self._captions.top(sentence, self._variant, self._count, self._allowed)
+            ids = ranked.ids[ranked.scores > 0]
             more = more or (len(ids) == self._count < self._pictures)
             candidates = candidates.with_ids(ids)
         return Candidates(candidates.ids, candidates.scores, more)
@@ -42,17 +42,17 @@ class VectorRetriever:
 
     def __init__(self, vectors: VectorStore, kind: str, name: str, allowed: np.ndarray | None = None) -> None:
         self._vectors, self._kind, self._name, self._allowed = vectors, kind, name, allowed
-        self._found: RankedItems | None = None
+        self._ranked: RankedItems | None = None
 
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
         if self._kind not in clause.vectors:
             return candidates
-        self._found = self._vectors.search(self._kind, clause.vectors[self._kind], NEAREST, self._allowed)
-        return candidates.with_ids(self._found.ids).with_scores(self._name, self._found.scores, self._found.ids)
+        self._ranked = self._vectors.search(self._kind, clause.vectors[self._kind], NEAREST, self._allowed)
+        return candidates.with_ids(self._ranked.ids).with_scores(self._name, self._ranked.scores, self._ranked.ids)
 
     def nearest(self, clause: Clause, count: int) -> RankedItems:
         """Return the `count` nearest of all items, allowed or not; those that were retrieved are not searched again."""
-        found = self._found
-        if found is None or self._allowed is not None or count > NEAREST:
+        ranked = self._ranked
+        if ranked is None or self._allowed is not None or count > NEAREST:
             return self._vectors.search(self._kind, clause.vectors[self._kind], count)
-        return RankedItems(found.ids[:count], found.scores[:count])
+        return RankedItems(ranked.ids[:count], ranked.scores[:count])

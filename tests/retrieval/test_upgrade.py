@@ -25,13 +25,13 @@ def library(tmp_path: Path) -> Library:
     return opened
 
 
-@pytest.mark.parametrize("query", SEARCHES)
-def test_searches_find_the_same_with_the_same_scores(library: Library, query: str) -> None:
-    query, distant = Query(query), True
-    if query.startswith("like "):
-        described = library.description(int(query.removeprefix("like ")))
+@pytest.mark.parametrize("search", SEARCHES)
+def test_searches_find_the_same_with_the_same_scores(library: Library, search: str) -> None:
+    query, distant = Query(search), True
+    if search.startswith("like "):
+        described = library.description(int(search.removeprefix("like ")))
         assert described is not None
         query, distant = Query(like=[QueryImage(described)]), False
     found = library.search(query, 50, distant=distant).hits
-    assert [hit.id for hit in found] == [number for number, _ in SEARCHES[query]]
-    assert [hit.score for hit in found] == pytest.approx([score for _, score in SEARCHES[query]], abs=1e-6)
+    assert [hit.id for hit in found] == [number for number, _ in SEARCHES[search]]
+    assert [hit.score for hit in found] == pytest.approx([score for _, score in SEARCHES[search]], abs=1e-6)

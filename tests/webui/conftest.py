@@ -35,7 +35,7 @@ UPLOAD_CAP = 300_000
 
 
 class ColourCaptioner:
-    """Describer a picture by its strongest colour; counts its calls."""
+    """Describes a picture by its strongest colour; counts its calls."""
 
     model_version = "colours-1"
     input_side = 16

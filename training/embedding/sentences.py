@@ -25,7 +25,7 @@ ROUND = 1024
 class WordBatch(NamedTuple):
     """A batch: `words` (..., STEPS) int32 are indices of the distinct words; index 0 is padding.
 
-    The distinct words have `numbers` (u,) and `pieces` (u, MOST_PIECES).
+    The distinct words have `numbers` (u,) and `pieces` (u, MAX_PIECES).
     """
 
     words: list[np.ndarray]

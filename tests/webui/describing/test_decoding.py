@@ -133,5 +133,5 @@ def processes_of(parent: int) -> list[int]:
 
 
 def started(process: int) -> int:
-    """When a process started, in ticks since boot: numbers of processes begin anew when they run out."""
+    """When a process started, in ticks since boot: process ids start again when they run out."""
     return int(Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19])
