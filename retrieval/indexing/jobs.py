@@ -75,13 +75,14 @@ class Jobs:
 
     def stop(self) -> Job:
         """Ask the running process to stop; what it has done stays. Raises JobError where none runs."""
-        status = self._file.read()
-        if status is None or status.job.finished:
-            raise JobError("nothing is being indexed")
-        if status.job.state == "stopping":
-            return status.job
-        stopping = replace(status.job, state="stopping")
-        self._file.write(JobStatus(stopping, status.pid))
+        with self._file.changing():
+            status = self._file.read()
+            if status is None or status.job.finished:
+                raise JobError("nothing is being indexed")
+            if status.job.state == "stopping":
+                return status.job
+            stopping = replace(status.job, state="stopping")
+            self._file.write(JobStatus(stopping, status.pid))
         with suppress(ProcessLookupError):  # it has just ended by itself
             os.kill(status.pid, signal.SIGTERM)
         killer = Timer(PATIENCE, self._kill, [status])
@@ -108,7 +109,7 @@ class Jobs:
             os.kill(status.pid, signal.SIGKILL)
 
     def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
-        """Take over what the process tells until it ends."""
+        """Write the progress that the process reports, until it ends."""
         started, said = 0.0, ""
         with lock, process.stdout or nullcontext() as lines:
             for line in lines or ():
@@ -118,9 +119,11 @@ class Jobs:
                     continue
                 started = started or time.monotonic()
                 job = _progressed(job, step, time.monotonic() - started)
-                self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
+                with self._file.changing():
+                    self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
             code = process.wait()
-            self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, said), process.pid))
+            with self._file.changing():
+                self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, said), process.pid))
 
     def _state(self) -> str:
         """Whichever server process was asked to stop it has posted so."""
