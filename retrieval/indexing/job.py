@@ -6,7 +6,8 @@ import fcntl
 import json
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any
@@ -63,6 +64,7 @@ class JobFile:
     def __init__(self, folder: Path) -> None:
         self._file = folder / "job.json"
         self._lock = folder / "job.lock"
+        self._change_lock = folder / "job.change.lock"
 
     def acquire(self) -> IO[bytes] | None:
         """Return the lock, kept until it is closed or this process ends; None if another process has it."""
@@ -74,6 +76,13 @@ class JobFile:
             time.sleep(0.02)
         handle.close()
         return None
+
+    @contextmanager
+    def changing(self) -> Iterator[None]:
+        """Keep other threads and processes from changing the job between a read and the write that follows from it."""
+        with self._change_lock.open("ab") as handle:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+            yield
 
     def write(self, status: JobStatus) -> None:
         """Write the job for all processes; on a full disk they see the previous state."""

@@ -75,13 +75,14 @@ class Jobs:
 
     def stop(self) -> Job:
         """Ask the running process to stop; finished work stays. Raises JobError if none runs."""
-        status = self._file.read()
-        if status is None or status.job.finished:
-            raise JobError("nothing is being indexed")
-        if status.job.state == "stopping":
-            return status.job
-        stopping = replace(status.job, state="stopping")
-        self._file.write(JobStatus(stopping, status.pid))
+        with self._file.changing():
+            status = self._file.read()
+            if status is None or status.job.finished:
+                raise JobError("nothing is being indexed")
+            if status.job.state == "stopping":
+                return status.job
+            stopping = replace(status.job, state="stopping")
+            self._file.write(JobStatus(stopping, status.pid))
         with suppress(ProcessLookupError):  # it has just ended by itself
             os.kill(status.pid, signal.SIGTERM)
         killer = Timer(STOP_SECONDS, self._kill, [status])
@@ -118,9 +119,11 @@ class Jobs:
                     continue
                 started = started or time.monotonic()
                 job = _with_progress(job, step, time.monotonic() - started)
-                self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
+                with self._file.changing():
+                    self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
             code = process.wait()
-            self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, last_message), process.pid))
+            with self._file.changing():
+                self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, last_message), process.pid))
 
     def _state(self) -> str:
         """Return the state in the file: any server process may have written that it stops."""

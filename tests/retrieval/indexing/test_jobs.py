@@ -7,6 +7,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -114,6 +115,25 @@ def test_other_server_processes_see_and_stop_the_job(jobs: Jobs, store: Store, s
         other.start(None, recaption=False)
     assert other.stop().state == "stopping"
     assert until(other, lambda job: job.finished)[-1].state == "stopped"
+
+
+def test_a_stop_is_not_lost_between_a_read_of_the_job_and_the_write_after_it(jobs: Jobs, settings: Settings) -> None:
+    file = JobFile(settings.library)
+    settings.library.mkdir(parents=True, exist_ok=True)
+    with file.acquire() or pytest.fail("the lock is held"):
+        file.write(JobStatus(Job("1", "running", None, False, "now"), 2**22 + 1))  # above Linux' largest process id
+        stopping = Thread(target=jobs.stop)
+        with file.changing():
+            before = file.read()
+            assert before is not None
+            stopping.start()
+            stopping.join(0.2)
+            assert stopping.is_alive()
+            file.write(before)
+        stopping.join(SECONDS)
+        after = jobs.current()
+        assert after is not None
+        assert after.state == "stopping"
 
 
 def test_a_job_whose_server_ended_has_failed(jobs: Jobs, settings: Settings, store: Store) -> None:
