@@ -200,7 +200,9 @@ def test_an_empty_folder_and_a_second_run(call: Call, photos: Path, tmp_path: Pa
     (tmp_path / "empty").mkdir()
     assert "no pictures found" in call("index", tmp_path / "empty").stdout
     assert "12 captioned" in call("index", photos).stdout
-    assert "12 unchanged" in call("index", photos).stdout
+    again = call("index", photos).stdout
+    assert "12 unchanged" in again
+    assert "0 captioned before under another name" in again
 
 
 def test_a_damaged_bundle_is_one_line(call: Call, photos: Path, tmp_path: Path) -> None:

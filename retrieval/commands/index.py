@@ -28,6 +28,8 @@ from retrieval.indexing.run import run as run_plan
 from retrieval.library import Library
 
 SHOWN_SKIPPED = 5
+LABELS = {"known_content": "captioned before under another name", "gone": "no longer there"}
+"""How the counts read that do not explain themselves by their names in JSON."""
 
 
 @click.command()
@@ -117,7 +119,7 @@ def _print_report(report: Report, added: Mapping[str, int], settings: Settings, 
     if as_json:
         print_json({"library": display(settings.library), **counts, "features": added, "skipped_files": skipped})
         return
-    click.echo(", ".join(f"{count:,} {name.replace('_', ' ')}" for name, count in counts.items()))
+    click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
     for name, pictures in added.items():
         click.echo(f"{name}: {pictures:,} pictures described")
     for skip in skipped[:SHOWN_SKIPPED]:
