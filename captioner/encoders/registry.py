@@ -16,10 +16,8 @@ from captioner.encoders.pooling import Pooling
 from captioner.frameworks import Precision
 from data.errors import RetroflexError
 
-MODULES = ("captioner.encoders.vgg16",)
+MODULES = ("captioner.encoders.vgg16_family",)
 """Imported on first use of an encoder; each registers its family."""
-
-
 RESERVED = frozenset({"joint", "cells"})
 """Kinds of features that belong to no encoder."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")

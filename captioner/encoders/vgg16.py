@@ -1,11 +1,10 @@
 """VGG16: one forward pass turns pictures into a grid of features and one vector.
 
-Everything specific to VGG16 is here and in `vgg16_int8`, which runs the same network in 8-bit products.
+`vgg16_int8` runs the same network in 8-bit products, `vgg16_family` chooses between them.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,17 +13,14 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from safetensors.numpy import load_file
 
-from captioner.encoders.base import Encoder, Features
+from captioner.encoders.base import Features
 from captioner.encoders.pooling import plain_mean
-from captioner.encoders.registry import EncoderParts, Family, register
 from captioner.errors import BundleError
-from captioner.frameworks import Precision, best_precision, computing_in, load_keras, variable_name
+from captioner.frameworks import Precision, computing_in, load_keras, variable_name
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
     import keras
-
-_log = logging.getLogger(__name__)
 
 NAME = "vgg16"
 IMAGENET = "imagenet"
@@ -166,20 +162,3 @@ def _named(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def _first_line(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _build(config: VGG16Config | None, parts: EncoderParts) -> Encoder:
-    """Build the fastest form of the encoder on this machine, or Keras' if a precision is given."""
-    from captioner.encoders.vgg16_int8 import Int8VGG16, why_not_int8
-
-    config, pooling = config or VGG16Config(), parts.pooling or plain_mean
-    why_keras = f"{parts.precision} is requested" if parts.precision else why_not_int8(parts.activations)
-    if why_keras is None:
-        _log.info("encoder: OpenVINO, int8")
-        return Int8VGG16(config, parts.weights, parts.activations, pooling, parts.model_version)
-    precision = parts.precision or best_precision()
-    _log.info("encoder: Keras, %s (no int8: %s)", precision, why_keras)
-    return KerasVGG16(config, parts.weights, precision, pooling, parts.model_version)
-
-
-FAMILY = register(Family(NAME, VGG16Config, _build))

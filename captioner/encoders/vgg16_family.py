@@ -1,0 +1,29 @@
+"""VGG16 by name: its settings, and the fastest of its two forms on this machine."""
+
+from __future__ import annotations
+
+import logging
+
+from captioner.encoders.base import Encoder
+from captioner.encoders.pooling import plain_mean
+from captioner.encoders.registry import EncoderParts, Family, register
+from captioner.encoders.vgg16 import NAME, KerasVGG16, VGG16Config
+from captioner.encoders.vgg16_int8 import Int8VGG16, why_not_int8
+from captioner.frameworks import best_precision
+
+_log = logging.getLogger(__name__)
+
+
+def build_fastest(config: VGG16Config | None, parts: EncoderParts) -> Encoder:
+    """Build the fastest form of the encoder on this machine, or Keras' if a precision is given."""
+    config, pooling = config or VGG16Config(), parts.pooling or plain_mean
+    why_keras = f"{parts.precision} is requested" if parts.precision else why_not_int8(parts.activations)
+    if why_keras is None:
+        _log.info("encoder: OpenVINO, int8")
+        return Int8VGG16(config, parts.weights, parts.activations, pooling, parts.model_version)
+    precision = parts.precision or best_precision()
+    _log.info("encoder: Keras, %s (no int8: %s)", precision, why_keras)
+    return KerasVGG16(config, parts.weights, precision, pooling, parts.model_version)
+
+
+register(Family(NAME, VGG16Config, build_fastest))
