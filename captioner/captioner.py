@@ -19,7 +19,7 @@ from captioner.embedding import CaptionEmbedder, PictureEmbedder
 from captioner.encoders.base import Encoder, Features
 from captioner.encoders.registry import build
 from captioner.frameworks import Precision, best_precision
-from captioner.types import CELLS, JOINT, Caption, Description
+from captioner.types import CELLS, JOINT, Caption, Description, SearchModel
 from data.text import tokenize
 
 
@@ -35,7 +35,6 @@ class Captioner:
         # Encoder and decoder run in threads side by side; further BLAS threads would only slow them down.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
-        self.search_model = bundle.search_model
         self.input_side = bundle.encoder.side
         self._search = bundle.search
         self._vocabulary = bundle.vocabulary
@@ -49,6 +48,11 @@ class Captioner:
     def load(cls, bundle: Path | None = None, precision: Precision | None = None, few: bool = False) -> Captioner:
         """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
         return cls(load_bundle(bundle or BUNDLED), precision, few)
+
+    @cached_property
+    def search_model(self) -> SearchModel:
+        """The part of the captioner that search needs."""
+        return self._bundle.search_model
 
     def warm_up(self) -> Captioner:
         """Describe a blank picture, so that everything is loaded before the first real one; return self."""

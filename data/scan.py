@@ -14,9 +14,7 @@ from pathlib import Path
 from data.errors import RetroflexError
 from data.paths import absolute, display, from_bytes, to_bytes
 from data.pictures import SUFFIXES
-from data.records import StoredFile, content_hash
-
-__all__ = ["FoundFile", "Scan", "Skip", "StoredFile", "content_hash", "scan"]
+from data.records import StoredFile
 
 
 @dataclass(frozen=True)

@@ -64,3 +64,8 @@ def widened(half: np.ndarray) -> np.ndarray:
     wide = bits.view(np.float32)
     wide *= np.float32(2.0**112)
     return wide
+
+
+def present_rows(count: int, absent: np.ndarray | None) -> np.ndarray:
+    """Return those of `count` rows that are not `absent` (bool (count,), None for no row), rising."""
+    return np.arange(count) if absent is None else np.flatnonzero(~absent)

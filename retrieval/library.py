@@ -12,7 +12,7 @@ from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
 from captioner.types import Caption, Description, SearchModel
-from data.records import Status, content_hash
+from data.records import Status
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
 from retrieval.index.index import Index
@@ -95,12 +95,11 @@ class Library:
         ids = np.array([picture_id], np.int64)
         return Description(captions, {kind: index.vectors.get(kind, ids)[0] for kind in index.vectors.models})
 
-    def description_of(self, content: bytes, model_version: str) -> Description | None:
-        """Return the stored description of a picture file's bytes, None unless `model_version` made it.
+    def description_of(self, digest: str, model_version: str) -> Description | None:
+        """Return the stored description of the picture of this `digest`, None unless `model_version` made it.
 
         Vectors of another model cannot be compared with those of the library. Raises StoreError.
         """
-        digest = content_hash(content)
         if model_version not in self.searcher().index.models.values():
             return None
         if self.store.describe_needed([digest], model_version):

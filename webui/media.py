@@ -17,7 +17,7 @@ from data import pictures
 from data.limits import Limits
 from data.paths import from_bytes
 from data.pictures import PictureError
-from data.scan import content_hash
+from data.records import content_hash
 from data.store import StoredPicture
 from webui.problems import Problem
 

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import cast
 
-from captioner.bundle import BUNDLED, load_search_model
+from captioner.bundle import BUNDLED
 from captioner.checksums import bundle_version
 from captioner.types import Description
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.paths import display
 from data.pictures import PictureError, read_bytes
-from data.settings import Settings
+from data.records import content_hash
 from retrieval.library import Library
 
 
@@ -26,24 +26,24 @@ def describe_files(paths: Sequence[Path], library: Library, by: str | None = Non
     """
     settings = library.settings
     version = bundle_version(settings.bundle or BUNDLED)
-    stored = {path: library.description_of(_content(path, settings.limits), version) for path in paths}
+    stored = {path: library.description_of(_digest(path, settings.limits), version) for path in paths}
     unknown = [
         path
         for path, description in stored.items()
         if description is None or (by is not None and by not in description.vectors)
     ]
-    new = dict(zip(unknown, _described(unknown, settings, by), strict=True)) if unknown else {}
+    new = dict(zip(unknown, _described(unknown, library, by), strict=True)) if unknown else {}
     return [new.get(path) or cast(Description, stored[path]) for path in paths]
 
 
-def _described(paths: Sequence[Path], settings: Settings, by: str | None) -> list[Description]:
+def _described(paths: Sequence[Path], library: Library, by: str | None) -> list[Description]:
     # Slow to import, and not needed for pictures of the library.
     from captioner.captioner import Captioner
     from captioner.encoders.registry import build_further
     from captioner.pipeline import VectorDescriber, describe_now, read_files
 
-    model = load_search_model(settings.bundle or BUNDLED)
-    further = by is not None and by != model.encoder
+    settings = library.settings
+    further = by is not None and by != library.model.encoder
     describer = VectorDescriber(build_further(str(by))) if further else Captioner.load(settings.bundle, few=True)
     read = partial(read_files, side=describer.input_side, limits=settings.limits)
     described = describe_now(paths, read, describer)
@@ -53,8 +53,8 @@ def _described(paths: Sequence[Path], settings: Settings, by: str | None) -> lis
     return [description for _, description in described if description is not None]
 
 
-def _content(path: Path, limits: Limits) -> bytes:
+def _digest(path: Path, limits: Limits) -> str:
     try:
-        return read_bytes(path, limits)
+        return content_hash(read_bytes(path, limits))
     except PictureError as error:
         raise RetroflexError(f"{display(path)} {error}") from error

@@ -101,6 +101,8 @@ def _update_bar(bar: tqdm, done: int, total: int) -> None:
 
 def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
     """Return describers by further encoders. Raises RetroflexError for an unknown name."""
+    if not names:
+        return {}
     own = captioner.search_model.encoder
     if own in names:
         raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are always made")

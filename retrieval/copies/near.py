@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from captioner.arithmetic import unit
 from captioner.types import SearchModel
 from data.paths import display
 from retrieval.index.index import Index
@@ -191,10 +192,11 @@ def near_pairs(
     """
     parts = [Pairs(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32))]
     for start in range(new_from, len(vectors), BLOCK):
-        block = _unit(vectors[start : start + BLOCK])
+        block = unit(vectors[start : start + BLOCK].astype(np.float32))
         stop = start + len(block)
         for column in range(0, stop, CHUNK):
-            cosines = block @ _unit(vectors[column : min(column + CHUNK, stop)]).T
+            others = unit(vectors[column : min(column + CHUNK, stop)].astype(np.float32))
+            cosines = block @ others.T
             parts.append(_close(cosines, threshold, start, column))
         progress(stop - new_from, len(vectors) - new_from)
     return Pairs(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -212,12 +214,6 @@ def connected(count: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         labels = labels[labels]
         if np.array_equal(labels, before):
             return labels
-
-
-def _unit(vectors: np.ndarray) -> np.ndarray:
-    wide = vectors.astype(np.float32)
-    norms = np.linalg.norm(wide, axis=1, keepdims=True)
-    return np.divide(wide, norms, out=np.zeros_like(wide), where=norms > 0)
 
 
 def _close(cosines: np.ndarray, threshold: float, first_row: int, first_column: int) -> Pairs:

@@ -9,6 +9,7 @@ from functools import cached_property
 
 import numpy as np
 
+from retrieval.arrays import present_rows
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.files import Sealed
@@ -32,7 +33,7 @@ class Part:
     @property
     def rows(self) -> np.ndarray:
         """The rows that are present, rising."""
-        return np.arange(len(self.segment)) if self.absent is None else np.flatnonzero(~self.absent)
+        return present_rows(len(self.segment), self.absent)
 
     @property
     def ids(self) -> np.ndarray:

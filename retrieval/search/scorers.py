@@ -1,4 +1,4 @@
-"""Scorers: one number for each candidate, by name. A scorer computes only what no stage before it has."""
+"""Scorers: one number for each candidate, by name. Cosines that a retriever found are not computed again; BLEU is."""
 
 from __future__ import annotations
 

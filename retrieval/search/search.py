@@ -37,20 +37,20 @@ class Ranking:
     more: bool
 
     def first(self, count: int) -> Ranking:
-        """The best `count`."""
+        """Return the best `count`."""
         return self.at(slice(count))
 
-    def at(self, places: slice | np.ndarray) -> Ranking:
-        """Those at `places`, in that order."""
-        parts = {name: one[places] for name, one in self.parts.items()}
-        return replace(self, ids=self.ids[places], scores=self.scores[places], parts=parts)
+    def at(self, rows: slice | np.ndarray) -> Ranking:
+        """Return those at `rows`, in that order."""
+        parts = {name: scores[rows] for name, scores in self.parts.items()}
+        return replace(self, ids=self.ids[rows], scores=self.scores[rows], parts=parts)
 
 
 class Searcher:
     """Answers queries over one state of the library; may be used by several threads at once."""
 
     def __init__(self, store: Store, index: Index, model: SearchModel | None = None) -> None:
-        """Search `index`; the texts and paths of the hits come from `store`, the sense of sentences from `model`."""
+        """Search `index`; the captions and paths of hits come from `store`, vectors of sentences from `model`."""
         self.index = index
         self._store = store
         self._model = model
@@ -69,17 +69,17 @@ class Searcher:
         Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        wanted, unwanted = self._plan(query, selection)
-        ranking = self._rank(wanted, unwanted)
+        like, unlike = self._plan(query, selection)
+        ranking = self._rank(like, unlike)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = _hits(ranking, distant, selection)
-        captions = [caption for plan in wanted for caption in plan.clause.captions]
+        captions = [caption for plan in like for caption in plan.clause.captions]
         hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
-        unsaid = [word for plan in wanted for word in plan.unsaid]
-        return SearchResult(_told(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
+        unsaid = [word for plan in like for word in plan.unsaid]
+        return SearchResult(_query_as_json(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
 
     def without_reranker(self) -> Searcher:
-        """The same searcher without the reranker."""
+        """Return the same searcher without the reranker."""
         return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
 
     def planner(self, allowed: np.ndarray | None = None) -> Planner:
@@ -95,46 +95,46 @@ class Searcher:
         return self._rank(*self._plan(query))
 
     def _plan(self, query: Query, selection: Selection | None = None) -> tuple[list[ClausePlan], list[ClausePlan]]:
-        """What is wanted and what is not, each clause with its pipeline."""
+        """Return the clauses to be like and those to be unlike, each with its pipeline."""
         planner = self.planner(None if selection is None else selection.ids)
-        like = [planner.picture(f"like{place}", one, query.by) for place, one in enumerate(query.like, 1)]
-        unlike = [planner.picture(f"unlike{place}", one, query.by) for place, one in enumerate(query.unlike, 1)]
+        like = [planner.picture(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
+        unlike = [planner.picture(f"unlike{number}", image, query.by) for number, image in enumerate(query.unlike, 1)]
         words = [planner.words(query.text)] if query.text or not like else []
         return [*words, *like], unlike
 
-    def _rank(self, wanted: Sequence[ClausePlan], unwanted: Sequence[ClausePlan]) -> Ranking:
+    def _rank(self, like: Sequence[ClausePlan], unlike: Sequence[ClausePlan]) -> Ranking:
         """Order candidates by relevance, ties by the first clause's own score and then by id.
 
-        What no clause speaks for, with a relevance of 0, is left out.
+        Items with a relevance of 0 are left out.
         """
-        found = [plan.pipeline.retrieve(plan.clause) for plan in wanted]
-        ids = distinct([one.ids for one in found])
-        alone = len(wanted) + len(unwanted) == 1
+        retrieved = [plan.pipeline.retrieve(plan.clause) for plan in like]
+        ids = distinct([candidates.ids for candidates in retrieved])
+        alone = len(like) + len(unlike) == 1
         scores: dict[str, np.ndarray] = {}
         relevances = []
-        for plan, retrieved in [*zip(wanted, found, strict=True), *((plan, None) for plan in unwanted)]:
-            own = plan.score(ids, retrieved)
-            scores |= {name if alone else f"{plan.clause.name}.{name}": one for name, one in own.scores.items()}
+        for plan, candidates in [*zip(like, retrieved, strict=True), *((plan, None) for plan in unlike)]:
+            own = plan.score(ids, candidates)
+            scores |= {name if alone else f"{plan.clause.name}.{name}": score for name, score in own.scores.items()}
             relevances.append((plan.pipeline.fusion(plan.clause, own), plan.clause.weight))
-        relevance = relevances[0][0] if alone else combine(relevances[: len(wanted)], relevances[len(wanted) :])
-        first = wanted[0]
+        relevance = relevances[0][0] if alone else combine(relevances[: len(like)], relevances[len(like) :])
+        first = like[0]
         tie_break = scores[first.pipeline.tie_break if alone else f"{first.clause.name}.{first.pipeline.tie_break}"]
         order = np.lexsort((ids, -tie_break, -relevance))
         order = order[relevance[order] > 0]
-        hits = int(np.count_nonzero(relevance[order] >= max(plan.pipeline.close for plan in wanted)))
-        ordered = {name: one[order] for name, one in scores.items()}
-        return Ranking(ids[order], relevance[order], hits, ordered, any(one.more for one in found))
+        hits = int(np.count_nonzero(relevance[order] >= max(plan.pipeline.close for plan in like)))
+        ordered = {name: score[order] for name, score in scores.items()}
+        return Ranking(ids[order], relevance[order], hits, ordered, any(candidates.more for candidates in retrieved))
 
     def _page(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
-        """The hits at the places of `page`; a picture that was removed since the index was read is left out."""
+        """Return the hits at the rows `page`; a picture that was removed since the index was read is left out."""
         ids = ranking.ids[page.start : page.stop].tolist()
         pictures = self._store.pictures(ids)
-        found = [(place, pictures[one]) for place, one in zip(page, ids, strict=True) if one in pictures]
-        return [_hit(picture, ranking, place, words) for place, picture in found]
+        present = [(row, pictures[number]) for row, number in zip(page, ids, strict=True) if number in pictures]
+        return [_hit(picture, ranking, row, words) for row, picture in present]
 
 
 def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:
-    """Those candidates that are hits, in the order asked for."""
+    """Return the candidates that are hits, in the order of the selection."""
     hits = ranking if distant else ranking.first(ranking.hits)
     return hits if selection is None else hits.at(selection.sorted(hits.ids))
 
@@ -146,14 +146,14 @@ def _check_page(limit: int, offset: int) -> None:
         raise QueryError(f"the offset is {offset}; give 0 or more")
 
 
-def _told(query: Query, captions: Sequence[str]) -> dict[str, Any]:
-    """What the answer says of the query: its words, and what its pictures were taken to show."""
+def _query_as_json(query: Query, captions: Sequence[str]) -> dict[str, Any]:
+    """Return the query's words, and the captions of its pictures."""
     shown = [caption for caption in captions if caption != query.text]
     return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
 
 
-def _hit(picture: StoredPicture, ranking: Ranking, place: int, words: Sequence[str]) -> Hit:
-    """One hit; its caption is the one that says most of the query's words, the first where none does."""
+def _hit(picture: StoredPicture, ranking: Ranking, row: int, words: Sequence[str]) -> Hit:
+    """Return a hit, with the caption that says most of the query's words, the first where none does."""
     said = max(picture.texts, key=lambda caption: len({*words} & {*stems(caption)}), default="")
-    scores = {name: round(float(one[place]), 6) for name, one in ranking.parts.items() if np.isfinite(one[place])}
-    return Hit(picture, said, float(ranking.scores[place]), scores)
+    scores = {name: round(float(part[row]), 6) for name, part in ranking.parts.items() if np.isfinite(part[row])}
+    return Hit(picture, said, float(ranking.scores[row]), scores)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from retrieval.arrays import load_array, release, save_arrays, widened
+from retrieval.arrays import load_array, present_rows, release, save_arrays, widened
 from retrieval.vectors.approximate import Codes
 
 APPROXIMATE_FROM = 20_000
@@ -72,7 +72,7 @@ class VectorIndex:
             # Codes have only pictures with a vector. Others have cosine 0 and come before negative cosines.
             if len(near[0]) == count and near[1][-1] > 0:
                 return near
-        rows = np.arange(len(self)) if absent is None else np.flatnonzero(~absent)
+        rows = present_rows(len(self), absent)
         return _best(rows, self.cosine(query)[rows], count)
 
     def _likely(self, query: np.ndarray, count: int, absent: np.ndarray | None) -> np.ndarray | None:

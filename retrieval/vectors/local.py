@@ -20,6 +20,11 @@ class Column(NamedTuple):
     pieces: Pieces
     indexes: Sequence[VectorIndex]
 
+    @property
+    def size(self) -> int:
+        """The size of the widest vectors."""
+        return max(index.matrix.shape[1] for index in self.indexes)
+
 
 class LocalVectorStore:
     """See `retrieval.vectors.base.VectorStore`.
@@ -54,16 +59,14 @@ class LocalVectorStore:
         column = self._columns.get(kind)
         if column is None:
             return np.zeros((len(ids), 0), np.float32)
-        widest = max(index.matrix.shape[1] for index in column.indexes)
-        return column.pieces.gather(ids, lambda piece, rows: _wide(column.indexes[piece].matrix[rows], widest))
+        return column.pieces.gather(ids, lambda piece, rows: _wide(column.indexes[piece].matrix[rows], column.size))
 
     def everything(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
         column = self._columns.get(kind)
         if column is None:
             return np.zeros(0, np.int64), np.zeros((0, 0), np.float16)
         ids = column.pieces.present_ids()
-        widest = max(index.matrix.shape[1] for index in column.indexes)
-        matrix = np.zeros((len(ids), widest), np.float16)
+        matrix = np.zeros((len(ids), column.size), np.float16)
         start = 0
         for index, rows in zip(column.indexes, column.pieces.present_rows(), strict=True):
             matrix[start : start + len(rows), : index.matrix.shape[1]] = index.matrix[rows]

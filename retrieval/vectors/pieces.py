@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from retrieval.arrays import present_rows
 from retrieval.vectors.base import RankedItems
 
 Absent = np.ndarray | None
@@ -89,7 +90,7 @@ class Pieces:
     def present_rows(self) -> list[np.ndarray]:
         """Return the rows of each segment that count, rising."""
         pairs = zip(self._ids, self._absent, strict=True)
-        return [np.arange(len(piece_ids)) if absent is None else np.flatnonzero(~absent) for piece_ids, absent in pairs]
+        return [present_rows(len(piece_ids), absent) for piece_ids, absent in pairs]
 
     def present_ids(self) -> np.ndarray:
         """Return all ids that are present, segment after segment."""

@@ -7,7 +7,8 @@ import pytest
 
 from data.errors import RetroflexError
 from data.paths import from_bytes, to_bytes
-from data.scan import Scan, StoredFile, content_hash, scan
+from data.records import StoredFile, content_hash
+from data.scan import Scan, scan
 
 
 def put(path: Path, content: bytes = b"x") -> Path:

@@ -10,7 +10,7 @@ import pytest
 
 from captioner.calibration import Calibration
 from captioner.types import JOINT, SearchModel
-from data.scan import content_hash
+from data.records import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval.library import Library

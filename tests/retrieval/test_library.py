@@ -14,7 +14,7 @@ import pytest
 
 from captioner.types import JOINT
 from data.errors import RetroflexError
-from data.scan import content_hash
+from data.records import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval import library as library_module
@@ -150,6 +150,6 @@ def test_a_picture_without_files_has_no_description(library: Library) -> None:
 
 
 def test_a_file_is_found_by_its_content_and_model(library: Library) -> None:
-    assert library.description_of(b"boat", "model-1") is not None
-    assert library.description_of(b"boat", "model-2") is None
-    assert library.description_of(b"ferry", "model-1") is None
+    assert library.description_of(content_hash(b"boat"), "model-1") is not None
+    assert library.description_of(content_hash(b"boat"), "model-2") is None
+    assert library.description_of(content_hash(b"ferry"), "model-1") is None

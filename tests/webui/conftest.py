@@ -19,7 +19,7 @@ from captioner.calibration import Calibration
 from captioner.types import JOINT, Caption, Description, SearchModel
 from data import pictures
 from data.paths import to_bytes
-from data.scan import content_hash
+from data.records import content_hash
 from data.settings import Settings, load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
 from retrieval.library import Library

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from tqdm import tqdm
 
-from captioner.types import SearchDescriber
+from captioner.types import SearchDescriber, StagedDescriber
 from data.errors import RetroflexError
 from data.paths import display
 from data.text import tokenize
@@ -18,7 +19,7 @@ from retrieval.search.query import Query
 from retrieval.search.search import Searcher
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import unlabelled_pictures
-from training.evaluation.gallery import describe_pictures, searchable
+from training.evaluation.gallery import Described, describe_pictures, searchable
 
 
 def evaluate_absent(
@@ -32,11 +33,7 @@ def evaluate_absent(
     Raise EvaluationError when no picture can be read, RetroflexError as `unlabelled_pictures` does.
     """
     started = time.monotonic()
-    with unlabelled_pictures(source, count, seed) as (pictures, problems):
-        described = describe_pictures(captioner, pictures)
-    problems += described.problems
-    if not described.pictures:
-        raise EvaluationError(f"no picture of {display(source)} can be read (the first: {problems[0]})")
+    described = describe_unlabelled(captioner, source, count, seed)
     with searchable(described, captioner) as (searcher, _):
         bar = tqdm(words, desc="searching", unit="query", disable=None)
         found = {word: _figures(searcher, word) for word in bar}
@@ -46,7 +43,7 @@ def evaluate_absent(
         "model_version": captioner.model_version,
         "pictures": len(described.pictures),
         "captions_per_picture": round(described.captions_per_picture, 2),
-        "problems": problems,
+        "problems": described.problems,
         "seed": seed,
         "queries": len(found),
         "mean_hits": round(float(hits.mean()), 2),
@@ -55,6 +52,19 @@ def evaluate_absent(
         "words": found,
         "seconds": round(time.monotonic() - started, 1),
     }
+
+
+def describe_unlabelled(captioner: StagedDescriber, source: Path, count: int | None, seed: int) -> Described:
+    """Describe the pictures of a folder or tar file, all or `count` drawn by `seed`.
+
+    Raise EvaluationError when no picture can be read, RetroflexError as `unlabelled_pictures` does.
+    """
+    with unlabelled_pictures(source, count, seed) as (pictures, problems):
+        described = describe_pictures(captioner, pictures)
+    described = replace(described, problems=[*problems, *described.problems])
+    if not described.pictures:
+        raise EvaluationError(f"no picture of {display(source)} can be read (the first: {described.problems[0]})")
+    return described
 
 
 def read_words(file: Path | None, given: Sequence[str]) -> list[str]:

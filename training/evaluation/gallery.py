@@ -14,8 +14,7 @@ from captioner.pipeline import Reading, ThreadExecutor, as_row, in_groups, read_
 from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
 from data.paths import to_bytes
-from data.records import Batch, FileRow, PictureRow
-from data.scan import content_hash
+from data.records import Batch, FileRow, PictureRow, content_hash
 from data.store import Store
 from retrieval.index.upkeep import build_index
 from retrieval.search.search import Searcher

@@ -13,15 +13,14 @@ from captioner.bundle import Bundle
 from captioner.captioner import Captioner
 from captioner.types import SearchModel
 from data.errors import RetroflexError
-from data.paths import display
 from retrieval.search.fusion import CLOSE
 from retrieval.search.query import Query
 from retrieval.search.relevance import logit
 from retrieval.search.search import Searcher
 from retrieval.search.strictness import rarity
 from retrieval.search.unsaid import content_words
-from training.evaluation.folders import unlabelled_pictures
-from training.evaluation.gallery import describe_pictures, searchable
+from training.evaluation.absent import describe_unlabelled
+from training.evaluation.gallery import searchable
 
 PICTURES = 1000
 HITS = 0.3
@@ -46,14 +45,10 @@ def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[st
     if captioner.search_model.embedder is None:
         raise RetroflexError("a crowd needs text encoders, whose strictness it sets; train them too")
     # `retroflex evaluate absent` draws by its own seed, and should not measure on the pictures that this is fitted on.
-    with unlabelled_pictures(crowd.pictures, PICTURES, seed + 1) as (pictures, problems):
-        described = describe_pictures(captioner, pictures)
-    problems = [*problems, *described.problems]
-    if not described.pictures:
-        raise RetroflexError(f"no picture of {display(crowd.pictures)} can be read (the first: {problems[0]})")
+    described = describe_unlabelled(captioner, crowd.pictures, PICTURES, seed + 1)
     with searchable(described, captioner) as (searcher, _):
         fitted = fit_rarity(searcher, captioner.search_model, crowd.absent)
-    return replace(bundle, calibration=replace(bundle.calibration, rarity=fitted)), problems
+    return replace(bundle, calibration=replace(bundle.calibration, rarity=fitted)), described.problems
 
 
 def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> float:

@@ -11,10 +11,10 @@ from flask import Blueprint, Response, jsonify, request
 from data.paths import clean_text
 from data.store import StoredPicture
 from retrieval.copies.duplicates import KINDS, Group, copy_id, decide, exact_groups, forget, near_groups
+from retrieval.search.fields import COUNT
 from webui.api.answers import as_hit
 from webui.openapi.documents import Listed
 from webui.openapi.operations import Parameter, operation
-from webui.openapi.schemas import COUNT
 from webui.problems import Problem
 from webui.request.values import WINDOW, body_field, known_value, read_body, read_window
 from webui.services import services

@@ -19,12 +19,11 @@ from data import limits
 from data.limits import Limits
 from data.paths import clean_text
 from data.store import Store, StoredPicture
-from retrieval.search.fields import FIELDS, RELEVANCE, order_names
+from retrieval.search.fields import COUNT, FIELDS, RELEVANCE, order_names
 from webui.api.answers import query_of
 from webui.api.streams import StreamLimit
 from webui.media import read_original
 from webui.openapi.operations import Parameter, operation
-from webui.openapi.schemas import COUNT
 from webui.problems import Problem
 from webui.request.filters import read_filters, read_order
 from webui.request.search_request import SEARCH, read_search_request

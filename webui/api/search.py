@@ -7,11 +7,10 @@ from typing import Annotated, Any, TypedDict
 from flask import Blueprint, Response, jsonify, request
 
 from data.paths import clean_text
-from retrieval.search.fields import FIELDS, ChoiceField, Count, DayRange, Field, FolderCount, FolderField
+from retrieval.search.fields import COUNT, FIELDS, ChoiceField, Count, DayRange, Field, FolderCount, FolderField
 from webui.api import answers
 from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation
-from webui.openapi.schemas import COUNT
 from webui.request.filters import BROWSE_SORT, FILTERS, read_filters, read_order
 from webui.request.search_request import SEARCH, UPLOADS, read_search_request, read_uploads
 from webui.request.values import WINDOW, read_window

@@ -15,7 +15,7 @@ from captioner.pipeline import Reading, describe_now
 from captioner.types import Describer, Description
 from data.errors import RetroflexError
 from data.limits import Limits
-from data.scan import content_hash
+from data.records import content_hash
 from webui.describing.decoding import Decoded, Decoders
 from webui.problems import RETRY_AFTER, Problem
 
@@ -45,11 +45,11 @@ class UploadDescriber:
         decoders: Decoders,
         limits: Limits,
         describing: Callable[[], AbstractContextManager[object]],
-        stored: Callable[[bytes, str], Description | None] = lambda content, version: None,
+        stored: Callable[[str, str], Description | None] = lambda digest, version: None,
     ) -> None:
         """`loader` runs in a thread of its own once `start` is called; each picture is described within `describing`.
 
-        `stored` returns the library's description of a file's bytes by a model version, or None.
+        `stored` returns the library's description of the picture of a digest by a model version, or None.
         """
         self._stored = stored
         self._loader = loader
@@ -114,7 +114,7 @@ class UploadDescriber:
 
     def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
         """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
-        stored = self._stored(content, captioner.model_version)
+        stored = self._stored(key, captioner.model_version)
         if stored is None:
             return self._recall(key)
         decoded = self._decoders.decode(content, captioner.input_side, self._limits)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
-from webui.openapi.schemas import COUNT
+from retrieval.search.fields import COUNT
 
 
 class Problem(TypedDict):

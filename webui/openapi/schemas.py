@@ -9,9 +9,6 @@ from typing import Annotated, Any, Literal, NotRequired, Union, get_args, get_or
 
 Schema = dict[str, Any]
 
-COUNT = Annotated[int, {"minimum": 0}]
-"""A whole number of 0 or more."""
-
 _PLAIN: dict[Any, Schema] = {
     Any: {},
     str: {"type": "string"},

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from captioner.types import JOINT, Caption, Description
-from data.scan import content_hash
+from data.records import content_hash
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval.index import upkeep
 from retrieval.index.index import Index

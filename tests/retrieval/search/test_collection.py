@@ -13,8 +13,8 @@ import pytest
 
 from captioner.types import Caption, Description
 from data.limits import FORMATS
+from data.records import content_hash
 from data.roots import forget_root, lies_in, note_indexed, read_roots, remember_root
-from data.scan import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store, StoredPicture
 from retrieval.library import Library
