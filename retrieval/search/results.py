@@ -9,6 +9,12 @@ from data.store import StoredPicture
 from retrieval.search.unsaid import unsaid_notice
 
 
+def taken(picture: StoredPicture) -> dict[str, str | None]:
+    """Return when a picture was taken, in ISO 8601, and which source says so, as plain values for JSON."""
+    moment = picture.taken_at.isoformat() if picture.taken_at else None
+    return {"taken_at": moment, "taken_from": picture.taken_from}
+
+
 @dataclass(frozen=True)
 class Hit:
     """One picture found, and its caption that best matches the query.
@@ -40,7 +46,7 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         """Return the hit as plain values for JSON."""
         names = ("id", "path", "caption", "captions", "score", "scores")
-        return {name: getattr(self, name) for name in names}
+        return {name: getattr(self, name) for name in names} | taken(self.picture)
 
 
 @dataclass(frozen=True)

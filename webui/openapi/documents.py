@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 
 
@@ -24,6 +25,20 @@ class Links(TypedDict):
     thumbnail: str
 
 
+MOMENT = Annotated[str | None, {"format": "date-time"}]
+SOURCE = Annotated[
+    Literal[(*SOURCES,)] | None,  # type: ignore[valid-type]
+    {
+        "description": "Which source gives taken_at: original, digitized and changed are those of EXIF, name is the "
+        "file's name, file its own time; null where an older version read it"
+    },
+]
+TAKEN = Annotated[
+    str | None,
+    {"description": "When it was taken, as the camera's clock showed it: ISO 8601 without a zone"},
+]
+
+
 class Listed(TypedDict):
     """One picture of a list; width and height are in pixels."""
 
@@ -31,6 +46,8 @@ class Listed(TypedDict):
     path: str
     caption: str
     captions: list[str]
+    taken_at: TAKEN
+    taken_from: SOURCE
     width: COUNT
     height: COUNT
     links: Links
@@ -77,6 +94,13 @@ class SearchResult(TypedDict):
         },
     ]
     hits: list[Hit]
+
+
+class Text(TypedDict):
+    """A text of a picture file's EXIF, XMP, IPTC or PNG data."""
+
+    field: Literal["title", "description", "keyword", "person", "place"]
+    text: str
 
 
 class Caption(TypedDict):
@@ -129,7 +153,9 @@ class Picture(TypedDict):
     height: COUNT
     format: str
     bytes: COUNT
-    taken_at: Annotated[str | None, {"format": "date-time"}]
+    taken_at: TAKEN
+    taken_from: SOURCE
+    metadata: Annotated[list[Text], {"description": "What its file says in words"}]
     captions: list[Caption]
     folder: Folder | None
     exif: ExifFacts
@@ -149,9 +175,6 @@ class Readiness(TypedDict):
 
     status: Literal["ready"]
     model_version: str
-
-
-MOMENT = Annotated[str | None, {"format": "date-time"}]
 
 
 class LibraryFolder(TypedDict):
