@@ -64,9 +64,9 @@ def run(store: Store, folder: Path, steps: list[tuple[int, int]] | None = None) 
 
 
 def stored(store: Store) -> dict[str, StoredPicture]:
-    """The pictures by the name of their last file."""
+    """The pictures by the name of their first file."""
     found = store.pictures(store.searched_ids()[1].tolist()).values()
-    return {Path(one.shown_paths[-1]).name: one for one in found}
+    return {Path(one.shown_paths[0]).name: one for one in found}
 
 
 def taken(store: Store) -> dict[str, tuple[datetime | None, str | None]]:
