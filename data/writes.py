@@ -47,9 +47,9 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     """Write the batch. Raises StoreError when it names a digest that is neither stored nor in it."""
     _forget(connection, batch.gone)
     _add_pictures(connection, batch.pictures)
-    read = [*batch.pictures, *batch.metadata]
-    named = {row.digest for rows in (batch.files, batch.descriptions, read) for row in rows}
-    ids = _picture_ids(connection, named)
+    read: list[PictureRow | MetadataRow] = [*batch.pictures, *batch.metadata]
+    digests = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
+    ids = _picture_ids(connection, digests | {row.digest for row in read})
     _put_metadata(connection, read, ids)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)

@@ -56,7 +56,7 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     packet = written.get(_XMP_KEYWORD, "").encode() or image.info.get("xmp") or b""
     xmp_dates, xmp_texts = read_xmp(packet if isinstance(packet, bytes) else str(packet).encode())
     iptc_dates, iptc_texts = _guarded_iptc(image)
-    candidates = {
+    candidates: dict[str, Iterable[Any]] = {
         "original": [exif.get(_BASE.DateTimeOriginal)],
         "digitized": [exif.get(_BASE.DateTimeDigitized)],
         "xmp": xmp_dates,

@@ -40,7 +40,7 @@ def _block(image: Image.Image) -> bytes:
         block = getattr(image, "tag_v2", {}).get(_TIFF_TAG)
     if isinstance(block, tuple) and all(isinstance(part, int) for part in block):  # as numbers of 32 bits
         order = "big" if getattr(getattr(image, "tag_v2", None), "prefix", b"II") == b"MM" else "little"
-        block = b"".join((part & 0xFFFFFFFF).to_bytes(4, order) for part in block)  # type: ignore[arg-type]
+        block = b"".join((part & 0xFFFFFFFF).to_bytes(4, order) for part in block)
     return block[:MOST_BYTES] if isinstance(block, bytes) else b""
 
 

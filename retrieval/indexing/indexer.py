@@ -132,7 +132,7 @@ class _Reader:
         except PictureError as error:
             return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
         size = picture.width, picture.height
-        row = PictureRow(files[0].digest, *size, picture.format, len(content), *picture.metadata)
+        row = PictureRow(files[0].digest, *size, picture.format, len(content), **picture.metadata._asdict())
         return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
 
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.records import PictureText
 from data.store import StoredPicture
 from retrieval.search.unsaid import unsaid_notice
 
@@ -20,13 +22,15 @@ class Hit:
     """One picture found, and its caption that best matches the query.
 
     `score` is the relevance that orders the hits; `scores` are its parts: "bleu", "cosine" and so on, or "words.bleu",
-    "like1.cosine", "unlike1.embedding" for a query of several parts.
+    "like1.cosine", "unlike1.embedding" for a query of several parts. `matched` are the names, keywords and dates that
+    have words of the query.
     """
 
     picture: StoredPicture
     caption: str
     score: float
     scores: dict[str, float]
+    matched: Sequence[PictureText] = ()
 
     @property
     def id(self) -> int:
@@ -46,7 +50,8 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         """Return the hit as plain values for JSON."""
         names = ("id", "path", "caption", "captions", "score", "scores")
-        return {name: getattr(self, name) for name in names} | taken(self.picture)
+        matched = [text._asdict() for text in self.matched]
+        return {name: getattr(self, name) for name in names} | {"matched": matched} | taken(self.picture)
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,13 @@ class Listed(TypedDict):
     links: Links
 
 
+class Matched(TypedDict):
+    """A text beside the captions that has words of the query."""
+
+    field: Literal["name", "folder", "date", "title", "description", "keyword", "person", "place"]
+    text: str
+
+
 class Hit(Listed):
     """A picture that matches, with its relevance."""
 
@@ -61,8 +68,12 @@ class Hit(Listed):
         dict[str, float],
         {
             "description": "The parts of the score by name: bleu, cosine, neighbours, embedding; prefixed with words., "
-            "like1., like2., unlike1. and so on where the query has several parts, uploads first"
+            "like1., like2., unlike1. and so on where the query has several parts, uploads first; metadata where "
+            "names, keywords or dates match, 1 as a whole"
         },
+    ]
+    matched: Annotated[
+        list[Matched], {"description": "Where the words of q are found beside captions; such hits come first"}
     ]
 
 
