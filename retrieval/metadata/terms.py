@@ -56,7 +56,7 @@ def words_of(text: str) -> list[str]:
     """Return the stems of the words of `text` that can be found, in order, without accents.
 
     Words that stand together are also read apart: "beach2019" and "MyHoliday". Chinese, Japanese and Korean are read
-    in pairs of characters. One letter and function words find nothing.
+    in pairs of characters. What is not telling is left out, see `is_telling`.
     """
     joined = tokenize(plain(text))
     apart = tokenize(plain(_CAPITAL.sub(" ", text))) if _CAPITAL.search(text) else []
@@ -72,8 +72,12 @@ def _parts(word: str) -> Sequence[str]:
 
 
 def is_telling(word: str) -> bool:
-    """Return whether a word, in lower case, can name a picture: not one letter or digit, nor a function word."""
-    return (len(word) > 1 or bool(_CJK.match(word))) and word not in FUNCTION_WORDS
+    """Return whether a word, in lower case, can name a picture.
+
+    One letter cannot, nor one or two digits, which count things in queries and files in folders, nor a function word.
+    """
+    long_enough = len(word) > (2 if word.isdigit() else 1) or bool(_CJK.match(word))
+    return long_enough and word not in FUNCTION_WORDS
 
 
 def is_generic(word: str) -> bool:

@@ -125,23 +125,35 @@ class Matches:
 def match(text: str, index: MetadataIndex, captions: Captions, allowed: np.ndarray | None) -> Matches | None:
     """Look the plain words `text` of a query up; None where no picture of `allowed` (ids, rising) has any of them.
 
-    A file's name that is found is all that the query asks for.
+    Where the query is the name of a file in the library, it asks for nothing else.
     """
     text = " ".join(text.split())
     is_name = _is_name(text)
     wholes, whole = _whole(text, index)
     if is_name and len(whole):
-        return _if_any(Matches(wholes, whole, [], "", allowed))
+        name = stem_of(text.rpartition("/")[2])[0]
+        return _if_any(Matches(wholes, whole, _together(_units(name, index)), "", allowed))
     dates = [] if is_name else read_dates(text)
     dated = _dated(dates, index, captions) if dates else None
     rest = stem_of(text)[0] if dated is None else without(text, dates)
-    units = [_unit(word, index) for word in dict.fromkeys(tokenize(rest)) if is_telling(plain(word))]
-    units = [unit for unit in units if len(unit.ids) or not is_generic(plain(unit.said))]
+    units = _units(rest, index)
     if dated is not None:
         then = np.union1d(dated.ids, whole)
         restricted = then if allowed is None else _intersection(then, allowed)
         return Matches(wholes, whole, [*units, dated], rest if units else "", restricted)
     return _if_any(Matches(wholes, whole, units, rest, allowed))
+
+
+def _units(text: str, index: MetadataIndex) -> list[Unit]:
+    """Look the words of a text up; those that systems give to files count only where they are found."""
+    units = [_unit(word, index) for word in dict.fromkeys(tokenize(text)) if is_telling(plain(word))]
+    return [unit for unit in units if len(unit.ids) or not is_generic(plain(unit.said))]
+
+
+def _together(units: Sequence[Unit]) -> list[Unit]:
+    """Return one unit of all words: other files whose names have them too, as IMG_2682-edited.jpg."""
+    words = frozenset[str]().union(*(unit.words for unit in units))
+    return [Unit(words, reduce(_intersection, [unit.ids for unit in units]))] if units else []
 
 
 def _if_any(matches: Matches) -> Matches | None:
@@ -157,7 +169,7 @@ def _whole(text: str, index: MetadataIndex) -> tuple[frozenset[str], np.ndarray]
     """Return the terms that stand for the query as a whole text, and the pictures that have one of them."""
     stem, suffix = stem_of(text.rpartition("/")[2])
     terms = [f"={key(stem)}.{suffix}"] if suffix else [f"={key(text)}"]
-    if not (suffix or words_of(text)):
+    if not (suffix or words_of(text) or (text.isdigit() and len(text) > 1)):
         return frozenset(), _NO_IDS
     return frozenset(terms), reduce(np.union1d, map(index.find, terms), _NO_IDS)
 

@@ -17,7 +17,7 @@ from retrieval.metadata.terms import found_words, key, stem_of, terms_of, texts_
         ("2019beach", ["2019beach", "2019", "beach"]),
         ("MyHoliday", ["myholiday", "holiday"]),
         ("IMG_2682", ["img", "2682"]),
-        ("the a of 7", []),
+        ("the a of 7 42", []),
         ("北京旅行", ["北京旅行", "北京", "京旅", "旅行"]),
         ("693b08cb0e", ["693b08cb0e"]),
     ],

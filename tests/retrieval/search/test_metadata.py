@@ -91,6 +91,14 @@ def test_a_file_is_found_by_its_name_alone(named: Library, text: str) -> None:
     assert result.unsaid == []
 
 
+def test_edited_copies_of_a_file_come_after_it(named: Library) -> None:
+    put(named, "photos/IMG_2682-edited.jpg", CAPTIONS[2], None, [])
+    put(named, "photos/42.jpg", CAPTIONS[2], None, [])
+    assert names(search(named, "IMG_2682.jpg")) == ["IMG_2682.jpg", "IMG_2682-edited.jpg"]
+    assert names(search(named, "42"))[0] == "42.jpg"
+    assert matched(search(named, "42 dogs", True)) == []
+
+
 @pytest.mark.parametrize(
     ("text", "first", "field"),
     [
