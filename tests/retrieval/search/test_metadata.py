@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 
 import numpy as np
@@ -214,6 +214,16 @@ def test_filters_hold_for_names_too(named: Library) -> None:
     result = named.search(Query("trip"), selection=selection)
     assert matched(result) == ["a.png"]
     assert matched(named.search(Query("china"), selection=selection)) == []
+
+
+def test_dates_in_names_count_for_filters_and_order(named: Library) -> None:
+    put(named, "photos/IMG_20180203_040506.jpg", CAPTIONS[0], None, [])
+    put(named, "photos/Screenshot 2018-02-03 at 01.02.03.png", CAPTIONS[0], None, [])
+    day = date(2018, 2, 3)
+    selection = named.collection.select(Filters(taken_from=day, taken_to=day), "newest")
+    result = named.search(Query("dog"), selection=selection)
+    assert names(result) == ["IMG_20180203_040506.jpg", "Screenshot 2018-02-03 at 01.02.03.png"]
+    assert {hit.picture.taken_from for hit in result.hits} == {"name"}
 
 
 def test_in_a_large_library_the_matches_are_still_found(named: Library, monkeypatch: pytest.MonkeyPatch) -> None:
