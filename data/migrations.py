@@ -273,6 +273,34 @@ def _set_sqlite_sequence(connection: sa.Connection, name: str, tables: tuple[str
     connection.execute(sa.insert(sequences).values(name=name, seq=last_id or 0))
 
 
+def _reserved(connection: sa.Connection) -> None:
+    """Change nothing: the place of a migration that is written elsewhere."""
+
+
+def _metadata(connection: sa.Connection) -> None:
+    """Add the source of dates, dates in file names, and texts in picture files; NULL and none for existing rows.
+
+    `index` reads them from the files, see `retrieval.indexing.metadata`.
+    """
+    moment = sa.DateTime().compile(dialect=connection.dialect)
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN taken_from VARCHAR(16)"))
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN metadata_version INTEGER"))
+    connection.execute(sa.DDL(f"ALTER TABLE files ADD COLUMN named_at {moment}"))
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    table = sa.Table(
+        "picture_texts",
+        schema,
+        sa.Column(
+            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("field", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+    )
+    table.create(connection)
+
+
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _first_tables,
     _embeddings,
@@ -282,6 +310,8 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _roots,
     _choices,
     _items,
+    _reserved,
+    _metadata,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

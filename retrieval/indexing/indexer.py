@@ -18,6 +18,7 @@ from data.pictures import PictureError, PictureUnreadable, decode, read_bytes, s
 from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
+from retrieval.indexing.metadata import outdated_copies, read_metadata_again
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -56,7 +57,8 @@ def index(
 ) -> Report:
     """Bring the store up to date with the picture files under `roots`.
 
-    Only new and changed files are read and, with `recaption`, pictures that another model version described.
+    Only new and changed files are read and, with `recaption`, pictures that another model version described. What
+    pictures say of themselves is read again where an older version of the program read less of it.
     `progress` gets (files done, all files, the report so far). Raises RetroflexError if a root is missing or
     the store fails. A bad picture is skipped and reported.
     """
@@ -66,7 +68,9 @@ def index(
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
     to_read = [*found.changed, *stale]
-    progress(0, len(to_read), report)
+    outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
+    total = len(to_read) + len(outdated)
+    progress(0, total, report)
     done = 0
     reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
     for group in (executor or ThreadExecutor()).describe(in_groups(to_read), reader.read, describer):
@@ -74,7 +78,10 @@ def index(
         store.write_batch(batch)
         done += len(batch.files) + len(batch.skipped)
         _count(report, batch)
-        progress(done, len(to_read), report)
+        progress(done, total, report)
+    for read in read_metadata_again(store, outdated, limits):
+        done += read
+        progress(done, total, report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     return report
@@ -124,7 +131,8 @@ class _Reader:
             picture = self._decode(content)
         except PictureError as error:
             return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
-        row = PictureRow(files[0].digest, picture.width, picture.height, picture.format, len(content), picture.taken_at)
+        size = picture.width, picture.height
+        row = PictureRow(files[0].digest, *size, picture.format, len(content), **picture.metadata._asdict())
         return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
 
 
