@@ -23,8 +23,9 @@ class Calibration:
 
     `words` weighs "bleu" and "cosine"; `reranker` scores that are added for the best pictures. `unsaid` and `rarity`
     are added to the logit for words that no caption says, or that captions seldom say (`retrieval.search.strictness`).
-    `picture` weighs "bleu", "cosine" (of the encoder's vectors), "neighbours" and "embedding". Vectors with a
-    cosine of `near_copy` or more belong to near copies. Empty weights: the bundle does not use them.
+    `picture` weighs "bleu", "cosine" (of the encoder's vectors), "neighbours" and "embedding"; pictures are alike from
+    the relevance `picture_close` on. Vectors with a cosine of `near_copy` or more belong to near copies. Empty weights:
+    the bundle does not use them.
     """
 
     words: Weights = field(default_factory=dict)
@@ -32,6 +33,7 @@ class Calibration:
     unsaid: float = 0.0
     rarity: float = 0.0
     picture: Weights = field(default_factory=lambda: FORMAT_1_LIKENESS)
+    picture_close: float = 0.0
     near_copy: float = FORMAT_1_NEAR_COPY
 
     def to_json(self) -> dict[str, Any]:

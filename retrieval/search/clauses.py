@@ -18,6 +18,8 @@ from retrieval.search.fusion import (
     BleuFusion,
     CosineFusion,
     PictureFusion,
+    UnlikenessFusion,
+    VerbatimFusion,
     WordFusion,
     term_prior,
 )
@@ -27,7 +29,7 @@ from retrieval.search.query import QueryError, QueryImage
 from retrieval.search.relevance import Relevance
 from retrieval.search.reranker import reranker_of
 from retrieval.search.retrievers import BleuRetriever, VectorRetriever
-from retrieval.search.scorers import NEIGHBOURS, BleuScorer, CosineScorer, NeighbourScorer
+from retrieval.search.scorers import NEIGHBOURS, UNLIKENESS, BleuScorer, CosineScorer, NeighbourScorer, VerbatimScorer
 from retrieval.search.strictness import strictness
 from retrieval.search.unsaid import no_synonyms, unsaid_words
 
@@ -110,11 +112,11 @@ class Planner:
         fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.share_known(tokens))
         retrievers: list[Stage] = [self._bleu(), VectorRetriever(self._index.vectors, JOINT, "cosine", self._allowed)]
         scorers: list[Stage] = [
-            BleuScorer(self._index.captions, TYPED_VARIANT),
+            *self._said(),
             self._cosine(JOINT, "cosine"),
             *([] if reranker is None else [reranker]),
         ]
-        return ClausePlan(clause, Pipeline(retrievers, scorers, fusion, CLOSE), unsaid)
+        return ClausePlan(clause, Pipeline(retrievers, scorers, VerbatimFusion(fusion), CLOSE), unsaid)
 
     def picture(self, name: str, image: QueryImage, by: str | None = None) -> ClausePlan:
         """Plan a search by a picture, by the kind of vectors `by` where it is given. Raises QueryError."""
@@ -138,11 +140,24 @@ class Planner:
             *([] if neighbours is None else [neighbours]),
             self._cosine(JOINT, "embedding"),
         ]
-        return ClausePlan(clause, Pipeline(retrievers, scorers, PictureFusion(calibration.picture, neighbours)))
+        fusion = PictureFusion(calibration.picture, neighbours)
+        return ClausePlan(clause, Pipeline(retrievers, scorers, fusion, calibration.picture_close))
+
+    def opposite(self, name: str, image: QueryImage, by: str | None = None) -> ClausePlan:
+        """Plan a search for what looks least like a picture, by the encoder's vectors or those of the kind `by`."""
+        kind = by or self._encoder
+        away = {kind: -image.description.vectors[kind]}
+        retriever = VectorRetriever(self._index.vectors, kind, UNLIKENESS, self._allowed)
+        clause = Clause(name, vectors=away, weight=image.weight)
+        scorers: list[Stage] = [self._cosine(kind, UNLIKENESS)]
+        return ClausePlan(clause, Pipeline([retriever], scorers, UnlikenessFusion(), tie_break=UNLIKENESS))
 
     def _by_captions(self, close: float) -> Pipeline:
-        scorers: list[Stage] = [BleuScorer(self._index.captions, TYPED_VARIANT), self._cosine(JOINT, "cosine")]
-        return Pipeline([self._bleu()], scorers, BleuFusion(), close)
+        scorers = [*self._said(), self._cosine(JOINT, "cosine")]
+        return Pipeline([self._bleu()], scorers, VerbatimFusion(BleuFusion()), close)
+
+    def _said(self) -> list[Stage]:
+        return [BleuScorer(self._index.captions, TYPED_VARIANT), VerbatimScorer(self._index.captions, self._store)]
 
     def _by_kind(self, kind: str) -> Pipeline:
         known = self._index.vectors.models

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from retrieval.index.index import Captions, Index
-from retrieval.search.pipeline import Candidates, Clause
+from retrieval.search.pipeline import Candidates, Clause, Fusion
 from retrieval.search.relevance import Relevance, logit, sigmoid
 from retrieval.search.reranker import Reranker
-from retrieval.search.scorers import NEIGHBOURS, NeighbourScorer
+from retrieval.search.scorers import NEIGHBOURS, UNLIKENESS, VERBATIM, NeighbourScorer
 
 CLOSE = 0.05
 """Relevance from which on a picture is a hit for words, as far as they are understood; see docs/ranking.md."""
@@ -21,11 +21,27 @@ UNSEEN, UNSEEN_SHARE = 20, 0.01
 """Added to each library's counts: UNSEEN pictures, of which this share shows what is asked for. A few tell little."""
 
 
+VERBATIM_FLOOR = 0.99
+"""The least relevance of a picture whose caption is the query, above all that is only likely."""
+
+
 class BleuFusion:
     """Relevance is BLEU, where no model can place the words among the pictures."""
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
         return candidates.scores["bleu"]
+
+
+class VerbatimFusion:
+    """Another fusion's relevance; pictures with the typed words as a caption come first, in its order."""
+
+    def __init__(self, usual: Fusion) -> None:
+        self._usual = usual
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
+        relevance = self._usual(clause, candidates)
+        verbatim = candidates.scores[VERBATIM] == 1
+        return np.where(verbatim, VERBATIM_FLOOR + (1 - VERBATIM_FLOOR) * relevance, relevance)
 
 
 class CosineFusion:
@@ -36,6 +52,13 @@ class CosineFusion:
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
         return np.clip(candidates.scores[self._name].astype(np.float64), 0, 1)
+
+
+class UnlikenessFusion:
+    """Relevance grows with the cosine to the opposite of a picture's vector: 0.5 where nothing is alike."""
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
+        return np.asarray((1 + candidates.scores[UNLIKENESS].astype(np.float64)) / 2)
 
 
 class PictureFusion:

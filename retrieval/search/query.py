@@ -29,9 +29,10 @@ class QueryImage:
 
 @dataclass(frozen=True)
 class Query:
-    """Words, pictures to be like, and pictures to be unlike; it needs words or a picture to be like.
+    """Words, pictures to be like, and pictures to be unlike; it needs one of these.
 
-    `by` names the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
+    Where there are only pictures to be unlike, what looks least like the first one comes first. `by` names the kind of
+    vectors that pictures are compared by; None for all that the captioner is calibrated on.
     """
 
     text: str = ""
@@ -42,8 +43,8 @@ class Query:
 
 def check_query(text: str, like: int, unlike: int) -> None:
     """Check the words and the numbers of pictures, before any picture is described. Raises QueryError."""
-    if not (text.strip() or like):
-        raise QueryError("the query is empty; give words, or a picture to be like")
+    if not (text.strip() or like or unlike):
+        raise QueryError("the query is empty; give words, or a picture")
     if like + unlike > MAX_PICTURES:
         raise QueryError(f"the query has {like + unlike} pictures; give {MAX_PICTURES} at most")
 

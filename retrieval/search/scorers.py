@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from retrieval.bleu.score import BleuVariant
+from data.store import Store
+from data.text import tokenize
+from retrieval.bleu.score import INDEXED_ORDER, BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.retrievers import VectorRetriever
@@ -12,6 +14,10 @@ from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.neighbours import smoothed_cosine
 
 NEIGHBOURS = "neighbours"
+UNLIKENESS = "unlikeness"
+VERBATIM = "verbatim"
+MOST_VERBATIM = 200
+"""Pictures whose captions are read to compare them with the typed words."""
 NEIGHBOURHOOD = 200
 """How many of the nearest items support one another; more change nothing, see docs/ranking.md."""
 
@@ -27,6 +33,26 @@ class BleuScorer:
         for sentence in clause.sentences:
             bleu += self._captions.scores(sentence, self._variant, candidates.ids) / len(clause.sentences)
         return candidates.with_scores("bleu", bleu)
+
+
+class VerbatimScorer:
+    """The score VERBATIM: 1 for a picture with a caption that is the typed words, NaN for others.
+
+    A picture whose score "bleu" is at most half lacks one of the words or pairs of words, so most need no second look.
+    """
+
+    def __init__(self, captions: Captions, store: Store) -> None:
+        self._captions, self._store = captions, store
+
+    def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
+        (words,) = clause.sentences
+        order = min(len(words), INDEXED_ORDER)
+        exact = BleuVariant(order, (1 / order,) * order, smoothing=1)
+        likely = candidates.ids[candidates.scores["bleu"] > 0.5]
+        likely = likely[self._captions.scores(words, exact, likely) > 1 - 1e-9]
+        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist())
+        ids = [number for number, one in stored.items() if any(tokenize(text) == [*words] for text in one.texts)]
+        return candidates.with_scores(VERBATIM, np.ones(len(ids)), np.array(sorted(ids), np.int64))
 
 
 class CosineScorer:

@@ -68,7 +68,7 @@ class Searcher:
     ) -> SearchResult:
         """Return a page of hits among the selected pictures; with `distant` also those that are not close.
 
-        Where words take part, a picture has to be close to be a hit; likeness to a picture alone has no such border.
+        A picture has to be close to be a hit, except to a query of pictures to be unlike, or by a kind of vectors.
         Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
@@ -103,7 +103,9 @@ class Searcher:
         planner = self.planner(None if selection is None else selection.ids)
         like = [planner.picture(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
         unlike = [planner.picture(f"unlike{number}", image, query.by) for number, image in enumerate(query.unlike, 1)]
-        words = [planner.words(query.text)] if query.text or not like else []
+        words = [planner.words(query.text)] if query.text or not (like or unlike) else []
+        if not (words or like):
+            return [planner.opposite("unlike1", query.unlike[0], query.by)], unlike[1:]
         return [*words, *like], unlike
 
     def _rank(self, like: Sequence[ClausePlan], unlike: Sequence[ClausePlan]) -> Ranking:
@@ -124,7 +126,7 @@ class Searcher:
         first = like[0]
         tie_break = scores[first.pipeline.tie_break if alone else f"{first.clause.name}.{first.pipeline.tie_break}"]
         by_metadata = scores.get(METADATA if alone else f"{first.clause.name}.{METADATA}", np.zeros(len(ids)))
-        close = relevance >= max(plan.pipeline.close for plan in like)
+        close = relevance >= _border(like)
         order = np.lexsort((ids, -tie_break, -relevance, -np.nan_to_num(by_metadata), ~close))
         order = order[relevance[order] > 0]
         hits = int(np.count_nonzero(close[order]))
@@ -139,6 +141,14 @@ class Searcher:
         present = [(row, pictures[number]) for row, number in zip(page, ids, strict=True) if number in pictures]
         matched = [matches.told(picture, roots) if matches else [] for _, picture in present]
         return [_hit(picture, ranking, row, words, told) for (row, picture), told in zip(present, matched, strict=True)]
+
+
+def _border(plans: Sequence[ClausePlan]) -> float:
+    """Return the relevance from which on pictures are hits: the mean of the clauses' own, as relevance is combined."""
+    borders = [(np.array(plan.pipeline.close), plan.clause.weight) for plan in plans if plan.pipeline.close]
+    if len(borders) == 1:
+        return float(borders[0][0])
+    return float(combine(borders, [])) if borders else 0.0
 
 
 def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:

@@ -11,10 +11,10 @@ from tqdm import tqdm
 
 from captioner.bundle import Bundle
 from captioner.captioner import Captioner
-from captioner.types import SearchModel
+from captioner.types import Description, SearchModel
 from data.errors import RetroflexError
 from retrieval.search.fusion import CLOSE
-from retrieval.search.query import Query
+from retrieval.search.query import Query, QueryImage
 from retrieval.search.relevance import logit
 from retrieval.search.search import Searcher
 from retrieval.search.strictness import rarity
@@ -23,6 +23,10 @@ from training.evaluation.absent import describe_unlabelled
 from training.evaluation.gallery import searchable
 
 PICTURES = 1000
+QUERIES = 200
+"""Pictures of the crowd that are searched for."""
+UNRELATED = 0.04
+"""The share of a crowd that may count as alike to a picture. Some of it is: a crowd has several pictures of a kind."""
 HITS = 0.3
 """Hits that a word may have on average where nothing shows it. Fewer than is acceptable, as other words do worse than
 those that the number is fitted on."""
@@ -37,7 +41,8 @@ class Crowd:
 
 
 def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[str]]:
-    """Return `bundle` with the weight of rarity fitted in `crowd`, of which PICTURES are drawn; and the problems.
+    """Return `bundle` with the weight of rarity and the border of likeness fitted in `crowd`, of which PICTURES are
+    drawn; and the problems.
 
     Raises RetroflexError where no picture can be read, or the bundle has no text encoder.
     """
@@ -48,7 +53,19 @@ def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[st
     described = describe_unlabelled(captioner, crowd.pictures, PICTURES, seed + 1)
     with searchable(described, captioner) as (searcher, _):
         fitted = fit_rarity(searcher, captioner.search_model, crowd.absent)
-    return replace(bundle, calibration=replace(bundle.calibration, rarity=fitted)), described.problems
+        border = fit_picture_border(searcher, described.descriptions[:QUERIES])
+    calibration = replace(bundle.calibration, rarity=fitted, picture_close=border)
+    return replace(bundle, calibration=calibration), described.problems
+
+
+def fit_picture_border(searcher: Searcher, queries: Sequence[Description]) -> float:
+    """Return the relevance that a share UNRELATED of the crowd's pictures reaches for a picture of it as query."""
+    shares = []
+    for query in tqdm(queries, desc="comparing the crowd", unit="query", disable=None):
+        others = searcher.rank(Query(like=[QueryImage(query)])).scores[1:]  # The first is the query picture.
+        shares.append(np.concatenate([others, np.zeros(len(searcher.index) - 1 - len(others))]))
+    scores = np.concatenate(shares)
+    return round(float(np.quantile(scores, 1 - UNRELATED)), 3) if len(scores) else 0.0
 
 
 def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> float:

@@ -87,7 +87,7 @@ class SearchRequest:
     @property
     def queried(self) -> bool:
         """Whether there is a query; without one the library is browsed."""
-        return bool(self.text or self.like or self.uploads.like)
+        return bool(self.text or self.like or self.unlike or self.uploads.like or self.uploads.unlike)
 
     @property
     def kinds(self) -> list[str]:

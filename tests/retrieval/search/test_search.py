@@ -233,9 +233,41 @@ def test_weights_say_which_part_counts_more(knowing: Searcher) -> None:
     assert paths(knowing.search(Query(like=[QueryImage(dog, 1), QueryImage(boat, 5)])))[0] == "boat"
 
 
-def test_a_query_that_wants_nothing_is_refused(knowing: Searcher) -> None:
+def test_an_empty_query_is_refused(knowing: Searcher) -> None:
     with pytest.raises(QueryError, match="no words"):
-        knowing.search(Query(unlike=[QueryImage(described([1.0, 0, 0, 0]))]))
+        knowing.search(Query())
+
+
+def test_a_caption_in_full_comes_first(library: Library, add: Add) -> None:
+    add(library.store, "liked", ["dog beach park sand grass", "a dog on a beach"], [1.0, 0.1, 0, 0])
+    add(library.store, "meant", ["a boat and a dog", "dog on grass"], [0, 1.0, 0.2, 0])
+    searcher = searching(library)
+    for text in ("a boat and a dog", "A boat, and a dog!", "dog on grass"):
+        hit = searcher.search(Query(text)).hits[0]
+        assert (hit.path, hit.scores["verbatim"]) == ("/photos/meant.jpg", 1.0)
+    assert "verbatim" not in searcher.search(Query("a boat and")).hits[0].scores
+
+
+def test_words_of_several_captions_are_no_caption_in_full(library: Library, add: Add) -> None:
+    add(library.store, "joined", ["one two three", "two three four"], [0, 0, 0, 1.0])
+    assert "verbatim" not in searching(library).search(Query("one two three four"), distant=True).hits[0].scores
+
+
+def test_what_is_not_alike_is_no_hit(library: Library) -> None:
+    model = MODEL._replace(calibration=replace(MODEL.calibration, picture_close=0.3))
+    searcher = Searcher(library.store, library.searcher().index, model)
+    found = searcher.search(like([1.0, 0.1, 0, 0]))
+    assert paths(found) == ["beach", "park"]
+    assert found.total == 2
+    assert searcher.search(like([1.0, 0.1, 0, 0]), distant=True).total > 2
+
+
+def test_a_picture_to_be_unlike_alone_brings_its_opposite_first(searcher: Searcher) -> None:
+    avoided = Query(unlike=[QueryImage(described([0, 0, 1.0, 0.3]))])
+    found = searcher.search(avoided)
+    assert paths(found) == ["beach", "park", "boat"]  # street and twin look the same as what is avoided
+    assert found.hits[0].scores["unlikeness"] > found.hits[-1].scores["unlikeness"]
+    assert found.query == {"captions": []}
 
 
 def test_a_picture_is_found_by_what_its_neighbours_support(library: Library, add: Add) -> None:

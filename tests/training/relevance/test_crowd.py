@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from captioner.bundle import load_bundle
 from captioner.captioner import Captioner
 from data.errors import RetroflexError
 from retrieval.search import strictness
-from retrieval.search.query import Query
+from retrieval.search.query import Query, QueryImage
 from training.evaluation.absent import evaluate_absent
 from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.gallery import describe_pictures, searchable
@@ -35,7 +36,19 @@ def test_rare_words_get_so_many_hits_in_a_crowd(tiny_bundle: Path, photos: Path)
     assert taught.calibration.rarity < 0
     assert before["mean_hits"] > 3
     assert 1 < after["mean_hits"] <= 2.34
-    assert replace(taught.calibration, rarity=0.0) == bundle.calibration
+    assert replace(taught.calibration, rarity=0.0, picture_close=0.0) == bundle.calibration
+
+
+def test_few_pictures_of_a_crowd_are_alike(tiny_bundle: Path, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "UNRELATED", 0.25)
+    taught, _ = with_crowd(load_bundle(tiny_bundle), Crowd(photos, ["a"]), seed=0)
+    captioner = Captioner(taught)
+    with unlabelled_pictures(photos, None, 0) as (pictures, _):
+        described = describe_pictures(captioner, pictures)
+    with searchable(described, captioner) as (searcher, _):
+        queries = [Query(like=[QueryImage(one)]) for one in described.descriptions]
+        found = [searcher.search(query).total - 1 for query in queries]  # A picture finds itself.
+    assert 1 < np.mean(found) < 0.35 * len(queries)
 
 
 def test_the_order_is_what_it_was(tiny_bundle: Path, photos: Path) -> None:
