@@ -82,11 +82,27 @@ def processes_below(process: int) -> list[int]:
 
 
 def resident(process: int) -> int:
-    """Bytes of memory of a process that no other process shares, and those that it shares with others."""
+    """Bytes of memory of a process, with what it shares with others."""
     try:
         return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     except OSError:
         return 0
+
+
+def tree_memory(process: int | None = None) -> int:
+    """Bytes of memory of a process (this one) and all processes below it.
+
+    A child that does not run its own program yet still has its parent's memory; it is not counted twice.
+    """
+    top, *below = processes_below(process or os.getpid())
+    return resident(top) + sum(resident(one) for one in below if command_line(one) != command_line(top))
+
+
+def command_line(process: int) -> bytes:
+    try:
+        return Path(f"/proc/{process}/cmdline").read_bytes()
+    except OSError:
+        return b""
 
 
 @contextmanager
@@ -96,7 +112,7 @@ def peak_memory(process: int | None = None) -> Iterator[list[int]]:
 
     def watch() -> None:
         while not done.wait(0.005):
-            peak[0] = max(peak[0], sum(map(resident, processes_below(process or os.getpid()))))
+            peak[0] = max(peak[0], tree_memory(process))
 
     thread = threading.Thread(target=watch)
     thread.start()

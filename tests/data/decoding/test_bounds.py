@@ -27,8 +27,8 @@ from tests.data.decoding.hostile import (
     many_scans,
     peak_memory,
     png_header,
-    resident,
     silly_tiff,
+    tree_memory,
 )
 
 CAP = MEMORY + 150 * 2**20
@@ -58,7 +58,7 @@ def webp_that_claims_to_be_giant() -> bytes:
 
 def test_giants_at_once_stay_below_the_cap(decoders: Decoders) -> None:
     """80 megapixels each: 320 MB of pixels, and several copies of these while they become RGB on white."""
-    content, own = giant_png(), resident(os.getpid())
+    content, own = giant_png(), tree_memory()
     orders = [Order(webp=Webp(320, 960, 82)), Order(square=224), Order(webp=Webp(320, 960, 82))]
     with peak_memory() as peak, ThreadPoolExecutor(3) as threads:
         thumbnail, square, _ = threads.map(lambda order: decoders.decode(content, order, DEFAULT_LIMITS, None), orders)
@@ -91,7 +91,7 @@ READ: dict[str, tuple[Callable[[], bytes], tuple[int, int, int]]] = {
 @pytest.mark.parametrize("name", READ)
 def test_what_costs_much_is_read_within_bounds(decoders: Decoders, name: str) -> None:
     make, colour = READ[name]
-    content, own, began = make(), resident(os.getpid()), time.monotonic()
+    content, own, began = make(), tree_memory(), time.monotonic()
     with peak_memory() as peak:
         square = decoders.decode(content, Order(square=224), DEFAULT_LIMITS).square
     assert square is not None
@@ -135,7 +135,7 @@ REFUSED |= {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_costs_too_much_is_refused_within_bounds(decoders: Decoders, name: str) -> None:
     make, error, reason = REFUSED[name]
-    content, own, began = make(), resident(os.getpid()), time.monotonic()
+    content, own, began = make(), tree_memory(), time.monotonic()
     with peak_memory() as peak, pytest.raises(error, match=reason) as refused:
         decoders.decode(content, Order(square=224), DEFAULT_LIMITS)
     assert "\n" not in str(refused.value)
