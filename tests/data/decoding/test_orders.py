@@ -29,7 +29,7 @@ def photograph() -> bytes:
 
 def test_a_square_and_a_webp_come_with_the_facts() -> None:
     made = make(photograph(), Order(64, Webp(100, 200, quality=80)), DEFAULT_LIMITS)
-    metadata = Metadata(datetime(2019, 5, 4, 10, 11, 12), "original", (PictureText("title", "A boat"),))
+    metadata = Metadata(datetime(2019, 5, 4, 10, 11, 12), "original", (PictureText("description", "A boat"),))
     assert made.facts == PictureFacts(width=640, height=480, format="JPEG", metadata=metadata)
     assert made.square is not None
     assert made.square.shape == (64, 64, 3)
