@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from bench.encoding import make_photographs, plain_vgg16
 from bench.load import RETROFLEX, reencoded, serving, upload_body
 from captioner.bundle import BUNDLED, load_bundle
-from data.pictures import read_square
+from data.decoding.pool import read_square
 
 PICTURES = 200
 QUERIES = 30

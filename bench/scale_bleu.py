@@ -24,7 +24,7 @@ from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.captioner import Captioner
 from captioner.decoder import Decoder
 from captioner.vocabulary import END, PAD, SPECIAL, START, UNKNOWN
-from data.pictures import read_square
+from data.decoding.pool import read_square
 from data.samples import SAMPLES, copy_samples
 from data.text import fold
 from retrieval.bleu.postings import BleuPostings

@@ -32,7 +32,7 @@ from captioner.arithmetic import unit
 from captioner.captioner import Captioner
 from captioner.types import JOINT
 from data.dataset import read_dataset
-from data.pictures import read_square
+from data.decoding.pool import read_square
 from retrieval.vectors.cosine import VectorIndex
 
 AT_ONCE = 16_384

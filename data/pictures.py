@@ -7,6 +7,7 @@ upright and the reasons for a refusal are the same everywhere.
 from __future__ import annotations
 
 import io
+import itertools
 import logging
 import warnings
 from dataclasses import dataclass
@@ -44,6 +45,11 @@ _TURNS = {
 }
 _SIDEWAYS = {5, 6, 7, 8}
 
+REDUCED_FROM = 16_000_000
+"""Pixels; what is larger is reduced while it is converted."""
+TILE_PIXELS = 2**19
+TILE_WIDTH = 2**14
+
 
 class PictureError(RetroflexError):
     """A picture could not be decoded; the message says why in one line."""
@@ -65,15 +71,24 @@ class PictureDamaged(PictureError):
     """The file begins like a picture but its pixels cannot be decoded."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """An upright RGB picture with the facts of its file; `width` and `height` are those of the upright original."""
+@dataclass(frozen=True, kw_only=True)
+class PictureFacts:
+    """What is known of a picture besides its pixels; `width` and `height` are those of the upright original.
 
-    image: Image.Image
+    They travel between processes, see `data.decoding.orders`.
+    """
+
     width: int
     height: int
     format: str
     metadata: Metadata
+
+
+@dataclass(frozen=True, kw_only=True)
+class Picture(PictureFacts):
+    """An upright RGB picture with its facts."""
+
+    image: Image.Image
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -97,7 +112,7 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
 def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None = None, bulk: bool = False) -> Picture:
     """Decode a picture file's bytes to upright RGB.
 
-    With `min_side` (pixels) a JPEG may be decoded at a reduced scale whose shorter side is still at
+    With `min_side` (pixels) a JPEG or a large picture may be reduced to one whose shorter side is still at
     least that long. Only the first frame of an animation is read. `bulk` uses a faster reader of JPEG at an
     eighth of its size, which returns the same pixels; loading it pays only for many pictures. Raises a PictureError.
     """
@@ -108,7 +123,8 @@ def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None
     if orientation in _SIDEWAYS:
         width, height = height, width
     metadata = read_metadata(image, content, now())
-    return Picture(_upright(pixels, orientation), width, height, str(image.format), metadata)
+    upright = _upright(pixels, orientation, min_side)
+    return Picture(image=upright, width=width, height=height, format=str(image.format), metadata=metadata)
 
 
 def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
@@ -119,11 +135,6 @@ def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:
     if width * height > limits.max_pixels:
         raise PictureTooLarge(f"has {width}x{height} pixels, the cap is {limits.max_pixels:,}")
     return image
-
-
-def read_square(path: Path, side: int, limits: Limits = DEFAULT_LIMITS) -> np.ndarray:
-    """Return the picture file at `path` as an encoder takes it, uint8 (side, side, 3). Raises a PictureError."""
-    return square(decode(read_bytes(path, limits), limits, min_side=side).image, side)
 
 
 def square(image: Image.Image, side: int) -> np.ndarray:
@@ -151,7 +162,7 @@ def _load(image: Image.Image, content: bytes, min_side: int | None, bulk: bool) 
     """Decode the pixels. EXIF is read afterwards, since some formats store it behind them."""
     try:
         if min_side is not None:
-            image.draft("RGB", _draft_size(image.size, min_side))
+            image.draft("RGB", draft_size(image.size, min_side))
         pixels = _decode_eighth(image, content) if bulk else None
         if pixels is None:
             image.load()
@@ -182,8 +193,8 @@ def _warn_once(error: Exception) -> None:
         logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", _one_line(error))
 
 
-def _draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
-    """Scale `size` so that the shorter side is `min_side`; JPEG's draft never goes below that."""
+def draft_size(size: tuple[int, int], min_side: int) -> tuple[int, int]:
+    """Return the size to ask JPEG's draft for: the shorter side is `min_side`, and draft never goes below that."""
     scale = min_side / min(size)
     return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
 
@@ -195,33 +206,72 @@ def _orientation(image: Image.Image) -> int | None:
         return None
 
 
-def _upright(image: Image.Image, orientation: int | None) -> Image.Image:
+def _upright(image: Image.Image, orientation: int | None, min_side: int | None) -> Image.Image:
     """Return `image` in RGB, turned by the EXIF orientation.
 
     Pillow's exif_transpose also rewrites the EXIF block, and fails on odd values in it.
     """
     try:
-        rgb = _to_rgb(image)
+        rgb = _rgb_in_tiles(image, reduction(image.size, min_side))
     except Exception as error:
         raise PictureDamaged(f"cannot be converted to RGB from {image.mode}: {_one_line(error)}") from error
     return rgb.transpose(_TURNS[orientation]) if orientation in _TURNS else rgb
 
 
-def _to_rgb(image: Image.Image) -> Image.Image:
-    if image.mode.startswith("I") or image.mode == "F":
-        return _from_deep_grey(image)
+def reduction(size: tuple[int, int], min_side: int | None) -> int:
+    """Return by which whole number a picture of `size` is divided while it is converted: 1 unless it is large.
+
+    Twice `min_side` is kept, as `square` keeps it, so that the last step of reducing is a smooth one.
+    """
+    if min_side is None or size[0] * size[1] <= REDUCED_FROM:
+        return 1
+    return max(1, min(size) // (2 * min_side))
+
+
+def _rgb_in_tiles(image: Image.Image, factor: int) -> Image.Image:
+    """Convert to RGB, divided by `factor`; tile by tile, as every step of the conversion makes a copy."""
+    width, height = image.size
+    if factor == 1 and (image.mode == "RGB" or width * height <= TILE_PIXELS):
+        return _to_rgb(image)
+    white = _white(image.mode, _brightest(image)) if _is_deep(image) else None
+    across = factor * max(1, TILE_WIDTH // factor)
+    down = factor * max(1, TILE_PIXELS // (min(width, across) * factor))
+    rgb = Image.new("RGB", (-(-width // factor), -(-height // factor)))
+    for top, left in itertools.product(range(0, height, down), range(0, width, across)):
+        tile = _to_rgb(image.crop((left, top, min(width, left + across), min(height, top + down))), white)
+        rgb.paste(tile.reduce(factor), (left // factor, top // factor))
+    return rgb
+
+
+def _to_rgb(image: Image.Image, white: float | None = None) -> Image.Image:
+    """Convert to RGB, transparent pixels on white; `white` is the value of white of deep grey, by default its own."""
+    if _is_deep(image):
+        return _from_deep_grey(image, white or _white(image.mode, _brightest(image)))
     if image.has_transparency_data:
         rgba = image.convert("RGBA")
-        white = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
-        return Image.alpha_composite(white, rgba).convert("RGB")
+        ground = Image.new("RGBA", rgba.size, (255, 255, 255, 255))
+        return Image.alpha_composite(ground, rgba).convert("RGB")
     return image.convert("RGB")
 
 
-def _from_deep_grey(image: Image.Image) -> Image.Image:
-    """Scale grey of more than 8 bits by its range; Pillow would clip it at 255."""
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    shares = np.clip(values / _white(image.mode, float(values.max(initial=0))), 0, 1)
+def _is_deep(image: Image.Image) -> bool:
+    return image.mode.startswith("I") or image.mode == "F"
+
+
+def _from_deep_grey(image: Image.Image, white: float) -> Image.Image:
+    """Scale grey of more than 8 bits by the value of white; Pillow would clip it at 255."""
+    shares = np.clip(_values(image) / white, 0, 1)
     return Image.fromarray((shares * 255).round().astype(np.uint8)).convert("RGB")
+
+
+def _values(image: Image.Image) -> np.ndarray:
+    return np.nan_to_num(np.asarray(image, dtype=np.float32))
+
+
+def _brightest(image: Image.Image) -> float:
+    rows = max(1, TILE_PIXELS // image.width)
+    strips = (image.crop((0, top, image.width, min(image.height, top + rows))) for top in range(0, image.height, rows))
+    return max((float(_values(strip).max(initial=0)) for strip in strips), default=0.0)
 
 
 def _white(mode: str, brightest: float) -> float:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
 from threading import Lock, Thread
 
+from data.children import end_with_parent, module_command, start_child
 from data.errors import RetroflexError
-from data.settings import ENV_PREFIX, Settings, load_settings
+from data.settings import Settings, load_settings
 from data.store import open_store
 from retrieval.index.upkeep import merge_index
 
@@ -36,12 +36,13 @@ class Merger:
             Thread(target=self._run, name="merger", daemon=True).start()
 
     def _run(self) -> None:
-        variables = {"LIBRARY": str(self._settings.library), "DATABASE_URL": self._settings.database_url or ""}
-        environment = os.environ | {ENV_PREFIX + name: value for name, value in variables.items()}
         try:
-            subprocess.run([sys.executable, "-m", __name__], env=environment, check=True)
-            self._merged()
-        except (RetroflexError, OSError, subprocess.CalledProcessError) as error:
+            code = start_child(module_command(__name__), self._settings).wait()
+            if code:
+                logger.warning("the search index was not merged: the process ended with code %d", code)
+            else:
+                self._merged()
+        except (RetroflexError, OSError) as error:
             logger.warning("the search index was not merged: %s", error)
         finally:
             time.sleep(PAUSE)
@@ -50,6 +51,7 @@ class Merger:
 
 def main() -> None:
     """Merge the index of the library that the environment names."""
+    end_with_parent()
     os.nice(NICENESS)
     try:
         settings = load_settings()

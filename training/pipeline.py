@@ -20,8 +20,8 @@ from captioner.encoders.vgg16_int8 import calibrate_activations
 from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import Dataset
+from data.decoding.pool import read_square
 from data.errors import RetroflexError
-from data.pictures import read_square
 from training.batches import Split
 from training.card import Facts, Notes, render_card
 from training.checkpoints import save_tensors

@@ -10,6 +10,7 @@ from flask import Flask
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describer
+from data.decoding.pool import DECODERS
 from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
@@ -25,7 +26,6 @@ from webui.auth.access import access, require_login
 from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
-from webui.describing.decoding import DECODERS
 from webui.describing.describer import UploadDescriber
 from webui.media import Thumbnails
 from webui.pages import formatting

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import io
 import logging
 import os
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
 
-from PIL import Image
-
 from data import pictures
+from data.decoding.orders import Order, Webp
+from data.decoding.pool import DECODERS, PATIENCE, DecoderUnavailable
+from data.exif import Exif
 from data.limits import Limits
 from data.paths import from_bytes
 from data.pictures import PictureError
@@ -42,8 +43,9 @@ SIDE = 320
 """Length in pixels of a thumbnail's shorter side; the page crops the longer one."""
 
 LONGEST = 3 * SIDE
+THUMBNAIL = Webp(SIDE, LONGEST, quality=82)
 AT_ONCE = 2
-"""Pictures decoded at the same time: a large one takes a quarter of a gigabyte."""
+"""Picture files in memory at the same time: a file may have 200 MB."""
 
 _log = logging.getLogger(__name__)
 
@@ -65,20 +67,28 @@ class Thumbnails:
         path = self._folder / picture.digest[:2] / f"{picture.digest}.webp"
         with suppress(OSError):
             return path.read_bytes()
-        with self._free:
-            content = shrink(pictures.decode(read_original(picture, self._limits), self._limits, SIDE).image)
+        with self._turn():
+            original = read_original(picture, self._limits)
+            content = DECODERS.decode(original, Order(webp=THUMBNAIL), self._limits).webp
         _store(path, content)
         return content
 
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        if not self._free.acquire(timeout=PATIENCE):
+            raise DecoderUnavailable("cannot be read now: too many pictures are being read; try again")
+        try:
+            yield
+        finally:
+            self._free.release()
 
-def shrink(image: Image.Image) -> bytes:
-    """Return `image` as WebP, its shorter side at most SIDE and its longer at most LONGEST; never enlarged."""
-    width, height = image.size
-    scale = min(1.0, SIDE / min(width, height), LONGEST / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    buffer = io.BytesIO()
-    image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0).save(buffer, "WEBP", quality=82)
-    return buffer.getvalue()
+
+def read_exif(picture: StoredPicture, limits: Limits) -> Exif:
+    """Return what the camera wrote into the picture's file; nothing if the file is gone or cannot be read now."""
+    try:
+        return DECODERS.decode(read_original(picture, limits), Order(exif=True), limits).exif or Exif()
+    except (Problem, PictureError):  # The file was moved, or the limits were lowered since.
+        return Exif()
 
 
 def _store(path: Path, content: bytes) -> None:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from data.decoding.pool import DecoderUnavailable
 from data.errors import RetroflexError
 from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.store import StoreError
@@ -23,6 +24,7 @@ RETRY_AFTER = 2
 
 _STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
     (QueryError, HTTPStatus.BAD_REQUEST),
+    (DecoderUnavailable, HTTPStatus.SERVICE_UNAVAILABLE),
     (PictureTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (PictureDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotAPicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),

@@ -17,6 +17,7 @@ from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
 from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
 from captioner.types import Caption
+from data.children import end_with_parent
 from data.errors import RetroflexError
 from data.paths import display
 from data.scan import Skip, scan
@@ -54,6 +55,7 @@ def index(
     as_json: bool,
 ) -> None:
     """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
+    end_with_parent()
     if exclude and not folders:
         raise RetroflexError("--exclude needs folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 
 from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
+from data.decoding.orders import Order
+from data.decoding.pool import decode_bounded
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
-from data.pictures import PictureError, PictureUnreadable, decode, read_bytes, square
+from data.pictures import PictureError, PictureUnreadable, read_bytes
 from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
@@ -105,9 +106,8 @@ class _Reader:
     """Reads files, and decodes the pictures that the describer's model has not described yet."""
 
     def __init__(self, store: Store, describer: StagedDescriber, limits: Limits, bulk: bool) -> None:
-        self._store, self._limits = store, limits
-        self._version, self._side = describer.model_version, describer.input_side
-        self._decode = partial(decode, limits=limits, min_side=self._side, bulk=bulk)
+        self._store, self._limits, self._bulk = store, limits, bulk
+        self._version, self._order = describer.model_version, Order(square=describer.input_side)
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
         """Return a reading for each content among a group of files, and for each file that cannot be read."""
@@ -117,7 +117,7 @@ class _Reader:
             try:
                 content = read_bytes(file.path, self._limits)
             except PictureError as error:
-                readings.append(Reading(Batch(skipped=[_skip(file, error)])))
+                readings.append(Reading(Batch(skipped=[_skip(to_bytes(file.path), file, error)])))
                 continue
             digest = content_hash(content)
             contents.setdefault(digest, content)
@@ -128,12 +128,14 @@ class _Reader:
 
     def _decoded(self, files: list[FileRow], content: bytes) -> Reading[Batch]:
         try:
-            picture = self._decode(content)
+            decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
-            return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
-        size = picture.width, picture.height
-        row = PictureRow(files[0].digest, *size, picture.format, len(content), **picture.metadata._asdict())
-        return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
+            return Reading(Batch(skipped=[_skip(file.path, file, error) for file in files]))
+        facts = decoded.facts
+        assert facts is not None
+        size = facts.width, facts.height
+        row = PictureRow(files[0].digest, *size, facts.format, len(content), **facts.metadata._asdict())
+        return Reading(Batch(files=files, pictures=[row]), decoded.square)
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:
@@ -148,10 +150,10 @@ def _joined(group: Described[Batch], version: str) -> Batch:
     return whole
 
 
-def _skip(file: FoundFile, error: PictureError) -> SkipRow:
-    # A change of permissions does not change the modification time, so such a file is tried each time.
+def _skip(path: bytes, file: FoundFile | FileRow, error: PictureError) -> SkipRow:
+    # A change of permissions, or a decoder that lives, changes no modification time: such a file is tried each time.
     mtime_ns = -1 if isinstance(error, PictureUnreadable) else file.mtime_ns
-    return SkipRow(to_bytes(file.path), file.size, mtime_ns, str(error))
+    return SkipRow(path, file.size, mtime_ns, str(error))
 
 
 def _count(report: Report, batch: Batch) -> None:

@@ -8,20 +8,19 @@ import os
 import secrets
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 from threading import Thread, Timer
 from typing import IO, NamedTuple
 
+from data.children import module_command, start_child
 from data.errors import RetroflexError
 from data.paths import from_bytes
 from data.roots import Root
-from data.settings import ENV_PREFIX, Settings
+from data.settings import Settings
 from retrieval.indexing.job import Job, JobFile, JobStatus
 
 NICENESS = 10
@@ -64,7 +63,14 @@ class Jobs:
         lock = self._file.acquire()
         if lock is None:
             raise JobError("a folder is being indexed already; wait until it is done, or stop it")
-        process = self._process = _start_process(_command(root, recaption), _environment(self._settings))
+        # The process keeps the lock too: it is free when both have ended, in whatever order.
+        try:
+            process = start_child(_command(root, recaption), self._settings, [lock.fileno()], subprocess.PIPE)
+        except OSError as error:
+            lock.close()
+            raise RetroflexError(f"indexing cannot be started: {error.strerror or error}; try again") from error
+        os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
+        self._process = process
         now = datetime.now(UTC).isoformat(timespec="seconds")
         job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
         self._file.write(JobStatus(job, process.pid))
@@ -131,26 +137,12 @@ class Jobs:
         return job.state if job is not None else "running"
 
 
-def _start_process(command: Sequence[str | os.PathLike[str]], environment: dict[str, str]) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    os.setpriority(os.PRIO_PROCESS, process.pid, NICENESS)
-    return process
-
-
 def _command(root: Root | None, recaption: bool) -> Sequence[str | os.PathLike[str]]:
-    command: list[str | os.PathLike[str]] = [sys.executable, "-m", "retrieval.cli", "index", "--json-progress"]
+    command = module_command("retrieval.cli", "index", "--json-progress")
     command += [] if recaption else ["--keep-captions"]
     if root is not None:
         command += [f"--exclude={pattern}" for pattern in root.exclude] + ["--", from_bytes(root.path)]
     return command
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    """Return the environment for a process with the same library and the same code."""
-    values = {setting.name: getattr(settings, setting.name) for setting in fields(settings)}
-    variables = {ENV_PREFIX + name.upper(): str(value) for name, value in values.items() if value is not None}
-    code = os.pathsep.join(filter(None, [str(Path(__file__).parents[2]), os.environ.get("PYTHONPATH")]))
-    return {**os.environ, **variables, "PYTHONPATH": code}
 
 
 def _step(line: bytes) -> Step | None:

@@ -4,34 +4,29 @@ from __future__ import annotations
 
 import io
 import os
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from flask import Flask
 from flask.testing import FlaskClient
 from PIL import Image
 
+from data.decoding.pool import Decoders
+from data.paths import to_bytes
+from data.records import Batch, FileRow, PictureRow, content_hash
 from data.settings import Settings
 from retrieval.library import Library
-from webui.media import LONGEST, SIDE, Thumbnails, shrink
+from tests.data.decoding.hostile import giant_png, many_scans, peak_memory, processes_below, tree_memory
+from webui import media
+from webui.media import SIDE, Thumbnails
 
 
 def opened(content: bytes) -> Image.Image:
     return Image.open(io.BytesIO(content))
-
-
-@pytest.mark.parametrize(
-    ("size", "expected"),
-    [((1600, 1200), (427, 320)), ((600, 1200), (320, 640)), ((100, 80), (100, 80)), ((9600, 320), (LONGEST, 32))],
-)
-def test_the_shorter_side_is_shrunk_and_never_enlarged(size: tuple[int, int], expected: tuple[int, int]) -> None:
-    small = opened(shrink(Image.new("RGB", size)))
-    assert small.size == expected
-    assert small.format == "WEBP"
-
-
-def test_a_line_of_pixels_keeps_one(client: FlaskClient) -> None:
-    assert opened(shrink(Image.new("RGB", (5000, 1)))).size == (LONGEST, 1)
 
 
 def test_it_is_made_once_and_kept(
@@ -64,3 +59,67 @@ def test_a_folder_that_cannot_be_made_costs_only_time(library: Library, settings
     picture = library.picture(1)
     assert picture is not None
     assert opened(Thumbnails(tmp_path / "file" / "below", settings.limits).get(picture)).format == "WEBP"
+
+
+@pytest.fixture
+def decoders(monkeypatch: pytest.MonkeyPatch) -> Decoders:
+    """One process that decodes pictures of the library, for this test."""
+    made = Decoders(processes=1)
+    monkeypatch.setattr(media, "DECODERS", made)
+    return made
+
+
+def test_a_decoder_that_is_killed_costs_no_request(client: FlaskClient, decoders: Decoders) -> None:
+    assert client.get("/api/v1/pictures/1/thumbnail").status_code == 200
+    for number in range(2, 6):
+        os.kill(max(processes_below(os.getpid())), signal.SIGKILL)
+        assert client.get(f"/api/v1/pictures/{number}/thumbnail").status_code == 200
+        assert client.get(f"/api/v1/pictures/{number}").status_code == 200
+
+
+def test_where_no_decoder_works_the_answer_is_503_with_a_time_to_try_again(
+    client: FlaskClient, decoders: Decoders, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/bin/false")
+        answer = client.get("/api/v1/pictures/1/thumbnail")
+        assert answer.status_code == 503
+        assert int(answer.headers["Retry-After"]) > 0
+        assert answer.get_json()["detail"].startswith("the file cannot be read now: its decoder ended")
+        document = client.get("/api/v1/pictures/1")
+        assert document.status_code == 200
+        assert set(document.get_json()["exif"].values()) == {None}
+    assert client.get("/api/v1/pictures/1/thumbnail").status_code == 200
+
+
+def test_a_library_picture_that_takes_too_long_is_422(
+    client: FlaskClient, library: Library, photo_folder: Path, add_picture: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = many_scans((1200, 1200), 3000)
+    add_picture(library, photo_folder / "scans.jpg", content)
+    monkeypatch.setattr(media, "DECODERS", Decoders(processes=1, seconds=0.3))
+    answer = client.get("/api/v1/pictures/13/thumbnail")
+    assert answer.status_code == 422
+    assert "takes too long to decode" in answer.get_json()["detail"]
+
+
+def test_two_giant_thumbnails_at_once_stay_below_a_gigabyte(
+    client: FlaskClient, app: Flask, library: Library, settings: Settings, photo_folder: Path, decoders: Decoders
+) -> None:
+    for number, size in enumerate([(10_000, 7_990), (9_990, 8_000)]):
+        content, path = giant_png(size), photo_folder / f"giant{number}.png"
+        path.write_bytes(content)
+        digest = content_hash(content)
+        library.store.write_batch(
+            Batch(
+                files=[FileRow(to_bytes(path), len(content), path.stat().st_mtime_ns, digest)],
+                pictures=[PictureRow(digest, *size, "PNG", len(content), None)],
+            )
+        )
+    own = tree_memory()
+    thumbnails = [f"/api/v1/pictures/{number}/thumbnail" for number in (13, 14)]
+    with peak_memory() as peak, ThreadPoolExecutor(2) as threads:
+        answers = list(threads.map(lambda address: app.test_client().get(address), thumbnails))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert opened(answers[0].data).size == (401, 320)
+    assert peak[0] - own < 850e6

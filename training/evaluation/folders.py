@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 import numpy as np
@@ -20,6 +19,7 @@ from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS
 from data.paths import display
 from data.pictures import SUFFIXES
+from data.temporary import temporary_folder
 
 Drawn = TypeVar("Drawn", Path, str)
 
@@ -92,8 +92,8 @@ def unlabelled_pictures(
         files = draw(_not_empty(source, pictures_below(source)), count, np.random.default_rng(seed))
         yield [CaptionedPicture(display(path.relative_to(source)), path, []) for path in files], []
     elif source.is_file():
-        with TemporaryDirectory(prefix="retroflex-") as folder:
-            yield _unpack(source, Path(folder), count, seed)
+        with temporary_folder() as folder:
+            yield _unpack(source, folder, count, seed)
     else:
         raise RetroflexError(f"{display(source)}: no such folder or tar file; give one of pictures")
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from tempfile import TemporaryDirectory
 from urllib.parse import quote
 
 from tqdm import tqdm
@@ -15,6 +14,7 @@ from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
 from data.records import Batch, FileRow, PictureRow, content_hash
 from data.store import Store
+from data.temporary import temporary_folder
 from retrieval.index.upkeep import build_index
 from retrieval.search.search import Searcher
 
@@ -70,8 +70,8 @@ def searchable(described: Described, captioner: SearchDescriber) -> Iterator[tup
 
     Yield its searcher and the row in the searcher's index of each picture by name.
     """
-    with TemporaryDirectory(prefix="retroflex-") as folder:
-        store = Store.open(f"sqlite:///{quote(folder)}/gallery.sqlite3")
+    with temporary_folder() as folder:
+        store = Store.open(f"sqlite:///{quote(str(folder))}/gallery.sqlite3")
         try:
             store.write_batch(_batch(described, captioner.model_version))
             searcher = Searcher(store, build_index(store), captioner.search_model)

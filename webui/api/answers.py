@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 from flask import request, url_for
 
 from captioner.types import Description
-from data.exif import Exif, read_exif
 from data.facts import folder_of
 from data.paths import clean_text
-from data.pictures import PictureError
 from data.roots import folder_id
 from data.store import StoredPicture
 from retrieval.copies.near import near_copies
 from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult, taken
-from webui.media import read_original
-from webui.problems import Problem
+from webui.media import read_exif
 from webui.request.search_request import SearchRequest
 from webui.request.values import Window, no_picture
 from webui.services import services
@@ -107,7 +104,7 @@ def picture_document(picture: StoredPicture) -> Document:
             for caption in picture.captions
         ],
         "folder": _folder(picture),
-        "exif": asdict(_exif(picture, library)),
+        "exif": asdict(read_exif(picture, library.settings.limits)),
         "copies": {"exact": picture.shown_paths[1:], "near": _near(picture, library)},
         "can_undo": library.store.can_undo_caption(picture.id),
         "links": links(picture),
@@ -119,14 +116,6 @@ def _folder(picture: StoredPicture) -> dict[str, str] | None:
         return None
     folder = folder_of(picture.paths[0])
     return {"id": folder_id(folder), "path": clean_text(folder)}
-
-
-def _exif(picture: StoredPicture, library: Library) -> Exif:
-    limits = library.settings.limits
-    try:
-        return read_exif(read_original(picture, limits), limits)
-    except (Problem, PictureError):  # The file was moved, or the limits were lowered since.
-        return Exif()
 
 
 def _near(picture: StoredPicture, library: Library) -> list[dict[str, Any]]:

@@ -19,8 +19,8 @@ from typing import Any
 import numpy as np
 
 from captioner.types import Caption, Describer, Description
+from data.decoding.messages import Pipe, receive, send
 from data.errors import RetroflexError
-from webui.describing.messages import Pipe, receive, send
 from webui.problems import Problem
 
 SECONDS = 60.0

@@ -13,10 +13,11 @@ from http import HTTPStatus
 
 from captioner.pipeline import Reading, describe_now
 from captioner.types import Describer, Description
+from data.decoding.orders import Decoded, Order, Webp
+from data.decoding.pool import Decoders
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.records import content_hash
-from webui.describing.decoding import Decoded, Decoders
 from webui.problems import RETRY_AFTER, Problem
 
 MAX_PENDING = 16
@@ -24,6 +25,9 @@ MAX_PENDING = 16
 
 MAX_REMEMBERED = 64
 """Described pictures kept in memory, so that the next page of hits does not run the model again."""
+
+PREVIEW = Webp(384, 384, quality=80, method=2)
+"""Twice the size on the page; this effort takes half the time of the default, for three percent more bytes."""
 
 _log = logging.getLogger(__name__)
 
@@ -106,19 +110,21 @@ class UploadDescriber:
             _log.exception("the captioner could not be loaded")
 
     def _describe(self, captioner: Describer, content: bytes) -> Described:
-        decoded = self._decoders.decode(content, captioner.input_side, self._limits)
+        decoded = self._decode(captioner, content)
         with self._model_lock:
             ((_, description),) = describe_now([decoded], _read, captioner)
         assert description is not None
-        return Described(description, _data_address(decoded.preview))
+        return Described(description, _data_address(decoded.webp))
 
     def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
         """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
         stored = self._stored(key, captioner.model_version)
         if stored is None:
             return self._recall(key)
-        decoded = self._decoders.decode(content, captioner.input_side, self._limits)
-        return Described(stored, _data_address(decoded.preview))
+        return Described(stored, _data_address(self._decode(captioner, content).webp))
+
+    def _decode(self, captioner: Describer, content: bytes) -> Decoded:
+        return self._decoders.decode(content, Order(captioner.input_side, PREVIEW), self._limits)
 
     def _recall(self, key: str) -> Described | None:
         with self._memory_lock:

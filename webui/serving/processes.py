@@ -6,7 +6,6 @@ import logging
 import os
 import signal
 import socket
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -19,6 +18,7 @@ from typing import NoReturn
 from captioner.types import Describer
 from data.errors import RetroflexError
 from data.settings import Settings
+from data.temporary import sweep, temporary_folder
 from retrieval.library import Library
 from retrieval.search.query import Query
 from webui.app import close_app, create_app
@@ -137,6 +137,7 @@ class Service:
         """
         if self.log.requests:
             log_as_json()
+        sweep()
         Library.open(self.settings).close()
         Login(self.settings.library, self.reach)
         with closing(bind(self.reach.host, self.port)) as bound:
@@ -163,9 +164,9 @@ class Service:
             close_app(app)
 
     def _serve_together(self, bound: socket.socket, stopping: Stopping) -> None:
-        with tempfile.TemporaryDirectory(prefix="retroflex-") as folder:
-            os.environ[SHARED] = folder
-            path = Path(folder) / "captioner"
+        with temporary_folder() as folder:
+            os.environ[SHARED] = str(folder)
+            path = folder / "captioner"
             listener = listen_for_pictures(path)
             bound.listen()  # From now on clients wait until the first process answers.
             loader = partial(connect, path)

@@ -159,7 +159,7 @@ def test_a_merger_that_fails_is_one_line(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(merger, "PAUSE", 0.0)
-    monkeypatch.setattr(merger.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
     failing = merger.Merger(settings, lambda: pytest.fail("called after a failure"))
     failing.start()
     deadline = time.monotonic() + 10

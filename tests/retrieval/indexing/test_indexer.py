@@ -20,12 +20,15 @@ from PIL import Image
 from captioner import pipeline
 from captioner.encoders.base import Features
 from captioner.types import Caption, Description
+from data.decoding import pool
+from data.decoding.pool import Decoders
 from data.jpeg.eighth import decode_eighth
 from data.pictures import DEFAULT_LIMITS
 from data.store import Store
 from retrieval.indexing import indexer
 from retrieval.indexing.indexer import Report, index
 from tests.conftest import draw_picture
+from tests.data.decoding.hostile import many_scans
 
 
 class FakeCaptioner:
@@ -130,6 +133,38 @@ def test_bad_files_are_skipped_with_their_reason_and_the_rest_is_indexed(store: 
     assert "empty" in reasons["empty.png"]
     assert "damaged" in reasons["half.jpg"]
     assert run(store, photos).captioned == 0
+
+
+def test_a_picture_that_takes_too_long_is_skipped_and_not_tried_again(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pool, "DECODERS", Decoders(processes=1, seconds=0.3))
+    (photos / "scans.jpg").write_bytes(many_scans((1200, 1200), 3000))
+    report = run(store, photos)
+    assert [(skip.path.name, skip.reason) for skip in report.skipped] == [
+        ("scans.jpg", "takes too long to decode: more than 0.32 seconds")
+    ]
+    assert (report.captioned, run(store, photos).unchanged) == (12, 13)
+
+
+def test_a_picture_whose_decoder_ended_is_tried_again(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    draw_picture(photos / "more.png", "green", seed=100)
+    with Image.open(photos / "more.png") as image:
+        image.save(photos / "more.gif")
+    (photos / "more.png").unlink()
+    monkeypatch.setattr(pool, "DECODERS", Decoders(processes=1))
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/bin/false")
+        report = run(store, photos)
+    assert "more.gif" in [skip.path.name for skip in report.skipped]
+    assert {skip.reason for skip in report.skipped} == {
+        "cannot be read now: its decoder ended or did not start; try again"
+    }
+    again = run(store, photos)
+    assert (again.captioned, again.skipped) == (len(report.skipped), [])
+    assert store.status().pictures == 13
 
 
 def test_odd_names(store: Store, tmp_path: Path) -> None:

@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
+from typing import IO
 
 import pytest
 
+from data.children import child_environment
+from data.errors import RetroflexError
 from data.paths import to_bytes
 from data.roots import read_roots, remember_root
 from data.settings import Settings, load_settings
@@ -20,6 +25,16 @@ from retrieval.indexing.jobs import JobError, Jobs
 from tests.conftest import draw_picture
 
 SECONDS = 60.0
+ROOT = Path(__file__).parents[3]
+SERVER = """
+import sys, time
+from retrieval.indexing.jobs import Jobs
+from data.settings import load_settings
+jobs = Jobs(load_settings())
+jobs.start(None, recaption=True)
+print(jobs._process.pid, flush=True)
+time.sleep(60)
+"""
 
 
 @pytest.fixture
@@ -143,3 +158,68 @@ def test_a_job_whose_server_ended_has_failed(jobs: Jobs, settings: Settings, sto
     assert (last.state, last.error) == ("failed", "the server ended before the job did")
     (settings.library / "job.json").write_text("{")
     assert jobs.current() is None
+
+
+@pytest.mark.parametrize("while_working", [False, True])
+def test_a_job_and_its_lock_end_with_a_server_that_is_killed(
+    jobs: Jobs, store: Store, settings: Settings, photos: Path, while_working: bool
+) -> None:
+    for number in range(300 if while_working else 0):
+        draw_picture(photos / f"more{number}.png", "green", size=(40, 30), seed=100 + number)
+    environment = child_environment(settings)
+    command = [sys.executable, "-c", SERVER]
+    server = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=subprocess.PIPE)
+    assert server.stdout is not None
+    process = int(server.stdout.readline())
+    if while_working:
+        until(jobs, lambda job: job.done > 0)
+    with pytest.raises(JobError, match="already"):
+        jobs.start(None, recaption=True)
+    server.kill()
+    server.communicate()
+    lock = wait_for_lock(settings.library)
+    assert not is_running(process)
+    lock.close()
+    last = jobs.current()
+    assert last is not None
+    assert (last.state, last.error) == ("failed", "the server ended before the job did")
+    jobs.start(None, recaption=True)
+
+
+def wait_for_lock(library: Path) -> IO[bytes]:
+    """Return the lock of jobs, which the process of a job keeps as long as it runs, even without its server."""
+    end = time.monotonic() + 10
+    while True:
+        lock = JobFile(library).acquire()
+        if lock is not None:
+            return lock
+        assert time.monotonic() < end
+
+
+def is_running(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
+    except OSError:
+        return False
+
+
+def test_a_job_does_not_know_the_token(
+    jobs: Jobs, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RETROFLEX_TOKEN", "let me in")
+    jobs.start(None, recaption=True)
+    status = JobFile(settings.library).read()
+    assert status is not None
+    environment = Path(f"/proc/{status.pid}/environ").read_bytes()
+    assert b"let me in" not in environment
+    assert b"RETROFLEX_LIBRARY=" + os.fsencode(settings.library) in environment
+
+
+def test_a_job_that_cannot_be_started_leaves_the_lock_free(
+    jobs: Jobs, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as broken:
+        broken.setattr(sys, "executable", "/nowhere/python")
+        with pytest.raises(RetroflexError, match="cannot be started: No such file or directory; try again"):
+            jobs.start(None, recaption=True)
+    assert jobs.start(None, recaption=True).state == "running"

@@ -9,7 +9,7 @@ import pytest
 
 from captioner.arithmetic import unit
 from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
-from data.pictures import read_square
+from data.decoding.pool import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training.relevance import whitening
 from training.relevance.whitening import (

@@ -1,4 +1,4 @@
-"""Messages of bytes between the server's processes: a length, then as many bytes; never objects."""
+"""Messages of bytes between processes: a length, then as many bytes; never objects."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from struct import Struct
 from typing import Protocol
 
 _LENGTH = Struct("!Q")
+LONGEST = 2**31
+"""Bytes; a longer message is no message, but noise of a process that went wrong."""
 
 
 class Pipe(Protocol):
@@ -25,8 +27,11 @@ def send(pipe: Pipe, *messages: bytes) -> None:
 
 
 def receive(pipe: Pipe) -> bytes:
-    """Read one message. Raises EOFError if the other side is gone, or OSError."""
-    return _exactly(pipe, _LENGTH.unpack(_exactly(pipe, _LENGTH.size))[0])
+    """Read one message. Raises EOFError if the other side is gone or writes no messages, or OSError."""
+    (length,) = _LENGTH.unpack(_exactly(pipe, _LENGTH.size))
+    if length > LONGEST:
+        raise EOFError("the other process does not write messages")
+    return _exactly(pipe, length)
 
 
 def _exactly(pipe: Pipe, size: int) -> bytes:

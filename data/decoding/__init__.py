@@ -1,0 +1,1 @@
+"""Picture files become pixels within bounds of time and memory: costly and odd ones in child processes."""

@@ -1,0 +1,133 @@
+"""What a caller can order of a picture file, and how it is made; the same in this process and in a child."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from data.exif import Exif, read_exif
+from data.limits import Limits
+from data.metadata.embedded import Metadata
+from data.pictures import PictureFacts, decode, square
+from data.records import PictureText
+
+
+@dataclass(frozen=True)
+class Webp:
+    """A small WebP: at most `shorter` and `longer` pixels along its sides; `method` is WebP's effort, 0 to 6."""
+
+    shorter: int
+    longer: int
+    quality: int
+    method: int = 4
+
+
+@dataclass(frozen=True)
+class Order:
+    """A square of so many pixels a side, a small WebP, or both; or what the camera wrote."""
+
+    square: int | None = None
+    webp: Webp | None = None
+    exif: bool = False
+
+    @property
+    def min_side(self) -> int | None:
+        """The shorter side, in pixels, to which the picture may be reduced while it is decoded."""
+        return self.square or (self.webp.shorter if self.webp else None)
+
+
+@dataclass(frozen=True)
+class Job:
+    """An order for a file's bytes, and the seconds of processor time for a picture of no size."""
+
+    order: Order
+    limits: Limits
+    seconds: float
+    content: bytes
+
+    def to_messages(self) -> tuple[bytes, bytes]:
+        """Return all but the content in JSON, and the content."""
+        document = {"order": asdict(self.order), "limits": asdict(self.limits), "seconds": self.seconds}
+        return json.dumps(document).encode(), self.content
+
+    @classmethod
+    def from_messages(cls, message: bytes, content: bytes) -> Job:
+        """Return the job that `to_messages` made the messages of."""
+        document = json.loads(message)
+        order, webp = document["order"], document["order"]["webp"]
+        order = Order(**order | {"webp": Webp(**webp) if webp else None})
+        return cls(order, Limits(**document["limits"]), document["seconds"], content)
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """What was ordered: facts, uint8 (side, side, 3), the file of a WebP, EXIF. The others are None or empty."""
+
+    facts: PictureFacts | None = None
+    square: np.ndarray | None = None
+    webp: bytes = b""
+    exif: Exif | None = None
+
+    def to_messages(self) -> tuple[bytes, bytes, bytes]:
+        """Return facts and EXIF in JSON, the pixels of the square, and the WebP."""
+        parts = {
+            "facts": _facts_to_json(self.facts) if self.facts else None,
+            "exif": asdict(self.exif) if self.exif else None,
+        }
+        pixels = self.square.tobytes() if self.square is not None else b""
+        return json.dumps(parts).encode(), pixels, self.webp
+
+    @classmethod
+    def from_messages(cls, messages: Sequence[bytes], side: int | None) -> Decoded:
+        """Return what `to_messages` made the messages of. Raises ValueError, TypeError or KeyError if it did not."""
+        parts, pixels, webp = messages
+        document = json.loads(parts)
+        facts, exif = document["facts"], document["exif"]
+        return cls(
+            _facts_from_json(facts) if facts else None,
+            np.frombuffer(pixels, np.uint8).reshape(side, side, 3) if side else None,
+            webp,
+            Exif(**exif) if exif else None,
+        )
+
+
+def make(content: bytes, order: Order, limits: Limits, bulk: bool = False) -> Decoded:
+    """Make in this process what was ordered of a picture file's bytes, `bulk` as in `decode`. Raises a PictureError."""
+    if order.exif:
+        return Decoded(exif=read_exif(content, limits))
+    picture = decode(content, limits, order.min_side, bulk)
+    facts = PictureFacts(**{field.name: getattr(picture, field.name) for field in fields(PictureFacts)})
+    pixels = square(picture.image, order.square) if order.square else None
+    return Decoded(facts, pixels, shrink(picture.image, order.webp) if order.webp else b"")
+
+
+def shrink(image: Image.Image, webp: Webp) -> bytes:
+    """Return `image` as such a WebP; never enlarged."""
+    width, height = image.size
+    scale = min(1.0, webp.shorter / min(width, height), webp.longer / max(width, height))
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    buffer = io.BytesIO()
+    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
+    small.save(buffer, "WEBP", quality=webp.quality, method=webp.method)
+    return buffer.getvalue()
+
+
+def _facts_to_json(facts: PictureFacts) -> dict[str, Any]:
+    metadata = facts.metadata
+    taken_at = metadata.taken_at.isoformat() if metadata.taken_at else None
+    size = {"width": facts.width, "height": facts.height, "format": facts.format}
+    return size | {"metadata": [taken_at, metadata.taken_from, metadata.texts]}
+
+
+def _facts_from_json(document: dict[str, Any]) -> PictureFacts:
+    taken_at, taken_from, texts = document["metadata"]
+    date = datetime.fromisoformat(taken_at) if taken_at else None
+    metadata = Metadata(date, taken_from, tuple(PictureText(*text) for text in texts))
+    return PictureFacts(**document | {"metadata": metadata})

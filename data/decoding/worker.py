@@ -1,0 +1,176 @@
+"""A child process that decodes picture files for `data.decoding.pool`, one after the other.
+
+A job is two messages on standard input: the order in JSON, and the file's bytes. The answer is one message of JSON, an
+error or how much memory and time the picture needs. The parent then sends how much memory it may take. The second
+answer is JSON too, with an error or not, and without one the messages of `Decoded` follow.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import queue
+import resource
+import signal
+import struct
+import sys
+import threading
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import IO, Any, NamedTuple
+
+from data.decoding.budget import HEADER_BYTES
+from data.decoding.messages import receive, send
+from data.decoding.orders import Job, make
+from data.pictures import PictureDamaged, PictureError, draft_size, open_header, reduction
+
+BYTES_A_PIXEL = {"PNG": 4, "GIF": 5, "JPEG": 4, "MPO": 4, "TIFF": 8, "BMP": 8, "HEIF": 12, "AVIF": 13, "WEBP": 18}
+"""The most that Pillow and the libraries below it take for a pixel, measured in the mode that takes most."""
+COEFFICIENT_BYTES = 2
+"""For a colour of a pixel of a JPEG in several scans."""
+RESULT_BYTES = 8
+"""For a pixel of the result, before and after it is turned upright."""
+OVERHEAD = 48 * 2**20
+"""Threads, tables, and the tiles in which colours are converted."""
+KEPT = 96 * 2**20
+"""The most bytes that a process may keep between two jobs; most keep 30 MB."""
+MEGAPIXEL_SHARE = 0.04
+"""A megapixel adds this share of the time for a picture of no size: about ten times what slow formats need."""
+
+
+class Cost(NamedTuple):
+    """Bytes of memory and seconds of processor time, both generous."""
+
+    size: int
+    seconds: float
+
+
+def main() -> None:
+    """Answer the jobs on standard input until it is closed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    messages = queue.SimpleQueue[bytes]()
+    threading.Thread(target=_read_messages, args=(sys.stdin.buffer, messages), daemon=True).start()
+    answers = sys.stdout.buffer
+    send(answers, b"ready")
+    # What libraries print about a file is not for the terminal; from here on errors are answers.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+    bounds = Bounds()
+    while True:
+        _answer(Job.from_messages(messages.get(), messages.get()), bounds, messages, answers)
+
+
+def _read_messages(jobs: IO[bytes], messages: queue.SimpleQueue[bytes]) -> None:
+    """Pass messages on; when the parent has ended, by whatever cause, end this process in the midst of its work."""
+    with suppress(EOFError, OSError):
+        while True:
+            messages.put(receive(jobs))
+    os._exit(0)
+
+
+class Bounds:
+    """Limits the memory and processor time of this process, as needed for each job."""
+
+    def __init__(self) -> None:
+        """What is in use now comes on top of every limit."""
+        self._base = _address_space()
+
+    def set(self, size: int, seconds: float) -> None:
+        """Allow `size` bytes, and `seconds` of processor time from now on.
+
+        At the end of the time the system ends this process by SIGPROF, wherever it is.
+        """
+        resource.setrlimit(resource.RLIMIT_AS, (self._base + size if self._base else -1, resource.RLIM_INFINITY))
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+
+    def lift(self) -> None:
+        """Lift both limits, to wait for messages and to send them."""
+        resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        signal.setitimer(signal.ITIMER_PROF, 0)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether a library has not given memory back, so that this process is of no more use."""
+        return _address_space() - self._base > KEPT
+
+
+def _address_space() -> int:
+    """Return the bytes of address space in use, or 0 where the system does not tell: then memory is not limited."""
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[0]) * resource.getpagesize()
+    except OSError:  # not Linux
+        return 0
+
+
+def _answer(job: Job, bounds: Bounds, messages: queue.SimpleQueue[bytes], answers: IO[bytes]) -> None:
+    parts: Sequence[bytes] = ()
+    try:
+        bounds.set(len(job.content) + HEADER_BYTES, job.seconds)
+        cost = estimate(job)
+        bounds.lift()
+        send(answers, json.dumps(cost._asdict()).encode())
+        bounds.set(int(messages.get()), cost.seconds)
+        parts = make(job.content, job.order, job.limits).to_messages()
+        document = dict[str, Any]()
+    except Exception as error:  # of Pillow and the libraries below it, in any form
+        document = _as_document(error)
+    bounds.lift()
+    send(answers, json.dumps(document | {"exhausted": bounds.exhausted}).encode(), *parts)
+
+
+def estimate(job: Job) -> Cost:
+    """Return what the picture costs by its header. Raises a PictureError."""
+    (width, height), kind, colours, decoded = _header(job)
+    pixels, factor = width * height, reduction(decoded, job.order.min_side)
+    seconds = job.seconds * (1 + MEGAPIXEL_SHARE * pixels / 1e6)
+    if job.order.exif:
+        return Cost(HEADER_BYTES, seconds)
+    needed = decoded[0] * decoded[1] * (BYTES_A_PIXEL[kind] + RESULT_BYTES / factor**2)
+    needed += pixels * colours * COEFFICIENT_BYTES if kind in ("JPEG", "MPO") else 0
+    return Cost(int(needed) + OVERHEAD, seconds)
+
+
+def _header(job: Job) -> tuple[tuple[int, int], str, int, tuple[int, int]]:
+    """Return size in pixels, Pillow's name of the format, number of colours, and the size as it will be decoded."""
+    size = _webp_size(job.content)
+    if size:
+        return size, "WEBP", 4, size
+    image = open_header(job.content, job.limits)
+    size, min_side = image.size, job.order.min_side
+    if min_side:
+        image.draft("RGB", draft_size(size, min_side))
+    return size, str(image.format), len(image.getbands()), image.size
+
+
+def _webp_size(content: bytes) -> tuple[int, int] | None:
+    """Return the size in the header of a WebP, None for other files; Pillow takes memory for the pixels to find out."""
+    if content[:4] != b"RIFF" or content[8:12] != b"WEBP" or len(content) < 30:
+        return None
+    kind = content[12:16]
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(content[24:27], "little"), 1 + int.from_bytes(content[27:30], "little")
+    if kind == b"VP8L":
+        (bits,) = struct.unpack_from("<I", content, 21)
+        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+    width, height = struct.unpack_from("<HH", content, 26)
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _as_document(error: Exception) -> dict[str, Any]:
+    if not isinstance(error, PictureError):
+        error = PictureDamaged(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}")
+    return {"kind": type(error).__name__, "message": str(error), "memory": _is_of_memory(error)}
+
+
+def _is_of_memory(error: BaseException | None) -> bool:
+    """Return whether memory was what a decoder lacked."""
+    while error is not None:
+        if isinstance(error, MemoryError) or "memory" in str(error).lower():
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+if __name__ == "__main__":
+    main()
