@@ -41,6 +41,10 @@ class StoreFull(StoreError):
     """The disk under the store is full."""
 
 
+class UnknownPicture(StoreError):
+    """A batch names a picture that is neither stored nor in it; another process may have removed it."""
+
+
 class StoreDamaged(StoreError):
     """The database file is no database, or its content is inconsistent."""
 

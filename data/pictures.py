@@ -6,6 +6,7 @@ upright and the reasons for a refusal are the same everywhere.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import logging
 import warnings
@@ -42,6 +43,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = {5, 6, 7, 8}
+_STRIP = 64
+"""Rows of pixels that are hashed at a time."""
 
 
 class PictureError(RetroflexError):
@@ -66,13 +69,17 @@ class PictureDamaged(PictureError):
 
 @dataclass(frozen=True)
 class Picture:
-    """An upright RGB picture with the facts of its file; `width` and `height` are those of the upright original."""
+    """An upright RGB picture with the facts of its file; `width` and `height` are those of the upright original.
+
+    `pixels` is its `pixel_hash`, None unless `decode` was asked for it.
+    """
 
     image: Image.Image
     width: int
     height: int
     format: str
     taken_at: datetime | None
+    pixels: str | None = None
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
@@ -93,20 +100,41 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return content
 
 
-def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None = None, bulk: bool = False) -> Picture:
+def decode(
+    content: bytes,
+    limits: Limits = DEFAULT_LIMITS,
+    min_side: int | None = None,
+    bulk: bool = False,
+    hashed: bool = False,
+) -> Picture:
     """Decode a picture file's bytes to upright RGB.
 
     With `min_side` (pixels) a JPEG may be decoded at a reduced scale whose shorter side is still at
     least that long. Only the first frame of an animation is read. `bulk` uses a faster reader of JPEG at an
-    eighth of its size, which returns the same pixels; loading it pays only for many pictures. Raises a PictureError.
+    eighth of its size, which returns the same pixels; loading it pays only for many pictures. With `hashed` the
+    answer has the `pixel_hash`. Raises a PictureError.
     """
     image = open_header(content, limits)
     width, height = image.size
     pixels = _load(image, content, min_side, bulk)
+    pixels_hash = pixel_hash(pixels) if hashed else None
     orientation = _orientation(image)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return Picture(_upright(pixels, orientation), width, height, str(image.format), date_taken(image))
+    return Picture(_upright(pixels, orientation), width, height, str(image.format), date_taken(image), pixels_hash)
+
+
+def pixel_hash(image: Image.Image) -> str:
+    """Return a hash of decoded pixels, 32 hexadecimal digits: as stored, before they are turned or converted.
+
+    So it stays the same when only metadata changes, be it the orientation or the colour profile. A JPEG decoded at
+    another scale has another hash.
+    """
+    state = hashlib.blake2b(f"{image.mode} {image.size}".encode(), digest_size=16)
+    state.update(bytes(image.getpalette() or ()))
+    for top in range(0, image.height, _STRIP):  # a copy of all pixels would double the memory
+        state.update(image.crop((0, top, image.width, min(top + _STRIP, image.height))).tobytes())
+    return state.hexdigest()
 
 
 def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:

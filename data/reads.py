@@ -25,9 +25,24 @@ from sqlalchemy import (
 from data.database import StoreDamaged, at_or_below, chunks
 from data.migrations import GENERATION_KEY
 from data.records import Changes, SearchedPicture, Status, StoredCaption, StoredFile, StoredPicture, StoredVector
-from data.tables import caption_history, captions, changes, features, files, generations, meta, pictures, skipped
+from data.tables import (
+    absent_files,
+    caption_history,
+    captions,
+    changes,
+    features,
+    files,
+    generations,
+    meta,
+    pictures,
+    skipped,
+)
 
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
+
+_ABSENT = select(func.count(distinct(absent_files.c.picture_id))).where(
+    ~exists().where(files.c.picture_id == absent_files.c.picture_id)
+)
 
 _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 """The user's caption first ("user" sorts after "model"), then the model's, best first."""
@@ -155,6 +170,7 @@ def status(connection: Connection) -> Status:
         captions=_count(connection, kept),
         user_captions=_count(connection, kept.where(captions.c.source == "user")),
         skipped=_count(connection, select(func.count(skipped.c.path))),
+        absent=_count(connection, _ABSENT),
         model_versions=_described_by(connection),
         generation=generation(connection),
     )

@@ -34,7 +34,10 @@ class FileRow:
 
 @dataclass(frozen=True)
 class PictureRow:
-    """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file."""
+    """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
+
+    `pixels` is its `data.pictures.pixel_hash`, None where that is not known.
+    """
 
     digest: str
     width: int
@@ -42,6 +45,7 @@ class PictureRow:
     format: str
     bytes: int
     taken_at: datetime | None
+    pixels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,17 @@ class SkipRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one transaction writes; `gone` are the paths to forget."""
+    """What one transaction writes; `gone` are paths whose files are absent now.
+
+    `pixels` are hashes of pixels by content hash, for pictures that are stored already.
+    """
 
     files: list[FileRow] = field(default_factory=list)
     pictures: list[PictureRow] = field(default_factory=list)
     descriptions: list[DescriptionRow] = field(default_factory=list)
     skipped: list[SkipRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
+    pixels: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -155,13 +163,17 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """Counts over the store; `model_versions` gives the number of pictures that each model version described."""
+    """Counts over the store; `model_versions` gives the number of pictures that each model version described.
+
+    `absent` counts pictures whose files are not there now, see `data.identity`.
+    """
 
     pictures: int
     files: int
     captions: int
     user_captions: int
     skipped: int
+    absent: int
     model_versions: dict[str, int]
     generation: int
 

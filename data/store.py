@@ -102,8 +102,8 @@ class Store:
         """Write the batch in one transaction.
 
         A path that had another picture is moved to the new one. A description replaces the picture's model captions
-        and vectors; a user's caption stays. Raises StoreError when a file or description has a digest that is neither
-        stored nor among the batch's pictures.
+        and vectors; a user's caption stays. Files that are gone are noted as absent, see `data.identity`. Raises
+        UnknownPicture when a file or description has a digest that is neither stored nor among the batch's pictures.
         """
         with self._writing() as connection:
             writes.write_batch(connection, batch)

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
+from captioner.calibration import FORMAT_1_NEAR_COPY
 from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
+from data.database import UnknownPicture
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import PictureError, PictureUnreadable, decode, read_bytes, square
 from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
+from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -25,13 +28,14 @@ BULK = 8
 
 @dataclass
 class Report:
-    """What an indexing run did: counts of files, and each file left out with its reason."""
+    """What an indexing run did: counts of files, each file left out with its reason, and lines to show."""
 
     captioned: int = 0
     known_content: int = 0
     unchanged: int = 0
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __add__(self, other: Report) -> Report:
         """Return the counts of both runs together."""
@@ -41,6 +45,7 @@ class Report:
             self.unchanged + other.unchanged,
             self.gone + other.gone,
             self.skipped + other.skipped,
+            self.warnings + other.warnings,
         )
 
 
@@ -53,30 +58,39 @@ def index(
     progress: Callable[[int, int, Report], None] = lambda done, total, report: None,
     recaption: bool = True,
     executor: Executor | None = None,
+    near_copy: float = FORMAT_1_NEAR_COPY,
+    forget: bool = False,
 ) -> Report:
     """Bring the store up to date with the picture files under `roots`.
 
     Only new and changed files are read and, with `recaption`, pictures that another model version described.
-    `progress` gets (files done, all files, the report so far). Raises RetroflexError if a root is missing or
-    the store fails. A bad picture is skipped and reported.
+    `progress` gets (files done, all files, the report so far). Files that are gone are kept as absent, with `forget`
+    dropped, see `data.identity`; pictures with a cosine of `near_copy` look alike. Raises RetroflexError if a root is
+    missing or the store fails. A bad picture is skipped and reported.
     """
     stored = store.stored_files(roots)
     found = scan(roots, stored, exclude)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
+    report.warnings += [] if forget else absence_warnings(stored.keys(), found.gone, roots)
     to_read = [*found.changed, *stale]
     progress(0, len(to_read), report)
     done = 0
     reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
-    for group in (executor or ThreadExecutor()).describe(in_groups(to_read), reader.read, describer):
-        batch = _joined(group, version)
-        store.write_batch(batch)
-        done += len(batch.files) + len(batch.skipped)
-        _count(report, batch)
-        progress(done, len(to_read), report)
+    unread = to_read
+    while unread:
+        groups, unread = in_groups(unread), []
+        for group in (executor or ThreadExecutor()).describe(groups, reader.read, describer):
+            batch = _joined(group, version)
+            unread += _write(store, batch)
+            done += len(batch.files) + len(batch.skipped)
+            _count(report, batch)
+            progress(done, len(to_read), report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
+    continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
+    fill_pixels(store, describer.input_side, limits)
     return report
 
 
@@ -100,7 +114,7 @@ class _Reader:
     def __init__(self, store: Store, describer: StagedDescriber, limits: Limits, bulk: bool) -> None:
         self._store, self._limits = store, limits
         self._version, self._side = describer.model_version, describer.input_side
-        self._decode = partial(decode, limits=limits, min_side=self._side, bulk=bulk)
+        self._decode = partial(decode, limits=limits, min_side=self._side, bulk=bulk, hashed=True)
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
         """Return a reading for each content among a group of files, and for each file that cannot be read."""
@@ -124,7 +138,8 @@ class _Reader:
             picture = self._decode(content)
         except PictureError as error:
             return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
-        row = PictureRow(files[0].digest, picture.width, picture.height, picture.format, len(content), picture.taken_at)
+        size = picture.width, picture.height
+        row = PictureRow(files[0].digest, *size, picture.format, len(content), picture.taken_at, pixels=picture.pixels)
         return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
 
 
@@ -138,6 +153,18 @@ def _joined(group: Described[Batch], version: str) -> Batch:
         if description is not None:
             whole.descriptions.append(as_row(part.files[0].digest, version, description))
     return whole
+
+
+def _write(store: Store, batch: Batch) -> list[FoundFile]:
+    """Write the batch without files whose picture was removed after they were read; return these."""
+    try:
+        store.write_batch(batch)
+        return []
+    except UnknownPicture:
+        new = {row.digest for row in batch.pictures}
+        lost = [row for row in batch.files if row.digest not in new and store.picture_id(row.digest) is None]
+        batch.files[:] = [row for row in batch.files if row not in lost]
+        return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in lost] + _write(store, batch)
 
 
 def _skip(file: FoundFile, error: PictureError) -> SkipRow:
