@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from data import reads, writes
-from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew, chunks
+from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreReadOnly, StoreTooNew, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
 from data.paths import absolute, display, to_bytes
@@ -45,6 +45,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreLocked",
+    "StoreReadOnly",
     "StoreTooNew",
     "StoredCaption",
     "StoredFile",
@@ -81,6 +82,15 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written, as on a read-only disk."""
+        return self._database.read_only
+
+    def check_writable(self) -> None:
+        """Raise StoreReadOnly where nothing may be written."""
+        self._database.check_writable()
 
     def generation(self) -> int:
         """Return a number that rises with every writing transaction."""
@@ -235,5 +245,10 @@ def _bring_up_to_date(database: Database) -> None:
             f"{database.name} is of version {version}, this program reads up to {len(MIGRATIONS)}; update retroflex"
         )
     if version < len(MIGRATIONS):
+        if database.read_only:
+            raise StoreReadOnly(
+                f"{database.name} is of version {version} and has to be brought up to {len(MIGRATIONS)}, but may only "
+                "be read; copy its folder to where you may write"
+            )
         with database.writing() as connection:
             migrate(connection)

@@ -61,6 +61,7 @@ def index(
         raise RetroflexError("--exclude needs folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings, create=bool(folders))
+    opened.store.check_writable()
     if errors is not None:
         errors.write_text("")  # If it cannot be written, fail before the work.
     added = {}

@@ -173,6 +173,7 @@ def _load(file: Path) -> PairTable:
 def _save(table: PairTable, file: Path) -> None:
     """Write the pairs beside the file and rename; on failure, the next start computes them again."""
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
     except OSError as error:
         _log.warning("the near copies cannot be stored in %s: %s", display(file), error)
