@@ -21,9 +21,11 @@ from sqlalchemy.pool import QueuePool
 
 from data.errors import RetroflexError
 from data.paths import display
+from data.soundness import IS_TEXT, is_text
 
 T = TypeVar("T")
 
+MEND = "run `retroflex check` to mend it"
 _CHUNK = 200
 """Values in one statement: old builds of SQLite allow 999 bound values or terms."""
 BUSY_SECONDS = 5.0
@@ -65,7 +67,10 @@ _BY_SQLITE_CODE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_LOCKED: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
     sqlite3.SQLITE_FULL: (StoreFull, "cannot grow because the disk is full; free some space and run it again"),
     sqlite3.SQLITE_NOTADB: (StoreDamaged, "is no library file or is damaged; move it away and index again"),
-    sqlite3.SQLITE_CORRUPT: (StoreDamaged, "is damaged; restore it from a backup, or move it away and index again"),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreDamaged,
+        "is damaged; restore it from a backup, or move it away and index again",
+    ),
     sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened; check that the folder exists and may be written"),
     sqlite3.SQLITE_READONLY: (StoreError, "may not be written; check its permissions"),
 }
@@ -87,8 +92,11 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one state of the store throughout."""
-        with self._plain_errors(), self._reader.begin() as connection:
-            yield connection
+        try:
+            with self._plain_errors(), self._reader.begin() as connection:
+                yield connection
+        except (ValueError, TypeError, OverflowError) as error:  # of a value that no type allows
+            raise StoreDamaged(f"a value in {self.name} is damaged ({_one_line(error)}); {MEND}") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -182,6 +190,7 @@ def _make_folder(file: Path) -> None:
 
 
 def _leave_transactions(connection: Any, _record: object) -> None:
+    connection.create_function(IS_TEXT, 1, is_text, deterministic=True)
     connection.isolation_level = None  # sqlite3 would begin transactions by itself, and only at the first write
 
 

@@ -30,6 +30,7 @@ from sqlalchemy import (
 from data import writes
 from data.database import at_or_below, chunks
 from data.reads import HAS_FILE
+from data.soundness import sound
 from data.store import Store
 from data.tables import (
     absent_files,
@@ -130,8 +131,8 @@ def _settle_one(connection: Connection, one: Succession, new_paths: Collection[b
     if not paths:
         _continue(connection, one.picture, one.successor)
         return True
-    text = _user_caption(connection, one.picture)
-    if text is not None and _user_caption(connection, one.successor) is None:
+    text = writes.user_caption(connection, one.picture)
+    if text is not None and writes.user_caption(connection, one.successor) is None:
         writes.set_user_caption(connection, one.successor, text)
     return False
 
@@ -140,16 +141,10 @@ def _has_file(connection: Connection, picture_id: int) -> bool:
     return bool(connection.scalar(select(exists().where(files.c.picture_id == picture_id))))
 
 
-def _user_caption(connection: Connection, picture_id: int) -> str | None:
-    return connection.scalar(
-        select(captions.c.text).where(captions.c.item_id == picture_id, captions.c.source == "user")
-    )
-
-
 def _look_alike(connection: Connection, first: int, second: int, near_copy: float) -> bool:
     """Return whether two pictures have vectors of the same kind and model that are near copies."""
     query = select(features.c.kind, features.c.model_version, features.c.value)
-    query = query.where(features.c.dimensions.is_not(None))
+    query = query.where(features.c.dimensions.is_not(None), sound(features))
     vectors = [
         {
             (kind, version): np.frombuffer(value, "<f2").astype(np.float32)
@@ -164,7 +159,7 @@ def _look_alike(connection: Connection, first: int, second: int, near_copy: floa
 def _continue(connection: Connection, old: int, new: int) -> None:
     """Let picture `old` continue with all that was made of the file of `new`, whose row goes."""
     writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_([old, new])))
-    text = _user_caption(connection, new)
+    text = writes.user_caption(connection, new)
     connection.execute(delete(captions).where(captions.c.item_id == old, captions.c.source == "model"))
     by_model = (captions.c.item_id == new) & (captions.c.source == "model")
     connection.execute(update(captions).where(by_model).values(item_id=old))

@@ -22,9 +22,10 @@ from sqlalchemy import (
     true,
 )
 
-from data.database import StoreDamaged, at_or_below, chunks
+from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.migrations import GENERATION_KEY
 from data.records import Changes, SearchedPicture, Status, StoredCaption, StoredFile, StoredPicture, StoredVector
+from data.soundness import guarded, sound, tell_damage
 from data.tables import (
     absent_files,
     caption_history,
@@ -49,10 +50,15 @@ _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 # Statements of every search, built once: to build one takes longer than to run it.
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
-_PICTURES = select(pictures).where(pictures.c.id.in_(_IDS))
-_PATHS = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(_IDS)).order_by(files.c.path)
+_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at")
+_PICTURES = select(pictures.c.id, *guarded(pictures, *_FACTS)).where(pictures.c.id.in_(_IDS))
+_PATHS = (
+    select(files.c.picture_id, files.c.path)
+    .where(files.c.picture_id.in_(_IDS), sound(files, "path"))
+    .order_by(files.c.path)
+)
 _CAPTIONS = (
-    select(captions.c.item_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
+    select(captions.c.item_id, *guarded(captions, "text", "logprob", "source", "model_version"))
     .where(captions.c.item_id.in_(_IDS))
     .order_by(*_IN_ORDER)
 )
@@ -60,18 +66,24 @@ _FEATURES = select(features.c.item_id, features.c.value).where(
     features.c.kind == bindparam("kind"),
     features.c.model_version == bindparam("model"),
     features.c.item_id.in_(_IDS),
+    sound(features),
 )
 
 
 def generation(connection: Connection) -> int:
     """Return the number of the store's current state."""
-    return int(connection.scalar(_GENERATION) or 0)
+    value = connection.scalar(_GENERATION)
+    try:
+        return int(value or 0)
+    except ValueError as error:
+        raise StoreDamaged(f"the library's number of changes is damaged: {value!r}; {MEND}") from error
 
 
 def stored_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, StoredFile]:
     """Return the files, those skipped included, at or below `roots`, or all."""
     taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
-    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns)
+    taken = taken.where(sound(files), sound(pictures, "digest"))
+    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns).where(sound(skipped))
     stored: dict[bytes, StoredFile] = {}
     for below in _below(files, roots):
         rows = connection.execute(taken.where(below))
@@ -109,7 +121,9 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
         texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
         for picture_id in piece:
-            if picture_id in rows:
+            if picture_id in rows and not rows[picture_id].sound:
+                tell_damage(pictures, picture_id)
+            elif picture_id in rows:
                 found_pictures[picture_id] = _picture(rows[picture_id], paths[picture_id], texts[picture_id])
     return found_pictures
 
@@ -135,8 +149,11 @@ def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[byte
 def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
     """Return each picture's captions, the user's first. `ids` must be few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
-    for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
-        texts[picture_id].append(StoredCaption(*values))
+    for picture_id, *values, is_sound in connection.execute(_CAPTIONS, {"ids": ids}):
+        if is_sound:
+            texts[picture_id].append(StoredCaption(*values))
+        else:
+            tell_damage(captions, picture_id)
     return texts
 
 
@@ -156,7 +173,7 @@ def can_undo_caption(connection: Connection, picture_id: int) -> bool:
 
 def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
     """Return (path, reason) of skipped files by path: all, or `limit` from `offset`."""
-    query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
+    query = select(skipped.c.path, skipped.c.reason).where(sound(skipped)).order_by(skipped.c.path)
     rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
 
@@ -179,7 +196,10 @@ def status(connection: Connection) -> Status:
 def _described_by(connection: Connection) -> dict[str, int]:
     """Return how many pictures that have a file each model version described, counted on its most frequent kind."""
     made = features.c.model_version, features.c.kind
-    rising = connection.execute(select(*made).group_by(*made).order_by(features.c.model_version, func.count()))
+    readable = sound(features, "model_version", "kind")
+    rising = connection.execute(
+        select(*made).where(readable).group_by(*made).order_by(features.c.model_version, func.count())
+    )
     counts: dict[str, int] = {}
     for version, kind in dict(map(tuple, rising)).items():  # rising, so the most frequent kind of each version stays
         joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
@@ -218,7 +238,8 @@ def changes_since(connection: Connection, since: int) -> Changes | None:
 
 def main_models(connection: Connection) -> dict[str, str]:
     """Return for each kind the model version that made most of its vectors, of pictures that have a file."""
-    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None))
+    readable = sound(features, "model_version", "kind")
+    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None), readable)
     counted = made.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE)
     counted = counted.group_by(features.c.kind, features.c.model_version)
     rising = connection.execute(counted.order_by(func.count(), features.c.model_version.desc()))
@@ -231,7 +252,11 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
     `ids` must be few enough for one statement.
     """
     with_file = connection.scalars(
-        select(files.c.picture_id).where(files.c.picture_id.in_(ids)).distinct().order_by(files.c.picture_id)
+        select(files.c.picture_id)
+        .join(pictures)
+        .where(files.c.picture_id.in_(ids), sound(pictures))
+        .distinct()
+        .order_by(files.c.picture_id)
     ).all()
     texts = captions_of(connection, with_file)
     vectors = _vectors_of(connection, with_file)
@@ -240,20 +265,18 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
 
 
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
-    columns = features.c.item_id, features.c.kind, features.c.model_version, features.c.dimensions, features.c.value
-    query = select(*columns).where(features.c.item_id.in_(ids), features.c.dimensions.is_not(None))
+    columns = guarded(features, "kind", "model_version", "dimensions", "value")
+    query = select(features.c.item_id, *columns).where(features.c.item_id.in_(ids))
     vectors: dict[int, dict[str, StoredVector]] = {}
-    for row in connection.execute(query):
-        vectors.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, _vector(row))
+    for row in connection.execute(query.where(features.c.dimensions.is_not(None))):
+        values = np.frombuffer(row.value, "<f2") if row.sound else None
+        if values is not None and np.isfinite(values).all():
+            vectors.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, values)
+        else:
+            tell_damage(features, row.item_id)
     return vectors
 
 
 def _searched(picture_id: int, texts: list[StoredCaption], vectors: dict[str, StoredVector]) -> SearchedPicture:
     by_user = any(caption.source == "user" for caption in texts)
     return SearchedPicture(picture_id, [caption.text for caption in texts], by_user, vectors)
-
-
-def _vector(row: Any) -> np.ndarray:
-    if len(row.value) != 2 * row.dimensions:
-        raise StoreDamaged("a vector in the library is damaged; index again")
-    return np.frombuffer(row.value, "<f2")

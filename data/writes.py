@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    LargeBinary,
     Select,
     bindparam,
     cast,
@@ -29,6 +30,7 @@ from sqlalchemy import (
 from data.database import StoreError, UnknownPicture, at_or_below, chunks
 from data.migrations import GENERATION_KEY
 from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
+from data.soundness import sound
 from data.tables import (
     absent_files,
     caption_history,
@@ -128,15 +130,30 @@ def set_user_caption(connection: Connection, picture_id: int, text: str | None) 
     """
     if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
         raise StoreError(f"no picture has the id {picture_id}")
-    before = connection.scalar(select(captions.c.text).where(_by_user(picture_id)))
+    before = user_caption(connection, picture_id)
     if before != text:
         connection.execute(insert(caption_history).values(picture_id=picture_id, text=before))
         _put_user_caption(connection, picture_id, text)
 
 
+def user_caption(connection: Connection, picture_id: int) -> str | None:
+    """Return the user's caption of the picture, None where there is none; a damaged one with U+FFFD for lost bytes."""
+    text = connection.scalar(select(captions.c.text).where(_by_user(picture_id), sound(captions)))
+    if text is None and connection.dialect.name == "sqlite":
+        content = connection.scalar(select(cast(captions.c.text, LargeBinary)).where(_by_user(picture_id)))
+        text = readable(content)
+    return text
+
+
+def readable(content: bytes | None) -> str | None:
+    """Return what can be read of a damaged text, None where that is nothing."""
+    return " ".join((content or b"").decode(errors="replace").replace("\0", "\ufffd").split()) or None
+
+
 def undo_user_caption(connection: Connection, picture_id: int) -> bool:
     """Undo the last change of the user's caption; return whether there was one."""
     query = select(caption_history.c.id, caption_history.c.text).where(caption_history.c.picture_id == picture_id)
+    query = query.where(sound(caption_history))
     last = connection.execute(query.order_by(caption_history.c.id.desc()).limit(1)).first()
     if last is None:
         return False
