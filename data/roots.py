@@ -14,7 +14,7 @@ from sqlalchemy import delete, distinct, func, insert, select, update
 from data import writes
 from data.database import at_or_below
 from data.paths import clean_text
-from data.soundness import guarded, sound, tell_damage
+from data.soundness import guarded, patterns_of, sound, tell_damage
 from data.store import Store
 from data.tables import files, roots, skipped
 
@@ -53,16 +53,6 @@ def read_roots(store: Store) -> list[Root]:
         if patterns is None:
             tell_damage(roots, clean_text(path))
     return [Root(path, patterns, indexed_at) for path, patterns, indexed_at in read if patterns is not None]
-
-
-def patterns_of(text: str | None) -> tuple[str, ...] | None:
-    """Return the patterns that a root's `exclude` holds, None where it is damaged."""
-    try:
-        patterns = json.loads(text or "")
-    except ValueError:
-        return None
-    whole = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
-    return tuple(patterns) if whole else None
 
 
 def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Root:

@@ -6,15 +6,17 @@ that do not meet them, and `retroflex check` mends these. Other databases check 
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     Boolean,
     Case,
     Column,
     ColumnElement,
+    Connection,
     DateTime,
     Float,
     Integer,
@@ -24,9 +26,12 @@ from sqlalchemy import (
     Table,
     case,
     literal_column,
+    select,
 )
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.functions import FunctionElement
+
+from data.tables import metadata, roots
 
 IS_TEXT = "retroflex_is_text"
 """The function of SQLite connections that says whether bytes, in hexadecimal, are valid UTF-8."""
@@ -44,8 +49,8 @@ _LIMITS = {
 }
 _MOMENT = (
     "(typeof({0}) = 'text' AND {0} >= '0001' AND substr({0}, 1, 19) GLOB"
-    " '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-9][0-9]:[0-9][0-9]:[0-9][0-9]'"
-    " AND strftime('%Y-%m-%d %H:%M:%S', substr({0}, 1, 19)) = substr({0}, 1, 19)"
+    " '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]' AND substr({0}, 12, 2) < '24'"
+    " AND date(substr({0}, 1, 10), '+0 days') = substr({0}, 1, 10)"
     " AND (length({0}) = 19 OR (length({0}) = 26 AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')))"
 )
 _TEXT = "typeof({0}) = 'text' AND ({0} NOT GLOB '*[^ -~]*' OR " + IS_TEXT + "(hex({0})))"
@@ -57,6 +62,8 @@ _BY_TYPE: Sequence[tuple[type, str]] = (
     (String, _TEXT),
     (Integer, "typeof({0}) = 'integer'"),
 )
+
+ROW = literal_column("rowid")
 
 logger = logging.getLogger(__name__)
 _told: set[tuple[str, object]] = set()
@@ -82,14 +89,13 @@ def _condition(element: _OnSqlite, compiler: Any, **options: Any) -> str:
 def sound(table: Table, *columns: str) -> ColumnElement[bool]:
     """Return the condition that a row of the table, or these columns of it, can be read."""
     checked = [table.c[name] for name in columns] or list(table.c)
-    conditions = [column_condition(column) for column in checked]
+    conditions = [_condition_of(column) for column in checked]
     if table.name == "features" and not columns:
         conditions.append("(features.dimensions IS NULL OR length(features.value) = 2 * features.dimensions)")
     return _OnSqlite(literal_column(" AND ".join(conditions)))
 
 
-def column_condition(column: Column[Any]) -> str:
-    """Return in SQLite's dialect the condition that the column of a row can be read."""
+def _condition_of(column: Column[Any]) -> str:
     name = f"{column.table.name}.{column.name}"
     form = next(form for kind, form in _BY_TYPE if isinstance(column.type, kind))
     limit = f" AND {name} {_LIMITS[name]}" if name in _LIMITS else ""
@@ -120,3 +126,43 @@ def is_text(content: str) -> bool:
     except UnicodeDecodeError:
         return False
     return True
+
+
+def patterns_of(text: str | None) -> tuple[str, ...] | None:
+    """Return the patterns that a root's `exclude` holds, None where it is damaged."""
+    try:
+        patterns = json.loads(text or "")
+    except ValueError:
+        return None
+    whole = isinstance(patterns, list) and all(isinstance(pattern, str) for pattern in patterns)
+    return tuple(patterns) if whole else None
+
+
+class Damage(NamedTuple):
+    """A damaged row: its table, SQLite's row id, and the columns that cannot be read."""
+
+    table: Table
+    row: int
+    columns: tuple[str, ...]
+
+
+def damaged_rows(connection: Connection, table: Table) -> list[Damage]:
+    """Return the rows of a table that listings leave out."""
+    if connection.dialect.name != "sqlite":
+        return []
+    flags = [case((_OnSqlite(literal_column(_condition_of(column))), 1), else_=0) for column in table.c]
+    rows = connection.execute(select(ROW, *flags).select_from(table).where(~sound(table))).all()
+    names = [column.name for column in table.c]
+    damages = [
+        Damage(table, row[0], tuple(name for name, ok in zip(names, row[1:], strict=True) if not ok)) for row in rows
+    ]
+    if table is roots:
+        query = select(ROW, roots.c.exclude).select_from(roots).where(sound(roots))
+        lost = [row for row, exclude in connection.execute(query) if patterns_of(exclude) is None]
+        damages += [Damage(roots, row, ("exclude",)) for row in lost]
+    return damages
+
+
+def count_damaged(connection: Connection) -> int:
+    """Return how many rows of all tables are damaged."""
+    return sum(len(damaged_rows(connection, table)) for table in metadata.sorted_tables)

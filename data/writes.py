@@ -55,10 +55,11 @@ def bump_generation(connection: Connection) -> None:
     """Raise the generation and log it, first thing in a writing transaction: its row is the lock between writers.
 
     It follows the clock (microseconds), so a store that was made again or restored from a backup never reaches the
-    number of an older index.
+    number of an older index. Where the stored number is damaged, the clock alone counts.
     """
     row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
-    raised = max(int(connection.scalar(row) or 0) + 1, time.time_ns() // 1000)
+    stored = str(connection.scalar(row))
+    raised = max(int(stored) + 1 if stored.isdecimal() else 0, time.time_ns() // 1000)
     connection.execute(update(meta).where(meta.c.key == GENERATION_KEY).values(value=str(raised)))
     connection.execute(insert(generations).values(generation=raised))
 
