@@ -47,11 +47,12 @@ _LIMITS = {
     "features.dimensions": "> 0",
     "choices.keep": "IN (0, 1)",
 }
+_TWO = "[0-9][0-9]"
 _MOMENT = (
-    "(typeof({0}) = 'text' AND {0} >= '0001' AND substr({0}, 1, 19) GLOB"
-    " '[0-9][0-9][0-9][0-9]-[0-9][0-9]-[0-9][0-9] [0-2][0-9]:[0-5][0-9]:[0-5][0-9]' AND substr({0}, 12, 2) < '24'"
-    " AND date(substr({0}, 1, 10), '+0 days') = substr({0}, 1, 10)"
-    " AND (length({0}) = 19 OR (length({0}) = 26 AND substr({0}, 20) GLOB '.[0-9][0-9][0-9][0-9][0-9][0-9]')))"
+    "(typeof({0}) = 'text' AND substr({0}, 1, 4) >= '0001' AND date(substr({0}, 1, 10), '+0 days') = substr({0}, 1, 10)"
+    f" AND ({{0}} GLOB '{_TWO}{_TWO}-{_TWO}-{_TWO}' OR (substr({{0}}, 11, 9) GLOB ' {_TWO}:[0-5][0-9]:[0-5][0-9]'"
+    f" AND substr({{0}}, 12, 2) < '24' AND substr({{0}}, 20) GLOB '.{_TWO * 3}')"
+    f" OR ({{0}} GLOB '{_TWO}{_TWO}-{_TWO}-{_TWO} {_TWO}:[0-5][0-9]:[0-5][0-9]' AND substr({{0}}, 12, 2) < '24')))"
 )
 _TEXT = "typeof({0}) = 'text' AND ({0} NOT GLOB '*[^ -~]*' OR " + IS_TEXT + "(hex({0})))"
 _BY_TYPE: Sequence[tuple[type, str]] = (
@@ -63,7 +64,7 @@ _BY_TYPE: Sequence[tuple[type, str]] = (
     (Integer, "typeof({0}) = 'integer'"),
 )
 
-ROW = literal_column("rowid")
+ROW = literal_column("rowid", Integer)
 
 logger = logging.getLogger(__name__)
 _told: set[tuple[str, object]] = set()

@@ -16,7 +16,7 @@ from tqdm import tqdm
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
 from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
-from captioner.types import Caption
+from captioner.types import Caption, StagedDescriber
 from data.errors import RetroflexError
 from data.paths import display
 from data.scan import Skip, scan
@@ -69,11 +69,15 @@ def index(
         plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
         captioner = Captioner.load(settings.bundle)
         further = _further_describers(features, captioner)
-        how = {"near_copy": captioner.search_model.calibration.near_copy, "forget": forget}
-        run = partial(run_plan, plan, opened.store, limits=settings.limits, progress=turn.sharing(show), **how)
-        report = run(captioner, recaption=not keep_captions)
+        near_copy = captioner.search_model.calibration.near_copy
+
+        def run(describer: StagedDescriber, recaption: bool) -> Report:
+            shared = turn.sharing(show)
+            return run_plan(plan, opened.store, describer, settings.limits, recaption, shared, near_copy, forget)
+
+        report = run(captioner, not keep_captions)
         for name, describer in further.items():
-            added[name] = run(describer).captioned
+            added[name] = run(describer, True).captioned
     opened.searcher()
     opened.merge()
     if errors is not None:
