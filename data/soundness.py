@@ -100,7 +100,7 @@ def _condition_of(column: Column[Any]) -> str:
     name = f"{column.table.name}.{column.name}"
     form = next(form for kind, form in _BY_TYPE if isinstance(column.type, kind))
     limit = f" AND {name} {_LIMITS[name]}" if name in _LIMITS else ""
-    condition = f"({form.format(name)}{limit})"
+    condition = f"coalesce({form.format(name)}{limit}, 0)"  # NULL, where a function fails, is no answer
     return f"({name} IS NULL OR {condition})" if column.nullable else condition
 
 
