@@ -26,6 +26,7 @@ from sqlalchemy import (
 from data import writes
 from data.database import StoreDamaged, StoreError, chunks
 from data.limits import Limits
+from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text, from_bytes
 from data.pictures import PictureError, decode, read_bytes
@@ -217,13 +218,13 @@ def _facts_of_file(connection: Connection, picture_id: int, limits: Limits) -> d
             continue
         if digest in (None, content_hash(content)):
             size = {"width": picture.width, "height": picture.height, "bytes": len(content)}
-            known = {"digest": content_hash(content), "format": picture.format, "taken_at": picture.taken_at}
+            known = {"digest": content_hash(content), "format": picture.format, "taken_at": picture.metadata.taken_at}
             return {**size, **known, "pixels": None}
     return {}
 
 
 def _mend_picture(connection: Connection, row: int, facts: dict[str, Any], columns: Sequence[str]) -> str | None:
-    values = {"added_at": writes.now(), **{c.name: None for c in pictures.c if c.nullable}, **facts}
+    values = {"added_at": now(), **{c.name: None for c in pictures.c if c.nullable}, **facts}
     if not set(columns) <= set(values):
         return None
     connection.execute(update(pictures).where(_at(row)).values({name: values[name] for name in columns}))

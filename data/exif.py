@@ -12,7 +12,9 @@ from typing import Any
 from PIL import ExifTags, Image
 
 from data.limits import DEFAULT_LIMITS, Limits
-from data.pictures import date_taken, open_header
+from data.metadata.dates import now
+from data.metadata.embedded import exif_date
+from data.pictures import open_header
 
 LONGEST = 100
 """Characters of a name; longer text is no name of a camera."""
@@ -35,7 +37,7 @@ class Exif:
 def read_exif(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Exif:
     """Return what a picture file's EXIF block says; odd values are left out. Raises a PictureError."""
     image = open_header(content, limits)
-    entries, taken = _entries(image), date_taken(image)
+    entries, taken = _entries(image), exif_date(image, now())
     return Exif(
         camera=_camera(_name(entries.get(_TAGS.Make)), _name(entries.get(_TAGS.Model))),
         lens=_name(entries.get(_TAGS.LensModel)),

@@ -22,8 +22,9 @@ class Facts:
     """n pictures that have a file, by rising id, and their m files, at one generation of the store.
 
     `ids` (n,) int64; `widths` and `heights` (n,) int32, pixels, upright; `formats` (n,) int16, indices into
-    `format_names`; `dates` (n,) datetime64[s], when it was taken or, where that is unknown, when its oldest file was
-    changed (UTC); `by_user` (n,) bool, whether a person captioned it. `columns` are further columns of the table
+    `format_names`; `dates` (n,) datetime64[s], when it was taken by its file or a file's name or, where both do not
+    tell, when its oldest file was changed (UTC); `by_user` (n,) bool, whether a person captioned it. `columns` are
+    further columns of the table
     `pictures`, (n,) each. `file_rows` (m,) int64 is the row of the picture of each file, `file_folders` (m,) int64 its
     folder, an index into `folders`.
     """
@@ -50,6 +51,7 @@ def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
         widths, heights, formats, taken = _pictures(connection, ids)
         extra = _columns(connection, ids, columns)
         names = sorted(set(formats))
+        taken = np.where(np.isnat(taken), _named(connection, ids), taken)
         oldest = np.full(len(ids), np.iinfo(np.int64).max)
         np.minimum.at(oldest, file_rows, changed)
         return Facts(
@@ -93,6 +95,18 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
     format_names = [SAME_FORMAT.get(name, name) for name, kept in zip(formats, with_file, strict=True) if kept]
     dates = np.array(taken, "datetime64[us]").astype("datetime64[s]")
     return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], format_names, dates[with_file]
+
+
+def _named(connection: Connection, ids: np.ndarray) -> np.ndarray:
+    """Return the earliest date in the names of the files of the pictures `ids`, rising; NaT where there is none."""
+    named_at = type_coerce(files.c.named_at, String)
+    query = select(files.c.picture_id, named_at).join(pictures).where(files.c.named_at.is_not(None))
+    rows = connection.execute(query.where(sound(files), sound(pictures))).all()
+    owners, moments = zip(*rows, strict=True) if rows else ((), ())
+    named = np.full(len(ids), np.datetime64("NaT", "s"))
+    dates = np.array(moments, "datetime64[us]").astype("datetime64[s]")
+    np.fmin.at(named, np.searchsorted(ids, np.array(owners, np.int64)), dates)
+    return named
 
 
 def _columns(connection: Connection, ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:

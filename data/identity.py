@@ -29,6 +29,7 @@ from sqlalchemy import (
 
 from data import writes
 from data.database import at_or_below, chunks
+from data.metadata.dates import now
 from data.reads import HAS_FILE
 from data.soundness import sound
 from data.store import Store
@@ -189,7 +190,7 @@ def drop_absent(store: Store, roots: Sequence[bytes], at_once: bool = False) -> 
 
     What a person made of them stays, see `prune`. Raises StoreError. Returns how many pictures were dropped.
     """
-    due = absent_files.c.since < writes.now() - timedelta(days=DAYS_KEPT)
+    due = absent_files.c.since < now() - timedelta(days=DAYS_KEPT)
     if at_once:
         due = or_(due, *(at_or_below(absent_files, root) for root in roots))
     with store.writing() as connection:

@@ -304,6 +304,30 @@ def _identity(connection: sa.Connection) -> None:
     sa.Index("pictures_by_pixels", pictures.c.pixels).create(connection)
 
 
+def _metadata(connection: sa.Connection) -> None:
+    """Add the source of dates, dates in file names, and texts in picture files; NULL and none for existing rows.
+
+    `index` reads them from the files, see `retrieval.indexing.metadata`.
+    """
+    moment = sa.DateTime().compile(dialect=connection.dialect)
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN taken_from VARCHAR(16)"))
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN metadata_version INTEGER"))
+    connection.execute(sa.DDL(f"ALTER TABLE files ADD COLUMN named_at {moment}"))
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    table = sa.Table(
+        "picture_texts",
+        schema,
+        sa.Column(
+            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("field", sa.String(16), nullable=False),
+        sa.Column("text", sa.Text, nullable=False),
+    )
+    table.create(connection)
+
+
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _first_tables,
     _embeddings,
@@ -314,6 +338,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _choices,
     _items,
     _identity,
+    _metadata,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

@@ -11,7 +11,6 @@ import io
 import logging
 import warnings
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,8 @@ from PIL import ExifTags, Image
 
 from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
+from data.metadata.dates import now
+from data.metadata.embedded import Metadata, read_metadata
 
 pillow_heif.register_heif_opener()
 # Pillow warns of harmless oddities (broken EXIF and the like), which would break a progress bar.
@@ -78,7 +79,7 @@ class Picture:
     width: int
     height: int
     format: str
-    taken_at: datetime | None
+    metadata: Metadata
     pixels: str | None = None
 
 
@@ -121,7 +122,8 @@ def decode(
     orientation = _orientation(image)
     if orientation in _SIDEWAYS:
         width, height = height, width
-    return Picture(_upright(pixels, orientation), width, height, str(image.format), date_taken(image), pixels_hash)
+    metadata = read_metadata(image, content, now())
+    return Picture(_upright(pixels, orientation), width, height, str(image.format), metadata, pixels_hash)
 
 
 def pixel_hash(image: Image.Image) -> str:
@@ -256,16 +258,6 @@ def _white(mode: str, brightest: float) -> float:
         return 65535.0
     usual = (255.0, 65535.0) if mode == "I" else (1.0, 255.0, 65535.0)
     return next((white for white in usual if brightest <= white), brightest)
-
-
-def date_taken(image: Image.Image) -> datetime | None:
-    """Return when the picture was taken by its EXIF block, without a time zone; None where that does not say."""
-    try:
-        exif = image.getexif()
-        text = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.DateTimeOriginal) or exif.get(ExifTags.Base.DateTime)
-        return datetime.strptime(str(text).strip("\x00 "), "%Y:%m:%d %H:%M:%S") if text else None
-    except Exception:  # EXIF blocks are free-form and often broken; a picture without a date is fine.
-        return None
 
 
 def _one_line(error: Exception) -> str:

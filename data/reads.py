@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -23,8 +24,18 @@ from sqlalchemy import (
 )
 
 from data.database import MEND, StoreDamaged, at_or_below, chunks
+from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
-from data.records import Changes, SearchedPicture, Status, StoredCaption, StoredFile, StoredPicture, StoredVector
+from data.records import (
+    Changes,
+    PictureText,
+    SearchedPicture,
+    Status,
+    StoredCaption,
+    StoredFile,
+    StoredPicture,
+    StoredVector,
+)
 from data.soundness import guarded, sound, tell_damage
 from data.tables import (
     absent_files,
@@ -35,6 +46,7 @@ from data.tables import (
     files,
     generations,
     meta,
+    picture_texts,
     pictures,
     skipped,
 )
@@ -50,12 +62,20 @@ _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 # Statements of every search, built once: to build one takes longer than to run it.
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
-_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at")
+_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from")
 _PICTURES = select(pictures.c.id, *guarded(pictures, *_FACTS)).where(pictures.c.id.in_(_IDS))
-_PATHS = (
-    select(files.c.picture_id, files.c.path)
-    .where(files.c.picture_id.in_(_IDS), sound(files, "path"))
+_FILES = (
+    select(files.c.picture_id, files.c.path, files.c.named_at, files.c.mtime_ns)
+    .where(files.c.picture_id.in_(_IDS), sound(files))
     .order_by(files.c.path)
+)
+_TEXTS = (
+    select(picture_texts.c.picture_id, picture_texts.c.field, picture_texts.c.text)
+    .where(picture_texts.c.picture_id.in_(_IDS), sound(picture_texts))
+    .order_by(picture_texts.c.picture_id, picture_texts.c.rank)
+)
+_TAKEN = select(pictures.c.id, pictures.c.taken_at, pictures.c.taken_from).where(
+    pictures.c.id.in_(_IDS), sound(pictures)
 )
 _CAPTIONS = (
     select(captions.c.item_id, *guarded(captions, "text", "logprob", "source", "model_version"))
@@ -113,18 +133,27 @@ def described(connection: Connection, digests: Collection[str], model_version: s
     return done
 
 
+def outdated_metadata(connection: Connection, digests: Collection[str]) -> set[str]:
+    """Return the digests of stored pictures whose metadata was not read by this version."""
+    version = func.coalesce(pictures.c.metadata_version, 0)
+    query = select(pictures.c.digest).where(version < METADATA_VERSION)
+    return {one for piece in chunks(digests) for one in connection.scalars(query.where(pictures.c.digest.in_(piece)))}
+
+
 def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, StoredPicture]:
     """Return the pictures by id, in the order of `ids`, without unknown ids."""
     found_pictures: dict[int, StoredPicture] = {}
     for piece in chunks(list(dict.fromkeys(ids))):
-        paths = _paths(connection, piece)
+        found_files, metadata = _files(connection, piece), _texts(connection, piece)
         texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
         for picture_id in piece:
             if picture_id in rows and not rows[picture_id].sound:
                 tell_damage(pictures, picture_id)
             elif picture_id in rows:
-                found_pictures[picture_id] = _picture(rows[picture_id], paths[picture_id], texts[picture_id])
+                found_pictures[picture_id] = _picture(
+                    rows[picture_id], found_files[picture_id], texts[picture_id], metadata[picture_id]
+                )
     return found_pictures
 
 
@@ -133,17 +162,48 @@ def picture_id(connection: Connection, digest: str) -> int | None:
     return connection.scalar(select(pictures.c.id).where(pictures.c.digest == digest))
 
 
-def _picture(row: Any, paths: list[bytes], texts: list[StoredCaption]) -> StoredPicture:
+def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText]) -> StoredPicture:
+    taken_at, taken_from = _taken(row, own)
     return StoredPicture(
-        row.id, row.digest, paths, row.width, row.height, row.format, row.bytes, row.taken_at, captions=texts
+        row.id,
+        row.digest,
+        [file.path for file in own],
+        row.width,
+        row.height,
+        row.format,
+        row.bytes,
+        taken_at,
+        texts,
+        taken_from,
+        tuple(metadata),
     )
 
 
-def _paths(connection: Connection, ids: list[int]) -> defaultdict[int, list[bytes]]:
-    paths: defaultdict[int, list[bytes]] = defaultdict(list)
-    for picture_id, path in connection.execute(_PATHS, {"ids": ids}):
-        paths[picture_id].append(path)
-    return paths
+def _taken(row: Any, own: Sequence[Any]) -> tuple[datetime | None, str | None]:
+    """Return when a picture was taken, and by which source: what its file says, its files' names, or their time."""
+    if row.taken_at is not None or not own:
+        return row.taken_at, row.taken_from
+    named = [file.named_at for file in own if file.named_at is not None]
+    if named:
+        return min(named), "name"
+    try:
+        return datetime(1970, 1, 1) + timedelta(seconds=min(file.mtime_ns for file in own) // 10**9), "file"
+    except OverflowError:
+        return None, None
+
+
+def _files(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Any]]:
+    own: defaultdict[int, list[Any]] = defaultdict(list)
+    for row in connection.execute(_FILES, {"ids": ids}):
+        own[row.picture_id].append(row)
+    return own
+
+
+def _texts(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[PictureText]]:
+    texts: defaultdict[int, list[PictureText]] = defaultdict(list)
+    for picture_id, field, text in connection.execute(_TEXTS, {"ids": ids}):
+        texts[picture_id].append(PictureText(field, text))
+    return texts
 
 
 def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
@@ -251,17 +311,14 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
 
     `ids` must be few enough for one statement.
     """
-    with_file = connection.scalars(
-        select(files.c.picture_id)
-        .join(pictures)
-        .where(files.c.picture_id.in_(ids), sound(pictures))
-        .distinct()
-        .order_by(files.c.picture_id)
-    ).all()
+    own = _files(connection, list(ids))
+    rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": sorted(own)})}
+    with_file = sorted(rows)
+    metadata = _texts(connection, with_file)
     texts = captions_of(connection, with_file)
     vectors = _vectors_of(connection, with_file)
     searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
-    return [_searched(picture_id, texts[picture_id], vectors.get(picture_id, {})) for picture_id in searched]
+    return [_searched(rows[one], own[one], texts[one], metadata[one], vectors.get(one, {})) for one in searched]
 
 
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
@@ -277,6 +334,14 @@ def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[st
     return vectors
 
 
-def _searched(picture_id: int, texts: list[StoredCaption], vectors: dict[str, StoredVector]) -> SearchedPicture:
+def _searched(
+    row: Any,
+    own: Sequence[Any],
+    texts: list[StoredCaption],
+    metadata: list[PictureText],
+    vectors: dict[str, StoredVector],
+) -> SearchedPicture:
     by_user = any(caption.source == "user" for caption in texts)
-    return SearchedPicture(picture_id, [caption.text for caption in texts], by_user, vectors)
+    paths = [file.path for file in own]
+    said = [caption.text for caption in texts]
+    return SearchedPicture(row.id, said, by_user, vectors, paths, metadata, _taken(row, own)[0])

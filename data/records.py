@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import NamedTuple
@@ -32,10 +32,18 @@ class FileRow:
     digest: str
 
 
+class PictureText(NamedTuple):
+    """Words that a picture file carries: title, description, keyword, person or place."""
+
+    field: str
+    text: str
+
+
 @dataclass(frozen=True)
 class PictureRow:
     """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
 
+    `taken_at`, `taken_from` and `texts` are those of `data.metadata.embedded.Metadata`; they replace stored ones.
     `pixels` is its `data.pictures.pixel_hash`, None where that is not known.
     """
 
@@ -45,7 +53,19 @@ class PictureRow:
     format: str
     bytes: int
     taken_at: datetime | None
+    taken_from: str | None = None
+    texts: Sequence[PictureText] = ()
     pixels: str | None = None
+
+
+@dataclass(frozen=True)
+class MetadataRow:
+    """What the file of a stored picture says of itself, see `PictureRow`, read again."""
+
+    digest: str
+    taken_at: datetime | None
+    taken_from: str | None
+    texts: Sequence[PictureText]
 
 
 @dataclass(frozen=True)
@@ -94,6 +114,7 @@ class Batch:
     skipped: list[SkipRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
     pixels: dict[str, str] = field(default_factory=dict)
+    metadata: list[MetadataRow] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -108,7 +129,11 @@ class StoredCaption:
 
 @dataclass(frozen=True)
 class StoredPicture:
-    """A picture with the paths of its files and its captions, the user's first, then the model's best first."""
+    """A picture with the paths of its files and its captions, the user's first, then the model's best first.
+
+    `taken_at` is when it was taken by the best source that tells, `taken_from` that source, a key of
+    `data.metadata.dates.SOURCES`; None for one that an older version read. `metadata` are the texts in its file.
+    """
 
     id: int
     digest: str
@@ -119,6 +144,8 @@ class StoredPicture:
     bytes: int
     taken_at: datetime | None
     captions: list[StoredCaption]
+    taken_from: str | None = None
+    metadata: Sequence[PictureText] = ()
 
     @property
     def texts(self) -> list[str]:
@@ -141,13 +168,16 @@ class StoredVector(NamedTuple):
 class SearchedPicture(NamedTuple):
     """What a search needs of a picture: its captions, the user's first, and its vectors by kind.
 
-    `by_user` says whether a person captioned it.
+    `by_user` says whether a person captioned it. `paths`, `metadata` and `taken_at` are those of `StoredPicture`.
     """
 
     id: int
     captions: list[str]
     by_user: bool
     vectors: dict[str, StoredVector]
+    paths: Sequence[bytes] = ()
+    metadata: Sequence[PictureText] = ()
+    taken_at: datetime | None = None
 
 
 class Changes(NamedTuple):

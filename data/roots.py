@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
 
-from sqlalchemy import delete, distinct, func, insert, select, update
+from sqlalchemy import Connection, delete, distinct, func, insert, select, update
 
 from data import writes
 from data.database import at_or_below
@@ -68,6 +68,7 @@ def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Roo
     replaced = [root.path for root in roots_before if root.path == path or (not exclude and lies_in(root.path, path))]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path.in_(replaced)))
+        _note_moved(connection, [inner for inner in replaced if inner != path])
         connection.execute(insert(roots).values(path=path, exclude=json.dumps(list(exclude))))
     return Root(path, tuple(exclude))
 
@@ -104,6 +105,13 @@ def forget_root(store: Store, root: Root) -> int:
     kept = [other.path for other in read_roots(store) if other.path != root.path and lies_in(other.path, root.path)]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path == root.path))
+        _note_moved(connection, kept)
         forgotten = writes.forget_below(connection, [root.path], kept)
         writes.prune(connection)
         return forgotten
+
+
+def _note_moved(connection: Connection, folders: Sequence[bytes]) -> None:
+    """Log the pictures below `folders` as changed: other folders above them have names to search by now."""
+    for folder in folders:
+        writes.note_changes(connection, select(files.c.picture_id).where(at_or_below(files, folder)).distinct())

@@ -20,6 +20,7 @@ from data.records import (
     Changes,
     DescriptionRow,
     FileRow,
+    MetadataRow,
     PictureRow,
     SearchedPicture,
     SkipRow,
@@ -36,6 +37,7 @@ __all__ = [
     "Changes",
     "DescriptionRow",
     "FileRow",
+    "MetadataRow",
     "PictureRow",
     "SearchedPicture",
     "SkipRow",
@@ -107,6 +109,11 @@ class Store:
         """Return the digests that `model_version` has not described yet, unknown ones included."""
         with self._database.reading() as connection:
             return set(digests) - reads.described(connection, digests, model_version)
+
+    def metadata_needed(self, digests: Collection[str]) -> set[str]:
+        """Return the digests of stored pictures whose metadata an older version of the program read, or none."""
+        with self._database.reading() as connection:
+            return reads.outdated_metadata(connection, digests)
 
     def write_batch(self, batch: Batch) -> None:
         """Write the batch in one transaction.

@@ -54,10 +54,21 @@ pictures = Table(
     Column("height", Integer, nullable=False),
     Column("format", String(16), nullable=False),
     Column("bytes", BigInteger, nullable=False),
-    Column("taken_at", DateTime),
+    Column("taken_at", DateTime),  # by what the file says of itself
     Column("added_at", DateTime, nullable=False),
     Column("pixels", String(32)),  # see `data.pictures.pixel_hash`; NULL where it was not decoded yet
+    Column("taken_from", String(16)),  # which part of it says so
+    Column("metadata_version", Integer),  # of the program part that read both, and picture_texts
     Index("pictures_by_pixels", "pixels"),
+)
+
+picture_texts = Table(
+    "picture_texts",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("field", String(16), nullable=False),  # title, description, keyword, person or place
+    Column("text", Text, nullable=False),
 )
 
 files = Table(
@@ -67,6 +78,7 @@ files = Table(
     Column("picture_id", ForeignKey("pictures.id"), nullable=False),
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
+    Column("named_at", DateTime),  # the date in its name
     Index("files_by_picture", "picture_id"),
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
 
 import numpy as np
 from sqlalchemy import (
@@ -28,8 +27,10 @@ from sqlalchemy import (
 )
 
 from data.database import StoreError, UnknownPicture, at_or_below, chunks
+from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
-from data.records import Batch, DescriptionRow, FileRow, PictureRow, SkipRow
+from data.paths import clean_text
+from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, SkipRow
 from data.soundness import sound
 from data.tables import (
     absent_files,
@@ -42,6 +43,7 @@ from data.tables import (
     generations,
     items,
     meta,
+    picture_texts,
     pictures,
     skipped,
     successions,
@@ -68,9 +70,11 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     """Write the batch. Raises UnknownPicture when it names a digest that is neither stored nor in it."""
     _forget(connection, batch.gone)
     new = _add_pictures(connection, batch.pictures)
+    read: list[PictureRow | MetadataRow] = [*batch.pictures, *batch.metadata]
     digests = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
-    ids = _picture_ids(connection, digests)
-    _note_successions(connection, batch.files, {ids[digest] for digest in new if digest in ids}, ids)
+    ids = _picture_ids(connection, digests | {row.digest for row in read})
+    _put_metadata(connection, read, ids)
+    _note_successions(connection, batch.files, {ids[digest] for digest in new}, ids)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
     _put_pixels(connection, {row.digest: row.pixels for row in batch.pictures if row.pixels} | batch.pixels)
@@ -189,17 +193,17 @@ def _forget(connection: Connection, paths: Collection[bytes]) -> None:
 def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> set[str]:
     """Add the pictures that are not stored yet; return their content hashes."""
     stored = _stored_ids(connection, {row.digest for row in rows})
-    new = {row.digest: {**vars(row), "added_at": now()} for row in rows if row.digest not in stored}
+    kept = ("digest", "width", "height", "format", "bytes", "pixels")
+    new = {
+        row.digest: {name: getattr(row, name) for name in kept} | {"added_at": now()}
+        for row in rows
+        if row.digest not in stored
+    }
     if new:
         ids = new_items(connection, [{"kind": PICTURE} for _ in new])
         values = zip(ids, new.values(), strict=True)
         connection.execute(insert(pictures), [{"id": item_id, **row} for item_id, row in values])
     return set(new)
-
-
-def now() -> datetime:
-    """Return the present time, UTC, without a zone."""
-    return datetime.now(UTC).replace(tzinfo=None)
 
 
 def _note_successions(
@@ -250,6 +254,23 @@ def _put_pixels(connection: Connection, pixels: Mapping[str, str]) -> None:
         connection.execute(statement, [{"of": digest, "hash": value} for digest, value in pixels.items()])
 
 
+def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRow], ids: Mapping[str, int]) -> None:
+    """Store what the files say of themselves, in place of what was stored."""
+    latest = {ids[row.digest]: row for row in rows}
+    for picture_id, row in latest.items():
+        values = {"taken_at": row.taken_at, "taken_from": row.taken_from, "metadata_version": METADATA_VERSION}
+        connection.execute(update(pictures).where(pictures.c.id == picture_id).values(**values))
+    for piece in chunks(latest):
+        connection.execute(delete(picture_texts).where(picture_texts.c.picture_id.in_(piece)))
+    texts = [
+        {"picture_id": picture_id, "rank": rank, **text._asdict()}
+        for picture_id, row in latest.items()
+        for rank, text in enumerate(row.texts)
+    ]
+    if texts:
+        connection.execute(insert(picture_texts), texts)
+
+
 def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> list[int]:
     """Insert items, columns of `data.tables.items` by name, and return their ids in order."""
     made = insert(items).returning(items.c.id, sort_by_parameter_order=True)
@@ -273,12 +294,14 @@ def _stored_ids(connection: Connection, digests: Collection[str]) -> dict[str, i
 
 
 def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, int]) -> None:
+    today = now()
     values = {
         row.path: {
             "path": row.path,
             "picture_id": ids[row.digest],
             "size": row.size,
             "mtime_ns": row.mtime_ns,
+            "named_at": date_in_name(clean_text(row.path), today),
         }
         for row in rows
     }

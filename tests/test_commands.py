@@ -77,7 +77,7 @@ def test_index_search_similar_status_remove(call: Call, photos: Path) -> None:
     words = json.loads(call("search", like["query"]["captions"][0], "--json").stdout)
     assert words["total"] >= 1
     hit = words["hits"][0]
-    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores"}
+    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores", "matched", "taken_at", "taken_from"}
     assert {"bleu", "cosine"} <= set(hit["scores"])
     assert hit["caption"] in hit["captions"]
 

@@ -34,7 +34,7 @@ from training.inputs import EncodedSplits, EncoderSource, encode, read_splits, w
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.crowd import Crowd, with_crowd
-from training.relevance.whitening import learn_pooling
+from training.relevance.whitening import learn_from_crowd, learn_pooling
 from training.texts import Texts
 
 BUNDLE = "bundle"
@@ -66,7 +66,7 @@ class TrainingInputs:
     """The inputs of a training: a data set, one whose pictures are added (`also`), captions without pictures.
 
     Training starts from the decoder of `initial_bundle`, if there is one. How rare words are treated is learnt in a
-    `crowd` of pictures that do not show them.
+    `crowd` of pictures that do not show them; a large crowd also teaches the whitening of vectors.
     """
 
     dataset: Path
@@ -98,7 +98,7 @@ def train_bundle(
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
     shared = _train_search(source, encoded, trained, inputs.texts, out, config)
-    vectors = _Vectors(_pooling(source, encoded, config.seed), _activations(source, encoded, config.seed))
+    vectors = _Vectors(_pooling(source, encoded, inputs.crowd, config.seed), _activations(source, encoded, config.seed))
     bundle = _bundle(source, trained, vectors, shared, config, sizes)
     problems += encoded.problems
     if inputs.crowd:
@@ -188,9 +188,10 @@ def _train_search(
     return _SearchParts(embedding, calibration, {"words to pictures, dev, cross-validated": figures})
 
 
-def _pooling(source: EncoderSource, encoded: EncodedSplits, seed: int) -> Pooling:
+def _pooling(source: EncoderSource, encoded: EncodedSplits, crowd: Crowd | None, seed: int) -> Pooling:
     encoder = KerasVGG16(source.config, source.weights, best_precision())
-    return learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
+    learnt = learn_from_crowd(encoder, crowd.pictures, seed) if crowd else None
+    return learnt or learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
 
 
 def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:

@@ -43,6 +43,8 @@ def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
         click.echo(result.notice)
     for hit in result.hits:
         click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}")
+        if hit.matched:
+            click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
     if result.total > len(result.hits):

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from retrieval.arrays import IndexDamaged
 
-FORMAT = 5
+FORMAT = 6
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 MANIFEST = "manifest.json"

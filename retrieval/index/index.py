@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -14,6 +14,7 @@ from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.files import Sealed
 from retrieval.index.segment import Segment
+from retrieval.metadata.postings import MetadataPostings
 from retrieval.vectors.base import RankedItems
 from retrieval.vectors.local import Column, LocalVectorStore
 from retrieval.vectors.pieces import Pieces, mark_absent
@@ -86,6 +87,21 @@ class Captions:
         return np.stack([segment.spread(words, absent) for segment, absent in pairs]).sum(axis=0)
 
 
+class MetadataIndex:
+    """What pictures are called and say of themselves, over all segments, see `MetadataPostings`."""
+
+    def __init__(self, pieces: Pieces, segments: Sequence[MetadataPostings]) -> None:
+        self._pieces, self._segments = pieces, segments
+
+    def find(self, term: str) -> np.ndarray:
+        """Return the ids of the pictures with a term, int64, rising."""
+        return self._pieces.ids_at([segment.find(term) for segment in self._segments])
+
+    def taken(self, includes: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Return the ids, int64, rising, of the pictures taken on days (numbers as 20190504) that it includes."""
+        return self._pieces.ids_at([np.flatnonzero(includes(segment.days)) for segment in self._segments])
+
+
 @dataclass(frozen=True, eq=False)
 class Index:
     """The items of all `parts`, at least one; each item is present in only one of them.
@@ -107,6 +123,11 @@ class Index:
     def captions(self) -> Captions:
         """The captions."""
         return Captions(self._pieces, [part.segment.postings for part in self.parts])
+
+    @cached_property
+    def metadata(self) -> MetadataIndex:
+        """Names, folders, keywords and dates."""
+        return MetadataIndex(self._pieces, [part.segment.metadata for part in self.parts])
 
     @cached_property
     def vectors(self) -> LocalVectorStore:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -16,6 +16,7 @@ from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import INDEXED_ORDER
 from retrieval.index.files import Facts, OtherFormat
+from retrieval.metadata.postings import MetadataPostings, PostingsBuilder
 from retrieval.vectors.cosine import VectorIndex
 
 NO_MODEL = -1
@@ -50,6 +51,7 @@ class Segment:
     ids: np.ndarray
     by_user: np.ndarray
     postings: BleuPostings
+    metadata: MetadataPostings
     kinds: Mapping[str, Kind]
 
     def __len__(self) -> int:
@@ -60,6 +62,7 @@ class Segment:
         """Write the arrays to `folder` and return the facts that `load` needs. Raises OSError."""
         save_arrays(folder, {"ids": self.ids, "by_user": self.by_user})
         self.postings.save(folder)
+        self.metadata.save(folder)
         for name, kind in self.kinds.items():
             kind.vectors.save(folder, f"vectors_{name}")
             save_arrays(folder, {f"models_{name}": kind.models})
@@ -73,6 +76,7 @@ class Segment:
             raise OtherFormat(f"the search index holds n-grams of order 1 to {facts['max_order']}")
         ids, by_user = (load_array(folder, name) for name in ("ids", "by_user"))
         postings = BleuPostings.load(folder, facts["max_order"])
+        metadata = MetadataPostings.load(folder)
         kinds = {
             name: Kind(
                 model_version,
@@ -82,28 +86,37 @@ class Segment:
             )
             for name, (model_version, versions) in facts["kinds"].items()
         }
-        parts = [ids, by_user, postings, *(part for kind in kinds.values() for part in (kind.models, kind.vectors))]
+        parts = [
+            ids,
+            by_user,
+            postings,
+            metadata,
+            *(part for kind in kinds.values() for part in (kind.models, kind.vectors)),
+        ]
         if {len(part) for part in parts} != {facts["items"]}:
             raise IndexDamaged("the parts of the search index differ in length")
-        return cls(ids, by_user, postings, kinds)
+        return cls(ids, by_user, postings, metadata, kinds)
 
 
-def build_segment(pictures: Iterable[SearchedPicture], models: Mapping[str, str], most: int) -> Segment:
+def build_segment(
+    pictures: Iterable[SearchedPicture], models: Mapping[str, str], most: int, roots: Sequence[bytes] = ()
+) -> Segment:
     """Build a segment of at most `most` pictures, by rising id, with the vectors of each kind by its model.
 
-    Raises StoreDamaged or StoreError.
+    `roots` are the indexed folders. Raises StoreDamaged or StoreError.
     """
-    rows = _Rows(models, most)
+    rows = _Rows(models, most, roots)
     postings = BleuPostings.build(rows.captions(pictures))
     ids = np.array(rows.ids, np.int64)
     kinds = {name: kind_rows.kind(len(ids)) for name, kind_rows in sorted(rows.kinds.items())}
-    return Segment(ids, np.array(rows.by_user, bool), postings, kinds)
+    return Segment(ids, np.array(rows.by_user, bool), postings, rows.metadata.build(), kinds)
 
 
 class _Rows:
-    """Collects ids and vectors of pictures while their captions are read."""
+    """Collects ids, vectors and metadata of pictures while their captions are read."""
 
-    def __init__(self, models: Mapping[str, str], most: int) -> None:
+    def __init__(self, models: Mapping[str, str], most: int, roots: Sequence[bytes]) -> None:
+        self.metadata = PostingsBuilder(roots)
         self.ids: list[int] = []
         self.by_user: list[bool] = []
         self.kinds = {kind: _KindRows(kind, version, most) for kind, version in models.items()}
@@ -113,6 +126,7 @@ class _Rows:
         for row, picture in enumerate(pictures):
             self.ids.append(picture.id)
             self.by_user.append(picture.by_user)
+            self.metadata.add(picture)
             for kind, vector in picture.vectors.items():
                 if kind not in self.kinds:  # by a model that is new to the index: counted, not searched
                     self.kinds[kind] = _KindRows(kind, "", self._most)

@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from data.records import Changes
+from data.roots import read_roots
 from data.store import Store
 from retrieval.index.index import Index, Part
 from retrieval.index.segment import build_segment
@@ -137,7 +138,8 @@ def _with_new(
 
 def _part(store: Store, ids: np.ndarray, models: Mapping[str, str], storage: IndexStorage) -> Part:
     """Build and store one segment; only one is in memory at a time."""
-    return storage.part(build_segment(store.searched_pictures(ids.tolist()), models, len(ids)))
+    roots = [root.path for root in read_roots(store)]
+    return storage.part(build_segment(store.searched_pictures(ids.tolist()), models, len(ids), roots))
 
 
 def _not_in(index: Index, store: Store) -> np.ndarray:

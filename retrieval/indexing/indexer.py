@@ -21,6 +21,7 @@ from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
+from retrieval.indexing.metadata import outdated_copies, read_metadata_again
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -63,7 +64,8 @@ def index(
 ) -> Report:
     """Bring the store up to date with the picture files under `roots`.
 
-    Only new and changed files are read and, with `recaption`, pictures that another model version described.
+    Only new and changed files are read and, with `recaption`, pictures that another model version described. What
+    pictures say of themselves is read again where an older version of the program read less of it.
     `progress` gets (files done, all files, the report so far). Files that are gone are kept as absent, with `forget`
     dropped, see `data.identity`; pictures with a cosine of `near_copy` look alike. Raises RetroflexError if a root is
     missing or the store fails. A bad picture is skipped and reported.
@@ -75,7 +77,9 @@ def index(
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
     report.warnings += [] if forget else absence_warnings(stored.keys(), found.gone, roots)
     to_read = [*found.changed, *stale]
-    progress(0, len(to_read), report)
+    outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
+    total = len(to_read) + len(outdated)
+    progress(0, total, report)
     done = 0
     reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
     unread = to_read
@@ -86,7 +90,10 @@ def index(
             unread += _write(store, batch)
             done += len(batch.files) + len(batch.skipped)
             _count(report, batch)
-            progress(done, len(to_read), report)
+            progress(done, total, report)
+    for read in read_metadata_again(store, outdated, limits):
+        done += read
+        progress(done, total, report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
@@ -139,7 +146,8 @@ class _Reader:
         except PictureError as error:
             return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
         size = picture.width, picture.height
-        row = PictureRow(files[0].digest, *size, picture.format, len(content), picture.taken_at, pixels=picture.pixels)
+        metadata = picture.metadata._asdict()
+        row = PictureRow(files[0].digest, *size, picture.format, len(content), **metadata, pixels=picture.pixels)
         return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from retrieval.search.fusion import (
     WordFusion,
     term_prior,
 )
+from retrieval.search.metadata import METADATA, Matches, MetadataFusion, MetadataRetriever, MetadataScorer, match
 from retrieval.search.pipeline import Candidates, Clause, Pipeline, Stage
 from retrieval.search.query import QueryError, QueryImage
 from retrieval.search.relevance import Relevance
@@ -37,11 +38,15 @@ DEFAULT_ENCODER = "vgg16"
 
 @dataclass(frozen=True)
 class ClausePlan:
-    """A clause and the pipeline that answers it; `unsaid` are its words that no caption says."""
+    """A clause and the pipeline that answers it.
+
+    `unsaid` are its words that no caption says and no metadata; `matches` is what its words found in the metadata.
+    """
 
     clause: Clause
     pipeline: Pipeline
     unsaid: Sequence[str] = ()
+    matches: Matches | None = None
 
     def score(self, ids: np.ndarray, retrieved: Candidates | None) -> Candidates:
         """Score the items of rising `ids`; scores that its own retrievers found are used again."""
@@ -58,8 +63,39 @@ class Planner:
         self._pictures = len(index) if allowed is None else len(allowed)
 
     def words(self, text: str) -> ClausePlan:
-        """Plan a search by words. Raises QueryError where there is none, or there are too many."""
+        """Plan a search by words: names, dates and other metadata first, then captions and vectors.
+
+        Raises QueryError where there is no word, or there are too many.
+        """
         tokens = _query_words(text)
+        matches = match(text, self._index.metadata, self._index.captions, self._allowed)
+        if matches is None:
+            return self._captions(text, tokens)
+        return self._with_metadata(Clause("words", [text], [tokens]), matches)
+
+    def _with_metadata(self, clause: Clause, matches: Matches) -> ClausePlan:
+        """Plan a search whose words metadata explain, in part or all; captions are searched for the rest."""
+        among = Planner(self._store, self._index, self._model, matches.allowed)
+        tokens = tokenize(matches.rest)
+        usual = among._captions(matches.rest, tokens) if tokens else None
+        pipeline = usual.pipeline if usual else Pipeline([], [], BleuFusion(), tie_break=METADATA)
+        clause = replace(usual.clause, captions=clause.captions) if usual else clause
+        retrievers = [*pipeline.retrievers, MetadataRetriever(matches, len(self._index), self._retrievers)]
+        scorers = [*pipeline.scorers, MetadataScorer(matches, self._index.captions)]
+        fusion = MetadataFusion(matches, usual.pipeline.fusion if usual else None)
+        unsaid = [word for word in usual.unsaid if not matches.explains(word)] if usual else []
+        combined = replace(pipeline, retrievers=retrievers, scorers=scorers, fusion=fusion)
+        return ClausePlan(clause, combined, unsaid, matches)
+
+    def _retrievers(self, ids: np.ndarray) -> list[Stage]:
+        """Return what retrieves by captions and vectors among `ids`, rising."""
+        return [
+            BleuRetriever(self._index.captions, TYPED_VARIANT, len(ids), ids),
+            VectorRetriever(self._index.vectors, JOINT, "cosine", ids),
+        ]
+
+    def _captions(self, text: str, tokens: list[str]) -> ClausePlan:
+        """Plan a search by captions and vectors."""
         model = self._model if self._usable() else None
         synonyms = self._model.embedder.synonyms if self._model and self._model.embedder else no_synonyms
         unsaid = unsaid_words(text, self._index.captions, synonyms)

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
 from data.facts import Facts
 from data.limits import FORMATS
+from data.metadata.dates import SOURCES
 from data.records import StoredPicture
 from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
@@ -300,6 +301,7 @@ FIELDS: tuple[Field, ...] = (
         orders=(Order("newest", "Newest first", descending=True), Order("oldest", "Oldest first")),
         columns=(
             Column("taken_at", str | None, lambda picture: picture.taken_at.isoformat() if picture.taken_at else None),
+            Column("taken_from", Literal[(*SOURCES,)] | None, lambda picture: picture.taken_from),
         ),
     ),
     ChoiceField(

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from data.records import PictureText
 from data.store import StoredPicture
 from retrieval.search.unsaid import unsaid_notice
+
+
+def taken(picture: StoredPicture) -> dict[str, str | None]:
+    """Return when a picture was taken, in ISO 8601, and which source says so, as plain values for JSON."""
+    moment = picture.taken_at.isoformat() if picture.taken_at else None
+    return {"taken_at": moment, "taken_from": picture.taken_from}
 
 
 @dataclass(frozen=True)
@@ -14,13 +22,15 @@ class Hit:
     """One picture found, and its caption that best matches the query.
 
     `score` is the relevance that orders the hits; `scores` are its parts: "bleu", "cosine" and so on, or "words.bleu",
-    "like1.cosine", "unlike1.embedding" for a query of several parts.
+    "like1.cosine", "unlike1.embedding" for a query of several parts. `matched` are the names, keywords and dates that
+    have words of the query.
     """
 
     picture: StoredPicture
     caption: str
     score: float
     scores: dict[str, float]
+    matched: Sequence[PictureText] = ()
 
     @property
     def id(self) -> int:
@@ -40,7 +50,8 @@ class Hit:
     def to_json(self) -> dict[str, Any]:
         """Return the hit as plain values for JSON."""
         names = ("id", "path", "caption", "captions", "score", "scores")
-        return {name: getattr(self, name) for name in names}
+        matched = [text._asdict() for text in self.matched]
+        return {name: getattr(self, name) for name in names} | {"matched": matched} | taken(self.picture)
 
 
 @dataclass(frozen=True)

@@ -9,11 +9,14 @@ from typing import Any
 import numpy as np
 
 from captioner.types import SearchModel
+from data.records import PictureText
+from data.roots import read_roots
 from data.store import Store, StoredPicture
 from data.text import stems
 from retrieval.index.index import Index
 from retrieval.search.clauses import ClausePlan, Planner
 from retrieval.search.filters import Selection
+from retrieval.search.metadata import METADATA, Matches
 from retrieval.search.query import Query, QueryError
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
@@ -74,7 +77,8 @@ class Searcher:
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = _hits(ranking, distant, selection)
         captions = [caption for plan in like for caption in plan.clause.captions]
-        hits = self._page(ranking, stems(query.text), range(offset, min(offset + limit, len(ranking.ids))))
+        page = range(offset, min(offset + limit, len(ranking.ids)))
+        hits = self._page(ranking, stems(query.text), page, like[0].matches)
         unsaid = [word for plan in like for word in plan.unsaid]
         return SearchResult(_query_as_json(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
 
@@ -105,7 +109,7 @@ class Searcher:
     def _rank(self, like: Sequence[ClausePlan], unlike: Sequence[ClausePlan]) -> Ranking:
         """Order candidates by relevance, ties by the first clause's own score and then by id.
 
-        Items with a relevance of 0 are left out.
+        Those that match by metadata come first. Items with a relevance of 0 are left out.
         """
         retrieved = [plan.pipeline.retrieve(plan.clause) for plan in like]
         ids = distinct([candidates.ids for candidates in retrieved])
@@ -119,18 +123,22 @@ class Searcher:
         relevance = relevances[0][0] if alone else combine(relevances[: len(like)], relevances[len(like) :])
         first = like[0]
         tie_break = scores[first.pipeline.tie_break if alone else f"{first.clause.name}.{first.pipeline.tie_break}"]
-        order = np.lexsort((ids, -tie_break, -relevance))
+        by_metadata = scores.get(METADATA if alone else f"{first.clause.name}.{METADATA}", np.zeros(len(ids)))
+        close = relevance >= max(plan.pipeline.close for plan in like)
+        order = np.lexsort((ids, -tie_break, -relevance, -np.nan_to_num(by_metadata), ~close))
         order = order[relevance[order] > 0]
-        hits = int(np.count_nonzero(relevance[order] >= max(plan.pipeline.close for plan in like)))
+        hits = int(np.count_nonzero(close[order]))
         ordered = {name: score[order] for name, score in scores.items()}
         return Ranking(ids[order], relevance[order], hits, ordered, any(candidates.more for candidates in retrieved))
 
-    def _page(self, ranking: Ranking, words: Sequence[str], page: range) -> list[Hit]:
+    def _page(self, ranking: Ranking, words: Sequence[str], page: range, matches: Matches | None) -> list[Hit]:
         """Return the hits at the rows `page`; a picture that was removed since the index was read is left out."""
+        roots = [root.path for root in read_roots(self._store)] if matches else []
         ids = ranking.ids[page.start : page.stop].tolist()
         pictures = self._store.pictures(ids)
         present = [(row, pictures[number]) for row, number in zip(page, ids, strict=True) if number in pictures]
-        return [_hit(picture, ranking, row, words) for row, picture in present]
+        matched = [matches.told(picture, roots) if matches else [] for _, picture in present]
+        return [_hit(picture, ranking, row, words, told) for (row, picture), told in zip(present, matched, strict=True)]
 
 
 def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:
@@ -152,8 +160,10 @@ def _query_as_json(query: Query, captions: Sequence[str]) -> dict[str, Any]:
     return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
 
 
-def _hit(picture: StoredPicture, ranking: Ranking, row: int, words: Sequence[str]) -> Hit:
+def _hit(
+    picture: StoredPicture, ranking: Ranking, row: int, words: Sequence[str], matched: Sequence[PictureText]
+) -> Hit:
     """Return a hit, with the caption that says most of the query's words, the first where none does."""
     said = max(picture.texts, key=lambda caption: len({*words} & {*stems(caption)}), default="")
     scores = {name: round(float(part[row]), 6) for name, part in ranking.parts.items() if np.isfinite(part[row])}
-    return Hit(picture, said, float(ranking.scores[row]), scores)
+    return Hit(picture, said, float(ranking.scores[row]), scores, matched)

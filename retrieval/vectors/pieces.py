@@ -87,6 +87,13 @@ class Pieces:
         """Return the same pieces and one more segment."""
         return Pieces([*self._ids, ids], [*self._absent, None])
 
+    def ids_at(self, rows: Sequence[np.ndarray]) -> np.ndarray:
+        """Return the ids of those of each segment's rows that are present, int64, rising, each once."""
+        found = []
+        for piece_ids, absent, own in zip(self._ids, self._absent, rows, strict=True):
+            found.append(piece_ids[own if absent is None else own[~absent[own]]])
+        return distinct(found)
+
     def present_rows(self) -> list[np.ndarray]:
         """Return the rows of each segment that count, rising."""
         pairs = zip(self._ids, self._absent, strict=True)

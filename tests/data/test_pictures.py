@@ -70,7 +70,7 @@ def test_each_format_decodes_to_rgb(encode: Encode, picture_format: str) -> None
     assert (picture.width, picture.height) == picture.image.size == (60, 40)
     assert picture.format == picture_format
     assert corner_colours(picture.image) == [RED, (0, 255, 0), RED, DARK]
-    assert picture.taken_at is None
+    assert picture.metadata.taken_at is None
 
 
 def test_every_suffix_is_lower_case_with_a_dot() -> None:
@@ -123,7 +123,7 @@ def test_decoding_in_bulk_changes_nothing(
     alone, bulk = (decode(content, min_side=side, bulk=bulk) for bulk in (False, True))
     np.testing.assert_array_equal(np.asarray(bulk.image), np.asarray(alone.image))
     assert replace(bulk, image=alone.image) == alone
-    assert (bulk.width, bulk.height, bulk.taken_at) == (400, 600, datetime(2020, 1, 2, 3, 4, 5))
+    assert (bulk.width, bulk.height, bulk.metadata.taken_at) == (400, 600, datetime(2020, 1, 2, 3, 4, 5))
 
 
 def test_decoding_in_bulk_does_not_compute_what_an_eighth_does_not_need(encode: Encode) -> None:
@@ -185,7 +185,7 @@ def test_broken_exif_does_not_cost_the_picture(encode: Encode) -> None:
     content[start + 4 : start + 8] = b"\xff\xff\xff\xf0"
     picture = decode(bytes(content))
     assert picture.image.size == (60, 40)
-    assert picture.taken_at is None
+    assert picture.metadata.taken_at is None
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ def test_broken_exif_does_not_cost_the_picture(encode: Encode) -> None:
 )
 @pytest.mark.parametrize("picture_format", ["JPEG", "PNG"])
 def test_the_date_of_the_photograph(encode: Encode, picture_format: str, date: str, expected: datetime | None) -> None:
-    assert decode(encode(picture_format, exif=exif(date=date))).taken_at == expected
+    assert decode(encode(picture_format, exif=exif(date=date))).metadata.taken_at == expected
 
 
 def test_a_cmyk_jpeg_keeps_its_colours(encode: Encode) -> None:

@@ -75,7 +75,7 @@ def add(library: Library, path: Path, content: bytes) -> None:
     said = captioner.describe(pictures.square(picture.image, captioner.input_side)[None])[0]
     digest = content_hash(content)
     captions = [CaptionRow(caption.text, caption.logprob) for caption in said.captions]
-    facts = PictureRow(digest, picture.width, picture.height, picture.format, len(content), picture.taken_at)
+    facts = PictureRow(digest, picture.width, picture.height, picture.format, len(content), *picture.metadata)
     library.store.write_batch(
         Batch(
             files=[FileRow(to_bytes(path), len(content), path.stat().st_mtime_ns, digest)],

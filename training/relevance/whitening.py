@@ -1,4 +1,4 @@
-"""Learn from train pictures and copies of them which directions of a pooled grid tell pictures apart."""
+"""Learn which directions of a pooled grid tell pictures apart, from a crowd or from train pictures and copies."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from tqdm import tqdm
 from captioner.arithmetic import unit
 from captioner.encoders.pooling import Pooling, root_mean_square
 from captioner.encoders.vgg16 import KerasVGG16
+from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, encode_files
 
@@ -19,9 +20,16 @@ COPIED = 300
 """So many pictures are copied by each transformation."""
 DIMENSIONS = 256
 NEIGHBOURS = 5
+CROWD_NEIGHBOURS = 20
+CROWD = 10_000
+"""Pictures of a crowd that are used, at most."""
+ENOUGH = 2_000
+"""Pictures of a crowd without which the train pictures say more."""
 SHRINKAGE = 3.0
 """So many times the mean variance is added to every direction, so that those where copies happen to agree count little
 more, and what is of one class stays near (docs/ranking.md)."""
+CROWD_SHRINKAGE = 0.3
+"""Neighbours of a crowd are many and show many kinds of things, so less is needed."""
 AT_ONCE = 256
 
 
@@ -39,16 +47,44 @@ def learn_pooling(encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path],
     return whiten(pictures, differences)
 
 
-def neighbour_differences(pictures: np.ndarray) -> np.ndarray:
-    """Return what pictures (n, c) and their mutual neighbours differ in, (m, c).
+def learn_from_crowd(encoder: KerasVGG16, crowd: Path, seed: int) -> Pooling | None:
+    """Learn from a crowd, a folder or tar file of unlabelled pictures of many kinds of things; None if it has too few.
+
+    Raise RetroflexError as `unlabelled_pictures` does.
+    """
+    with unlabelled_pictures(crowd, CROWD, seed) as (pictures, _):
+        files = [picture.path for picture in pictures]
+        if len(files) < ENOUGH:
+            return None
+        vectors = encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, "crowd").values
+    return whiten_by_neighbours(vectors)
+
+
+def whiten_by_neighbours(vectors: np.ndarray) -> Pooling:
+    """Return the pooling that brings mutual neighbours among pooled pictures `vectors` (n, c) nearer.
+
+    Neighbours are found by the vectors first, and once more by what these teach ("Mining on manifolds", Iscen et al.
+    2018, finds them by a diffusion).
+    """
+    first = whiten(vectors, [neighbour_differences(vectors, CROWD_NEIGHBOURS)], CROWD_SHRINKAGE)
+    again = neighbour_differences(vectors, CROWD_NEIGHBOURS, first.project(vectors))
+    return whiten(vectors, [again], CROWD_SHRINKAGE)
+
+
+def neighbour_differences(
+    pictures: np.ndarray, count: int = NEIGHBOURS, compared: np.ndarray | None = None
+) -> np.ndarray:
+    """Return what pictures (n, c) and their mutual neighbours, among `count` each, differ in, (m, c).
+
+    Neighbours are found by the cosine of `compared` (n, d), by default of the centred pictures.
 
     Mutual neighbours mostly show the same kind of thing, so what they differ in should count little.
     """
-    centred = unit(pictures - pictures.mean(axis=0))
-    cosines = centred @ centred.T
+    vectors = unit(pictures - pictures.mean(axis=0)) if compared is None else compared
+    cosines = vectors @ vectors.T
     np.fill_diagonal(cosines, -np.inf)
     near = np.zeros(cosines.shape, bool)
-    nearest = np.argpartition(-cosines, min(NEIGHBOURS, len(near) - 1) - 1, axis=1)[:, :NEIGHBOURS]
+    nearest = np.argpartition(-cosines, min(count, len(near) - 1) - 1, axis=1)[:, :count]
     np.put_along_axis(near, nearest, True, axis=1)
     first, second = np.nonzero(np.triu(near & near.T))
     return np.asarray(pictures[first] - pictures[second])
@@ -77,10 +113,11 @@ def _pooled(grids: np.ndarray) -> np.ndarray:
 
 
 def _copies(encoder: KerasVGG16, name: str, files: Sequence[Path], seed: int) -> Encoded:
-    def encode(pictures: np.ndarray) -> np.ndarray:
-        grids = encoder.encode(pictures).grids
-        assert grids is not None
-        return root_mean_square(grids)
-
     change = partial(transformed, name=name, seed=seed)
-    return encode_files(encode, encoder.config.side, files, f"copies: {name}", change)
+    return encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, f"copies: {name}", change)
+
+
+def _encode_pooled(encoder: KerasVGG16, pictures: np.ndarray) -> np.ndarray:
+    grids = encoder.encode(pictures).grids
+    assert grids is not None
+    return root_mean_square(grids)

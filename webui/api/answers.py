@@ -18,7 +18,7 @@ from data.store import StoredPicture
 from retrieval.copies.near import near_copies
 from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
-from retrieval.search.results import SearchResult
+from retrieval.search.results import SearchResult, taken
 from webui.media import read_original
 from webui.problems import Problem
 from webui.request.search_request import SearchRequest
@@ -86,7 +86,7 @@ def as_hit(picture: StoredPicture) -> Document:
 
 
 def _shown(picture: StoredPicture) -> Document:
-    return {"width": picture.width, "height": picture.height, "links": links(picture)}
+    return taken(picture) | {"width": picture.width, "height": picture.height, "links": links(picture)}
 
 
 def picture_document(picture: StoredPicture) -> Document:
@@ -99,7 +99,8 @@ def picture_document(picture: StoredPicture) -> Document:
         "height": picture.height,
         "format": picture.format,
         "bytes": picture.bytes,
-        "taken_at": picture.taken_at.isoformat() if picture.taken_at else None,
+        **taken(picture),
+        "metadata": [text._asdict() for text in picture.metadata],
         "captions": [
             {"text": caption.text, "source": caption.source, "logprob": caption.logprob}
             | {"model_version": caption.model_version}

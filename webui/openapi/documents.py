@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, NotRequired, TypedDict
 
+from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 
 
@@ -24,6 +25,20 @@ class Links(TypedDict):
     thumbnail: str
 
 
+MOMENT = Annotated[str | None, {"format": "date-time"}]
+SOURCE = Annotated[
+    Literal[(*SOURCES,)] | None,  # type: ignore[valid-type]
+    {
+        "description": "Which source gives taken_at: original, digitized and changed are those of EXIF, name is the "
+        "file's name, file its own time; null where an older version read it"
+    },
+]
+TAKEN = Annotated[
+    str | None,
+    {"description": "When it was taken, as the camera's clock showed it: ISO 8601 without a zone"},
+]
+
+
 class Listed(TypedDict):
     """One picture of a list; width and height are in pixels."""
 
@@ -31,9 +46,18 @@ class Listed(TypedDict):
     path: str
     caption: str
     captions: list[str]
+    taken_at: TAKEN
+    taken_from: SOURCE
     width: COUNT
     height: COUNT
     links: Links
+
+
+class Matched(TypedDict):
+    """A text beside the captions that has words of the query."""
+
+    field: Literal["name", "folder", "date", "title", "description", "keyword", "person", "place"]
+    text: str
 
 
 class Hit(Listed):
@@ -44,8 +68,12 @@ class Hit(Listed):
         dict[str, float],
         {
             "description": "The parts of the score by name: bleu, cosine, neighbours, embedding; prefixed with words., "
-            "like1., like2., unlike1. and so on where the query has several parts, uploads first"
+            "like1., like2., unlike1. and so on where the query has several parts, uploads first; metadata where "
+            "names, keywords or dates match, 1 as a whole"
         },
+    ]
+    matched: Annotated[
+        list[Matched], {"description": "Where the words of q are found beside captions; such hits come first"}
     ]
 
 
@@ -77,6 +105,13 @@ class SearchResult(TypedDict):
         },
     ]
     hits: list[Hit]
+
+
+class Text(TypedDict):
+    """A text of a picture file's EXIF, XMP, IPTC or PNG data."""
+
+    field: Literal["title", "description", "keyword", "person", "place"]
+    text: str
 
 
 class Caption(TypedDict):
@@ -129,7 +164,9 @@ class Picture(TypedDict):
     height: COUNT
     format: str
     bytes: COUNT
-    taken_at: Annotated[str | None, {"format": "date-time"}]
+    taken_at: TAKEN
+    taken_from: SOURCE
+    metadata: Annotated[list[Text], {"description": "What its file says in words"}]
     captions: list[Caption]
     folder: Folder | None
     exif: ExifFacts
@@ -149,9 +186,6 @@ class Readiness(TypedDict):
 
     status: Literal["ready"]
     model_version: str
-
-
-MOMENT = Annotated[str | None, {"format": "date-time"}]
 
 
 class LibraryFolder(TypedDict):

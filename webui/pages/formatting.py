@@ -11,12 +11,21 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup, escape
 
+from data.metadata.dates import in_words
 from data.text import stems
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
 """The ratios, in hundredths, with a class in `ratios.css`; narrower or wider pictures are cropped in their tile."""
 
+_LABELS = {
+    "title": "Title",
+    "description": "Description",
+    "keyword": "Keywords",
+    "person": "People",
+    "place": "Place",
+}
+"""Of the texts in a picture's file."""
 _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
@@ -69,7 +78,7 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the details of a picture and its file, by label."""
     width, height, exif = picture["width"], picture["height"], picture["exif"]
     facts = [
-        ("Taken", day(picture["taken_at"]) if picture["taken_at"] else None),
+        ("Taken", taken(picture)),
         ("Camera", exif["camera"]),
         ("Lens", exif["lens"]),
         (
@@ -77,10 +86,21 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
             ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}"))),
         ),
         ("Focal length", exif["focal_length"]),
+        *((label, _texts(picture, field)) for field, label in _LABELS.items()),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
         ("File", f"{picture['format']}, {size_in_words(picture['bytes'])}"),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def _texts(picture: Mapping[str, Any], field: str) -> str:
+    return ", ".join(text["text"] for text in picture["metadata"] if text["field"] == field)
+
+
+def taken(picture: Mapping[str, Any]) -> str | None:
+    """Return when a picture was taken and which source says so: 4 May 2019, 10:11 (by the file's name)."""
+    moment = picture["taken_at"]
+    return in_words(datetime.fromisoformat(moment), picture["taken_from"]) if moment else None
 
 
 def day(moment: str) -> str:

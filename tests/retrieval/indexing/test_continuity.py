@@ -13,11 +13,11 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import update
 
 from data.choices import Copy, read_choices, remember_choices
+from data.metadata.dates import now
 from data.paths import to_bytes
 from data.records import Batch
 from data.store import Store
 from data.tables import absent_files, pictures
-from data.writes import now
 from retrieval.indexing.indexer import Report
 from tests.conftest import draw_picture
 from tests.retrieval.indexing.test_indexer import FakeCaptioner, run

@@ -56,3 +56,12 @@ def test_the_same_picture_under_two_names_counts_twice(colour_captioner: ColourC
     with searchable(described, ColourCaptioner()) as (searcher, rows):
         assert sorted(rows.values()) == [0, 1, 2, 3]
         assert searcher.search(Query("red")).total == 2
+
+
+def test_file_names_do_not_help_to_find_pictures(colour_captioner: ColourCaptioner, colour_dataset: Path) -> None:
+    pictures = colour_dataset / "Flicker8k_Dataset"
+    described = describe_pictures(colour_captioner, read_dataset(colour_dataset, "dev").pictures)
+    assert (pictures / "green.jpg").exists()
+    with searchable(described, ColourCaptioner()) as (searcher, _):
+        for query in ("green.jpg", "green", "1970"):
+            assert all("metadata" not in hit.scores for hit in searcher.search(Query(query), distant=True).hits)

@@ -12,7 +12,13 @@ from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
 from data.pictures import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training.relevance import whitening
-from training.relevance.whitening import learn_pooling, whiten
+from training.relevance.whitening import (
+    learn_from_crowd,
+    learn_pooling,
+    neighbour_differences,
+    whiten,
+    whiten_by_neighbours,
+)
 
 
 @pytest.fixture
@@ -70,3 +76,43 @@ def test_is_learnt_from_pictures_and_grids(views: int, tmp_path: Path, monkeypat
     vectors = pooling(grids[:, 0].astype(np.float32))
     mirrored = pooling(grids[:, 1].astype(np.float32))
     assert ((mirrored @ vectors.T).argmax(axis=1) == np.arange(6)).all()
+
+
+def test_neighbours_are_mutual(random: np.random.Generator) -> None:
+    pictures = unit(random.normal(size=(40, 6)))
+    cosines = pictures @ pictures.T - 9 * np.eye(40)
+    near = [set(np.argsort(-row)[:3]) for row in cosines]
+    pairs = [
+        (one, other) for one in range(40) for other in range(one + 1, 40) if other in near[one] and one in near[other]
+    ]
+    expected = np.array([pictures[one] - pictures[other] for one, other in sorted(pairs)])
+    np.testing.assert_allclose(neighbour_differences(pictures, 3, pictures), expected)
+
+
+def test_neighbours_teach_which_directions_tell_kinds_apart(random: np.random.Generator) -> None:
+    kinds = np.repeat(np.arange(20), 20)
+    pictures = np.concatenate([2 * random.normal(size=(20, 8))[kinds], random.normal(size=(400, 24))], axis=1)
+    vectors = whiten_by_neighbours(pictures).project(pictures)
+
+    def precision(vectors: np.ndarray) -> float:
+        nearest = np.argsort(-(vectors @ vectors.T) + 9 * np.eye(400))[:, :10]
+        return float(np.mean(kinds[nearest] == kinds[:, None]))
+
+    assert precision(vectors) > precision(unit(pictures - pictures.mean(axis=0))) + 0.05
+    assert precision(vectors) > 0.9
+
+
+def test_a_large_crowd_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "ENOUGH", 6)
+    for number in range(6):
+        draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number)
+    encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
+    pooling = learn_from_crowd(encoder, tmp_path, seed=0)
+    assert pooling is not None
+    assert pooling.projection.shape == (512, 256)
+
+
+def test_a_small_crowd_teaches_nothing(tmp_path: Path) -> None:
+    draw_picture(tmp_path / "one.png", "red", seed=1)
+    encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
+    assert learn_from_crowd(encoder, tmp_path, seed=0) is None

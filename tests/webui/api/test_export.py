@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import tracemalloc
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zipfile import ZIP_STORED, ZipFile
@@ -34,7 +35,8 @@ def test_hits_come_as_a_table_in_their_order(client: FlaskClient) -> None:
     assert [(int(row["id"]), float(row["score"])) for row in rows] == [(hit["id"], hit["score"]) for hit in hits]
     assert rows[0]["caption"] == "a red boat on the water"
     assert rows[0]["captions"] == "a red boat on the water | something red"
-    assert (rows[0]["width"], rows[0]["height"], rows[0]["taken_at"]) == ("120", "90", "")
+    assert (rows[0]["width"], rows[0]["height"], rows[0]["taken_from"]) == ("120", "90", "file")
+    assert datetime.now(UTC).replace(tzinfo=None) - datetime.fromisoformat(rows[0]["taken_at"]) < timedelta(hours=1)
 
 
 def test_filters_and_orders_hold(client: FlaskClient) -> None:

@@ -82,7 +82,7 @@ def test_it_tells_all_captions_with_their_source_and_the_facts(page: Page) -> No
     assert page.text(".about .source") == "By colours-1"
     assert page.text(".others li").startswith("something red")
     facts = dict(zip(page.texts(".facts dt"), page.texts(".facts dd"), strict=True))
-    assert facts["Taken"] == "1 January 2021, 12:00"
+    assert facts["Taken"] == "1 January 2021, 12:00 (by the camera)"
     assert facts["Camera"] == "Retina IIIc"
     assert facts["Folder"] == "beach"
     assert facts["Size"].startswith("120 × 90 px")

@@ -193,3 +193,16 @@ def test_copies_are_kept_and_undone_by_plain_forms(
 def test_a_group_that_is_not_there_is_said(client: FlaskClient) -> None:
     assert client.post("/duplicates", data={"key": "near-0", "kind": "near", "do": "keep"}).status_code == 404
     assert client.get("/duplicates?kind=other").status_code == 400
+
+
+def test_a_hit_says_where_it_matched_and_a_picture_when_it_was_taken(
+    client: FlaskClient, library: Library, add_picture: Any, painted: Any, photo_folder: Path
+) -> None:
+    add_picture(library, photo_folder / "Screenshot <b> 2019-05-04 10-11-12.png", painted("blue", (90, 90), seed=60))
+    page = client.get("/?q=screenshot").text
+    assert "Name: Screenshot &lt;b&gt; 2019-05-04 10-11-12.png" in page
+    (hit,) = client.get("/api/v1/search?q=May+2019").get_json()["hits"]
+    assert hit["matched"] == [{"field": "date", "text": "4 May 2019, 10:11 (by the file's name)"}]
+    assert (hit["taken_at"], hit["taken_from"]) == ("2019-05-04T10:11:12", "name")
+    assert "4 May 2019, 10:11 (by the file&#39;s name)" in client.get(f"/picture/{hit['id']}").text
+    assert "(by the file&#39;s own time)" in client.get("/picture/1").text

@@ -1,0 +1,81 @@
+"""XMP: dates and words out of the RDF that programs write into pictures, read without trusting it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from xml.etree.ElementTree import Element, ParseError
+
+from defusedxml import DefusedXmlException
+from defusedxml.ElementTree import fromstring
+
+from data.records import PictureText
+
+MOST_BYTES = 2 * 2**20
+"""Of a packet; those of editors with a long history have some hundred kilobytes."""
+
+_DC, _PHOTOSHOP = "http://purl.org/dc/elements/1.1/", "http://ns.adobe.com/photoshop/1.0/"
+_EXIF, _XMP = "http://ns.adobe.com/exif/1.0/", "http://ns.adobe.com/xap/1.0/"
+_TIFF, _LIGHTROOM = "http://ns.adobe.com/tiff/1.0/", "http://ns.adobe.com/lightroom/1.0/"
+_DIGIKAM, _MICROSOFT = "http://www.digikam.org/ns/1.0/", "http://ns.microsoft.com/photo/1.0/"
+_REGIONS = "http://www.metadataworkinggroup.com/schemas/regions/"
+_MICROSOFT_REGION = "http://ns.microsoft.com/photo/1.2/t/Region#"
+_IPTC, _IPTC_MORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/", "http://iptc.org/std/Iptc4xmpExt/2008-02-29/"
+
+DATES = (f"{{{_EXIF}}}DateTimeOriginal", f"{{{_XMP}}}CreateDate", f"{{{_PHOTOSHOP}}}DateCreated")
+"""The properties with a date, the most reliable first."""
+_TEXTS = {
+    f"{{{namespace}}}{name}": field
+    for field, properties in {
+        "title": ((_DC, "title"), (_PHOTOSHOP, "Headline")),
+        "description": ((_DC, "description"), (_TIFF, "ImageDescription"), (_EXIF, "UserComment")),
+        "keyword": (
+            (_DC, "subject"),
+            (_LIGHTROOM, "hierarchicalSubject"),
+            (_DIGIKAM, "TagsList"),
+            (_MICROSOFT, "LastKeywordXMP"),
+            (_MICROSOFT, "LastKeywordIPTC"),
+        ),
+        "person": ((_REGIONS, "Name"), (_MICROSOFT_REGION, "PersonDisplayName"), (_IPTC_MORE, "PersonInImage")),
+        "place": (
+            (_IPTC, "Location"),
+            *((_PHOTOSHOP, name) for name in ("City", "State", "Country")),
+            *((_IPTC_MORE, name) for name in ("LocationName", "Sublocation", "City", "ProvinceState", "CountryName")),
+        ),
+    }.items()
+    for namespace, name in properties
+}
+
+
+def read_xmp(packet: bytes) -> tuple[list[str], list[PictureText]]:
+    """Return the dates of an XMP packet, the most reliable first, and its texts; nothing of what cannot be read.
+
+    Keywords of a hierarchy stay whole: "Places|Italy|Rome". Entities and document types are refused.
+    """
+    root = _parsed(packet)
+    if root is None:
+        return [], []
+    properties = list(_properties(root))
+    dates = [value for wanted in DATES for name, value in properties if name == wanted]
+    return dates, [PictureText(_TEXTS[name], value) for name, value in properties if name in _TEXTS]
+
+
+def _parsed(packet: bytes) -> Element | None:
+    start, end = packet.find(b"<"), packet.rfind(b">")
+    if not 0 <= start < end or len(packet) > MOST_BYTES:
+        return None
+    in_utf16 = packet[:2] in (b"\xff\xfe", b"\xfe\xff")
+    try:
+        root: Element = fromstring(packet if in_utf16 else packet[start : end + 1], forbid_dtd=True)
+    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
+        return None
+    return root
+
+
+def _properties(root: Element) -> Iterator[tuple[str, str]]:
+    """Yield names and texts: of attributes, of elements, and one for each value of a list."""
+    for element in root.iter():
+        yield from element.attrib.items()
+        if element.tag in _TEXTS or element.tag in DATES:
+            for part in element.iter():
+                if part.text and part.text.strip() and (part is element or part.tag not in _TEXTS):
+                    yield element.tag, part.text.strip()
