@@ -42,6 +42,7 @@ from data.tables import (
     items,
     meta,
     metadata,
+    picture_texts,
     pictures,
     roots,
 )
@@ -166,6 +167,8 @@ def _drop(connection: Connection, row: int, table: Table, told: str) -> str:
     if "picture_id" in table.c:
         ids = select(table.c.picture_id).where(_at(row), sound(table, "picture_id"))
         writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(ids)))
+        if table is picture_texts:  # read again by the next run of indexing
+            connection.execute(update(pictures).where(pictures.c.id.in_(ids)).values(metadata_version=None))
     connection.execute(delete(table).where(_at(row)))
     return told
 

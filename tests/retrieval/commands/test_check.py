@@ -91,6 +91,9 @@ VALUES = [
     "UPDATE files SET path = CAST(path AS TEXT) WHERE picture_id = 2",
     "UPDATE items SET kind = NULL WHERE id = 2",
     "INSERT INTO skipped VALUES (x'2f61', 1, 1, CAST(x'ff' AS TEXT))",
+    "INSERT INTO picture_texts VALUES (2, 0, 'title', CAST(x'ff' AS TEXT))",
+    "UPDATE files SET named_at = '2019-13-01 00:00:00.000000' WHERE picture_id = 2",
+    "UPDATE pictures SET taken_from = x'ff' WHERE id = 2",
     "UPDATE roots SET indexed_at = '?'",
     "UPDATE meta SET value = '12p4' WHERE key = 'generation'",
 ]
