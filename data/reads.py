@@ -63,7 +63,10 @@ _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
 _FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from")
-_PICTURES = select(pictures.c.id, *guarded(pictures, *_FACTS)).where(pictures.c.id.in_(_IDS))
+_PICTURES = select(pictures.c.id, *(pictures.c[name] for name in _FACTS)).where(
+    pictures.c.id.in_(_IDS), sound(pictures)
+)
+_DAMAGED_PICTURES = select(pictures.c.id).where(pictures.c.id.in_(_IDS), ~sound(pictures))
 _FILES = (
     select(files.c.picture_id, files.c.path, files.c.named_at, files.c.mtime_ns)
     .where(files.c.picture_id.in_(_IDS), sound(files))
@@ -78,10 +81,11 @@ _TAKEN = select(pictures.c.id, pictures.c.taken_at, pictures.c.taken_from).where
     pictures.c.id.in_(_IDS), sound(pictures)
 )
 _CAPTIONS = (
-    select(captions.c.item_id, *guarded(captions, "text", "logprob", "source", "model_version"))
-    .where(captions.c.item_id.in_(_IDS))
+    select(captions.c.item_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
+    .where(captions.c.item_id.in_(_IDS), sound(captions))
     .order_by(*_IN_ORDER)
 )
+_DAMAGED_CAPTIONS = select(captions.c.item_id).where(captions.c.item_id.in_(_IDS), ~sound(captions))
 _FEATURES = select(features.c.item_id, features.c.value).where(
     features.c.kind == bindparam("kind"),
     features.c.model_version == bindparam("model"),
@@ -147,10 +151,11 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
         found_files, metadata = _files(connection, piece), _texts(connection, piece)
         texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
-        for picture_id in piece:
-            if picture_id in rows and not rows[picture_id].sound:
+        if len(rows) < len(piece):
+            for picture_id in connection.scalars(_DAMAGED_PICTURES, {"ids": piece}):
                 tell_damage(pictures, picture_id)
-            elif picture_id in rows:
+        for picture_id in piece:
+            if picture_id in rows:
                 found_pictures[picture_id] = _picture(
                     rows[picture_id], found_files[picture_id], texts[picture_id], metadata[picture_id]
                 )
@@ -209,11 +214,10 @@ def _texts(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[
 def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
     """Return each picture's captions, the user's first. `ids` must be few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
-    for picture_id, *values, is_sound in connection.execute(_CAPTIONS, {"ids": ids}):
-        if is_sound:
-            texts[picture_id].append(StoredCaption(*values))
-        else:
-            tell_damage(captions, picture_id)
+    for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
+        texts[picture_id].append(StoredCaption(*values))
+    for picture_id in connection.scalars(_DAMAGED_CAPTIONS, {"ids": ids}):
+        tell_damage(captions, picture_id)
     return texts
 
 
