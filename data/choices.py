@@ -8,6 +8,7 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Connection, and_, delete, func, insert, or_, select
 
 from data.database import chunks
+from data.soundness import sound
 from data.store import Store
 from data.tables import choices, files
 
@@ -29,7 +30,7 @@ class Choice(NamedTuple):
 def exact_copies(store: Store) -> dict[int, list[bytes]]:
     """Return the paths of every picture that has several files, by rising id. Raises StoreError."""
     with_copies = select(files.c.picture_id).group_by(files.c.picture_id).having(func.count() > 1)
-    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(with_copies))
+    query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(with_copies), sound(files))
     paths: dict[int, list[bytes]] = {}
     with store.reading() as connection:
         for picture_id, path in connection.execute(query.order_by(files.c.picture_id, files.c.path)):
@@ -40,6 +41,7 @@ def exact_copies(store: Store) -> dict[int, list[bytes]]:
 def read_choices(store: Store) -> dict[Copy, Choice]:
     """Return all decisions. Raises StoreError."""
     query = select(choices.c.picture_id, choices.c.path, choices.c.group_key, choices.c.keep)
+    query = query.where(sound(choices))
     with store.reading() as connection:
         return {Copy(row[0], row[1]): Choice(row[2], row[3]) for row in connection.execute(query)}
 

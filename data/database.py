@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import quote
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, make_url, or_
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.pool import QueuePool
 
 from data.errors import RetroflexError
 from data.paths import display
+from data.soundness import IS_TEXT, is_text
 
 T = TypeVar("T")
 
+MEND = "run `retroflex check` to mend it"
 _CHUNK = 200
 """Values in one statement: old builds of SQLite allow 999 bound values or terms."""
 BUSY_SECONDS = 5.0
@@ -27,6 +36,10 @@ _SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "maria
 
 class StoreError(RetroflexError):
     """The store could not do it; nothing of the transaction was kept."""
+
+
+class StoreReadOnly(StoreError):
+    """The store is on a disk or in a folder that may not be written."""
 
 
 class StoreTooNew(StoreError):
@@ -41,6 +54,10 @@ class StoreFull(StoreError):
     """The disk under the store is full."""
 
 
+class UnknownPicture(StoreError):
+    """A batch names a picture that is neither stored nor in it; another process may have removed it."""
+
+
 class StoreDamaged(StoreError):
     """The database file is no database, or its content is inconsistent."""
 
@@ -50,7 +67,10 @@ _BY_SQLITE_CODE: dict[int, tuple[type[StoreError], str]] = {
     sqlite3.SQLITE_LOCKED: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
     sqlite3.SQLITE_FULL: (StoreFull, "cannot grow because the disk is full; free some space and run it again"),
     sqlite3.SQLITE_NOTADB: (StoreDamaged, "is no library file or is damaged; move it away and index again"),
-    sqlite3.SQLITE_CORRUPT: (StoreDamaged, "is damaged; restore it from a backup, or move it away and index again"),
+    sqlite3.SQLITE_CORRUPT: (
+        StoreDamaged,
+        "is damaged; restore it from a backup, or move it away and index again",
+    ),
     sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened; check that the folder exists and may be written"),
     sqlite3.SQLITE_READONLY: (StoreError, "may not be written; check its permissions"),
 }
@@ -60,8 +80,11 @@ class Database:
     """An engine whose transactions raise StoreError with one line that names the store."""
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine for `url` and make the folder of an SQLite file. Nothing is opened yet."""
-        self._engine, self.name = _create(url)
+        """Prepare the engine for `url` and make the folder of an SQLite file. Nothing is opened yet.
+
+        An SQLite file that may not be written is only read: nothing is locked or written beside it.
+        """
+        self._engine, self.name, self.read_only = _create(url)
         level = _SNAPSHOT.get(self._engine.dialect.name)
         self._reader = self._engine.execution_options(isolation_level=level) if level else self._engine
         self._writer = self._engine.execution_options(**{_WRITES: True})
@@ -69,14 +92,26 @@ class Database:
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """Yield a connection that sees one state of the store throughout."""
-        with self._plain_errors(), self._reader.begin() as connection:
-            yield connection
+        try:
+            with self._plain_errors(), self._reader.begin() as connection:
+                yield connection
+        except (ValueError, TypeError, OverflowError) as error:  # of a value that no type allows
+            raise StoreDamaged(f"a value in {self.name} is damaged ({_one_line(error)}); {MEND}") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
-        """Yield the only writing connection. All changes are kept on leaving, none on an error."""
+        """Yield the only writing connection. All changes are kept on leaving, none on an error.
+
+        Raises StoreReadOnly.
+        """
+        self.check_writable()
         with self._plain_errors(), self._writer.begin() as connection:
             yield connection
+
+    def check_writable(self) -> None:
+        """Raise StoreReadOnly where nothing can be written."""
+        if self.read_only:
+            raise StoreReadOnly(f"{self.name} may only be read; to change it, copy its folder to where you may write")
 
     def close(self) -> None:
         """Close every connection."""
@@ -90,15 +125,24 @@ class Database:
             raise _store_error(self.name, error) from error
 
 
-def _create(url: str) -> tuple[Engine, str]:
+def can_write(file: Path) -> bool:
+    """Return whether an SQLite file and those beside it may be written."""
+    return os.access(file, os.W_OK) and os.access(file.parent, os.W_OK | os.X_OK)
+
+
+def _create(url: str) -> tuple[Engine, str, bool]:
+    """Return the engine, the store's name, and whether it is only read."""
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:  # whose text may hold a password
         raise StoreError("the database address is malformed; give one like sqlite:////folder/file") from error
     if parsed.get_backend_name() == "sqlite":
-        return _create_sqlite(parsed), _name(parsed)
+        file = Path(parsed.database or "")
+        if file.is_file() and not can_write(file):
+            return _create_read_only(file), _name(parsed), True
+        return _create_sqlite(parsed), _name(parsed), False
     try:
-        return create_engine(parsed), _name(parsed)
+        return create_engine(parsed), _name(parsed), False
     except (SQLAlchemyError, ImportError) as error:
         raise StoreError(f"no driver for {_name(parsed)}: {_one_line(error)}; install its package") from error
 
@@ -108,6 +152,27 @@ def _create_sqlite(url: URL) -> Engine:
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS})
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _create_read_only(file: Path) -> Engine:
+    """Return an engine for a file that nobody changes: no locks, and no log beside it.
+
+    A log (WAL) that a killed process left has changes that only SQLite can merge, so a copy is read then.
+    """
+    log = file.with_name(f"{file.name}-wal")
+    if log.is_file() and log.stat().st_size:
+        folder = tempfile.TemporaryDirectory(prefix="retroflex-")
+        atexit.register(folder.cleanup)
+        for source in (file, log):
+            shutil.copy(source, folder.name)
+        engine = _create_sqlite(URL.create("sqlite", database=str(Path(folder.name) / file.name)))
+    else:
+        address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
+        connect = partial(sqlite3.connect, address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
+        engine = create_engine("sqlite://", creator=connect, poolclass=QueuePool)
+        event.listen(engine, "connect", _leave_transactions)
+        event.listen(engine, "begin", _begin_sqlite)
     return engine
 
 
@@ -124,8 +189,13 @@ def _make_folder(file: Path) -> None:
         raise StoreError(f"cannot make the folder {display(file.parent)}: {error.strerror or error}") from error
 
 
-def _prepare_sqlite(connection: Any, _record: object) -> None:
+def _leave_transactions(connection: Any, _record: object) -> None:
+    connection.create_function(IS_TEXT, 1, is_text, deterministic=True)
     connection.isolation_level = None  # sqlite3 would begin transactions by itself, and only at the first write
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    _leave_transactions(connection, record)
     connection.execute("PRAGMA journal_mode = WAL")
     connection.execute("PRAGMA synchronous = NORMAL")
     connection.execute("PRAGMA foreign_keys = ON")

@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, String, select, type_coerce
 
 from data import reads
+from data.soundness import sound
 from data.store import Store
 from data.tables import captions, files, pictures
 
@@ -76,7 +77,8 @@ def folder_of(path: bytes) -> bytes:
 
 def _files(connection: Connection) -> tuple[np.ndarray, np.ndarray, list[bytes], np.ndarray]:
     """Return each file's picture id and folder index, the folders, and each file's time of change."""
-    rows = connection.execute(select(files.c.picture_id, files.c.path, files.c.mtime_ns)).all()
+    query = select(files.c.picture_id, files.c.path, files.c.mtime_ns).join(pictures)
+    rows = connection.execute(query.where(sound(files), sound(pictures))).all()
     owners, paths, changed = zip(*rows, strict=True) if rows else ((), (), ())
     index_of: dict[bytes, int] = {}
     indices = [index_of.setdefault(folder_of(path), len(index_of)) for path in paths]
@@ -87,7 +89,7 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
     """Return width, height, format and date taken (datetime64[s], NaT where unknown) of the pictures `ids`, rising."""
     taken_at = type_coerce(pictures.c.taken_at, String)  # NumPy parses many dates faster than SQLAlchemy
     query = select(pictures.c.id, pictures.c.width, pictures.c.height, pictures.c.format, taken_at)
-    rows = connection.execute(query.order_by(pictures.c.id)).all()
+    rows = connection.execute(query.where(sound(pictures)).order_by(pictures.c.id)).all()
     stored, widths, heights, formats, taken = zip(*rows, strict=True) if rows else ((), (), (), (), ())
     with_file = np.isin(np.array(stored, np.int64), ids)
     format_names = [SAME_FORMAT.get(name, name) for name, kept in zip(formats, with_file, strict=True) if kept]
@@ -98,7 +100,8 @@ def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.n
 def _named(connection: Connection, ids: np.ndarray) -> np.ndarray:
     """Return the earliest date in the names of the files of the pictures `ids`, rising; NaT where there is none."""
     named_at = type_coerce(files.c.named_at, String)
-    rows = connection.execute(select(files.c.picture_id, named_at).where(files.c.named_at.is_not(None))).all()
+    query = select(files.c.picture_id, named_at).join(pictures).where(files.c.named_at.is_not(None))
+    rows = connection.execute(query.where(sound(files), sound(pictures))).all()
     owners, moments = zip(*rows, strict=True) if rows else ((), ())
     named = np.full(len(ids), np.datetime64("NaT", "s"))
     dates = np.array(moments, "datetime64[us]").astype("datetime64[s]")
@@ -110,11 +113,13 @@ def _columns(connection: Connection, ids: np.ndarray, names: Sequence[str]) -> d
     """Return these columns, which are never NULL, of the pictures `ids`, rising."""
     if not (names and len(ids)):
         return {name: np.zeros(0) for name in names}
-    query = select(pictures.c.id, *(pictures.c[name] for name in names)).order_by(pictures.c.id)
+    query = select(pictures.c.id, *(pictures.c[name] for name in names))
+    query = query.where(sound(pictures)).order_by(pictures.c.id)
     stored, *columns = (np.array(column) for column in zip(*connection.execute(query).all(), strict=True))
     with_file = np.isin(stored, ids)
     return {name: column[with_file] for name, column in zip(names, columns, strict=True)}
 
 
 def _captioned_by_user(connection: Connection) -> np.ndarray:
-    return np.array(connection.scalars(select(captions.c.item_id).where(captions.c.source == "user")).all(), np.int64)
+    query = select(captions.c.item_id).where(captions.c.source == "user", sound(captions))
+    return np.array(connection.scalars(query).all(), np.int64)

@@ -273,8 +273,35 @@ def _set_sqlite_sequence(connection: sa.Connection, name: str, tables: tuple[str
     connection.execute(sa.insert(sequences).values(name=name, seq=last_id or 0))
 
 
-def _reserved(connection: sa.Connection) -> None:
-    """Change nothing: the place of a migration that is written elsewhere."""
+def _identity(connection: sa.Connection) -> None:
+    """Add hashes of pixels, the files that are absent, and which new pictures may continue which older ones."""
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN pixels VARCHAR(32)"))
+    schema = sa.MetaData()
+    pictures = sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True), sa.Column("pixels"))
+    absent = sa.Table(
+        "absent_files",
+        schema,
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column(
+            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("since", sa.DateTime, nullable=False),
+        sa.Index("absent_files_by_picture", "picture_id"),
+    )
+    successions = sa.Table(
+        "successions",
+        schema,
+        sa.Column("path", sa.LargeBinary, primary_key=True),
+        sa.Column(
+            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("successor_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+        sa.Column("sure", sa.Boolean, nullable=False),
+        sa.Index("successions_by_picture", "picture_id"),
+        sa.Index("successions_by_successor", "successor_id"),
+    )
+    schema.create_all(connection, tables=[absent, successions], checkfirst=False)
+    sa.Index("pictures_by_pixels", pictures.c.pixels).create(connection)
 
 
 def _metadata(connection: sa.Connection) -> None:
@@ -310,7 +337,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _roots,
     _choices,
     _items,
-    _reserved,
+    _identity,
     _metadata,
 ]
 """The migration at index n brings a store of version n to version n + 1."""

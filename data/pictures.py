@@ -6,6 +6,7 @@ upright and the reasons for a refusal are the same everywhere.
 
 from __future__ import annotations
 
+import hashlib
 import io
 import itertools
 import logging
@@ -44,6 +45,8 @@ _TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 _SIDEWAYS = {5, 6, 7, 8}
+_STRIP = 64
+"""Rows of pixels that are hashed at a time."""
 
 REDUCED_FROM = 16_000_000
 """Pixels; what is larger is reduced while it is converted."""
@@ -75,13 +78,15 @@ class PictureDamaged(PictureError):
 class PictureFacts:
     """What is known of a picture besides its pixels; `width` and `height` are those of the upright original.
 
-    They travel between processes, see `data.decoding.orders`.
+    `pixels` is its `pixel_hash`, None unless `decode` was asked for it. Facts travel between processes, see
+    `data.decoding.orders`.
     """
 
     width: int
     height: int
     format: str
     metadata: Metadata
+    pixels: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,22 +114,44 @@ def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
     return content
 
 
-def decode(content: bytes, limits: Limits = DEFAULT_LIMITS, min_side: int | None = None, bulk: bool = False) -> Picture:
+def decode(
+    content: bytes,
+    limits: Limits = DEFAULT_LIMITS,
+    min_side: int | None = None,
+    bulk: bool = False,
+    hashed: bool = False,
+) -> Picture:
     """Decode a picture file's bytes to upright RGB.
 
     With `min_side` (pixels) a JPEG or a large picture may be reduced to one whose shorter side is still at
     least that long. Only the first frame of an animation is read. `bulk` uses a faster reader of JPEG at an
-    eighth of its size, which returns the same pixels; loading it pays only for many pictures. Raises a PictureError.
+    eighth of its size, which returns the same pixels; loading it pays only for many pictures. With `hashed` the
+    answer has the `pixel_hash`. Raises a PictureError.
     """
     image = open_header(content, limits)
     width, height = image.size
     pixels = _load(image, content, min_side, bulk)
+    digest = pixel_hash(pixels) if hashed else None
     orientation = _orientation(image)
     if orientation in _SIDEWAYS:
         width, height = height, width
     metadata = read_metadata(image, content, now())
     upright = _upright(pixels, orientation, min_side)
-    return Picture(image=upright, width=width, height=height, format=str(image.format), metadata=metadata)
+    size = {"width": width, "height": height}
+    return Picture(image=upright, **size, format=str(image.format), metadata=metadata, pixels=digest)
+
+
+def pixel_hash(image: Image.Image) -> str:
+    """Return a hash of decoded pixels, 32 hexadecimal digits: as stored, before they are turned or converted.
+
+    So it stays the same when only metadata changes, be it the orientation or the colour profile. A JPEG decoded at
+    another scale has another hash.
+    """
+    state = hashlib.blake2b(f"{image.mode} {image.size}".encode(), digest_size=16)
+    state.update(bytes(image.getpalette() or ()))
+    for top in range(0, image.height, _STRIP):  # a copy of all pixels would double the memory
+        state.update(image.crop((0, top, image.width, min(top + _STRIP, image.height))).tobytes())
+    return state.hexdigest()
 
 
 def open_header(content: bytes, limits: Limits = DEFAULT_LIMITS) -> Image.Image:

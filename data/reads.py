@@ -23,7 +23,7 @@ from sqlalchemy import (
     true,
 )
 
-from data.database import StoreDamaged, at_or_below, chunks
+from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
 from data.records import (
@@ -36,7 +36,9 @@ from data.records import (
     StoredPicture,
     StoredVector,
 )
+from data.soundness import guarded, sound, tell_damage
 from data.tables import (
+    absent_files,
     caption_history,
     captions,
     changes,
@@ -51,44 +53,61 @@ from data.tables import (
 
 HAS_FILE = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
 
+_ABSENT = select(func.count(distinct(absent_files.c.picture_id))).where(
+    ~exists().where(files.c.picture_id == absent_files.c.picture_id)
+)
+
 _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 """The user's caption first ("user" sorts after "model"), then the model's, best first."""
 # Statements of every search, built once: to build one takes longer than to run it.
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
-_PICTURES = select(pictures).where(pictures.c.id.in_(_IDS))
+_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from")
+_PICTURES = select(pictures.c.id, *(pictures.c[name] for name in _FACTS)).where(
+    pictures.c.id.in_(_IDS), sound(pictures)
+)
+_DAMAGED_PICTURES = select(pictures.c.id).where(pictures.c.id.in_(_IDS), ~sound(pictures))
 _FILES = (
     select(files.c.picture_id, files.c.path, files.c.named_at, files.c.mtime_ns)
-    .where(files.c.picture_id.in_(_IDS))
+    .where(files.c.picture_id.in_(_IDS), sound(files))
     .order_by(files.c.path)
 )
 _TEXTS = (
     select(picture_texts.c.picture_id, picture_texts.c.field, picture_texts.c.text)
-    .where(picture_texts.c.picture_id.in_(_IDS))
+    .where(picture_texts.c.picture_id.in_(_IDS), sound(picture_texts))
     .order_by(picture_texts.c.picture_id, picture_texts.c.rank)
 )
-_TAKEN = select(pictures.c.id, pictures.c.taken_at, pictures.c.taken_from).where(pictures.c.id.in_(_IDS))
+_TAKEN = select(pictures.c.id, pictures.c.taken_at, pictures.c.taken_from).where(
+    pictures.c.id.in_(_IDS), sound(pictures)
+)
 _CAPTIONS = (
     select(captions.c.item_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
-    .where(captions.c.item_id.in_(_IDS))
+    .where(captions.c.item_id.in_(_IDS), sound(captions))
     .order_by(*_IN_ORDER)
 )
+_DAMAGED_CAPTIONS = select(captions.c.item_id).where(captions.c.item_id.in_(_IDS), ~sound(captions))
 _FEATURES = select(features.c.item_id, features.c.value).where(
     features.c.kind == bindparam("kind"),
     features.c.model_version == bindparam("model"),
     features.c.item_id.in_(_IDS),
+    sound(features),
 )
 
 
 def generation(connection: Connection) -> int:
     """Return the number of the store's current state."""
-    return int(connection.scalar(_GENERATION) or 0)
+    value = connection.scalar(_GENERATION)
+    try:
+        return int(value or 0)
+    except ValueError as error:
+        raise StoreDamaged(f"the library's number of changes is damaged: {value!r}; {MEND}") from error
 
 
 def stored_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, StoredFile]:
     """Return the files, those skipped included, at or below `roots`, or all."""
     taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
-    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns)
+    taken = taken.where(sound(files), sound(pictures, "digest"))
+    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns).where(sound(skipped))
     stored: dict[bytes, StoredFile] = {}
     for below in _below(files, roots):
         rows = connection.execute(taken.where(below))
@@ -132,6 +151,9 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
         found_files, metadata = _files(connection, piece), _texts(connection, piece)
         texts = captions_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
+        if len(rows) < len(piece):
+            for picture_id in connection.scalars(_DAMAGED_PICTURES, {"ids": piece}):
+                tell_damage(pictures, picture_id)
         for picture_id in piece:
             if picture_id in rows:
                 found_pictures[picture_id] = _picture(
@@ -194,6 +216,8 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
     for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
         texts[picture_id].append(StoredCaption(*values))
+    for picture_id in connection.scalars(_DAMAGED_CAPTIONS, {"ids": ids}):
+        tell_damage(captions, picture_id)
     return texts
 
 
@@ -213,7 +237,7 @@ def can_undo_caption(connection: Connection, picture_id: int) -> bool:
 
 def skipped_files(connection: Connection, limit: int | None, offset: int) -> list[tuple[bytes, str]]:
     """Return (path, reason) of skipped files by path: all, or `limit` from `offset`."""
-    query = select(skipped.c.path, skipped.c.reason).order_by(skipped.c.path)
+    query = select(skipped.c.path, skipped.c.reason).where(sound(skipped)).order_by(skipped.c.path)
     rows = connection.execute(query.limit(limit).offset(offset))
     return [(path, reason) for path, reason in rows]
 
@@ -227,6 +251,7 @@ def status(connection: Connection) -> Status:
         captions=_count(connection, kept),
         user_captions=_count(connection, kept.where(captions.c.source == "user")),
         skipped=_count(connection, select(func.count(skipped.c.path))),
+        absent=_count(connection, _ABSENT),
         model_versions=_described_by(connection),
         generation=generation(connection),
     )
@@ -235,7 +260,10 @@ def status(connection: Connection) -> Status:
 def _described_by(connection: Connection) -> dict[str, int]:
     """Return how many pictures that have a file each model version described, counted on its most frequent kind."""
     made = features.c.model_version, features.c.kind
-    rising = connection.execute(select(*made).group_by(*made).order_by(features.c.model_version, func.count()))
+    readable = sound(features, "model_version", "kind")
+    rising = connection.execute(
+        select(*made).where(readable).group_by(*made).order_by(features.c.model_version, func.count())
+    )
     counts: dict[str, int] = {}
     for version, kind in dict(map(tuple, rising)).items():  # rising, so the most frequent kind of each version stays
         joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
@@ -274,7 +302,8 @@ def changes_since(connection: Connection, since: int) -> Changes | None:
 
 def main_models(connection: Connection) -> dict[str, str]:
     """Return for each kind the model version that made most of its vectors, of pictures that have a file."""
-    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None))
+    readable = sound(features, "model_version", "kind")
+    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None), readable)
     counted = made.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE)
     counted = counted.group_by(features.c.kind, features.c.model_version)
     rising = connection.execute(counted.order_by(func.count(), features.c.model_version.desc()))
@@ -287,9 +316,9 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
     `ids` must be few enough for one statement.
     """
     own = _files(connection, list(ids))
-    with_file = sorted(own)
+    rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": sorted(own)})}
+    with_file = sorted(rows)
     metadata = _texts(connection, with_file)
-    rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": with_file})}
     texts = captions_of(connection, with_file)
     vectors = _vectors_of(connection, with_file)
     searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
@@ -297,11 +326,15 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
 
 
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
-    columns = features.c.item_id, features.c.kind, features.c.model_version, features.c.dimensions, features.c.value
-    query = select(*columns).where(features.c.item_id.in_(ids), features.c.dimensions.is_not(None))
+    columns = guarded(features, "kind", "model_version", "dimensions", "value")
+    query = select(features.c.item_id, *columns).where(features.c.item_id.in_(ids))
     vectors: dict[int, dict[str, StoredVector]] = {}
-    for row in connection.execute(query):
-        vectors.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, _vector(row))
+    for row in connection.execute(query.where(features.c.dimensions.is_not(None))):
+        values = np.frombuffer(row.value, "<f2") if row.sound else None
+        if values is not None and np.isfinite(values).all():
+            vectors.setdefault(row.item_id, {})[row.kind] = StoredVector(row.model_version, values)
+        else:
+            tell_damage(features, row.item_id)
     return vectors
 
 
@@ -316,9 +349,3 @@ def _searched(
     paths = [file.path for file in own]
     said = [caption.text for caption in texts]
     return SearchedPicture(row.id, said, by_user, vectors, paths, metadata, _taken(row, own)[0])
-
-
-def _vector(row: Any) -> np.ndarray:
-    if len(row.value) != 2 * row.dimensions:
-        raise StoreDamaged("a vector in the library is damaged; index again")
-    return np.frombuffer(row.value, "<f2")

@@ -44,6 +44,7 @@ class PictureRow:
     """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
 
     `taken_at`, `taken_from` and `texts` are those of `data.metadata.embedded.Metadata`; they replace stored ones.
+    `pixels` is its `data.pictures.pixel_hash`, None where that is not known.
     """
 
     digest: str
@@ -54,6 +55,7 @@ class PictureRow:
     taken_at: datetime | None
     taken_from: str | None = None
     texts: Sequence[PictureText] = ()
+    pixels: str | None = None
 
 
 @dataclass(frozen=True)
@@ -101,13 +103,17 @@ class SkipRow:
 
 @dataclass(frozen=True)
 class Batch:
-    """What one transaction writes; `gone` are the paths to forget."""
+    """What one transaction writes; `gone` are paths whose files are absent now.
+
+    `pixels` are hashes of pixels by content hash, for pictures that are stored already.
+    """
 
     files: list[FileRow] = field(default_factory=list)
     pictures: list[PictureRow] = field(default_factory=list)
     descriptions: list[DescriptionRow] = field(default_factory=list)
     skipped: list[SkipRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
+    pixels: dict[str, str] = field(default_factory=dict)
     metadata: list[MetadataRow] = field(default_factory=list)
 
 
@@ -187,13 +193,17 @@ class Changes(NamedTuple):
 
 @dataclass(frozen=True)
 class Status:
-    """Counts over the store; `model_versions` gives the number of pictures that each model version described."""
+    """Counts over the store; `model_versions` gives the number of pictures that each model version described.
+
+    `absent` counts pictures whose files are not there now, see `data.identity`.
+    """
 
     pictures: int
     files: int
     captions: int
     user_captions: int
     skipped: int
+    absent: int
     model_versions: dict[str, int]
     generation: int
 

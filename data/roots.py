@@ -13,6 +13,8 @@ from sqlalchemy import Connection, delete, distinct, func, insert, select, updat
 
 from data import writes
 from data.database import at_or_below
+from data.paths import clean_text
+from data.soundness import guarded, patterns_of, sound, tell_damage
 from data.store import Store
 from data.tables import files, roots, skipped
 
@@ -44,8 +46,13 @@ def lies_in(path: bytes, folder: bytes) -> bool:
 def read_roots(store: Store) -> list[Root]:
     """Return the folders by path. Raises StoreError."""
     with store.reading() as connection:
-        rows = connection.execute(select(roots.c.path, roots.c.exclude, roots.c.indexed_at).order_by(roots.c.path))
-        return [Root(row.path, tuple(json.loads(row.exclude)), row.indexed_at) for row in rows]
+        query = select(roots.c.path, *guarded(roots, "exclude", "indexed_at")).where(sound(roots, "path"))
+        rows = connection.execute(query.order_by(roots.c.path)).all()
+    read = [(row.path, patterns_of(row.exclude), row.indexed_at) for row in rows]
+    for path, patterns, _ in read:
+        if patterns is None:
+            tell_damage(roots, clean_text(path))
+    return [Root(path, patterns, indexed_at) for path, patterns, indexed_at in read if patterns is not None]
 
 
 def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Root:

@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from data import reads, writes
-from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreTooNew, chunks
+from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreReadOnly, StoreTooNew, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
 from data.paths import absolute, display, to_bytes
@@ -47,6 +47,7 @@ __all__ = [
     "StoreError",
     "StoreFull",
     "StoreLocked",
+    "StoreReadOnly",
     "StoreTooNew",
     "StoredCaption",
     "StoredFile",
@@ -84,6 +85,15 @@ class Store:
         """Close every connection."""
         self._database.close()
 
+    @property
+    def read_only(self) -> bool:
+        """Whether nothing may be written, as on a read-only disk."""
+        return self._database.read_only
+
+    def check_writable(self) -> None:
+        """Raise StoreReadOnly where nothing may be written."""
+        self._database.check_writable()
+
     def generation(self) -> int:
         """Return a number that rises with every writing transaction."""
         with self._database.reading() as connection:
@@ -109,8 +119,8 @@ class Store:
         """Write the batch in one transaction.
 
         A path that had another picture is moved to the new one. A description replaces the picture's model captions
-        and vectors; a user's caption stays. Raises StoreError when a file or description has a digest that is neither
-        stored nor among the batch's pictures.
+        and vectors; a user's caption stays. Files that are gone are noted as absent, see `data.identity`. Raises
+        UnknownPicture when a file or description has a digest that is neither stored nor among the batch's pictures.
         """
         with self._writing() as connection:
             writes.write_batch(connection, batch)
@@ -242,5 +252,10 @@ def _bring_up_to_date(database: Database) -> None:
             f"{database.name} is of version {version}, this program reads up to {len(MIGRATIONS)}; update retroflex"
         )
     if version < len(MIGRATIONS):
+        if database.read_only:
+            raise StoreReadOnly(
+                f"{database.name} is of version {version} and has to be brought up to {len(MIGRATIONS)}, but may only "
+                "be read; copy its folder to where you may write"
+            )
         with database.writing() as connection:
             migrate(connection)

@@ -56,8 +56,10 @@ pictures = Table(
     Column("bytes", BigInteger, nullable=False),
     Column("taken_at", DateTime),  # by what the file says of itself
     Column("added_at", DateTime, nullable=False),
+    Column("pixels", String(32)),  # see `data.pictures.pixel_hash`; NULL where it was not decoded yet
     Column("taken_from", String(16)),  # which part of it says so
     Column("metadata_version", Integer),  # of the program part that read both, and picture_texts
+    Index("pictures_by_pixels", "pixels"),
 )
 
 picture_texts = Table(
@@ -78,6 +80,26 @@ files = Table(
     Column("mtime_ns", BigInteger, nullable=False),
     Column("named_at", DateTime),  # the date in its name
     Index("files_by_picture", "picture_id"),
+)
+
+absent_files = Table(
+    "absent_files",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("since", DateTime, nullable=False),  # UTC
+    Index("absent_files_by_picture", "picture_id"),
+)
+
+successions = Table(
+    "successions",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),  # of the successor's file
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("successor_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("sure", Boolean, nullable=False),  # the path was never seen without a file in between
+    Index("successions_by_picture", "picture_id"),
+    Index("successions_by_successor", "successor_id"),
 )
 
 skipped = Table(

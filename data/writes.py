@@ -6,17 +6,38 @@ import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
 import numpy as np
-from sqlalchemy import BigInteger, ColumnElement, Connection, Select, cast, delete, func, insert, select, update
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Connection,
+    DateTime,
+    LargeBinary,
+    Select,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
-from data.database import StoreError, at_or_below, chunks
+from data.database import StoreError, UnknownPicture, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text
 from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, SkipRow
+from data.soundness import sound
 from data.tables import (
+    absent_files,
     caption_history,
     captions,
     changes,
+    choices,
     features,
     files,
     generations,
@@ -25,6 +46,7 @@ from data.tables import (
     picture_texts,
     pictures,
     skipped,
+    successions,
 )
 
 PICTURE = "picture"
@@ -35,24 +57,27 @@ def bump_generation(connection: Connection) -> None:
     """Raise the generation and log it, first thing in a writing transaction: its row is the lock between writers.
 
     It follows the clock (microseconds), so a store that was made again or restored from a backup never reaches the
-    number of an older index.
+    number of an older index. Where the stored number is damaged, the clock alone counts.
     """
     row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
-    raised = max(int(connection.scalar(row) or 0) + 1, time.time_ns() // 1000)
+    stored = str(connection.scalar(row))
+    raised = max(int(stored) + 1 if stored.isdecimal() else 0, time.time_ns() // 1000)
     connection.execute(update(meta).where(meta.c.key == GENERATION_KEY).values(value=str(raised)))
     connection.execute(insert(generations).values(generation=raised))
 
 
 def write_batch(connection: Connection, batch: Batch) -> None:
-    """Write the batch. Raises StoreError when it names a digest that is neither stored nor in it."""
+    """Write the batch. Raises UnknownPicture when it names a digest that is neither stored nor in it."""
     _forget(connection, batch.gone)
-    _add_pictures(connection, batch.pictures)
+    new = _add_pictures(connection, batch.pictures)
     read: list[PictureRow | MetadataRow] = [*batch.pictures, *batch.metadata]
     digests = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
     ids = _picture_ids(connection, digests | {row.digest for row in read})
     _put_metadata(connection, read, ids)
+    _note_successions(connection, batch.files, {ids[digest] for digest in new}, ids)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
+    _put_pixels(connection, {row.digest: row.pixels for row in batch.pictures if row.pixels} | batch.pixels)
     _put_descriptions(connection, batch.descriptions, ids)
     for chunk in chunks(ids.values()):
         note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(chunk)))
@@ -73,22 +98,30 @@ def forget_below(connection: Connection, paths: Sequence[bytes], except_below: S
     gone = 0
     for path in paths:
         note_changes(connection, select(files.c.picture_id).where(at_or_below(files, path)).distinct())
-        for table in (files, skipped):
+        for table in (absent_files, successions, files, skipped):
             conditions = [~at_or_below(table, other) for other in except_below]
-            gone += connection.execute(delete(table).where(at_or_below(table, path), *conditions)).rowcount
+            forgotten = connection.execute(delete(table).where(at_or_below(table, path), *conditions)).rowcount
+            gone += forgotten if table in (files, skipped) else 0
     return gone
 
 
-def prune(connection: Connection) -> int:
-    """Drop the pictures that have neither a file nor a user's caption; return how many.
+def made_by_person(picture_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Return the condition that a person made something of the picture: a caption, also a former one, a decision."""
+    written = exists().where(captions.c.item_id == picture_id, captions.c.source == "user")
+    former = exists().where(caption_history.c.picture_id == picture_id)
+    return or_(written, former, exists().where(choices.c.picture_id == picture_id))
 
-    Searches ignore pictures without a file, so no change is logged.
+
+def prune(connection: Connection, ids: Sequence[int] | None = None) -> int:
+    """Drop the pictures (among `ids`, few enough for one statement) that nothing refers to; return how many.
+
+    These have no file, not even an absent one, are not about to be continued by another picture, and no person made
+    anything of them. Searches ignore pictures without a file, so no change is logged.
     """
-    has_file = select(files.c.path).where(files.c.picture_id == pictures.c.id).exists()
-    has_user_caption = (
-        select(captions.c.id).where(captions.c.item_id == pictures.c.id, captions.c.source == "user").exists()
-    )
-    gone = connection.scalars(select(pictures.c.id).where(~has_file, ~has_user_caption)).all()
+    references = (files.c.picture_id, absent_files.c.picture_id, successions.c.picture_id, successions.c.successor_id)
+    kept = [exists().where(column == pictures.c.id) for column in references]
+    query = select(pictures.c.id).where(~or_(*kept, made_by_person(pictures.c.id)))
+    gone = connection.scalars(query if ids is None else query.where(pictures.c.id.in_(ids))).all()
     for piece in chunks(gone):
         connection.execute(delete(pictures).where(pictures.c.id.in_(piece)))
         connection.execute(delete(items).where(items.c.id.in_(piece)))
@@ -102,15 +135,30 @@ def set_user_caption(connection: Connection, picture_id: int, text: str | None) 
     """
     if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
         raise StoreError(f"no picture has the id {picture_id}")
-    before = connection.scalar(select(captions.c.text).where(_by_user(picture_id)))
+    before = user_caption(connection, picture_id)
     if before != text:
         connection.execute(insert(caption_history).values(picture_id=picture_id, text=before))
         _put_user_caption(connection, picture_id, text)
 
 
+def user_caption(connection: Connection, picture_id: int) -> str | None:
+    """Return the user's caption of the picture, None where there is none; a damaged one with U+FFFD for lost bytes."""
+    text = connection.scalar(select(captions.c.text).where(_by_user(picture_id), sound(captions)))
+    if text is None and connection.dialect.name == "sqlite":
+        content = connection.scalar(select(cast(captions.c.text, LargeBinary)).where(_by_user(picture_id)))
+        text = readable(content)
+    return text
+
+
+def readable(content: bytes | None) -> str | None:
+    """Return what can be read of a damaged text, None where that is nothing."""
+    return " ".join((content or b"").decode(errors="replace").replace("\0", "\ufffd").split()) or None
+
+
 def undo_user_caption(connection: Connection, picture_id: int) -> bool:
     """Undo the last change of the user's caption; return whether there was one."""
     query = select(caption_history.c.id, caption_history.c.text).where(caption_history.c.picture_id == picture_id)
+    query = query.where(sound(caption_history))
     last = connection.execute(query.order_by(caption_history.c.id.desc()).limit(1)).first()
     if last is None:
         return False
@@ -131,15 +179,21 @@ def _by_user(picture_id: int) -> ColumnElement[bool]:
 
 
 def _forget(connection: Connection, paths: Collection[bytes]) -> None:
+    """Forget the files at these paths, and note the pictures as absent from there."""
     for piece in chunks(paths):
         note_changes(connection, select(files.c.picture_id).where(files.c.path.in_(piece)).distinct())
+        here = select(files.c.path, files.c.picture_id).where(files.c.path.in_(piece))
+        connection.execute(delete(absent_files).where(tuple_(absent_files.c.path, absent_files.c.picture_id).in_(here)))
+        noted = here.add_columns(literal(now(), DateTime))
+        connection.execute(insert(absent_files).from_select(["path", "picture_id", "since"], noted))
         for table in (files, skipped):
             connection.execute(delete(table).where(table.c.path.in_(piece)))
 
 
-def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> None:
+def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> set[str]:
+    """Add the pictures that are not stored yet; return their content hashes."""
     stored = _stored_ids(connection, {row.digest for row in rows})
-    kept = ("digest", "width", "height", "format", "bytes")
+    kept = ("digest", "width", "height", "format", "bytes", "pixels")
     new = {
         row.digest: {name: getattr(row, name) for name in kept} | {"added_at": now()}
         for row in rows
@@ -149,6 +203,55 @@ def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> None:
         ids = new_items(connection, [{"kind": PICTURE} for _ in new])
         values = zip(ids, new.values(), strict=True)
         connection.execute(insert(pictures), [{"id": item_id, **row} for item_id, row in values])
+    return set(new)
+
+
+def _note_successions(
+    connection: Connection, rows: Sequence[FileRow], new: Collection[int], ids: Mapping[str, int]
+) -> None:
+    """Note for the files of `new` pictures which pictures were at their paths or have the same pixels."""
+    successors = {row.path: ids[row.digest] for row in rows if ids[row.digest] in new}
+    pairs: dict[tuple[bytes, int], bool] = {}
+    for piece in chunks(successors):
+        bad = set(connection.scalars(select(skipped.c.path).where(skipped.c.path.in_(piece))))
+        for table in (absent_files, files):
+            query = select(table.c.path, table.c.picture_id).where(table.c.path.in_(piece))
+            for path, picture_id in connection.execute(query):
+                pairs[path, picture_id] = table is files or path in bad
+        unsettled = successions.c.path.in_(piece)
+        for one in connection.execute(select(successions).where(unsettled)).all():
+            pairs[one.path, one.picture_id] = one.sure
+        connection.execute(delete(successions).where(unsettled))
+    for path, picture_id in _same_pixels(connection, successors):
+        pairs.setdefault((path, picture_id), False)
+    values = [
+        {"path": path, "picture_id": picture_id, "successor_id": successors[path], "sure": sure}
+        for (path, picture_id), sure in pairs.items()
+        if picture_id != successors[path]
+    ]
+    if values:
+        connection.execute(insert(successions), values)
+
+
+SAME_PIXELS = 50
+"""The most pictures of the same pixels that a new one is compared with; a library may have many blank pages."""
+
+
+def _same_pixels(connection: Connection, successors: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
+    other = pictures.alias()
+    for path, successor in successors.items():
+        query = select(other.c.id).join(pictures, pictures.c.pixels == other.c.pixels)
+        query = query.where(pictures.c.id == successor, other.c.id != successor)
+        ids = connection.scalars(query.order_by(made_by_person(other.c.id).desc(), other.c.id).limit(SAME_PIXELS))
+        yield from ((path, picture_id) for picture_id in ids)
+
+
+def _put_pixels(connection: Connection, pixels: Mapping[str, str]) -> None:
+    """Store hashes of pixels by content hash where there is none yet."""
+    lacking = pictures.c.pixels.is_(None) & (pictures.c.digest == bindparam("of"))
+    if pixels:
+        statement = update(pictures).where(lacking).values(pixels=bindparam("hash"))
+        connection.execute(statement, [{"of": digest, "hash": value} for digest, value in pixels.items()])
 
 
 def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRow], ids: Mapping[str, int]) -> None:
@@ -178,7 +281,7 @@ def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, 
     ids = _stored_ids(connection, digests)
     unknown = sorted(set(digests) - set(ids))
     if unknown:
-        raise StoreError(f"a batch names picture {unknown[0]}, which is neither stored nor in the batch")
+        raise UnknownPicture(f"a batch names picture {unknown[0]}, which is neither stored nor in the batch")
     return ids
 
 
@@ -205,6 +308,9 @@ def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, i
     _forget(connection, values)
     if values:
         connection.execute(insert(files), list(values.values()))
+    for piece in chunks(values):
+        there = exists().where(files.c.path == absent_files.c.path, files.c.picture_id == absent_files.c.picture_id)
+        connection.execute(delete(absent_files).where(absent_files.c.path.in_(piece), there))
 
 
 def _put_skipped(connection: Connection, rows: Sequence[SkipRow]) -> None:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
+from dataclasses import replace
 from functools import cached_property
 from threading import Lock, Thread
 from typing import NamedTuple
 
 import numpy as np
+from platformdirs import user_cache_path
 
 from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
 from captioner.types import Caption, Description, SearchModel
+from data.paths import to_bytes
 from data.records import Status
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
@@ -34,7 +38,7 @@ class Library:
         self.store = store
         self._searcher: Searcher | None = None
         self._reloading = Lock()
-        self._merger = Merger(settings, self._use_merged) if merges else None
+        self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
 
     @classmethod
     def open(cls, settings: Settings, create: bool = False, merges: bool = False) -> Library:
@@ -106,6 +110,14 @@ class Library:
             return None
         picture_id = self.store.picture_id(digest)
         return None if picture_id is None else self.description(picture_id)
+
+    @property
+    def caches(self) -> Settings:
+        """Settings whose folders are for what can be made again: the user's, for a library that may only be read."""
+        if not self.store.read_only:
+            return self.settings
+        name = hashlib.sha256(to_bytes(self.settings.library)).hexdigest()[:16]
+        return replace(self.settings, library=user_cache_path("retroflex") / name)
 
     def merge(self) -> None:
         """Merge small segments of the search index, unless another process writes it. Raises StoreError."""

@@ -94,10 +94,10 @@ def _services(
     return Services(
         library,
         UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
-        Thumbnails(library.settings.thumbnail_dir, limits),
+        Thumbnails(library.caches.thumbnail_dir, limits),
         Jobs(library.settings),
         ServerFolders(roots),
-        Copies(lambda: library.searcher().index, lambda: library.model, library.settings.library / "copies.npz"),
+        Copies(lambda: library.searcher().index, lambda: library.model, library.caches.library / "copies.npz"),
         metrics,
         rate_limits,
     )

@@ -31,11 +31,12 @@ class Webp:
 
 @dataclass(frozen=True)
 class Order:
-    """A square of so many pixels a side, a small WebP, or both; or what the camera wrote."""
+    """A square of so many pixels a side, a small WebP, or both, and the hash of the pixels; or what the camera wrote."""
 
     square: int | None = None
     webp: Webp | None = None
     exif: bool = False
+    hashed: bool = False
 
     @property
     def min_side(self) -> int | None:
@@ -102,7 +103,7 @@ def make(content: bytes, order: Order, limits: Limits, bulk: bool = False) -> De
     """Make in this process what was ordered of a picture file's bytes, `bulk` as in `decode`. Raises a PictureError."""
     if order.exif:
         return Decoded(exif=read_exif(content, limits))
-    picture = decode(content, limits, order.min_side, bulk)
+    picture = decode(content, limits, order.min_side, bulk, order.hashed)
     facts = PictureFacts(**{field.name: getattr(picture, field.name) for field in fields(PictureFacts)})
     pixels = square(picture.image, order.square) if order.square else None
     return Decoded(facts, pixels, shrink(picture.image, order.webp) if order.webp else b"")
@@ -122,8 +123,8 @@ def shrink(image: Image.Image, webp: Webp) -> bytes:
 def _facts_to_json(facts: PictureFacts) -> dict[str, Any]:
     metadata = facts.metadata
     taken_at = metadata.taken_at.isoformat() if metadata.taken_at else None
-    size = {"width": facts.width, "height": facts.height, "format": facts.format}
-    return size | {"metadata": [taken_at, metadata.taken_from, metadata.texts]}
+    plain = {"width": facts.width, "height": facts.height, "format": facts.format, "pixels": facts.pixels}
+    return plain | {"metadata": [taken_at, metadata.taken_from, metadata.texts]}
 
 
 def _facts_from_json(document: dict[str, Any]) -> PictureFacts:

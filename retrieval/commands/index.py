@@ -16,7 +16,7 @@ from tqdm import tqdm
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
 from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
-from captioner.types import Caption
+from captioner.types import Caption, StagedDescriber
 from data.children import end_with_parent
 from data.errors import RetroflexError
 from data.paths import display
@@ -26,6 +26,7 @@ from retrieval.commands.options import bundle_option, json_option, library_optio
 from retrieval.indexing.indexer import Report
 from retrieval.indexing.run import Progress, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
+from retrieval.indexing.turn import take_turn
 from retrieval.library import Library
 
 SHOWN_SKIPPED = 5
@@ -39,6 +40,7 @@ LABELS = {"known_content": "captioned before under another name", "gone": "no lo
 @bundle_option
 @click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
+@click.option("--forget", is_flag=True, help="Forget pictures whose files are gone, instead of keeping them 30 days.")
 @click.option("--features", metavar="NAME", multiple=True, help="Also add vectors by this encoder; may be repeated.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
@@ -49,6 +51,7 @@ def index(
     bundle: Path | None,
     exclude: tuple[str, ...],
     keep_captions: bool,
+    forget: bool,
     features: tuple[str, ...],
     errors: Path | None,
     json_progress: bool,
@@ -60,23 +63,33 @@ def index(
         raise RetroflexError("--exclude needs folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     opened = Library.open(settings, create=bool(folders))
+    opened.store.check_writable()
     if errors is not None:
         errors.write_text("")  # If it cannot be written, fail before the work.
-    plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
-    captioner = Captioner.load(settings.bundle)
-    further = _further_describers(features, captioner)
-    with _progress_display(json_progress, quiet=as_json) as show:
-        report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
     added = {}
-    for name, describer in further.items():
-        with _progress_display(json_progress, quiet=as_json) as show:
-            added[name] = run_plan(plan, opened.store, describer, settings.limits, True, show).captioned
+    with _progress_display(json_progress, quiet=as_json) as show, take_turn(settings.library, _announce, show) as turn:
+        plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
+        captioner = Captioner.load(settings.bundle)
+        further = _further_describers(features, captioner)
+        near_copy = captioner.search_model.calibration.near_copy
+
+        def run(describer: StagedDescriber, recaption: bool) -> Report:
+            shared = turn.sharing(show)
+            return run_plan(plan, opened.store, describer, settings.limits, recaption, shared, near_copy, forget)
+
+        report = run(captioner, not keep_captions)
+        for name, describer in further.items():
+            added[name] = run(describer, True).captioned
     opened.searcher()
     opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
         _print_report(report, added, settings, as_json)
+
+
+def _announce(line: str) -> None:
+    click.echo(f"retroflex: {line}", err=True)
 
 
 @contextmanager
@@ -120,8 +133,11 @@ def _print_report(report: Report, added: Mapping[str, int], settings: Settings, 
         "skipped": len(report.skipped),
     }
     skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
+    for warning in report.warnings:
+        click.echo(f"retroflex: {warning}", err=True)
     if as_json:
-        print_json({"library": display(settings.library), **counts, "features": added, "skipped_files": skipped})
+        listed = {"features": added, "warnings": report.warnings, "skipped_files": skipped}
+        print_json({"library": display(settings.library), **counts, **listed})
         return
     click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
     for name, pictures in added.items():

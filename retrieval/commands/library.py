@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from data.identity import DAYS_KEPT
 from data.paths import clean_text, display, to_bytes
 from data.settings import load_settings
+from data.soundness import count_damaged
 from retrieval.commands.options import json_option, library_option, print_json
 from retrieval.library import Library
 
@@ -22,12 +24,18 @@ def status(library: Path | None, as_json: bool) -> None:
     settings = load_settings(library=library)
     opened = Library.open(settings)
     facts = {"library": display(settings.library), **asdict(opened.store.status())}
+    with opened.store.reading() as connection:
+        facts["damaged"] = count_damaged(connection)
     skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
         print_json({**facts, "skipped_files": skipped})
         return
     for name, value in facts.items():
         click.echo(f"{name.replace('_', ' '):15} {_plain(value)}")
+    if facts["absent"]:
+        click.echo(f"absent pictures are kept for {DAYS_KEPT} days, captions by people for ever; connect their disk?")
+    if facts["damaged"]:
+        click.echo("damaged rows are left out of all listings; `retroflex check` mends what it can")
     for skip in skipped:
         click.echo(f"skipped: {skip['path']} {skip['reason']}")
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import os
 import tempfile
+import zlib
 from collections import defaultdict
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Lock, Thread
 from typing import NamedTuple
@@ -31,17 +32,30 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PairTable:
-    """The near pairs, as ids `first` and `second`, among the pictures `ids` (n,) with vectors by `model_version`."""
+    """The near pairs, as ids `first` and `second`, among the pictures `ids` (n,) with vectors by `model_version`.
+
+    `checksums` (n,) uint32 are those of the vectors, since a picture whose file is edited keeps its id.
+    """
 
     model_version: str = ""
     ids: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     first: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
     second: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
+    checksums: np.ndarray = field(default_factory=lambda: np.zeros(0, np.uint32))
 
     def among(self, ids: np.ndarray) -> PairTable:
         """Return the pairs among the pictures that are in `ids`."""
         kept = np.isin(self.first, ids) & np.isin(self.second, ids)
-        return PairTable(self.model_version, self.ids[np.isin(self.ids, ids)], self.first[kept], self.second[kept])
+        rows = np.isin(self.ids, ids)
+        return PairTable(self.model_version, self.ids[rows], self.first[kept], self.second[kept], self.checksums[rows])
+
+    def unchanged(self, ids: np.ndarray, checksums: np.ndarray) -> np.ndarray:
+        """Return which of the `ids` (m,), rising, are in the table with these `checksums` (m,), as ids."""
+        if not len(ids):
+            return ids
+        rows = np.minimum(np.searchsorted(ids, self.ids), len(ids) - 1)
+        same = (ids[rows] == self.ids) & (checksums[rows] == self.checksums)
+        return self.ids[same]
 
     def groups(self) -> list[list[int]]:
         """Return groups of two and more pictures that pairs connect, by lowest id."""
@@ -112,14 +126,15 @@ class Copies:
         ids, vectors = index.vectors.everything(model.encoder)
         if table.model_version != version:
             table = PairTable(version)
-        if np.array_equal(table.ids, ids):
+        checksums = np.array([zlib.crc32(vector) for vector in np.ascontiguousarray(vectors)], np.uint32)
+        if np.array_equal(table.ids, ids) and np.array_equal(table.checksums, checksums):
             return table
-        table = table.among(ids)
+        table = table.among(table.unchanged(ids, checksums))
         new = ~np.isin(ids, table.ids)
         order = np.concatenate([np.flatnonzero(~new), np.flatnonzero(new)])
         threshold = model.calibration.near_copy
         pairs = near_pairs(vectors[order], threshold, int(np.count_nonzero(~new)), self._report_progress)
-        return _joined(table, ids, order, pairs)
+        return replace(_joined(table, ids, order, pairs), checksums=checksums)
 
     def _report_progress(self, done: int, total: int) -> None:
         self._progress = (done, total)
@@ -146,7 +161,8 @@ def _joined(table: PairTable, ids: np.ndarray, order: np.ndarray, pairs: Pairs) 
 def _load(file: Path) -> PairTable:
     try:
         with np.load(file, allow_pickle=False) as archive:
-            return PairTable(str(archive["model_version"]), archive["ids"], archive["first"], archive["second"])
+            arrays = (archive[name] for name in ("ids", "first", "second", "checksums"))
+            return PairTable(str(archive["model_version"]), *arrays)
     except FileNotFoundError:
         return PairTable()
     except Exception as error:  # a damaged archive may raise anything
@@ -157,6 +173,7 @@ def _load(file: Path) -> PairTable:
 def _save(table: PairTable, file: Path) -> None:
     """Write the pairs beside the file and rename; on failure, the next start computes them again."""
     try:
+        file.parent.mkdir(parents=True, exist_ok=True)
         handle, beside = tempfile.mkstemp(dir=file.parent, suffix=".tmp")
     except OSError as error:
         _log.warning("the near copies cannot be stored in %s: %s", display(file), error)

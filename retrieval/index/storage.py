@@ -74,11 +74,14 @@ class IndexStorage:
 
 
 @contextmanager
-def writing(index_dir: Path, wait: bool) -> Iterator[IndexStorage]:
+def writing(index_dir: Path | None, wait: bool) -> Iterator[IndexStorage]:
     """Yield the storage in `index_dir` to its only writer, or one in memory if there is another and `wait` is false.
 
-    If the folder cannot be written, log one warning and use memory.
+    None is for memory. If the folder cannot be written, log one warning and use memory.
     """
+    if index_dir is None:
+        yield IndexStorage(None)
+        return
     with ExitStack() as stack:
         try:
             mine = stack.enter_context(only_writer(index_dir, wait))

@@ -46,7 +46,7 @@ def current_index(store: Store, index_dir: Path, loaded: Index | None = None) ->
     found = _newest(index_dir, loaded)
     if found is not None and _is_current(found, store):
         return found
-    with writing(index_dir, wait=_changes(store, found) is None) as storage:
+    with writing(_writable(store, index_dir), wait=_changes(store, found) is None) as storage:
         base = load_index(index_dir, found) if storage.keeps else found
         return _updated(store, base, storage)
 
@@ -56,7 +56,7 @@ def merge_index(store: Store, index_dir: Path) -> Index | None:
 
     Raises StoreError.
     """
-    with writing(index_dir, wait=False) as storage:
+    with writing(_writable(store, index_dir), wait=False) as storage:
         if not storage.keeps:
             return None
         index = _updated(store, load_index(index_dir), storage)
@@ -66,6 +66,11 @@ def merge_index(store: Store, index_dir: Path) -> Index | None:
             index = _with_new(store, index, group, [], storage)
             storage.publish(index)
         return index
+
+
+def _writable(store: Store, index_dir: Path) -> Path | None:
+    """Return the folder of the index, None beside a store that may only be read."""
+    return None if store.read_only else index_dir
 
 
 def needs_merging(index: Index) -> bool:

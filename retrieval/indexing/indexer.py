@@ -9,8 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from captioner.calibration import FORMAT_1_NEAR_COPY
 from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
+from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.limits import Limits
@@ -19,6 +21,7 @@ from data.pictures import PictureError, PictureUnreadable, read_bytes
 from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
+from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
 from retrieval.indexing.metadata import outdated_copies, read_metadata_again
 
 BULK = 8
@@ -27,13 +30,14 @@ BULK = 8
 
 @dataclass
 class Report:
-    """What an indexing run did: counts of files, and each file left out with its reason."""
+    """What an indexing run did: counts of files, each file left out with its reason, and lines to show."""
 
     captioned: int = 0
     known_content: int = 0
     unchanged: int = 0
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
 
     def __add__(self, other: Report) -> Report:
         """Return the counts of both runs together."""
@@ -43,6 +47,7 @@ class Report:
             self.unchanged + other.unchanged,
             self.gone + other.gone,
             self.skipped + other.skipped,
+            self.warnings + other.warnings,
         )
 
 
@@ -55,36 +60,45 @@ def index(
     progress: Callable[[int, int, Report], None] = lambda done, total, report: None,
     recaption: bool = True,
     executor: Executor | None = None,
+    near_copy: float = FORMAT_1_NEAR_COPY,
+    forget: bool = False,
 ) -> Report:
     """Bring the store up to date with the picture files under `roots`.
 
     Only new and changed files are read and, with `recaption`, pictures that another model version described. What
     pictures say of themselves is read again where an older version of the program read less of it.
-    `progress` gets (files done, all files, the report so far). Raises RetroflexError if a root is missing or
-    the store fails. A bad picture is skipped and reported.
+    `progress` gets (files done, all files, the report so far). Files that are gone are kept as absent, with `forget`
+    dropped, see `data.identity`; pictures with a cosine of `near_copy` look alike. Raises RetroflexError if a root is
+    missing or the store fails. A bad picture is skipped and reported.
     """
     stored = store.stored_files(roots)
     found = scan(roots, stored, exclude)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
+    report.warnings += [] if forget else absence_warnings(stored.keys(), found.gone, roots)
     to_read = [*found.changed, *stale]
     outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
     total = len(to_read) + len(outdated)
     progress(0, total, report)
     done = 0
     reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
-    for group in (executor or ThreadExecutor()).describe(in_groups(to_read), reader.read, describer):
-        batch = _joined(group, version)
-        store.write_batch(batch)
-        done += len(batch.files) + len(batch.skipped)
-        _count(report, batch)
-        progress(done, total, report)
+    unread = to_read
+    while unread:
+        groups, unread = in_groups(unread), []
+        for group in (executor or ThreadExecutor()).describe(groups, reader.read, describer):
+            batch = _joined(group, version)
+            unread += _write(store, batch)
+            done += len(batch.files) + len(batch.skipped)
+            _count(report, batch)
+            progress(done, total, report)
     for read in read_metadata_again(store, outdated, limits):
         done += read
         progress(done, total, report)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
+    continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
+    fill_pixels(store, describer.input_side, limits)
     return report
 
 
@@ -107,7 +121,7 @@ class _Reader:
 
     def __init__(self, store: Store, describer: StagedDescriber, limits: Limits, bulk: bool) -> None:
         self._store, self._limits, self._bulk = store, limits, bulk
-        self._version, self._order = describer.model_version, Order(square=describer.input_side)
+        self._version, self._order = describer.model_version, Order(square=describer.input_side, hashed=True)
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
         """Return a reading for each content among a group of files, and for each file that cannot be read."""
@@ -133,8 +147,8 @@ class _Reader:
             return Reading(Batch(skipped=[_skip(file.path, file, error) for file in files]))
         facts = decoded.facts
         assert facts is not None
-        size = facts.width, facts.height
-        row = PictureRow(files[0].digest, *size, facts.format, len(content), **facts.metadata._asdict())
+        size, metadata = (facts.width, facts.height), facts.metadata._asdict()
+        row = PictureRow(files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels)
         return Reading(Batch(files=files, pictures=[row]), decoded.square)
 
 
@@ -148,6 +162,18 @@ def _joined(group: Described[Batch], version: str) -> Batch:
         if description is not None:
             whole.descriptions.append(as_row(part.files[0].digest, version, description))
     return whole
+
+
+def _write(store: Store, batch: Batch) -> list[FoundFile]:
+    """Write the batch without files whose picture was removed after they were read; return these."""
+    try:
+        store.write_batch(batch)
+        return []
+    except UnknownPicture:
+        new = {row.digest for row in batch.pictures}
+        lost = [row for row in batch.files if row.digest not in new and store.picture_id(row.digest) is None]
+        batch.files[:] = [row for row in batch.files if row not in lost]
+        return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in lost] + _write(store, batch)
 
 
 def _skip(path: bytes, file: FoundFile | FileRow, error: PictureError) -> SkipRow:

@@ -107,7 +107,9 @@ class JobFile:
         return JobStatus(ended, status.pid)
 
     def _is_locked(self) -> bool:
-        with self._lock.open("ab") as handle:
+        if not self._lock.exists():  # on a read-only disk it cannot be made either
+            return False
+        with self._lock.open("rb") as handle:
             try:
                 fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

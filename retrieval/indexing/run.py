@@ -7,14 +7,18 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+from captioner.calibration import FORMAT_1_NEAR_COPY
 from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.limits import Limits
 from data.paths import absolute, from_bytes, to_bytes
+from data.records import Batch
 from data.roots import note_indexed, read_roots, remember_root
 from data.scan import Skip
 from data.store import Store
+from retrieval.indexing.continuity import absence_warnings, continue_pictures
 from retrieval.indexing.indexer import Report, index
 
 Progress = Callable[[int, int, Report], None]
@@ -34,7 +38,7 @@ class Plan:
     """Tasks in order, and remembered folders that do not exist now."""
 
     tasks: Sequence[Task]
-    missing: Sequence[Skip] = field(default_factory=list)
+    missing: Sequence[Path] = field(default_factory=list)
 
 
 def plan_given(store: Store, folders: Sequence[Path], exclude: Sequence[str]) -> Plan:
@@ -46,7 +50,7 @@ def plan_given(store: Store, folders: Sequence[Path], exclude: Sequence[str]) ->
 
 
 def plan_remembered(store: Store) -> Plan:
-    """Plan to index all remembered folders; a missing one, as on a disk that is not connected, is not changed.
+    """Plan to index all remembered folders; a missing one may be on a disk that is not connected.
 
     Raises RetroflexError if no folder is remembered, or StoreError.
     """
@@ -57,7 +61,7 @@ def plan_remembered(store: Store) -> Plan:
     present = groupby((root for root in roots if root not in missing), key=lambda root: root.exclude)
     return Plan(
         [Task([from_bytes(root.path) for root in group], exclude) for exclude, group in present],
-        [Skip(from_bytes(root.path), "is not there now; its pictures are kept") for root in missing],
+        [from_bytes(root.path) for root in missing],
     )
 
 
@@ -68,13 +72,32 @@ def run(
     limits: Limits,
     recaption: bool = True,
     progress: Progress = lambda done, total, report: None,
+    near_copy: float = FORMAT_1_NEAR_COPY,
+    forget: bool = False,
 ) -> Report:
     """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
-    total = _Total(progress, Report(skipped=list(plan.missing)))
+    total = _Total(progress, _note_missing(store, plan.missing, near_copy, forget))
+    how: dict[str, Any] = {"recaption": recaption, "near_copy": near_copy, "forget": forget}
     for task in plan.tasks:
-        total.add(index(store, describer, task.folders, limits, task.exclude, total.show, recaption))
+        total.add(index(store, describer, task.folders, limits, task.exclude, total.show, **how))
         note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])
     return total.report
+
+
+def _note_missing(store: Store, missing: Sequence[Path], near_copy: float, forget: bool) -> Report:
+    """Note the pictures of folders that are not there as absent; return a report of them."""
+    if not missing:
+        return Report()
+    stored = store.stored_files(missing)
+    gone = [path for path, file in stored.items() if file.digest]
+    if gone:
+        store.write_batch(Batch(gone=gone))
+    continue_pictures(store, missing, (), near_copy, forget)
+    warnings = [] if forget else absence_warnings(gone, gone, missing)
+    kept = "its pictures are forgotten" if forget else "its pictures are kept"
+    return Report(
+        gone=len(gone), skipped=[Skip(path, f"is not there now; {kept}") for path in missing], warnings=warnings
+    )
 
 
 @dataclass

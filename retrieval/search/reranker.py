@@ -10,7 +10,9 @@ from captioner.cells import unpack_cells
 from captioner.embedding import hubness
 from captioner.likelihood import Likelihood
 from captioner.types import CELLS, JOINT, SearchModel
+from data.soundness import tell_damage
 from data.store import Store, StoreDamaged
+from data.tables import features
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.relevance import Relevance, Scores
 from retrieval.vectors.base import VectorStore
@@ -74,10 +76,18 @@ class Reranker:
             candidates = candidates.with_scores(name, np.zeros(0), ids[:0])
         if not len(ids):
             return candidates
-        embeddings = self._vectors.get(JOINT, ids)
-        for name, values in self._scores.of(tokens, [cells[item_id] for item_id in ids.tolist()], embeddings).items():
+        try:
+            scores = self._of(tokens, ids, cells)
+        except StoreDamaged:
+            ids = ids[[_is_sound(item_id, cells[item_id]) for item_id in ids.tolist()]]
+            scores = self._of(tokens, ids, cells) if len(ids) else {}
+        for name, values in scores.items():
             candidates = candidates.with_scores(name, values.astype(np.float64), ids)
         return candidates
+
+    def _of(self, tokens: Sequence[str], ids: np.ndarray, cells: Mapping[int, bytes]) -> dict[str, np.ndarray]:
+        embeddings = self._vectors.get(JOINT, ids)
+        return self._scores.of(tokens, [cells[item_id] for item_id in ids.tolist()], embeddings)
 
     def shift(self, scores: Scores, chances: np.ndarray) -> np.ndarray:
         """Return what the scores add to the logits of relevance, see `shift`."""
@@ -94,6 +104,15 @@ def reranker_of(
     if not scores.can_read(tokens):
         return None
     return Reranker(scores, model.calibration.reranker, first, store, vectors, model.version)
+
+
+def _is_sound(item_id: int, cells: bytes) -> bool:
+    try:
+        unpack_cells([cells])
+    except ValueError:
+        tell_damage(features, item_id)
+        return False
+    return True
 
 
 def depth(tokens: Sequence[str]) -> int:

@@ -143,6 +143,7 @@ def add_server_folder(token: str) -> Root:
 
 def start_indexing(folder_id: str | None, recaption: bool) -> jobs.Job:
     """Start indexing one folder, None for all. Raise Problem 404 or 409."""
+    services().library.store.check_writable()
     root = _root(folder_id) if folder_id is not None else None
     if root is None and not read_roots(services().library.store):
         raise Problem(HTTPStatus.CONFLICT, "the library has no folder yet; add one first")

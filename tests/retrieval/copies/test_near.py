@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from data.records import Batch, CaptionRow, DescriptionRow
 from retrieval.copies import near
 from retrieval.copies.near import Copies, connected, near_pairs
 from retrieval.library import Library
@@ -51,6 +52,22 @@ def test_copies_follow_the_library_and_compare_new_pictures(
     library.store.remove([b"/photos/beach.jpg", b"/photos/street.jpg"])
     assert copies.find(SECONDS).groups == [[5, 6]]
     assert compared == [(5, 5), (6, 1), (4, 0)]
+
+
+def test_a_picture_with_new_content_is_compared_again(
+    library: Library, tmp_path: Path, compared: list[tuple[int, int]]
+) -> None:
+    """As after an edit of its file, which keeps its id."""
+    copies = copies_of(library, tmp_path)
+    assert copies.find(SECONDS).groups == [[1, 2], [4, 5]]
+    vector = np.array([0.0, 1.0, 0.2, 0.0], np.float32)
+    digest = library.store.pictures([5])[5].digest
+    row = DescriptionRow(digest, "model-1", [CaptionRow("a boat", -1.0)], {"vgg16": vector / np.linalg.norm(vector)})
+    library.store.write_batch(Batch(descriptions=[row]))
+    assert copies.find(SECONDS).groups == [[1, 2], [3, 5]]
+    assert compared == [(5, 5), (5, 1)]
+    assert copies_of(library, tmp_path).find(SECONDS).groups == [[1, 2], [3, 5]]
+    assert len(compared) == 2
 
 
 def test_copies_are_stored_between_runs(library: Library, tmp_path: Path, compared: list[tuple[int, int]]) -> None:

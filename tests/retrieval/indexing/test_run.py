@@ -53,10 +53,25 @@ def test_given_folders_are_indexed_again_with_their_exclusions(store: Store, pho
 
 def test_a_missing_remembered_folder_keeps_its_pictures(store: Store, photos: Path) -> None:
     go_through(store, plan_given(store, [photos], []))
+    ids = store.searched_ids()[1].tolist()
     photos.rename(photos.parent / "elsewhere")
     report = go_through(store, plan_remembered(store))
     assert [one.reason for one in report.skipped] == ["is not there now; its pictures are kept"]
-    assert store.status().pictures == 12
+    assert (report.gone, len(report.warnings)) == (12, 1)
+    assert (store.status().pictures, store.status().absent) == (0, 12)
+    (photos.parent / "elsewhere").rename(photos)
+    captioner = FakeCaptioner()
+    assert go_through(store, plan_remembered(store), captioner).known_content == 12
+    assert (captioner.seen, store.searched_ids()[1].tolist(), store.status().absent) == (0, ids, 0)
+
+
+def test_a_missing_remembered_folder_is_forgotten_on_request(store: Store, photos: Path) -> None:
+    go_through(store, plan_given(store, [photos], []))
+    store.set_user_caption(1, "mine")
+    photos.rename(photos.parent / "elsewhere")
+    report = go_through(store, plan_remembered(store), forget=True)
+    assert (report.gone, report.warnings, store.status().absent) == (12, [], 0)
+    assert list(store.pictures(range(1, 13))) == [1]
 
 
 def test_without_a_remembered_folder_one_has_to_be_named(store: Store) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from captioner.cells import CoarseCells, pack_cells
 from captioner.types import CELLS, JOINT
-from data.store import Batch, CaptionRow, DescriptionRow, Store, StoreDamaged
+from data.store import Batch, CaptionRow, DescriptionRow, Store
 from retrieval.index.upkeep import build_index
 from retrieval.search.query import Query
 from retrieval.search.reranker import DEPTH, READABLE, SentenceScores, depth, shift
@@ -84,10 +84,13 @@ def test_one_or_two_words_are_not_reranked(store: Store) -> None:
     assert "logprob" not in hits[0].scores
 
 
-def test_damaged_cells_are_named(store: Store) -> None:
-    give_cells(store, {"beach": b"nonsense"})
-    with pytest.raises(StoreDamaged, match="index again"):
-        first_dog(store)
+def test_a_picture_with_damaged_cells_is_not_reranked(store: Store) -> None:
+    give_cells(store, {"beach": b"nonsense", "park": bright(3.0)})
+    hits = Searcher(store, build_index(store), RERANKING).search(Query("the dog here")).hits
+    assert {hit.path: "logprob" in hit.scores for hit in hits} == {
+        "/photos/beach.jpg": False,
+        "/photos/park.jpg": True,
+    }
 
 
 def test_hubs_get_a_higher_hubness() -> None:

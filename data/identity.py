@@ -1,0 +1,218 @@
+"""A picture stays the same when its file is edited, moved or away for a while, and keeps what a person made of it.
+
+Content identifies a picture. Where a file has new content, the picture continues if its pixels stayed the same, or if
+the new content is at its path. Which old picture a new one continues is known only once all files were read, as the
+old content may turn up elsewhere. So candidates are noted in `successions` with the files, and settled at the end of
+a run: a kill in between loses nothing.
+
+A file that is gone is noted in `absent_files` with the date. After thirty days (`DAYS_KEPT`) its picture is dropped,
+unless a person made something of it: then its row stays, to be found again by content or pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import (
+    Column,
+    Connection,
+    delete,
+    exists,
+    func,
+    or_,
+    select,
+    update,
+)
+
+from data import writes
+from data.database import at_or_below, chunks
+from data.metadata.dates import now
+from data.reads import HAS_FILE
+from data.soundness import sound
+from data.store import Store
+from data.tables import (
+    absent_files,
+    caption_history,
+    captions,
+    choices,
+    features,
+    files,
+    items,
+    metadata,
+    pictures,
+    successions,
+)
+from data.writes import made_by_person
+
+DAYS_KEPT = 30
+AT_ONCE = 100
+"""Successions that are settled in one transaction."""
+
+_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions}
+_DERIVED: list[Column[int]] = [
+    key.parent
+    for table in metadata.sorted_tables
+    if table not in _WITH_OWN_RULES
+    for key in table.foreign_keys
+    if key.column.table in (pictures, items)
+]
+"""The columns that name the picture of a row which is made of its file."""
+
+
+class Succession(NamedTuple):
+    """The picture `successor` may continue `picture`: their pixels are the `same`, or it is at the same path.
+
+    `sure` says that the path always had a file in between.
+    """
+
+    path: bytes
+    picture: int
+    successor: int
+    sure: bool
+    same: bool
+
+
+def settle(store: Store, roots: Sequence[bytes], new_paths: Collection[bytes], near_copy: float) -> None:
+    """Decide which new pictures at or below `roots` continue older ones, once all files there were read.
+
+    A picture without a file is continued: it keeps its id and what a person made of it, and gets the file, facts and
+    description of its successor. One that still has a file stays, and the successor gets a copy of the person's
+    caption. `new_paths` were found new or changed in this run: where the old content only turned up there, a file of
+    other content may have taken its place, so the two have to look alike (cosine of at least `near_copy`).
+    Raises StoreError.
+    """
+    with store.reading() as connection:
+        candidates = _successions(connection, roots)
+    continued: set[int] = set()
+    for piece in _pieces(candidates):
+        with store.writing() as connection:
+            for one in piece:
+                open_still = not continued & {one.picture, one.successor}
+                if open_still and _settle_one(connection, one, new_paths, near_copy):
+                    continued |= {one.picture, one.successor}
+                _forget_succession(connection, one)
+
+
+def _pieces(candidates: Sequence[Succession]) -> Iterable[Sequence[Succession]]:
+    return (candidates[start : start + AT_ONCE] for start in range(0, len(candidates), AT_ONCE))
+
+
+def _successions(connection: Connection, roots: Sequence[bytes]) -> list[Succession]:
+    """Return what is to be settled below `roots`: first where pixels are the same, then where a person made more."""
+    successor = pictures.alias()
+    by_person = made_by_person(pictures.c.id)
+    query = (
+        select(
+            successions.c.path,
+            successions.c.picture_id,
+            successions.c.successor_id,
+            successions.c.sure,
+            func.coalesce(pictures.c.pixels == successor.c.pixels, False),
+        )
+        .join(pictures, pictures.c.id == successions.c.picture_id)
+        .join(successor, successor.c.id == successions.c.successor_id)
+        .where(or_(*(at_or_below(successions, root) for root in roots)))
+        .order_by(by_person.desc(), successions.c.sure.desc(), successions.c.picture_id)
+    )
+    rows = [Succession(*row) for row in connection.execute(query)]
+    return sorted(rows, key=lambda one: not one.same)
+
+
+def _settle_one(connection: Connection, one: Succession, new_paths: Collection[bytes], near_copy: float) -> bool:
+    """Continue a picture, or copy its caption; return whether it was continued."""
+    paths = set(connection.scalars(select(files.c.path).where(files.c.picture_id == one.picture)))
+    if not _has_file(connection, one.successor):
+        return False
+    believed = one.same or (one.sure and (not paths or bool(paths - set(new_paths))))
+    if not (believed or _look_alike(connection, one.picture, one.successor, near_copy)):
+        return False
+    if not paths:
+        _continue(connection, one.picture, one.successor)
+        return True
+    text = writes.user_caption(connection, one.picture)
+    if text is not None and writes.user_caption(connection, one.successor) is None:
+        writes.set_user_caption(connection, one.successor, text)
+    return False
+
+
+def _has_file(connection: Connection, picture_id: int) -> bool:
+    return bool(connection.scalar(select(exists().where(files.c.picture_id == picture_id))))
+
+
+def _look_alike(connection: Connection, first: int, second: int, near_copy: float) -> bool:
+    """Return whether two pictures have vectors of the same kind and model that are near copies."""
+    query = select(features.c.kind, features.c.model_version, features.c.value)
+    query = query.where(features.c.dimensions.is_not(None), sound(features))
+    vectors = [
+        {
+            (kind, version): np.frombuffer(value, "<f2").astype(np.float32)
+            for kind, version, value in connection.execute(query.where(features.c.item_id == picture_id))
+        }
+        for picture_id in (first, second)
+    ]
+    pairs = [(vectors[0][kind], vectors[1][kind]) for kind in vectors[0].keys() & vectors[1].keys()]
+    return any(len(one) == len(other) and float(one @ other) >= near_copy for one, other in pairs)
+
+
+def _continue(connection: Connection, old: int, new: int) -> None:
+    """Let picture `old` continue with all that was made of the file of `new`, whose row goes."""
+    writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_([old, new])))
+    text = writes.user_caption(connection, new)
+    connection.execute(delete(captions).where(captions.c.item_id == old, captions.c.source == "model"))
+    by_model = (captions.c.item_id == new) & (captions.c.source == "model")
+    connection.execute(update(captions).where(by_model).values(item_id=old))
+    connection.execute(update(caption_history).where(caption_history.c.picture_id == new).values(picture_id=old))
+    decided = select(choices.c.path).where(choices.c.picture_id == old)
+    undecided = (choices.c.picture_id == new) & choices.c.path.not_in(decided)
+    connection.execute(update(choices).where(undecided).values(picture_id=old))
+    for column in _DERIVED:
+        connection.execute(delete(column.table).where(column == old))
+        connection.execute(update(column.table).where(column == new).values({column.name: old}))
+    row = connection.execute(select(pictures).where(pictures.c.id == new)).one()._asdict()
+    connection.execute(delete(pictures).where(pictures.c.id == new))
+    connection.execute(delete(items).where(items.c.id == new))
+    facts = {name: value for name, value in row.items() if name not in ("id", "added_at")}
+    connection.execute(update(pictures).where(pictures.c.id == old).values(**facts))
+    if text is not None:
+        writes.set_user_caption(connection, old, text)
+
+
+def _forget_succession(connection: Connection, one: Succession) -> None:
+    pair = (successions.c.path == one.path) & (successions.c.picture_id == one.picture)
+    connection.execute(delete(successions).where(pair))
+
+
+def drop_absent(store: Store, roots: Sequence[bytes], at_once: bool = False) -> int:
+    """Drop the pictures whose files were absent for thirty days, or `at_once` all absent ones at or below `roots`.
+
+    What a person made of them stays, see `prune`. Raises StoreError. Returns how many pictures were dropped.
+    """
+    due = absent_files.c.since < now() - timedelta(days=DAYS_KEPT)
+    if at_once:
+        due = or_(due, *(at_or_below(absent_files, root) for root in roots))
+    with store.writing() as connection:
+        there = exists().where(files.c.picture_id == absent_files.c.picture_id)
+        connection.execute(delete(absent_files).where(there))
+        ids = connection.scalars(select(absent_files.c.picture_id).where(due).distinct()).all()
+        connection.execute(delete(absent_files).where(due))
+        return sum(writes.prune(connection, piece) for piece in chunks(ids))
+
+
+def pictures_without_pixels(store: Store, most: int) -> list[tuple[str, list[bytes]]]:
+    """Return content hash and paths of pictures whose hash of pixels is unknown: all that a person captioned or
+    decided on, and further ones up to `most`. Raises StoreError."""
+    by_person = made_by_person(pictures.c.id)
+    unknown = select(pictures.c.id, pictures.c.digest).where(pictures.c.pixels.is_(None), HAS_FILE)
+    with store.reading() as connection:
+        rows = connection.execute(unknown.where(by_person)).all()
+        if len(rows) < most:
+            rows = [*rows, *connection.execute(unknown.where(~by_person).limit(most - len(rows)))]
+        paths: dict[int, list[bytes]] = {}
+        for piece in chunks([row.id for row in rows]):
+            query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(piece))
+            for picture_id, path in connection.execute(query):
+                paths.setdefault(picture_id, []).append(path)
+    return [(row.digest, paths.get(row.id, [])) for row in rows]

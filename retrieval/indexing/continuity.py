@@ -1,0 +1,107 @@
+"""What a run does for pictures whose files were edited, moved or are gone, besides describing the new ones."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Collection, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from data.facts import folder_of
+from data.identity import DAYS_KEPT, drop_absent, pictures_without_pixels, settle
+from data.limits import Limits
+from data.paths import absolute, clean_text, from_bytes, to_bytes
+from data.pictures import PictureError, decode, read_bytes
+from data.records import Batch, content_hash
+from data.roots import lies_in
+from data.store import Store
+
+FILLED_AT_ONCE = 1000
+"""Hashes of pixels that a run adds to pictures of an older library; each takes a decode."""
+WRITTEN_AT_ONCE = 100
+
+
+def continue_pictures(
+    store: Store, roots: Sequence[Path], new_paths: Collection[bytes], near_copy: float, forget: bool
+) -> None:
+    """Settle which pictures continue others at the end of a run over `roots`, and drop what was absent too long.
+
+    With `forget`, all absent pictures at or below `roots` are dropped now. Raises StoreError.
+    """
+    folders = [to_bytes(absolute(root)) for root in roots]
+    settle(store, folders, new_paths, near_copy)
+    drop_absent(store, folders, at_once=forget)
+
+
+def fill_pixels(store: Store, side: int, limits: Limits) -> None:
+    """Hash the pixels of pictures that an older version indexed, as indexing at `side` pixels does.
+
+    Files that cannot be read or have changed are left for a later run. Raises StoreError.
+    """
+    unknown = pictures_without_pixels(store, FILLED_AT_ONCE)
+    for start in range(0, len(unknown), WRITTEN_AT_ONCE):
+        batch = Batch()
+        for digest, paths in unknown[start : start + WRITTEN_AT_ONCE]:
+            hashed = _pixels(digest, paths, side, limits)
+            batch.pixels.update({digest: hashed} if hashed else {})
+        if batch.pixels:
+            store.write_batch(batch)
+
+
+def _pixels(digest: str, paths: Sequence[bytes], side: int, limits: Limits) -> str | None:
+    for path in paths:
+        try:
+            content = read_bytes(from_bytes(path), limits)
+            if content_hash(content) == digest:
+                return decode(content, limits, min_side=side, hashed=True).pixels
+        except PictureError:
+            continue
+    return None
+
+
+def absence_warnings(stored: Collection[bytes], gone: Collection[bytes], roots: Sequence[Path]) -> list[str]:
+    """Return a line for each folder where most of the `stored` files are `gone`, as when a disk was disconnected.
+
+    That is a root, or else the highest folder below it that is empty now, as a mount point without its disk is.
+    """
+    folders = [to_bytes(absolute(root)) for root in roots]
+    counted = {root: sum(lies_in(path, root) for path in stored) for root in folders if gone}
+    lost = {root: sum(lies_in(path, root) for path in gone) for root in folders if gone}
+    mostly = [root for root in folders if gone and 2 * lost[root] > counted[root]]
+    rest = [path for path in gone if not any(lies_in(path, root) for root in mostly)]
+    empty = _empty_folders(rest, folders) if rest else {}
+    lines = [_warning(root, lost[root], counted[root]) for root in mostly]
+    return lines + [_warning(folder, count, count) for folder, count in sorted(empty.items())]
+
+
+def _empty_folders(gone: Sequence[bytes], roots: Sequence[bytes]) -> Counter[bytes]:
+    """Count the gone files by the highest folder below a root that exists and has no entries."""
+    counts: Counter[bytes] = Counter()
+    known: dict[bytes, bool] = {}
+    for path in gone:
+        folder = folder_of(path)
+        while folder not in roots and folder != b"/":
+            if folder not in known:
+                known[folder] = _is_empty(folder)
+            if known[folder]:
+                counts[folder] += 1
+                break
+            folder = folder_of(folder)
+    return counts
+
+
+def _is_empty(folder: bytes) -> bool:
+    try:
+        with os.scandir(folder) as entries:
+            return next(entries, None) is None
+    except OSError:
+        return False
+
+
+def _warning(folder: bytes, gone: int, stored: int) -> str:
+    until = datetime.now(UTC).date() + timedelta(days=DAYS_KEPT)
+    return (
+        f"{gone:,} of {stored:,} files in {clean_text(folder)} are gone; was a disk disconnected? Nothing is forgotten:"
+        f" they are kept as absent until {until.day} {until:%B %Y}, and --forget drops them now"
+    )
