@@ -25,11 +25,13 @@ from sqlalchemy import (
 
 from data import writes
 from data.database import StoreDamaged, StoreError, chunks
+from data.decoding.orders import Order
+from data.decoding.pool import decode_bounded
 from data.limits import Limits
 from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text, from_bytes
-from data.pictures import PictureError, decode, read_bytes
+from data.pictures import PictureError, read_bytes
 from data.records import content_hash
 from data.soundness import Damage, damaged_rows, sound
 from data.store import Store
@@ -216,10 +218,10 @@ def _facts_of_file(connection: Connection, picture_id: int, limits: Limits) -> d
     for path in connection.scalars(query).all():
         try:
             content = read_bytes(from_bytes(path), limits)
-            picture = decode(content, limits)
+            picture = decode_bounded(content, Order(), limits).facts
         except PictureError:
             continue
-        if digest in (None, content_hash(content)):
+        if picture and digest in (None, content_hash(content)):
             size = {"width": picture.width, "height": picture.height, "bytes": len(content)}
             known = {"digest": content_hash(content), "format": picture.format, "taken_at": picture.metadata.taken_at}
             return {**size, **known, "pixels": None}

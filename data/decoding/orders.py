@@ -31,7 +31,7 @@ class Webp:
 
 @dataclass(frozen=True)
 class Order:
-    """A square of so many pixels a side, a small WebP, or both, and the hash of the pixels; or what the camera wrote."""
+    """A square of so many pixels a side, a small WebP, the hash of the pixels; or else what the camera wrote."""
 
     square: int | None = None
     webp: Webp | None = None

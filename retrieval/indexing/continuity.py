@@ -8,11 +8,13 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from data.decoding.orders import Order
+from data.decoding.pool import decode_bounded
 from data.facts import folder_of
 from data.identity import DAYS_KEPT, drop_absent, pictures_without_pixels, settle
 from data.limits import Limits
 from data.paths import absolute, clean_text, from_bytes, to_bytes
-from data.pictures import PictureError, decode, read_bytes
+from data.pictures import PictureError, read_bytes
 from data.records import Batch, content_hash
 from data.roots import lies_in
 from data.store import Store
@@ -54,7 +56,8 @@ def _pixels(digest: str, paths: Sequence[bytes], side: int, limits: Limits) -> s
         try:
             content = read_bytes(from_bytes(path), limits)
             if content_hash(content) == digest:
-                return decode(content, limits, min_side=side, hashed=True).pixels
+                facts = decode_bounded(content, Order(square=side, hashed=True), limits).facts
+                return facts.pixels if facts else None
         except PictureError:
             continue
     return None
