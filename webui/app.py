@@ -32,6 +32,7 @@ from webui.pages import formatting
 from webui.pages.hits import pages
 from webui.pages.library import duplicates_page, library_page
 from webui.pages.picture import picture_page
+from webui.request.head_check import add_head_check
 from webui.request.search_request import ENVELOPE
 from webui.request.values import PictureId
 from webui.services import EXTENSION, Services
@@ -76,6 +77,7 @@ def create_app(
     require_login(app, library.settings.library, reach)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    add_head_check(app)
     if reach.behind_proxy:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
     made.describer.start()
