@@ -201,10 +201,12 @@ class Exchange(HTTPMessageDelegate):
     async def _write(self, content: bytes, last: bool) -> None:
         """Write a part of the answer, as fast as the client reads. Raise Gone."""
         try:
-            with _spool(content) as rest:
-                await self._write_piece(rest.read(PIECE))
-                while piece := rest.read(PIECE):
-                    await self._write_piece(piece)
+            await self._write_piece(content[:PIECE])
+            if len(content) > PIECE:
+                with _spool(content[PIECE:]) as rest:
+                    del content
+                    while piece := rest.read(PIECE):
+                        await self._write_piece(piece)
             if last:
                 self._finish()
         except (StreamClosedError, TimeoutError) as error:
@@ -283,11 +285,10 @@ def _no_write(_: bytes) -> object:
 
 def _spool(content: bytes = b"") -> IO[bytes]:
     """Return a file with this content, in memory or, where it is large, in a temporary file."""
-    spool = tempfile.SpooledTemporaryFile(IN_MEMORY)
-    if content:
-        spool.write(content)
-        spool.seek(0)
-    return cast(IO[bytes], spool)
+    spool = cast(IO[bytes], tempfile.SpooledTemporaryFile(IN_MEMORY))  # noqa: SIM115 - its users close it
+    spool.write(content)
+    spool.seek(0)
+    return spool
 
 
 def _expects(headers: HTTPHeaders) -> bool:

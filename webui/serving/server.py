@@ -19,7 +19,7 @@ from typing import Any, cast
 from flask import Flask
 from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
 from tornado.httputil import HTTPServerConnectionDelegate
-from tornado.iostream import IOStream, StreamClosedError
+from tornado.iostream import IOStream
 from tornado.netutil import add_accept_handler
 
 from data.errors import RetroflexError
@@ -62,6 +62,7 @@ class _Stream(IOStream):
     """
 
     def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        """Write data, or a problem document in its place."""
         head = bytes(data)
         if head.startswith(b"HTTP/1.1 4") and head.endswith(b"\r\n\r\n") and head.count(b"\r\n") == 2:
             data = _problem(int(head[9:12]), "the request could not be understood as HTTP")
