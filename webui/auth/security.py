@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import socket
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
@@ -146,18 +146,18 @@ def trust_proxy(app: Flask) -> None:
     """Make `app` believe the headers of the one proxy before it, unless they could lead to another site."""
     behind = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
 
-    def check_prefix(environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        prefix = environment.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip()
-        scheme = environment.get("HTTP_X_FORWARDED_PROTO", "http").rpartition(",")[2].strip()
+    def check_prefix(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip()
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "http").rpartition(",")[2].strip()
         if _PREFIX.fullmatch(prefix) and scheme in {"http", "https"}:
-            return behind(environment, start)
+            return behind(environ, start_response)
         detail = (
             "the proxy sent an X-Forwarded-Prefix that is no path, or an X-Forwarded-Proto other than http or https"
         )
         number = new_id()
         body = json.dumps(document(HTTPStatus.BAD_REQUEST, detail, number))
         answer = Response(body, HTTPStatus.BAD_REQUEST, {**HEADERS, HEADER: number}, "application/problem+json")
-        return answer(environment, start)
+        return answer(environ, start_response)
 
     app.wsgi_app = check_prefix  # type: ignore[method-assign]
 

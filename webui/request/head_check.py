@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -34,12 +34,12 @@ def add_head_check(app: Flask) -> None:
     """Make `app` check heads; it must be added before proxies' headers are applied."""
     whole = app.wsgi_app
 
-    def check_or_answer(environment: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        head = environment.get(HEAD_ONLY)
+    def check_or_answer(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        head = environ.get(HEAD_ONLY)
         if head is None:
-            return whole(environment, start)
-        refusal = _refusal(app, environment, head)
-        return refusal(environment, start) if refusal else ()
+            return whole(environ, start_response)
+        refusal = _refusal(app, environ, head)
+        return refusal(environ, start_response) if refusal else ()
 
     app.wsgi_app = check_or_answer  # type: ignore[method-assign]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from http import HTTPStatus
 from typing import Any, NamedTuple
@@ -80,7 +81,7 @@ def _target(target: str, method: str) -> tuple[str, str, str]:
     """Return path, query and, of a complete address as proxies send it, the host. Raise Refused."""
     if target.startswith("/") or (target == "*" and method == "OPTIONS"):
         path, _, query = target.partition("?")
-        return path, query, ""
+        return path, _ascii(query), ""
     try:
         parts = urlsplit(target)
         _ = parts.port
@@ -88,7 +89,12 @@ def _target(target: str, method: str) -> tuple[str, str, str]:
         raise _refused("the request names no address that can be read") from error
     if parts.scheme not in {"http", "https"} or not parts.netloc or "@" in parts.netloc:
         raise _refused("the request must name a path, such as /")
-    return parts.path or "/", parts.query, parts.netloc
+    return parts.path or "/", _ascii(parts.query), parts.netloc
+
+
+def _ascii(query: str) -> str:
+    """Return a query with bytes that are not ASCII in percent notation, as Werkzeug requires UTF-8 of the others."""
+    return re.sub("[\x80-\xff]", lambda found: f"%{ord(found[0]):02X}", query)
 
 
 def _body_length(start_line: RequestStartLine, headers: HTTPHeaders) -> int | None:
