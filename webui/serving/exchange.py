@@ -78,6 +78,7 @@ class Exchange(HTTPMessageDelegate):
     async def headers_received(self, start_line: Any, headers: HTTPHeaders) -> None:
         """Check the head. Of a request with a body, the application checks it too, before the body is read."""
         self._mark(True)
+        self._environment["REQUEST_METHOD"] = start_line.method
         self._connection.set_body_timeout(BODY_SECONDS)
         self._connection.set_max_body_size(2**62)  # The cap is checked here, which answers with a problem document.
         try:

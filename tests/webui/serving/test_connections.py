@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -106,7 +105,6 @@ def test_a_reader_that_stops_reading_is_cut_off(
     with serving(app) as at:
         for path in (b"/endless", b"/large"):
             with connect(at) as client:
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
                 client.sendall(b"GET %b HTTP/1.1\r\n" % path + HEAD + b"\r\n")
                 eventually(lambda: limit._free.acquire(blocking=False), 10)
                 limit._free.release()
