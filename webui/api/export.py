@@ -118,17 +118,20 @@ class _Names:
         self._taken = {MISSING.casefold()}
 
     def name(self, picture: StoredPicture) -> str:
-        own = clean_text(os.path.basename(picture.paths[0]))
-        stem, suffix = os.path.splitext(_UNSAFE.sub("_", own).strip(" ."))
-        stem, suffix = _shortened(stem, LONGEST_NAME) or "picture", _shortened(suffix, 10)
-        if _RESERVED.fullmatch(stem.partition(".")[0].rstrip()):
-            stem = f"_{stem}"
+        stem, suffix = os.path.splitext(_valid_name(clean_text(os.path.basename(picture.paths[0]))))
         number, name = 1, f"{stem}{suffix}"
         while _key(name) in self._taken:
             number += 1
             name = f"{stem} ({number}){suffix}"
         self._taken.add(_key(name))
         return name
+
+
+def _valid_name(name: str) -> str:
+    """Return a file's name as every system accepts it."""
+    stem, suffix = os.path.splitext(_UNSAFE.sub("_", name).strip(" ."))
+    stem, suffix = _shortened(stem, LONGEST_NAME) or "picture", _shortened(suffix, 10)
+    return f"_{stem}{suffix}" if _RESERVED.fullmatch(stem.partition(".")[0].rstrip()) else f"{stem}{suffix}"
 
 
 def _key(name: str) -> str:

@@ -69,6 +69,13 @@ def _declared(name: str) -> Any:
 
 def _unknown(name: str, known: list[str]) -> str:
     shown = ascii(re.sub(r"\s+", " ", name)[:LONGEST_SHOWN])
-    nearest = get_close_matches(name[:LONGEST_SHOWN].lower(), known, 1, cutoff=0.0)
-    advice = f"the nearest that there is is {nearest[0]}" if nearest else "this address takes none"
+    advice = f"the nearest is {_nearest(name, known)}" if known else "this address takes none"
     return f"there is no parameter {shown}; {advice}"
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    """Return the name that was probably meant: spelled alike, an abbreviation or the beginning, or the least unlike."""
+    name = name[:LONGEST_SHOWN].lower()
+    alike = get_close_matches(name, known, 1)
+    begins = [one for one in known if name and (name.startswith(one) or one.startswith(name))]
+    return [*alike, *begins, *get_close_matches(name, known, 1, cutoff=0.0)][0]
