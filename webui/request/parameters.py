@@ -36,15 +36,15 @@ def check_parameters(app: Flask) -> None:
     app.context_processor(lambda: {"ignored": _ignored()})
 
 
-def check_fields(given: Iterable[str], known: Iterable[str]) -> None:
-    """Raise Problem 400 for the first unknown name of a form's field."""
+def check_fields(given: Iterable[str | None], known: Iterable[str]) -> None:
+    """Raise Problem 400 for the first unknown name of a form's field; Werkzeug returns None for one without a name."""
     for name in unknown_names(given, list(known)):
         raise Problem(HTTPStatus.BAD_REQUEST, name)
 
 
-def unknown_names(given: Iterable[str], known: list[str]) -> list[str]:
+def unknown_names(given: Iterable[str | None], known: list[str]) -> list[str]:
     """Return a line about each name in `given` that is not known; it names the nearest known one."""
-    return [_unknown(name, known) for name in given if name not in known]
+    return [_unknown(name or "", known) for name in given if name not in known]
 
 
 def _check() -> None:
