@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 from flask import Flask
-from werkzeug.middleware.proxy_fix import ProxyFix
 
 from captioner.types import Describer
 from data.decoding.pool import DECODERS
@@ -32,6 +31,8 @@ from webui.pages import formatting
 from webui.pages.hits import pages
 from webui.pages.library import duplicates_page, library_page
 from webui.pages.picture import picture_page
+from webui.request.head_check import add_head_check
+from webui.request.parameters import check_parameters
 from webui.request.search_request import ENVELOPE
 from webui.request.values import PictureId
 from webui.services import EXTENSION, Services
@@ -74,10 +75,12 @@ def create_app(
     formatting.register(app)
     security.protect(app, reach)
     require_login(app, library.settings.library, reach)
+    check_parameters(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
+    add_head_check(app)
     if reach.behind_proxy:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)  # type: ignore[method-assign]
+        security.trust_proxy(app)
     made.describer.start()
     return app
 

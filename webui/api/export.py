@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
@@ -38,6 +39,8 @@ PIECE = 2**20
 LONGEST_NAME = 100
 MISSING = "MISSING.txt"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
+_RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])", re.IGNORECASE)
+"""Names of devices on Windows, with any suffix."""
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]+')
 
 
@@ -115,15 +118,30 @@ class _Names:
         self._taken = {MISSING.casefold()}
 
     def name(self, picture: StoredPicture) -> str:
-        own = clean_text(os.path.basename(picture.paths[0]))
-        stem, suffix = os.path.splitext(_UNSAFE.sub("_", own).strip(" ."))
-        stem = stem[:LONGEST_NAME] or "picture"
-        number, name = 1, f"{stem}{suffix[:10]}"
-        while name.casefold() in self._taken:
+        stem, suffix = os.path.splitext(_valid_name(clean_text(os.path.basename(picture.paths[0]))))
+        number, name = 1, f"{stem}{suffix}"
+        while _key(name) in self._taken:
             number += 1
-            name = f"{stem} ({number}){suffix[:10]}"
-        self._taken.add(name.casefold())
+            name = f"{stem} ({number}){suffix}"
+        self._taken.add(_key(name))
         return name
+
+
+def _valid_name(name: str) -> str:
+    """Return a file's name as every system accepts it."""
+    stem, suffix = os.path.splitext(_UNSAFE.sub("_", name).strip(" ."))
+    stem, suffix = _shortened(stem, LONGEST_NAME) or "picture", _shortened(suffix, 10)
+    return f"_{stem}{suffix}" if _RESERVED.fullmatch(stem.partition(".")[0].rstrip()) else f"{stem}{suffix}"
+
+
+def _key(name: str) -> str:
+    """Return what is equal for names that some file system takes for the same."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _shortened(name: str, longest: int) -> str:
+    """Return the beginning of a name, in UTF-8 at most twice as many bytes; Windows drops a dot or space at its end."""
+    return name[:longest].encode()[: 2 * longest].decode(errors="ignore").rstrip(" .")
 
 
 def _facts(one: Exported) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from webui.media import read_original
 from webui.openapi.documents import Picture
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.values import PICTURE, body_field, find_picture, read_body
+from webui.request.values import PICTURE, body_field, check_text, find_picture, read_body
 from webui.services import services
 
 LONGEST_CAPTION = 1000
@@ -100,10 +100,10 @@ def undo_caption(picture_id: int) -> Response:
 
 
 def check_caption(text: str) -> str:
-    """Return the text of a caption. Raise Problem 400 where it is empty or too long."""
+    """Return the text of a caption. Raise Problem 400 where it is empty, too long or no text."""
     if not 0 < len(text.strip()) <= LONGEST_CAPTION:
         raise Problem(HTTPStatus.BAD_REQUEST, f"the field text must have 1 to {LONGEST_CAPTION:,} characters")
-    return text
+    return check_text("text", text)
 
 
 def _cached(content: bytes, mimetype: str, tag: str) -> Response:

@@ -12,6 +12,7 @@ from webui.api import answers
 from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation
 from webui.request.filters import BROWSE_SORT, FILTERS, read_filters, read_order
+from webui.request.parameters import check_fields
 from webui.request.search_request import SEARCH, UPLOADS, read_search_request, read_uploads
 from webui.request.values import WINDOW, read_window
 from webui.services import services
@@ -71,6 +72,7 @@ def search_by_words() -> Response:
 def search_by_picture() -> Response:
     """Pictures by uploaded pictures, and by all that a search by GET takes."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
+    check_fields((*request.form, *request.files), (one.name for one in (*UPLOADS, *SEARCH, *WINDOW)))
     return jsonify(answers.search(read_search_request(request.form, uploads), read_window(request.form)).document)
 
 

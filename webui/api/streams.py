@@ -19,7 +19,7 @@ MAX_LISTENERS = 4
 """Each takes a thread of the server as long as it listens."""
 SPACING = 0.25
 """Seconds between two events, at least."""
-HEARTBEAT = 15.0
+HEARTBEAT = 3.0
 """Seconds without an event, at most; a closed connection is noticed then."""
 
 

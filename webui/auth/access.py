@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hmac
+import secrets
 import threading
+import time
+from collections.abc import Mapping
 from datetime import timedelta
 from http import HTTPStatus
 from pathlib import Path
@@ -21,9 +24,14 @@ from webui.problems import Problem, for_a_person
 from webui.services import services
 
 OPEN = frozenset({"static", "health.healthz", "access.login", "access.try_to_log_in"})
+CACHEABLE = frozenset({"static", "health.healthz"})
+"""The only answers that a browser may keep where login is required."""
+LONGEST_FORM = 128 * 1024
+"""Bytes of a body that are read before login."""
 LIFE = timedelta(days=7)
 _EXTENSION = "retroflex.login"
-_MEMBER = "key"
+_MEMBER, _ID = "key", "id"
+_ENDED = "ended-sessions"
 _LONGEST_SECRET = 1000
 
 access = Blueprint("access", __name__)
@@ -35,6 +43,7 @@ class Login:
     def __init__(self, library: Path, reach: Reach) -> None:
         """Raise RetroflexError when login is required and there is no key, as nobody could be refused."""
         self._library = library
+        self._ended = library / _ENDED
         self._hashing = threading.Lock()
         self.required = reach.login_required
         if self.required:
@@ -45,6 +54,27 @@ class Login:
     def keys(self) -> Keys:
         """Return the keys. Raise RetroflexError."""
         return read_keys(self._library)
+
+    def is_open(self, session: Mapping[str, object]) -> bool:
+        """Return whether a session was begun with the present keys and was not ended. Raise RetroflexError."""
+        keys, number = self.keys(), str(session.get(_ID, ""))
+        begun = keys.given and hmac.compare_digest(str(session.get(_MEMBER, "")), keys.session)
+        return begun and bool(number) and not (self._ended / number).exists()
+
+    def end(self, session: Mapping[str, object]) -> None:
+        """End a session, also for copies of its cookie, in all processes and after a restart. Raise RetroflexError.
+
+        Each ended session is an empty file until its cookie has expired, so processes need no lock.
+        """
+        try:
+            self._ended.mkdir(mode=0o700, exist_ok=True)
+            for one in self._ended.iterdir():
+                if one.stat().st_mtime < time.time() - LIFE.total_seconds():
+                    one.unlink(missing_ok=True)
+            (self._ended / str(session[_ID])).touch()
+        except OSError as error:
+            reason = error.strerror or error
+            raise RetroflexError(f"you are logged out here only: the library cannot be written: {reason}") from error
 
     def accepts(self, given: str) -> bool:
         """Return whether this is the password, or the token, which people may type instead.
@@ -82,6 +112,7 @@ def require_login(app: Flask, library: Path, reach: Reach) -> None:
         PERMANENT_SESSION_LIFETIME=LIFE,
     )
     app.before_request(_check_login)
+    app.after_request(_keep_private)
 
 
 @access.get("/login")
@@ -104,29 +135,47 @@ def try_to_log_in() -> AnyResponse:
     session.clear()
     session.permanent = True
     session[_MEMBER] = _login().keys().session
+    session[_ID] = secrets.token_hex(16)
     return redirect(_redirect_target(request.form.get("next")), HTTPStatus.SEE_OTHER)
 
 
 @access.post("/logout")
 def logout() -> AnyResponse:
-    """End the session in this browser."""
+    """End the session."""
+    if not _login().required:
+        return redirect(_redirect_target(None), HTTPStatus.SEE_OTHER)
+    ending = dict(session) if _has_session() else {}
     session.clear()
+    if ending:
+        _login().end(ending)
     return redirect(url_for("access.login"), HTTPStatus.SEE_OTHER)
 
 
 @access.app_context_processor
 def _logged_in() -> dict[str, bool]:
-    """`logged_in` tells a template whether there is a session to end."""
-    return {"logged_in": _login().required and _has_session()}
+    """`logged_in` tells a template whether there is a session to end; none where the keys cannot be read."""
+    try:
+        return {"logged_in": _login().required and _has_session()}
+    except RetroflexError:
+        return {"logged_in": False}
 
 
 def _check_login() -> AnyResponse | None:
-    if request.endpoint in OPEN or _has_token() or _has_session():
+    if request.endpoint in OPEN:
+        request.max_content_length = LONGEST_FORM
+        return None
+    if _has_token() or _has_session():
         return None
     if not for_a_person():
         raise Problem(HTTPStatus.UNAUTHORIZED, "a password or a token is needed; send Authorization: Bearer <token>")
     target = f"{request.script_root}{request.full_path.removesuffix('?')}" if request.method == "GET" else None
     return redirect(url_for("access.login", next=target), HTTPStatus.SEE_OTHER)
+
+
+def _keep_private(response: Response) -> Response:
+    if request.endpoint not in CACHEABLE:
+        response.headers["Cache-Control"] = "no-store"
+    return response
 
 
 def _has_token() -> bool:
@@ -142,8 +191,7 @@ def _has_token() -> bool:
 
 def _has_session() -> bool:
     if "has_session" not in g:
-        keys = _login().keys()
-        g.has_session = keys.given and hmac.compare_digest(str(session.get(_MEMBER, "")), keys.session)
+        g.has_session = _login().is_open(session)
     return bool(g.has_session)
 
 
@@ -152,7 +200,7 @@ def _login() -> Login:
 
 
 def _page(status: HTTPStatus, message: str = "") -> Response:
-    target = request.values.get("next", "")
+    target = request.form.get("next") or request.args.get("next", "")
     return Response(render_template("login.html", next=target, message=message), status)
 
 
@@ -161,7 +209,10 @@ def _redirect_target(address: str | None) -> str:
     start = url_for("pages.by_words")
     if not address or not address.startswith(start) or not address.isprintable() or "\\" in address:
         return start
-    parts = urlsplit(address)
+    try:
+        parts = urlsplit(address)
+    except ValueError:
+        return start
     return start if parts.scheme or parts.netloc or address.startswith("//") else address
 
 

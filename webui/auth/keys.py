@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import os
+import re
 import secrets
 import tempfile
 from dataclasses import asdict, dataclass, replace
@@ -24,6 +25,11 @@ SHORTEST_PASSWORD = 8
 SHORTEST_TOKEN = 16
 TOKEN_VARIABLE = "RETROFLEX_TOKEN"
 _FILE = "access.json"
+_HEX = r"[0-9a-f]{64}"
+_SHAPES = {"password": r"scrypt:[0-9]{1,7}:[0-9]{1,2}:[0-9]{1,2}\$[^$]+\$[0-9a-f]+", "token": _HEX, "secret": _HEX}
+"""What each member of the file looks like, unless it is empty."""
+_environment_tokens: list[str] = []
+"""The hash of the environment's token, once `hide_token` has removed it."""
 
 
 @dataclass(frozen=True)
@@ -45,8 +51,11 @@ class Keys:
         return hmac.digest(self.secret.encode(), f"{self.password} {self.token}".encode(), "sha256").hex()
 
     def opens_by_password(self, given: str) -> bool:
-        """Return whether this is the password; every wrong one takes the same time."""
-        return bool(self.password) and check_password_hash(self.password, given)
+        """Return whether this is the password; every wrong one takes the same time. Raise RetroflexError."""
+        try:
+            return bool(self.password) and check_password_hash(self.password, given)
+        except (ValueError, MemoryError) as error:  # The numbers in the hash were damaged.
+            raise RetroflexError("the stored password is damaged; set it again with `retroflex password`") from error
 
     def opens_by_token(self, given: str) -> bool:
         """Return whether this is the token, in constant time."""
@@ -58,12 +67,26 @@ def read_keys(library: Path) -> Keys:
 
     Raise RetroflexError for a file that cannot be read, and for a token that is too short.
     """
+    hidden = _environment_token() or next(iter(_environment_tokens), "")
+    return replace(_stored(library), token=hidden) if hidden else _stored(library)
+
+
+def hide_token() -> None:
+    """Remove the token from the environment, so that no child process inherits it; this process keeps its hash.
+
+    Raise RetroflexError for a token that is too short.
+    """
+    _environment_tokens[:] = filter(None, [_environment_token()])
+    os.environ.pop(TOKEN_VARIABLE, None)
+
+
+def _environment_token() -> str:
     token = os.environ.get(TOKEN_VARIABLE)
     if not token:
-        return _stored(library)
+        return ""
     if len(token) < SHORTEST_TOKEN:
         raise RetroflexError(f"{TOKEN_VARIABLE} is too short to be safe; give at least {SHORTEST_TOKEN} characters")
-    return replace(_stored(library), token=_digest(token))
+    return _digest(token)
 
 
 def ensure_secret(library: Path) -> None:
@@ -96,11 +119,19 @@ def remove_token(library: Path) -> None:
 def _stored(library: Path) -> Keys:
     path = library / _FILE
     try:
-        return Keys(**json.loads(path.read_text()))
+        return _checked(Keys(**json.loads(path.read_text("utf-8"))))
     except FileNotFoundError:
         return Keys()
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, RecursionError) as error:
         raise RetroflexError(f"{display(path)} cannot be read; delete it and set the password again") from error
+
+
+def _checked(keys: Keys) -> Keys:
+    """Raise ValueError or TypeError where a member is not what this program writes."""
+    for name, value in asdict(keys).items():
+        if value != "" and not re.fullmatch(_SHAPES[name], value):
+            raise ValueError(f"{name} is damaged")
+    return keys
 
 
 def _digest(token: str) -> str:

@@ -23,6 +23,8 @@ from webui.auth.security import is_loopback
 from webui.problems import Problem
 
 SLOTS = 4096
+SHARES = (1, 4)
+"""How much a client may do, and a block of clients together, such as a /48 of IPv6."""
 
 
 class Bucket:
@@ -36,35 +38,47 @@ class Bucket:
         self._clock = clock
         self._key = secrets.token_bytes(16)
         self._lock = threading.Lock()
-        # For each slot the time at which its bucket is full again; this number is its whole state.
-        self._full_at = np.frombuffer(mmap.mmap(-1, 8 * SLOTS), np.float64)
+        # For each slot the time at which its bucket is full again; this number is its whole state. A row for clients,
+        # and one for blocks of them.
+        self._full_at = np.frombuffer(mmap.mmap(-1, 8 * SLOTS * len(SHARES)), np.float64).reshape(-1, SLOTS)
 
     def take(self, client: str | None, count: int = 1) -> None:
         """Count `count` requests of the client at this address. Raise Problem 429 after too many."""
-        slot = self._slot(client or "")
         with self._lock:
             now = self._clock()
-            full_at = max(now, float(self._full_at[slot]))
-            missing = 1 - (self._burst - (full_at - now) * self._a_second)
+            states = [self._state(row, network, now) for row, network in enumerate(networks(client or ""))]
+            missing = max(missing for _, _, missing in states)
             if missing <= 0:
-                self._full_at[slot] = full_at + count / self._a_second
+                for (row, slot), full_at, _ in states:
+                    self._full_at[row, slot] = full_at + count / (self._a_second * SHARES[row])
                 return
-        wait = max(1, ceil(missing / self._a_second))
+        wait = max(1, ceil(missing))
         raise Problem(
             HTTPStatus.TOO_MANY_REQUESTS, f"too many {self._what} from your address; try again in {wait} s", wait
         )
 
-    def _slot(self, client: str) -> int:
-        return int.from_bytes(blake2b(_network(client), digest_size=8, key=self._key).digest()) % SLOTS
+    def _state(self, row: int, network: bytes, now: float) -> tuple[tuple[int, int], float, float]:
+        """Return a bucket's place, when it is full again, and the seconds until it allows one more request."""
+        slot = int.from_bytes(blake2b(network, digest_size=8, key=self._key).digest()) % SLOTS
+        full_at, a_second = max(now, float(self._full_at[row, slot])), self._a_second * SHARES[row]
+        left = self._burst * SHARES[row] - (full_at - now) * a_second
+        return (row, slot), full_at, (1 - left) / a_second
 
 
-def _network(client: str) -> bytes:
-    """Return a client's address; of IPv6 the first half, since subscribers choose the other half themselves."""
+def networks(client: str) -> list[bytes]:
+    """Return what is counted for a client's address: of version 4 the address itself.
+
+    Of version 6 first the /64, as subscribers choose the other half themselves, then the /48, as many get as much.
+    """
     try:
         address = ip_address(client)
     except ValueError:
-        return client.encode()
-    return address.packed[:8] if isinstance(address, IPv6Address) else address.packed
+        return [client.encode("utf-8", "surrogateescape")]
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address
+    if isinstance(address, IPv6Address) and not address.is_loopback:
+        return [address.packed[:8], address.packed[:6]]
+    return [address.packed]
 
 
 class RateLimits:

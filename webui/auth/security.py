@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import re
 import socket
+from collections.abc import Iterable
 from dataclasses import dataclass
 from http import HTTPStatus
 from ipaddress import ip_address
+from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
+from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui.problems import Problem
+from webui.problems import Problem, document
+from webui.telemetry.logs import HEADER, new_id
 
 
 @dataclass(frozen=True)
@@ -75,6 +81,9 @@ def _own_names() -> set[str]:
     return {name, f"{name}.local"}
 
 
+_PREFIX = re.compile(r"(/(?!\.{1,2}(/|$))[\w.~!$&'()*+;=:@%-]+)*/?", re.ASCII)
+"""A path of names; with two slashes in a row a browser would take it for the address of another site."""
+
 HEADERS = {
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -115,7 +124,7 @@ def _require_same_origin() -> None:
         return
     site = request.headers.get("Sec-Fetch-Site", "none")
     origin = request.headers.get("Origin")
-    if site not in {"same-origin", "none"} or (origin and urlsplit(origin).netloc != request.host):
+    if site not in {"same-origin", "none"} or (origin and _netloc(origin) != request.host):
         raise Problem(HTTPStatus.FORBIDDEN, "another web site sent this request; use the server's own page")
 
 
@@ -124,6 +133,33 @@ def _hostname(address: str) -> str:
         return urlsplit(address).hostname or ""
     except ValueError:  # such as an open bracket
         return ""
+
+
+def _netloc(address: str) -> str:
+    try:
+        return urlsplit(address).netloc
+    except ValueError:
+        return ""
+
+
+def trust_proxy(app: Flask) -> None:
+    """Make `app` believe the headers of the one proxy before it, unless they could lead to another site."""
+    behind = ProxyFix(app.wsgi_app, x_for=1, x_proto=1, x_host=1, x_prefix=1)
+
+    def check_prefix(environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        prefix = environ.get("HTTP_X_FORWARDED_PREFIX", "").rpartition(",")[2].strip()
+        scheme = environ.get("HTTP_X_FORWARDED_PROTO", "http").rpartition(",")[2].strip()
+        if _PREFIX.fullmatch(prefix) and scheme in {"http", "https"}:
+            return behind(environ, start_response)
+        detail = (
+            "the proxy sent an X-Forwarded-Prefix that is no path, or an X-Forwarded-Proto other than http or https"
+        )
+        number = new_id()
+        body = json.dumps(document(HTTPStatus.BAD_REQUEST, detail, number))
+        answer = Response(body, HTTPStatus.BAD_REQUEST, {**HEADERS, HEADER: number}, "application/problem+json")
+        return answer(environ, start_response)
+
+    app.wsgi_app = check_prefix  # type: ignore[method-assign]
 
 
 def _add_headers(response: Response) -> Response:

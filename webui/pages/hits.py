@@ -15,8 +15,9 @@ from webui.api.answers import as_hit
 from webui.api.export import FORMATS, exported
 from webui.pages.filter_form import filter_form, filters_to_loosen
 from webui.problems import Problem
-from webui.request.search_request import SearchRequest, read_page_request, read_uploads
-from webui.request.values import LONGEST_ID, Window, known_value, read_window, size_in_words
+from webui.request.parameters import takes
+from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request, read_uploads
+from webui.request.values import LONGEST_ID, WINDOW_NAMES, Window, known_value, read_window, size_in_words
 from webui.services import services
 
 EXAMPLES = 4
@@ -28,6 +29,7 @@ pages = Blueprint("pages", __name__)
 
 
 @pages.get("/")
+@takes(*PAGE_PARAMETERS, *WINDOW_NAMES)
 def by_words() -> str:
     """The hits for words and pictures of the library, or without a query the library itself."""
     window = read_window(request.args)

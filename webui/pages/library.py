@@ -14,12 +14,14 @@ from werkzeug.wrappers import Response
 
 from webui.api import duplicates, library
 from webui.problems import Problem
-from webui.request.values import read_window
+from webui.request.parameters import takes
+from webui.request.values import WINDOW_NAMES, read_window
 
 library_page = Blueprint("library_page", __name__)
 
 
 @library_page.get("/library")
+@takes("in", "add", *WINDOW_NAMES)
 def show() -> str:
     """Folders, model and indexing; with `in` or `add` also the folders that may be added."""
     adding = bool(request.args.keys() & {"in", "add"})
@@ -39,6 +41,7 @@ def change() -> Response:
 
 
 @library_page.get("/library/skipped")
+@takes(*WINDOW_NAMES)
 def skipped() -> str:
     """The files that could not be indexed, and why."""
     return render_template("skipped.html", answer=library.skipped().json, window=read_window(request.args))
@@ -63,6 +66,7 @@ duplicates_page = Blueprint("duplicates_page", __name__)
 
 
 @duplicates_page.get("/duplicates", endpoint="show")
+@takes("kind", "decided", *WINDOW_NAMES)
 def show_duplicates() -> str:
     """Groups of exact or near copies, as the API answers them."""
     return render_template(

@@ -13,7 +13,8 @@ from webui.api.answers import Document
 from webui.api.pictures import check_caption
 from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
-from webui.request.search_request import SearchRequest, read_page_request
+from webui.request.parameters import takes
+from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
 from webui.request.values import Window, find_picture, read_position
 from webui.services import services
 
@@ -34,6 +35,7 @@ class Neighbours(NamedTuple):
 
 
 @picture_page.get(_PICTURE)
+@takes(*PAGE_PARAMETERS, "at", "saved")
 def show(picture_id: int) -> str:
     """One picture, large, and all that is stored about it."""
     search, at = read_page_request(request.args), read_position(request.args)

@@ -17,7 +17,7 @@ from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Parameter
 from webui.problems import Problem
 from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
-from webui.request.values import LONGEST_ID, no_picture, size_in_words
+from webui.request.values import LONGEST_ID, check_text, no_picture, size_in_words
 from webui.services import services
 
 FIELD = "image"
@@ -46,6 +46,8 @@ SEARCH = (
     SORT,
 )
 """What `read_search_request` reads."""
+PAGE_PARAMETERS = (*(one.name for one in SEARCH), "why")
+"""The names of what `read_page_request` reads."""
 
 
 @dataclass(frozen=True)
@@ -199,7 +201,7 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     """Read all but the filters and the order."""
     like = tuple(_query_picture(given, MAX_WEIGHT) for given in fields.getlist("like"))
     unlike = tuple(_query_picture(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
-    text = fields.get("q", "")
+    text = check_text("q", fields.get("q", ""))
     distant, why = (_true_or_false(fields, name) for name in ("all", "why"))
     return SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
 

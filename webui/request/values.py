@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -29,7 +30,9 @@ WINDOW = (
     Parameter("offset", Annotated[int, {"minimum": 0, "maximum": MAX_OFFSET, "default": 0}], "How many to skip first"),
 )
 """What `read_window` reads."""
+WINDOW_NAMES = tuple(one.name for one in WINDOW)
 
+_NO_TEXT = re.compile("[\0\ud800-\udfff]")
 _NAMES: dict[type, str] = {str: "a text", bool: "true or false", int: "a whole number", list: "a list"}
 
 
@@ -113,7 +116,10 @@ def read_body() -> dict[str, Any]:
     """Return the JSON object that was sent. Raise Problem 415 for another type, 400 for anything but an object."""
     if request.mimetype != "application/json":
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "send the fields as JSON, with the type application/json")
-    body = request.get_json(silent=True)
+    try:
+        body = request.get_json(silent=True)
+    except RecursionError:  # nested a thousand deep
+        body = None
     if not isinstance(body, dict):
         raise Problem(HTTPStatus.BAD_REQUEST, "the body must be one JSON object")
     return body
@@ -130,6 +136,13 @@ def body_field(body: dict[str, Any], name: str, kind: type[T]) -> T:
     if type(value) is not kind:  # isinstance would take true for a number
         raise Problem(HTTPStatus.BAD_REQUEST, f"the field {name} must be {_NAMES[kind]}")
     return value
+
+
+def check_text(name: str, text: str) -> str:
+    """Return `text`. Raise Problem 400 for characters that no text has: NUL and lone surrogates."""
+    if _NO_TEXT.search(text):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name} has characters that are no text, such as NUL; leave them out")
+    return text
 
 
 def size_in_words(size: int) -> str:

@@ -23,6 +23,7 @@ from retrieval.library import Library
 from retrieval.search.query import Query
 from webui.app import close_app, create_app
 from webui.auth.access import Login
+from webui.auth.keys import hide_token
 from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.describing.captioner_process import connect, listen_for_pictures, serve_captioner
@@ -139,6 +140,7 @@ class Service:
             log_as_json()
         sweep()
         Library.open(self.settings).close()
+        hide_token()
         Login(self.settings.library, self.reach)
         with closing(bind(self.reach.host, self.port)) as bound:
             if self.processes == 1:

@@ -1,109 +1,201 @@
-"""The production server: waitress around the application.
+"""The production server: connections and their limits, start and stop.
 
-It builds on classes that waitress does not document, so requirements.txt names the releases that it was tested with.
-`waitress.serve` and `create_server` can neither answer what waitress itself refuses (413, malformed headers) with a
-problem document, nor stop from outside while running answers are finished.
+Tornado reads and writes HTTP (`tornado.http1connection`, `tornado.iostream` and `tornado.netutil`, all documented);
+`webui.serving.exchange` runs the application. `tornado.httpserver.HTTPServer` is not used, as it makes its streams
+itself and says nothing about a connection to the handlers of its requests.
 """
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
-import logging
 import socket
-import time
-from collections.abc import Callable
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from typing import Any, cast
 
 from flask import Flask
-from waitress import wasyncore
-from waitress.channel import HTTPChannel
-from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask
+from tornado.http1connection import HTTP1Connection, HTTP1ConnectionParameters, HTTP1ServerConnection
+from tornado.httputil import HTTPServerConnectionDelegate
+from tornado.iostream import IOStream
+from tornado.netutil import add_accept_handler
 
 from data.errors import RetroflexError
+from webui.auth.rates import networks
+from webui.auth.security import is_loopback
 from webui.problems import document
-from webui.request.search_request import ENVELOPE
+from webui.serving.exchange import Bridge, Exchange
+from webui.serving.heads import LONGEST_HEAD
 from webui.telemetry.logs import HEADER, new_id
 
 THREADS = 32
 """Each open event stream holds one; uploads that are decoded and described hold a few more."""
 
 CONNECTIONS = 500
-"""Open at a time; each browser keeps several open."""
+"""Open at a time; each browser keeps several open. Beyond, the one that has been idle longest is closed."""
 
-SURPLUS = 2**20
-"""Bytes over the upload limit that are still read, so that the application itself can answer 413."""
+CONNECTIONS_OF_ONE = 100
+"""Of one address, or of all that its subscriber may choose; of a provider's block of version 6 four times as many."""
+
+CONNECTIONS_OF_LOOPBACK = 400
+"""This machine's own programs, and a proxy that the server was not told of."""
+
+HEAD_SECONDS = 30.0
+"""Time for the whole head of a request, from the start of the connection or the end of the previous answer."""
+
+BACKLOG = 1024
 
 GRACE = 3.0
 """Seconds in which running answers can finish when the server is stopped."""
-
-logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # It would warn whenever a request waits.
 
 
 class ServeError(RetroflexError):
     """The server cannot listen on this host and port."""
 
 
-class _ProblemTask(ErrorTask):
-    """Answers a request that waitress refuses before the application sees it with a problem document."""
+class _Stream(IOStream):
+    """A connection's stream, which answers what is no HTTP with a problem document.
 
-    def execute(self) -> None:
-        error, request_id = self.request.error, new_id()
-        problem = document(error.code, f"the request was refused: {error.body}", request_id)
-        body = json.dumps(problem).encode()
-        self.status = f"{error.code} {error.reason}"
-        self.response_headers += [("Content-Type", "application/problem+json"), (HEADER, request_id)]
-        self.set_close_on_finish()
-        self.content_length = len(body)
-        self.write(body)
+    Tornado answers a malformed request with a status line alone, and no other answer of a server is without headers.
+    """
 
-
-class _Channel(HTTPChannel):
-    error_task_class = _ProblemTask
+    def write(self, data: bytes | memoryview) -> asyncio.Future[None]:
+        """Write data, or a problem document in its place."""
+        head = bytes(data)
+        if head.startswith(b"HTTP/1.1 4") and head.endswith(b"\r\n\r\n") and head.count(b"\r\n") == 2:
+            data = _problem(int(head[9:12]), "the request could not be understood as HTTP")
+        return super().write(data)
 
 
-class Server(TcpWSGIServer):
+class _Client:
+    """One connection: its stream, the other side's address, and whether a request is under way."""
+
+    def __init__(self, stream: IOStream, address: str) -> None:
+        self.stream = stream
+        self.address = address
+        self.busy = False
+
+
+class Server(HTTPServerConnectionDelegate):
     """Serves an application on a bound socket, which other processes may share."""
-
-    channel_class = _Channel
 
     def __init__(self, app: Flask, bound: socket.socket, behind_proxy: bool = False) -> None:
         """Headers of a proxy reach the application only with `behind_proxy`."""
+        self.socket = bound
+        self._app = app
+        self._behind_proxy = behind_proxy
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping = False
-        super().__init__(
-            app,
-            _sock=bound,
-            bind_socket=False,
-            sockinfo=(bound.family, bound.type, bound.proto, bound.getsockname()),
-            threads=THREADS,
-            connection_limit=CONNECTIONS,
-            ident=None,
-            max_request_body_size=app.config["MAX_CONTENT_LENGTH"] + ENVELOPE + SURPLUS,
-            clear_untrusted_proxy_headers=not behind_proxy,
-        )
+        self._clients: dict[_Client, None] = {}
+        self._open: Counter[bytes] = Counter()
+        bound.setblocking(False)
+        bound.listen(BACKLOG)
 
     def run(self) -> None:
         """Serve until `stop`; then accept no new connections and give running answers GRACE seconds."""
-        self._loop_while(lambda: not self._stopping, 1.0)
-        wasyncore.dispatcher.close(self)
-        end = time.monotonic() + GRACE
-        self._loop_while(lambda: self._busy() and time.monotonic() < end, 0.1)
-        wasyncore.close_all(self._map)
-        self.task_dispatcher.shutdown(timeout=1)
+        asyncio.run(self._serve())
 
     def stop(self) -> None:
         """Let `run` return; may be called from another thread or a signal handler."""
         self._stopping = True
-        with suppress(OSError):  # The loop may have ended already, and closed its trigger.
-            self.pull_trigger()
+        if self._loop is not None:
+            with suppress(RuntimeError):  # The loop may have ended already.
+                self._loop.call_soon_threadsafe(self._stopped.set)
 
-    def _loop_while(self, condition: Callable[[], bool], longest: float) -> None:
-        while condition():
-            wasyncore.loop(timeout=longest, use_poll=True, map=self._map, count=1)
+    async def _serve(self) -> None:
+        self._stopped = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        if self._stopping:
+            return
+        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="request")
+        self._bridge = Bridge(self._app, threads, self.socket.getsockname()[:2], self._behind_proxy)
+        self._parameters = HTTP1ConnectionParameters(header_timeout=HEAD_SECONDS, max_header_size=2 * LONGEST_HEAD)
+        stop_accepting = add_accept_handler(self.socket, self._accept)
+        await self._stopped.wait()
+        stop_accepting()
+        self.socket.close()
+        await self._end_connections()
+        threads.shutdown(wait=False, cancel_futures=True)
 
-    def _busy(self) -> bool:
-        return any(one.requests or one.total_outbufs_len for one in self.active_channels.values())
+    async def _end_connections(self) -> None:
+        end = self._now() + GRACE
+        while self._clients and self._now() < end:
+            for client in list(self._clients):
+                if not (client.busy or client.stream.writing()):
+                    client.stream.close()
+            await asyncio.sleep(0.02)
+        for client in list(self._clients):
+            client.stream.close()
+        await asyncio.sleep(0)  # Whoever waits for a stream learns that it is closed.
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
+
+    def _accept(self, connection: socket.socket, address: Any) -> None:
+        client = _Client(_Stream(connection), str(address[0]))
+        if not self._admit(client.address):
+            detail = "too many connections from your address; close some, or try again later"
+            client.stream.write(_problem(503, detail))
+            client.stream.close()
+            return
+        if len(self._clients) >= CONNECTIONS and not self._close_an_idle_one():
+            client.stream.close()
+            return
+        self._clients[client] = None
+        self._open.update(networks(client.address))
+        HTTP1ServerConnection(client.stream, self._parameters, client).start_serving(self)
+
+    def _admit(self, address: str) -> bool:
+        """Return whether one more connection of this address, and of its block, is allowed."""
+        if self._behind_proxy:
+            return True
+        one = CONNECTIONS_OF_LOOPBACK if is_loopback(address) else CONNECTIONS_OF_ONE
+        return all(self._open[network] < most for network, most in zip(networks(address), (one, 4 * one), strict=False))
+
+    def _close_an_idle_one(self) -> bool:
+        """Close the connection that has waited longest for a request; return whether there was one."""
+        idle = next((client for client in self._clients if not client.busy), None)
+        if idle is not None:
+            self._forget(idle)
+            idle.stream.close()
+        return idle is not None
+
+    def start_request(self, server_conn: object, request_conn: object) -> Exchange:
+        """Tornado's way to ask who answers the next request of a connection."""
+        connection = cast(HTTP1Connection, request_conn)
+        client = cast(_Client, connection.context)
+        return Exchange(self._bridge, connection, client.address, lambda busy: self._mark(client, busy))
+
+    def on_close(self, server_conn: object) -> None:
+        """Tornado's way to say that a connection has ended."""
+        self._forget(cast(_Client, cast(HTTP1ServerConnection, server_conn).context))
+
+    def _mark(self, client: _Client, busy: bool) -> None:
+        """Remember whether a request is under way; who has just been served is the last in the row of the idle."""
+        client.busy = busy
+        if client in self._clients:
+            del self._clients[client]
+            self._clients[client] = None
+
+    def _forget(self, client: _Client) -> None:
+        if client in self._clients:
+            del self._clients[client]
+            self._open.subtract(networks(client.address))
+            self._open = +self._open
+
+
+def _problem(status: int, detail: str) -> bytes:
+    """Return a whole answer, after which the connection is closed."""
+    number = new_id()
+    problem = document(status, detail, number)
+    body = json.dumps(problem).encode()
+    head = (
+        f"HTTP/1.1 {status} {problem['title']}\r\nContent-Type: application/problem+json\r\n"
+        f"Content-Length: {len(body)}\r\nConnection: close\r\n{HEADER}: {number}\r\n\r\n"
+    )
+    return head.encode() + body
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -171,3 +171,47 @@ def test_a_fault_is_told_without_its_insides(client: FlaskClient, monkeypatch: p
 
     monkeypatch.setattr(Store, "pictures", fault)
     assert "secret" not in problem(client.get("/api/v1/pictures/1"), 500)
+
+
+@pytest.mark.parametrize("text", ["a\0b", "\ud800", "x \udfff"])
+def test_characters_that_are_no_text_are_400(client: FlaskClient, text: str) -> None:
+    assert "no text" in problem(client.put("/api/v1/pictures/1/caption", json={"text": text}), 400)
+    query = "q=a%00b" if "\0" in text else "q=%ED%A0%80"
+    for address in (SEARCH, "/api/v1/export"):
+        problem(client.get(f"{address}?format=csv&{query}" if "export" in address else f"{address}?{query}"), 400)
+    assert client.get(f"/?{query}").status_code == 400
+
+
+def test_a_caption_of_the_page_with_nul_is_400(client: FlaskClient) -> None:
+    assert client.post("/picture/1", data={"text": "a\0b"}).status_code == 400
+
+
+@pytest.mark.parametrize("body", ["[" * 1000, '{"text":' * 1000, "[" * 100_000, "9" * 5000, "nul", '{"text": NaN}'])
+def test_json_that_no_program_would_send_is_400(client: FlaskClient, body: str) -> None:
+    problem(client.put("/api/v1/pictures/1/caption", data=body, content_type="application/json"), 400)
+
+
+@pytest.mark.parametrize(
+    ("address", "nearest"),
+    [
+        (f"{SEARCH}?q=red&limt=3", "limit"),
+        (f"{SEARCH}?q=red&Limit=3", "limit"),
+        (f"{SEARCH}?query=red", "q"),
+        (f"{SEARCH}?q=red&orientaton=portrait", "orientation"),
+        ("/api/v1/pictures?ofset=3", "offset"),
+        ("/api/v1/facets?fodler=x", "folder"),
+        ("/api/v1/export?format=csv&unlik=3", "unlike"),
+        ("/api/v1/library/skipped?limits=3", "limit"),
+        ("/api/v1/duplicates?kid=near", "kind"),
+        ("/api/v1/pictures/1?v=3", "takes none"),
+        ("/api/v1/pictures/1/file?version=3", "v"),
+        ("/api/v1/library?x=%F0%9F%90%B6", "takes none"),
+    ],
+)
+def test_an_unknown_parameter_is_400_and_names_the_nearest(client: FlaskClient, address: str, nearest: str) -> None:
+    assert problem(client.get(address), 400).endswith(f" {nearest}")
+
+
+def test_an_unknown_field_of_a_form_is_400(client: FlaskClient) -> None:
+    assert "nearest is limit" in problem(post(client, b"not looked at", limitt="3"), 400)
+    problem(client.post(f"{SEARCH}?limit=3", data={"q": "red"}, content_type=MULTIPART), 400)

@@ -6,6 +6,8 @@ import csv
 import io
 import json
 import tracemalloc
+import unicodedata
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -18,7 +20,7 @@ from data.limits import Limits
 from retrieval.library import Library
 from tests.webui.api_checks import SEARCH, problem, valid
 from webui.api import export
-from webui.api.export import Exported, as_zip
+from webui.api.export import Exported, _valid_name, as_zip
 
 EXPORT = "/api/v1/export"
 
@@ -118,3 +120,40 @@ def test_only_a_few_are_made_at_once(client: FlaskClient) -> None:
     for one in waiting:
         one.close()
     assert len(table(client.get(EXPORT, query_string={"format": "csv"}).text)) == 12
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("con.jpg", "_con.jpg"),
+        ("CON.tar.jpg", "_CON.tar.jpg"),
+        ("Aux .png", "_Aux.png"),
+        ("lpt9.JPG", "_lpt9.JPG"),
+        ("com¹.jpg", "_com¹.jpg"),
+        ("CONIN$.jpg", "_CONIN$.jpg"),
+        ("nul", "_nul"),
+        ("console.jpg", "console.jpg"),
+        ("com10.jpg", "com10.jpg"),
+        ("a<b>c.jpg ", "a_b_c.jpg"),
+        ("dots...jpg", "dots.jpg"),
+        ("...", "picture"),
+        ("é" * 200 + ".jpg", "é" * 100 + ".jpg"),
+        ("🐶" * 200 + ".jpg", "🐶" * 50 + ".jpg"),
+    ],
+)
+def test_names_inside_an_archive_are_valid_everywhere(name: str, packed: str) -> None:
+    assert _valid_name(name) == packed
+
+
+def test_names_that_some_system_takes_for_the_same_are_told_apart(
+    client: FlaskClient, library: Library, photo_folder: Path, add_picture: Any, painted: Callable[..., bytes]
+) -> None:
+    for number, name in enumerate(["Café.png", "cafe\u0301.png", "CAFÉ.PNG"]):
+        add_picture(library, photo_folder / str(number) / name, painted("red", seed=70 + number))
+    answer = client.post(EXPORT, json={"format": "zip", "ids": [13, 14, 15]})
+    with ZipFile(io.BytesIO(answer.data)) as archive:
+        assert [unicodedata.normalize("NFC", name) for name in archive.namelist()] == [
+            "Café.png",
+            "café (2).png",
+            "CAFÉ (3).PNG",
+        ]

@@ -70,6 +70,18 @@ def test_clients_do_not_share_a_bucket_but_the_addresses_of_one_do() -> None:
     assert taken(bucket, "2001:db8:0:1::1", 1) == 1
 
 
+def test_a_block_of_version_6_counts_as_well() -> None:
+    """40 networks of one /48, as its subscriber may choose them, guess as much as four clients."""
+    bucket = Bucket("logins", 5, 5, lambda: 0.0)
+    assert sum(taken(bucket, f"2001:db8:7:{number:x}::1", 5) for number in range(40)) == 20
+    assert taken(bucket, "2001:db8:8::1", 9) == 5
+
+
+def test_an_address_of_version_4_is_the_same_in_the_form_of_version_6() -> None:
+    bucket = Bucket("logins", 5, 5, lambda: 0.0)
+    assert [taken(bucket, client, 9) for client in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2")] == [5, 0, 5]
+
+
 def test_processes_share_buckets() -> None:
     bucket = Bucket("pictures", 10, 1, lambda: 0.0)
     child = os.fork()

@@ -64,6 +64,7 @@ def test_only_its_own_names_are_answered_to(
         {"Sec-Fetch-Site": "same-site"},
         {"Origin": "http://evil.example"},
         {"Origin": "null"},
+        {"Origin": "http://["},
         {"Origin": "http://localhost:9"},
     ],
 )

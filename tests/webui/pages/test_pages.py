@@ -206,3 +206,10 @@ def test_a_hit_says_where_it_matched_and_a_picture_when_it_was_taken(
     assert (hit["taken_at"], hit["taken_from"]) == ("2019-05-04T10:11:12", "name")
     assert "4 May 2019, 10:11 (by the file&#39;s name)" in client.get(f"/picture/{hit['id']}").text
     assert "(by the file&#39;s own time)" in client.get("/picture/1").text
+
+
+@pytest.mark.parametrize("address", ["/?q=red&colour=blue", "/picture/1?colour=blue", "/library?colour=blue"])
+def test_a_page_names_the_parameters_that_it_ignores(client: FlaskClient, address: str) -> None:
+    answer = client.get(address)
+    assert (answer.status_code, "Ignored: there is no parameter &#39;colour&#39;" in answer.text) == (200, True)
+    assert "Ignored" not in client.get(address.replace("colour=blue", "")).text

@@ -14,6 +14,7 @@ import pytest
 import requests
 
 from retrieval.library import Library
+from tests.webui.api_checks import problem
 from webui.app import create_app
 from webui.auth.keys import set_password
 from webui.auth.security import Reach
@@ -129,6 +130,36 @@ def test_a_name_that_the_proxy_was_not_given_is_refused(library: Library, captio
     set_password(library.settings.library, PASSWORD)
     client = create_app(library, lambda: captioner, BEHIND).test_client()
     assert client.get("/healthz", headers={"X-Forwarded-Host": "evil.example"}).status_code == 403
+
+
+@pytest.mark.parametrize(
+    ("header", "value", "status"),
+    [
+        ("Prefix", "//evil.example", 400),
+        ("Prefix", "/pictures//evil", 400),
+        ("Prefix", "/\\evil.example", 400),
+        ("Prefix", "https://evil.example", 400),
+        ("Prefix", "evil", 400),
+        ("Prefix", "/a/../b", 400),
+        ("Prefix", '/"><script>', 400),
+        ("Prefix", "/my pictures", 400),
+        ("Proto", "javascript", 400),
+        ("Prefix", "/pictures/of-2024", 200),
+        ("Prefix", "/pictures/", 200),
+        ("Prefix", "/", 200),
+        ("Prefix", "", 200),
+    ],
+)
+def test_a_prefix_that_leads_elsewhere_is_refused(
+    library: Library, captioner: Any, header: str, value: str, status: int
+) -> None:
+    set_password(library.settings.library, PASSWORD)
+    client = create_app(library, lambda: captioner, BEHIND).test_client()
+    answer = client.get("/login", headers={"X-Forwarded-Host": NAME, f"X-Forwarded-{header}": value})
+    assert answer.status_code == status
+    assert "//evil" not in answer.text
+    if status == 400:
+        assert f"X-Forwarded-{header}" in problem(answer, 400)
 
 
 def test_a_proxys_headers_count_only_behind_a_proxy(library: Library, captioner: Any, serving: Any) -> None:
