@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -15,21 +12,20 @@ from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
-from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
-from captioner.types import Caption
+from captioner.pipeline import Flow, ThreadExecutor, VectorDescriber, in_groups, read_files
+from captioner.types import Caption, StagedDescriber
 from data.errors import RetroflexError
+from data.machine_made import TAKE
 from data.paths import display
-from data.scan import Skip, scan
-from data.settings import Settings, load_settings
+from data.scan import Skip, check_roots, scan
+from data.settings import load_settings
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json
+from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
+from retrieval.commands.report import nothing_found, print_report
 from retrieval.indexing.indexer import Report
-from retrieval.indexing.run import Progress, plan_given, plan_remembered
+from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
-from retrieval.library import Library
-
-SHOWN_SKIPPED = 5
-LABELS = {"known_content": "captioned before under another name", "gone": "no longer there"}
-"""How the counts read that do not explain themselves by their names in JSON."""
+from retrieval.library import Library, opened_for_indexing
 
 
 @click.command()
@@ -37,6 +33,9 @@ LABELS = {"known_content": "captioned before under another name", "gone": "no lo
 @library_option
 @bundle_option
 @click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
+@click.option(
+    "--include", multiple=True, help="Take machine-made folders, such as @eaDir, that match; may be repeated."
+)
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
 @click.option("--features", metavar="NAME", multiple=True, help="Also add vectors by this encoder; may be repeated.")
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
@@ -47,6 +46,7 @@ def index(
     library: Path | None,
     bundle: Path | None,
     exclude: tuple[str, ...],
+    include: tuple[str, ...],
     keep_captions: bool,
     features: tuple[str, ...],
     errors: Path | None,
@@ -54,49 +54,45 @@ def index(
     as_json: bool,
 ) -> None:
     """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
-    if exclude and not folders:
-        raise RetroflexError("--exclude needs folders; remembered folders keep their own")
+    if (exclude or include) and not folders:
+        raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
-    opened = Library.open(settings, create=bool(folders))
-    if errors is not None:
-        errors.write_text("")  # If it cannot be written, fail before the work.
-    plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
-    captioner = Captioner.load(settings.bundle)
-    further = _further_describers(features, captioner)
-    with _progress_display(json_progress, quiet=as_json) as show:
-        report = run_plan(plan, opened.store, captioner, settings.limits, not keep_captions, show)
-    added = {}
-    for name, describer in further.items():
-        with _progress_display(json_progress, quiet=as_json) as show:
-            added[name] = run_plan(plan, opened.store, describer, settings.limits, True, show).captioned
-    opened.searcher()
-    opened.merge()
+    check_roots(folders)
+    first = not settings.exists
+    patterns = (*exclude, *(TAKE + pattern for pattern in include))
+    with opened_for_indexing(settings, create=bool(folders)) as opened:
+        if errors is not None:
+            errors.write_text("")  # If it cannot be written, fail before the work.
+        plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
+        report, added = _run(plan, opened, keep_captions, features, json_progress, as_json)
+        if first and report.is_empty:
+            raise RetroflexError(nothing_found(report))
+        opened.searcher()
+        opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
-        _print_report(report, added, settings, as_json)
+        print_report(report, added, settings, as_json)
 
 
-@contextmanager
-def _progress_display(json_progress: bool, quiet: bool) -> Iterator[Progress]:
-    """Show progress as lines of JSON, or as a bar on a terminal."""
-    if json_progress:
-        # The server stops it by SIGTERM: a process started in the background inherits that Ctrl-C is ignored.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        yield _print_step
-        return
-    with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:
-        yield lambda done, total, _: _update_bar(bar, done, total)
+def _run(
+    plan: Plan, library: Library, keep_captions: bool, features: Sequence[str], json_progress: bool, as_json: bool
+) -> tuple[Report, dict[str, int]]:
+    """Run the plan; return the report, and the numbers of pictures that further encoders described, by name."""
+    settings = library.settings
+    captioner = Captioner.load(settings.bundle)
+    further = _further_describers(features, captioner)
 
+    def run(describer: StagedDescriber, recaption: bool) -> Report:
+        flow = Flow()
+        display = Lines(flow) if json_progress else Display(flow) if as_json else Bar(flow)
+        # A server stops it by SIGTERM, and may have passed on a Ctrl-C already.
+        with stopping_by_signal(flow, at_once=not json_progress), display.running():
+            executor = ThreadExecutor(flow)
+            return run_plan(plan, library.store, describer, settings.limits, recaption, display.show, executor)
 
-def _print_step(done: int, total: int, report: Report) -> None:
-    step = {"done": done, "total": total, "captioned": report.captioned, "skipped": len(report.skipped)}
-    click.echo(json.dumps(step))  # which flushes
-
-
-def _update_bar(bar: tqdm, done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)
+    report = run(captioner, not keep_captions)
+    return report, {name: run(describer, True).captioned for name, describer in further.items()}
 
 
 def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
@@ -107,31 +103,6 @@ def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str,
     if own in names:
         raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are always made")
     return {name: VectorDescriber(build_further(name)) for name in dict.fromkeys(names)}
-
-
-def _print_report(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
-    counts = {
-        "captioned": report.captioned,
-        "known_content": report.known_content,
-        "unchanged": report.unchanged,
-        "gone": report.gone,
-        "skipped": len(report.skipped),
-    }
-    skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
-    if as_json:
-        print_json({"library": display(settings.library), **counts, "features": added, "skipped_files": skipped})
-        return
-    click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
-    for name, pictures in added.items():
-        click.echo(f"{name}: {pictures:,} pictures described")
-    for skip in skipped[:SHOWN_SKIPPED]:
-        click.echo(f"skipped: {skip['path']} {skip['reason']}")
-    if len(skipped) > SHOWN_SKIPPED:
-        click.echo(
-            f"... and {len(skipped) - SHOWN_SKIPPED} more; `retroflex status` lists them, --errors FILE keeps them"
-        )
-    if not any(counts.values()):
-        click.echo("no pictures found there")
 
 
 @click.command()

@@ -5,7 +5,8 @@ A kill at any time loses no written transaction; the next run continues with the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -15,7 +16,7 @@ from captioner.types import StagedDescriber
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import PictureError, PictureUnreadable, decode, read_bytes, square
-from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
+from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.metadata import outdated_copies, read_metadata_again
@@ -23,16 +24,29 @@ from retrieval.indexing.metadata import outdated_copies, read_metadata_again
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
 
+NEVER = -1
+"""A time of change that no file has: what is skipped with it is tried again each time."""
+
 
 @dataclass
 class Report:
-    """What an indexing run did: counts of files, and each file left out with its reason."""
+    """What an indexing run did: counts of files, and each file left out with its reason.
+
+    `passed_over` and `left_out` are those of `data.scan.Scan`.
+    """
 
     captioned: int = 0
     known_content: int = 0
     unchanged: int = 0
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no picture, new, known, bad or gone."""
+        return not (self.captioned or self.known_content or self.unchanged or self.gone or self.skipped)
 
     def __add__(self, other: Report) -> Report:
         """Return the counts of both runs together."""
@@ -42,6 +56,8 @@ class Report:
             self.unchanged + other.unchanged,
             self.gone + other.gone,
             self.skipped + other.skipped,
+            self.passed_over + other.passed_over,
+            self.left_out + other.left_out,
         )
 
 
@@ -64,9 +80,16 @@ def index(
     """
     stored = store.stored_files(roots)
     found = scan(roots, stored, exclude)
+    _note_skipped(store, found.skipped, stored)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
-    report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
+    report = Report(
+        unchanged=found.unchanged - len(stale),
+        gone=sum(stored[path].digest != "" for path in found.gone),
+        skipped=list(found.skipped),
+        passed_over=found.passed_over,
+        left_out=found.left_out,
+    )
     to_read = [*found.changed, *stale]
     outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
     total = len(to_read) + len(outdated)
@@ -85,6 +108,16 @@ def index(
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     return report
+
+
+def _note_skipped(store: Store, skips: Sequence[Skip], stored: Mapping[bytes, StoredFile]) -> None:
+    """Store what the walk left out, except pictures of the library, which may come back."""
+    noted = dict(store.skipped_files()) if skips else {}
+    reasons = {to_bytes(skip.path): skip.reason for skip in skips}
+    new = {path: reason for path, reason in reasons.items() if noted.get(path) != reason}
+    rows = [SkipRow(path, 0, NEVER, reason) for path, reason in new.items() if path in noted or path not in stored]
+    if rows:
+        store.write_batch(Batch(skipped=rows))
 
 
 def _stale_files(
@@ -123,17 +156,20 @@ class _Reader:
             contents.setdefault(digest, content)
             rows.setdefault(digest, []).append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
         new = self._store.describe_needed(contents.keys(), self._version)
-        readings += [Reading(Batch(files=rows[digest])) for digest in contents if digest not in new]
+        readings += [
+            Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in contents if digest not in new
+        ]
         return readings + [self._decoded(rows[digest], contents[digest]) for digest in sorted(new)]
 
     def _decoded(self, files: list[FileRow], content: bytes) -> Reading[Batch]:
         try:
             picture = self._decode(content)
         except PictureError as error:
-            return Reading(Batch(skipped=[SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]))
+            rows = [SkipRow(file.path, file.size, file.mtime_ns, str(error)) for file in files]
+            return Reading(Batch(skipped=rows), sources=len(files))
         size = picture.width, picture.height
         row = PictureRow(files[0].digest, *size, picture.format, len(content), **picture.metadata._asdict())
-        return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side))
+        return Reading(Batch(files=files, pictures=[row]), square(picture.image, self._side), len(files))
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:
@@ -150,7 +186,7 @@ def _joined(group: Described[Batch], version: str) -> Batch:
 
 def _skip(file: FoundFile, error: PictureError) -> SkipRow:
     # A change of permissions does not change the modification time, so such a file is tried each time.
-    mtime_ns = -1 if isinstance(error, PictureUnreadable) else file.mtime_ns
+    mtime_ns = NEVER if isinstance(error, PictureUnreadable) else file.mtime_ns
     return SkipRow(to_bytes(file.path), file.size, mtime_ns, str(error))
 
 

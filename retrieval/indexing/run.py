@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
 
+from captioner.pipeline import Executor
 from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.limits import Limits
@@ -68,11 +69,12 @@ def run(
     limits: Limits,
     recaption: bool = True,
     progress: Progress = lambda done, total, report: None,
+    executor: Executor | None = None,
 ) -> Report:
     """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
     total = _Total(progress, Report(skipped=list(plan.missing)))
     for task in plan.tasks:
-        total.add(index(store, describer, task.folders, limits, task.exclude, total.show, recaption))
+        total.add(index(store, describer, task.folders, limits, task.exclude, total.show, recaption, executor))
         note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])
     return total.report
 

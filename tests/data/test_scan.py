@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -131,18 +132,44 @@ def test_loops_of_links_end_and_real_paths_win(tmp_path: Path) -> None:
     os.symlink(top / "a.jpg", top / "link.jpg")
     found = scan([top], {})
     assert names(found, top) == ["a.jpg", "link.jpg", "0 first by name/b.jpg"]
-    assert found.skipped == []
+    assert {skip.path.relative_to(top).as_posix(): skip.reason for skip in found.skipped} == {
+        "loop": "is a link that leads back to itself",
+        "again": "is a link to a folder that it lies in",
+        "0 first by name/back": "is a link to a folder that it lies in",
+    }
 
 
-def test_broken_and_circular_links_and_pipes_are_skipped(tmp_path: Path) -> None:
+def test_what_is_no_file_is_skipped_with_its_reason(tmp_path: Path) -> None:
     os.symlink("nowhere", tmp_path / "broken.jpg")
+    os.symlink(tmp_path / "disk", tmp_path / "a folder on a disk that is out")
     os.symlink("circle.jpg", tmp_path / "circle.jpg")
+    os.symlink("second", tmp_path / "first")
+    os.symlink("first", tmp_path / "second")
+    os.symlink("/dev/null", tmp_path / "null.png")
     os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "plug"))  # the whole path may be too long for a socket
+    os.symlink("nowhere", tmp_path / "notes.txt")
     (tmp_path / "folder.jpg").mkdir()
-    skipped = {skip.path.name: skip.reason for skip in scan([tmp_path], {}).skipped}
-    assert sorted(skipped) == ["broken.jpg", "circle.jpg", "pipe.jpg"]
-    assert "No such file" in skipped["broken.jpg"]
-    assert skipped["pipe.jpg"] == "is not a regular file"
+    found = scan([tmp_path], {})
+    assert {skip.path.name: skip.reason for skip in found.skipped} == {
+        "broken.jpg": "is a link to nowhere, which is not there",
+        "a folder on a disk that is out": f"is a link to {tmp_path / 'disk'}, which is not there",
+        "circle.jpg": "is a link that leads back to itself",
+        "first": "is a link that leads back to itself",
+        "second": "is a link that leads back to itself",
+        "null.png": "is a device, not a file",
+        "pipe.jpg": "is a pipe, not a file",
+        "plug": "is a socket, not a file",
+    }
+    assert found.passed_over == {".txt": 1}
+
+
+def test_a_skipped_file_is_gone_once_it_is_no_more_skipped(tmp_path: Path) -> None:
+    known = {to_bytes(tmp_path / name): StoredFile(0, -1, "") for name in ("shut", "link.jpg", "pipe")}
+    (tmp_path / "shut").mkdir()
+    os.symlink("nowhere", tmp_path / "link.jpg")
+    assert sorted(scan([tmp_path], known).gone) == [to_bytes(tmp_path / "pipe"), to_bytes(tmp_path / "shut")]
 
 
 def test_an_unreadable_folder_is_skipped_and_its_files_are_not_gone(

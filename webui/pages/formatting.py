@@ -11,6 +11,8 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup, escape
 
+from data.kinds import passed_over_text
+from data.machine_made import left_out_text
 from data.metadata.dates import in_words
 from data.text import stems
 from webui.request.values import size_in_words
@@ -31,7 +33,19 @@ _WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 def register(app: Flask) -> None:
     """Add these filters to the templates of `app`."""
-    for named in (ratio, marked, by_source, percent, plural, source, day, progress, size_in_words):
+    for named in (
+        ratio,
+        marked,
+        by_source,
+        percent,
+        plural,
+        source,
+        day,
+        progress,
+        size_in_words,
+        passed_over_text,
+        left_out_text,
+    ):
         app.add_template_filter(named, named.__name__)
 
 
@@ -113,7 +127,7 @@ def progress(job: Mapping[str, Any]) -> str:
     """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left."""
     if not job["total"]:
         return "Counting files…"
-    parts = [f"{job['done']:,} of {plural(job['total'], 'file')}"]
+    parts = [f"{job['encoded']:,} of {plural(job['total'], 'file')}"]
     parts += [f"{job['rate']:.3g} per second"] if job["rate"] else []
     parts += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
     return ", ".join(parts)
