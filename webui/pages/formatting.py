@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from string import digits
@@ -14,7 +13,7 @@ from markupsafe import Markup, escape
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
-from data.text import stems
+from data.text import split_by_query
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
@@ -28,8 +27,6 @@ _LABELS = {
     "place": "Place",
 }
 """Of the texts in a picture's file."""
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
-
 
 def register(app: Flask) -> None:
     """Add these filters to the templates of `app`."""
@@ -58,14 +55,8 @@ def ratio(size: Sequence[int]) -> str:
 
 def marked(caption: str, words: str) -> Markup:
     """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
-    query = frozenset(stems(words))
-    pieces, end = [], 0
-    for found in _WORD.finditer(caption):
-        pieces.append(escape(caption[end : found.start()]))
-        word = escape(found.group())
-        pieces.append(Markup("<mark>{}</mark>").format(word) if query & {*stems(found.group())} else word)
-        end = found.end()
-    return Markup("").join([*pieces, escape(caption[end:])])
+    pieces = split_by_query(caption, words)
+    return Markup("").join(Markup("<mark>{}</mark>").format(one) if asked else escape(one) for one, asked in pieces)
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
