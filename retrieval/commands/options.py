@@ -86,10 +86,13 @@ def _print_paths(hits: Sequence[Hit], end: bytes) -> None:
 
 
 def _print_hits(result: SearchResult, explain: bool) -> None:
-    words = result.query.get("text", "") if _has_colours() else ""
+    coloured = _has_colours()
     for hit in result.hits:
-        score = click.style(f"{hit.score:.3f}", fg="green")
-        click.echo(f"{score}  {click.style(hit.path, bold=True)}\n       {_emphasised(hit.caption, words)}")
+        score, path, caption = f"{hit.score:.3f}", hit.path, hit.caption
+        if coloured:
+            score, path = click.style(score, fg="green"), click.style(path, bold=True)
+            caption = _emphasised(caption, result.query.get("text", ""))
+        click.echo(f"{score}  {path}\n       {caption}")
         if hit.matched:
             click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
         if explain:
@@ -97,9 +100,7 @@ def _print_hits(result: SearchResult, explain: bool) -> None:
 
 
 def _emphasised(caption: str, words: str) -> str:
-    """Return the caption with the words of the query in bold yellow; `words` is "" where there are no colours."""
-    if not words:
-        return caption
+    """Return the caption with the words of the query in bold yellow."""
     pieces = split_by_query(caption, words)
     return "".join(click.style(piece, fg="yellow", bold=True) if asked else piece for piece, asked in pieces)
 

@@ -215,3 +215,44 @@ def test_a_root_that_is_neither_file_nor_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RetroflexError, match="neither a file nor a folder"):
         scan([tmp_path / "pipe"], {})
+
+
+NAS = ("a.jpg", "@eaDir/a.jpg/thumb.jpg", "trip/@EADIR/b.jpg", "#recycle/c.jpg", ".Trash-0/d.jpg", ".hidden/e.jpg")
+
+
+def test_machine_made_folders_are_left_out_and_counted(tmp_path: Path) -> None:
+    for name in NAS:
+        put(tmp_path / name)
+    found = scan([tmp_path], {})
+    assert names(found, tmp_path) == ["a.jpg"]
+    assert found.left_out == {"@eaDir": 1, "@EADIR": 1, "#recycle": 1, ".Trash-0": 1}
+    assert names(scan([tmp_path / "#recycle"], {}), tmp_path) == ["#recycle/c.jpg"], "a root is taken"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "taken"),
+    [
+        (["!@eadir"], ["@eaDir/a.jpg/thumb.jpg", "a.jpg", "trip/@EADIR/b.jpg"]),
+        (["!@eaDir", "trip"], ["@eaDir/a.jpg/thumb.jpg", "a.jpg"]),
+        (["!trip/@*"], ["a.jpg", "trip/@EADIR/b.jpg"]),
+        (["!#recycle/", "!.trash-*"], ["#recycle/c.jpg", ".Trash-0/d.jpg", "a.jpg"]),
+    ],
+)
+def test_include_takes_machine_made_folders(tmp_path: Path, patterns: list[str], taken: list[str]) -> None:
+    for name in NAS:
+        put(tmp_path / name)
+    assert sorted(names(scan([tmp_path], {}, patterns), tmp_path)) == taken
+
+
+def test_a_photo_library_keeps_its_originals(tmp_path: Path) -> None:
+    for name in ("originals/1/a.heic", "resources/derivatives/a.jpg", "private/b.jpg"):
+        put(tmp_path / "Fotos.photoslibrary" / name)
+    found = scan([tmp_path], {})
+    assert names(found, tmp_path) == ["Fotos.photoslibrary/originals/1/a.heic"]
+    assert names(scan([tmp_path / "Fotos.photoslibrary"], {}), tmp_path) == names(found, tmp_path)
+
+
+def test_a_stored_picture_in_a_machine_made_folder_is_not_gone(tmp_path: Path) -> None:
+    put(tmp_path / "@eaDir/a.jpg")
+    known = remember(scan([tmp_path / "@eaDir"], {}))
+    assert scan([tmp_path], known).gone == []
