@@ -258,7 +258,8 @@ def _encode(encoder: PictureEncoder, flow: Flow, chunk: Chunk[T]) -> Chunk[T]:
     squares = [reading.square for reading in chunk.readings if reading.square is not None]
     sources = [reading.sources for reading in chunk.readings if reading.square is not None]
     flow.passed(sum(reading.sources for reading in chunk.readings) - sum(sources))
-    features, step = [], getattr(encoder, "step", None) or len(squares)
+    features: list[Features] = []
+    step = getattr(encoder, "step", None) or len(squares)
     for start in range(0, len(squares), step or 1):
         piece = slice(start, start + step)
         if not flow.begin(len(squares[piece])):

@@ -8,7 +8,6 @@ from importlib.metadata import distribution
 from typing import TYPE_CHECKING
 
 import click
-from click.utils import PacifyFlushWrapper
 
 from data.errors import RetroflexError
 
@@ -74,7 +73,7 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         _fail("stopped; finished work is kept, run the same command to continue", EXIT_INTERRUPTED)
     except SystemExit:
-        if isinstance(sys.stdout, PacifyFlushWrapper):  # what click makes of a BrokenPipeError
+        if _closed_streams():  # click makes this exit of a BrokenPipeError
             _end_quietly()
         raise
     except BrokenPipeError:
@@ -85,7 +84,7 @@ def main() -> None:
 
 def _end_quietly() -> None:
     """Exit because the reader of the output has closed it, as `head` does; what is still buffered is dropped."""
-    closed = [stream for stream in (1, 2) if _is_closed(stream)]
+    closed = _closed_streams()
     if not closed:
         _fail("a process that this command needs has ended; run it again", EXIT_ERROR)
     for stream in closed:
@@ -93,13 +92,14 @@ def _end_quietly() -> None:
     sys.exit(0)
 
 
-def _is_closed(stream: int) -> bool:
-    """Return whether a file descriptor is a pipe that nobody reads."""
+def _closed_streams() -> list[int]:
+    """Return which of standard output and standard error, 1 and 2, are pipes that nobody reads."""
     from select import POLLERR, POLLOUT, poll
 
     polled = poll()
-    polled.register(stream, POLLOUT)
-    return any(event & POLLERR for _, event in polled.poll(0))
+    for stream in (1, 2):
+        polled.register(stream, POLLOUT)
+    return [stream for stream, event in polled.poll(0) if event & POLLERR]
 
 
 def _fail(message: str, code: int) -> None:

@@ -50,7 +50,9 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     explain = click.option("--explain", is_flag=True, help="Show what each score is made of.")
     print0 = click.option("--print0", is_flag=True, help="As --paths, but end each path by a NUL, for xargs -0.")
     paths = click.option("--paths", is_flag=True, help="Print the paths of the hits and nothing else, one a line.")
-    return explain(json_option(paths(print0(command))))
+    for option in (print0, paths, json_option, explain):
+        command = option(command)
+    return command
 
 
 def print_json(document: Any) -> None:

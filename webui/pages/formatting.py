@@ -28,6 +28,7 @@ _LABELS = {
 }
 """Of the texts in a picture's file."""
 
+
 def register(app: Flask) -> None:
     """Add these filters to the templates of `app`."""
     for named in (
