@@ -44,6 +44,12 @@ class Captioner:
         self._few = few
         self._loading = Lock()
 
+    @property
+    def step(self) -> int | None:
+        """That of the encoder, see `captioner.pipeline.PictureEncoder`."""
+        with self._loading:
+            return getattr(self._encoder, "step", None)
+
     @classmethod
     def load(cls, bundle: Path | None = None, precision: Precision | None = None, few: bool = False) -> Captioner:
         """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""

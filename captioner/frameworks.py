@@ -67,6 +67,14 @@ def _quiet_standard_error() -> Iterator[None]:
             os.close(original)
 
 
+def has_gpu() -> bool:
+    """Return whether TensorFlow has a graphics processor to compute on."""
+    load_tensorflow()
+    import tensorflow as tf
+
+    return bool(tf.config.list_physical_devices("GPU"))
+
+
 def best_precision() -> Precision:
     """Return `mixed_bfloat16` if the processor multiplies bfloat16 matrices in hardware, else `float32`."""
     try:

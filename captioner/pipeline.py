@@ -18,7 +18,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import accumulate, takewhile
 from pathlib import Path
+from threading import RLock
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 
 import numpy as np
@@ -50,10 +52,12 @@ class Reading(Generic[T]):
     """What a reader returns for a source: `source` in the reader's terms, and `square` uint8 (side, side, 3).
 
     `square` is None if there is nothing to describe: a file that cannot be read, or a picture with a description.
+    `sources` is for how many sources it stands: equal files share a reading.
     """
 
     source: T
     square: np.ndarray | None = None
+    sources: int = 1
 
 
 Read = Callable[[Sequence[S]], list[Reading[T]]]
@@ -76,7 +80,10 @@ class Chunk(Generic[T]):
 
 
 class PictureEncoder(Protocol):
-    """The first half of a describer, or an encoder."""
+    """The first half of a describer, or an encoder.
+
+    It may have a `step`: how many pictures it encodes at once as fast as more of them. Progress is seen in such steps.
+    """
 
     def encode(self, pictures: np.ndarray) -> Features: ...
 
@@ -90,21 +97,68 @@ class Executor(Protocol):
         """Yield the descriptions of all sources in order, a group at a time."""
 
 
+class Flow:
+    """How far a running pipeline is, and the way to stop it; safe for threads and signal handlers."""
+
+    def __init__(self) -> None:
+        self.encoded = 0
+        """Sources that the encoder has passed on, with those that it need not see."""
+        self.pending = 0
+        """Pictures that are being encoded, captioned or written."""
+        self.stopping = False
+        self._lock = RLock()  # a signal handler may interrupt a thread that holds it
+
+    def stop(self) -> int:
+        """Encode no further picture; return how many are still captioned and written."""
+        with self._lock:
+            self.stopping = True
+            return self.pending
+
+    def begin(self, pictures: int) -> bool:
+        """Note that these are encoded next; return False to stop instead."""
+        with self._lock:
+            self.pending += 0 if self.stopping else pictures
+            return not self.stopping
+
+    def passed(self, sources: int) -> None:
+        """Note that the encoder has passed on so many sources."""
+        with self._lock:
+            self.encoded += sources
+
+    def finish(self, pictures: int) -> None:
+        """Note that these are written."""
+        with self._lock:
+            self.pending -= pictures
+
+
 class ThreadExecutor:
     """Runs each stage in threads of its own, ahead of the next one."""
+
+    def __init__(self, flow: Flow | None = None) -> None:
+        """`flow` shows the progress and stops the pipeline."""
+        self._flow = flow or Flow()
 
     def describe(
         self, groups: Iterable[Sequence[S]], read: Read[S, T], describer: StagedDescriber
     ) -> Iterator[Described[T]]:
+        """Yield the descriptions of all sources in order, a group at a time.
+
+        Raises KeyboardInterrupt after the last group if the flow was stopped.
+        """
         with _threads() as pool:
             encoded = regroup(self.encode(groups, read, describer), GROUP)
-            yield from _map(pool, partial(_caption, describer), encoded, THREADS)
+            for group in _map(pool, partial(_caption, describer), encoded, THREADS):
+                yield group
+                self._flow.finish(sum(description is not None for _, description in group))
+        if self._flow.stopping:
+            raise KeyboardInterrupt
 
     def encode(self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: PictureEncoder) -> Iterator[Chunk[T]]:
         """Yield all readings in order with their features, a batch at a time."""
         with _threads() as readers, _threads() as encoders:
             batches = regroup(_map(readers, partial(_read, read), groups, READ_AHEAD), BATCH)
-            yield from _map(encoders, partial(_encode, encoder), batches, THREADS)
+            wanted = takewhile(lambda _: not self._flow.stopping, batches)
+            yield from _map(encoders, partial(_encode, encoder, self._flow), wanted, THREADS)
 
 
 def describe_now(sources: Sequence[S], read: Read[S, T], describer: Describer) -> Described[T]:
@@ -200,9 +254,26 @@ def _read(read: Read[Any, T], group: Sequence[Any]) -> Chunk[T]:
     return Chunk(read(group))
 
 
-def _encode(encoder: PictureEncoder, chunk: Chunk[T]) -> Chunk[T]:
+def _encode(encoder: PictureEncoder, flow: Flow, chunk: Chunk[T]) -> Chunk[T]:
+    """Encode the pictures of a chunk in steps; when the flow is stopped, the others are left out."""
     squares = [reading.square for reading in chunk.readings if reading.square is not None]
-    return Chunk(chunk.readings, [encoder.encode(np.stack(squares))] if squares else [])
+    sources = [reading.sources for reading in chunk.readings if reading.square is not None]
+    flow.passed(sum(reading.sources for reading in chunk.readings) - sum(sources))
+    features: list[Features] = []
+    step = getattr(encoder, "step", None) or len(squares)
+    for start in range(0, len(squares), step or 1):
+        piece = slice(start, start + step)
+        if not flow.begin(len(squares[piece])):
+            return Chunk(_first_pictures(chunk.readings, start), features)
+        features.append(encoder.encode(np.stack(squares[piece])))
+        flow.passed(sum(sources[piece]))
+    return Chunk(chunk.readings, features)
+
+
+def _first_pictures(readings: Sequence[Reading[T]], pictures: int) -> list[Reading[T]]:
+    """Return the readings without a square, and the first so many of the others, in order."""
+    number = accumulate(reading.square is not None for reading in readings)
+    return [one for one, count in zip(readings, number, strict=True) if one.square is None or count <= pictures]
 
 
 def _caption(describer: StagedDescriber, chunk: Chunk[T]) -> Described[T]:

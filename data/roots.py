@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete, distinct, func, insert, select, updat
 
 from data import writes
 from data.database import at_or_below
+from data.machine_made import TAKE
 from data.paths import clean_text
 from data.soundness import guarded, patterns_of, sound, tell_damage
 from data.store import Store
@@ -21,7 +22,7 @@ from data.tables import files, roots, skipped
 
 @dataclass(frozen=True)
 class Root:
-    """An indexed folder: the patterns to exclude, and when a run over it last finished (UTC)."""
+    """An indexed folder: its patterns, see `data.scan.scan`, and when a run over it last finished (UTC)."""
 
     path: bytes
     exclude: tuple[str, ...] = ()
@@ -58,19 +59,28 @@ def read_roots(store: Store) -> list[Root]:
 def remember_root(store: Store, path: bytes, exclude: Sequence[str] = ()) -> Root:
     """Remember a folder and return the root that contains it.
 
-    A folder in a root without exclusions belongs to that root. A folder without exclusions replaces the roots below
-    it. Raises StoreError.
+    A folder belongs to a root above it that leaves out nothing that the folder shall have, and replaces such roots
+    below it. Raises StoreError.
     """
-    roots_before = read_roots(store)
+    roots_before, new = read_roots(store), Root(path, tuple(exclude))
     for root in roots_before:
-        if (root.path, root.exclude) == (path, tuple(exclude)) or (not root.exclude and lies_in(path, root.path)):
+        if (root.path, root.exclude) == (path, new.exclude) or _contains(root, new):
             return root
-    replaced = [root.path for root in roots_before if root.path == path or (not exclude and lies_in(root.path, path))]
+    replaced = [root.path for root in roots_before if root.path == path or _contains(new, root)]
     with store.writing() as connection:
         connection.execute(delete(roots).where(roots.c.path.in_(replaced)))
         _note_moved(connection, [inner for inner in replaced if inner != path])
         connection.execute(insert(roots).values(path=path, exclude=json.dumps(list(exclude))))
-    return Root(path, tuple(exclude))
+    return new
+
+
+def _contains(outer: Root, inner: Root) -> bool:
+    """Return whether a walk over `outer` finds all that one over `inner` finds."""
+    return (
+        lies_in(inner.path, outer.path)
+        and all(pattern.startswith(TAKE) for pattern in outer.exclude)
+        and {pattern for pattern in inner.exclude if pattern.startswith(TAKE)} <= {*outer.exclude}
+    )
 
 
 def note_indexed(store: Store, paths: Sequence[bytes]) -> None:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import attrgetter
 from pathlib import Path
 
 from data.errors import RetroflexError
-from data.paths import absolute, display, from_bytes, to_bytes
+from data.kinds import NOT_PICTURES, begins_like_picture, is_incidental, suffix
+from data.machine_made import TAKE, is_machine_made
+from data.paths import absolute, clean_text, display, from_bytes, to_bytes
 from data.pictures import SUFFIXES
 from data.records import StoredFile
 
@@ -28,7 +31,7 @@ class FoundFile:
 
 @dataclass(frozen=True)
 class Skip:
-    """A file or folder that could not be read, with the reason."""
+    """A file or folder that was left out, with the reason."""
 
     path: Path
     reason: str
@@ -39,31 +42,41 @@ class Scan:
     """What a walk found, in the order of the walk.
 
     `changed` are new or changed files; `gone` are stored files under the roots that no longer exist.
-    A stored file that is excluded is not gone, nor is one below a folder that cannot be read.
+    A stored file that is excluded is not gone, nor is one below a folder that cannot be read. `passed_over` has the
+    numbers of files that are no pictures by suffix, `left_out` those of folders of machine-made files by name.
     """
 
     changed: list[FoundFile]
     unchanged: int
     gone: list[bytes]
     skipped: list[Skip]
+    passed_over: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
 
 
 def scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Sequence[str] = ()) -> Scan:
     """Compare the picture files under `roots` (folders or single files) with those already `stored`.
 
     A file counts as changed when its size or time of change differs. An `exclude` pattern (as in a shell)
-    excludes every file or folder whose name, or path relative to its root, matches. Hidden files and folders
-    are excluded. Linked folders are walked once, after the real ones, so a loop of links ends.
-    Raises RetroflexError when a root is missing.
+    excludes every file or folder whose name, or path relative to its root, matches. Hidden files and folders and
+    machine-made folders, see `data.machine_made`, are excluded unless a pattern that begins with TAKE matches.
+    A file whose suffix says nothing is a picture if it begins like one. Linked folders are walked once, after the
+    real ones, so a loop of links ends. Raises RetroflexError when a root is missing.
     """
-    walk = _Walk(tuple(pattern.rstrip("/") for pattern in exclude))
+    walk = _Walk(exclude)
     tops = [_checked_root(root) for root in roots]
     found = {to_bytes(file.path): file for top in tops for file in walk.files(top)}
     changed = [file for path, file in found.items() if not _is_same(file, stored.get(path))]
     searched = set(tops)
     unread = {skip.path for skip in walk.skipped}
-    gone = [path for path in stored if path not in found and _is_gone(path, searched, unread)]
-    return Scan(changed, len(found) - len(changed), gone, walk.skipped)
+    gone = [path for path, file in stored.items() if path not in found and _is_gone(path, file, searched, unread)]
+    return Scan(changed, len(found) - len(changed), gone, walk.skipped, walk.passed_over, walk.left_out)
+
+
+def check_roots(roots: Sequence[Path]) -> None:
+    """Raise RetroflexError if one of them is missing or can be neither walked nor read."""
+    for root in roots:
+        _checked_root(root)
 
 
 def _checked_root(root: Path) -> Path:
@@ -79,18 +92,24 @@ def _is_same(file: FoundFile, stored: StoredFile | None) -> bool:
     return stored is not None and (file.size, file.mtime_ns) == (stored.size, stored.mtime_ns)
 
 
-def _is_gone(path: bytes, roots: set[Path], unread: set[Path]) -> bool:
-    """Return whether a stored file below a root is missing; what could not be read may still exist."""
+def _is_gone(path: bytes, stored: StoredFile, roots: set[Path], unread: set[Path]) -> bool:
+    """Return whether a stored file below a root is missing; what could not be read may still exist.
+
+    A skipped file (digest "") is gone as soon as it is skipped no more.
+    """
     lineage = {from_bytes(path), *from_bytes(path).parents}
-    return bool(lineage & roots) and not lineage & unread and not os.path.exists(path)
+    return bool(lineage & roots) and not lineage & unread and not (stored.digest and os.path.exists(path))
 
 
 class _Walk:
     """One walk over several roots, which enters each folder once, under the name that it meets first."""
 
-    def __init__(self, exclude: tuple[str, ...]) -> None:
+    def __init__(self, exclude: Sequence[str]) -> None:
         self.skipped: list[Skip] = []
-        self._exclude = exclude
+        self.passed_over = Counter[str]()
+        self.left_out = Counter[str]()
+        self._exclude = [pattern.rstrip("/") for pattern in exclude if not pattern.startswith(TAKE)]
+        self._take = [pattern[1:].rstrip("/").casefold() for pattern in exclude if pattern.startswith(TAKE)]
         self._visited: set[tuple[int, int]] = set()
 
     def files(self, top: Path) -> Iterator[FoundFile]:
@@ -100,13 +119,12 @@ class _Walk:
             return
         folders, linked = [top], deque[Path]()
         while folders or linked:
-            entries = self._enter(folders.pop() if folders else linked.popleft())
-            entries = [entry for entry in entries if not self._is_excluded(entry, top)]
-            inner = [entry for entry in entries if self._is_folder(entry)]
+            entries = self._taken(self._enter(folders.pop() if folders else linked.popleft()), top)
+            inner = [entry for entry in entries if _is_folder(entry)]
             folders.extend(Path(entry) for entry in reversed(inner) if not entry.is_symlink())
             linked.extend(Path(entry) for entry in inner if entry.is_symlink())
             for entry in entries:
-                if os.path.splitext(entry.name)[1].lower() in SUFFIXES and not self._is_folder(entry):
+                if not _is_folder(entry) and self._may_be_picture(entry):
                     yield from self._found_file(Path(entry))
 
     def _enter(self, folder: Path) -> list[os.DirEntry[str]]:
@@ -114,6 +132,7 @@ class _Walk:
         try:
             status = folder.stat()
             if (status.st_dev, status.st_ino) in self._visited:
+                self._note_loop(folder, status)
                 return []
             self._visited.add((status.st_dev, status.st_ino))
             with os.scandir(folder) as entries:
@@ -122,18 +141,36 @@ class _Walk:
             self._skip(folder, error)
             return []
 
-    def _is_excluded(self, entry: os.DirEntry[str], top: Path) -> bool:
-        if entry.name.startswith("."):
-            return True
-        names = (entry.name, os.path.relpath(entry.path, top)) if self._exclude else ()
-        return any(fnmatchcase(name, pattern) for pattern in self._exclude for name in names)
+    def _note_loop(self, folder: Path, status: os.stat_result) -> None:
+        if folder.is_symlink() and any(os.path.samestat(status, parent.stat()) for parent in folder.parents):
+            self.skipped.append(Skip(folder, "is a link to a folder that it lies in"))
 
-    @staticmethod
-    def _is_folder(entry: os.DirEntry[str]) -> bool:
-        try:
-            return entry.is_dir()
-        except OSError:  # a link to itself; `_found_file` reports the reason
-            return False
+    def _taken(self, entries: Sequence[os.DirEntry[str]], top: Path) -> list[os.DirEntry[str]]:
+        """Return the entries of one folder that are not excluded, and count the machine-made folders among them."""
+        kept = []
+        for entry in entries:
+            names = (entry.name, os.path.relpath(entry.path, top)) if self._exclude or self._take else ()
+            if any(fnmatchcase(name, pattern) for pattern in self._exclude for name in names):
+                continue
+            if any(fnmatchcase(name.casefold(), pattern) for pattern in self._take for name in names):
+                kept.append(entry)
+            elif _is_folder(entry) and is_machine_made(
+                entry.name, _parent_name(entry), lambda: [other.name for other in entries]
+            ):
+                self.left_out[clean_text(os.fsencode(entry.name))] += 1
+            elif not entry.name.startswith("."):
+                kept.append(entry)
+        return kept
+
+    def _may_be_picture(self, entry: os.DirEntry[str]) -> bool:
+        """Return whether the file may be a picture, or is one that cannot be reached; count it if it is none."""
+        end = os.path.splitext(entry.name)[1].lower()
+        if end in SUFFIXES or is_incidental(entry.name):
+            return end in SUFFIXES
+        if end not in NOT_PICTURES and (not _is_regular(entry) or begins_like_picture(Path(entry))):
+            return True
+        self.passed_over[suffix(entry.name)] += 1
+        return False
 
     def _found_file(self, path: Path) -> Iterator[FoundFile]:
         try:
@@ -144,7 +181,38 @@ class _Walk:
         if stat.S_ISREG(status.st_mode):
             yield FoundFile(path, status.st_size, status.st_mtime_ns)
         else:
-            self.skipped.append(Skip(path, "is not a regular file"))
+            self.skipped.append(Skip(path, f"is {_kind(status.st_mode)}, not a file"))
 
     def _skip(self, path: Path, error: OSError) -> None:
-        self.skipped.append(Skip(path, f"cannot be read: {error.strerror or error}"))
+        self.skipped.append(Skip(path, _reason(path, error)))
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link to itself; `_found_file` reports the reason
+        return False
+
+
+def _is_regular(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:
+        return False
+
+
+def _parent_name(entry: os.DirEntry[str]) -> str:
+    return os.path.basename(os.path.dirname(entry.path))
+
+
+def _reason(path: Path, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "is a link that leads back to itself"
+    if error.errno == errno.ENOENT and path.is_symlink():
+        return f"is a link to {display(Path(os.readlink(path)))}, which is not there"
+    return f"cannot be read: {error.strerror or error}"
+
+
+def _kind(mode: int) -> str:
+    kinds = {stat.S_ISFIFO: "a pipe", stat.S_ISSOCK: "a socket", stat.S_ISCHR: "a device", stat.S_ISBLK: "a device"}
+    return next((name for test, name in kinds.items() if test(mode)), "something else")

@@ -33,9 +33,19 @@ class Settings:
     max_upload_bytes: int = 20 * 2**20
 
     @property
+    def database(self) -> Path:
+        """The SQLite file in the library folder, used unless `database_url` is set."""
+        return self.library / DATABASE_FILE
+
+    @property
     def url(self) -> str:
         """The SQLAlchemy URL of the store: `database_url`, or an SQLite file in the library folder."""
-        return self.database_url or f"sqlite:///{quote(str(self.library / DATABASE_FILE))}"
+        return self.database_url or f"sqlite:///{quote(str(self.database))}"
+
+    @property
+    def exists(self) -> bool:
+        """Whether there is a library; that of a `database_url` counts as one."""
+        return self.database_url is not None or self.database.exists()
 
     @property
     def limits(self) -> Limits:

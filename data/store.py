@@ -29,7 +29,7 @@ from data.records import (
     StoredFile,
     StoredPicture,
 )
-from data.settings import DATABASE_FILE, Settings
+from data.settings import Settings
 
 __all__ = [
     "Batch",
@@ -237,7 +237,7 @@ def open_store(settings: Settings, create: bool = False) -> Store:
 
     Raises RetroflexError when there is no library, or a StoreError.
     """
-    if settings.database_url is None and not (settings.library / DATABASE_FILE).exists() and not create:
+    if not (settings.exists or create):
         raise RetroflexError(
             f"there is no library in {display(settings.library)}: run `retroflex index DIR` to make one"
         )

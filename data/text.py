@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 
 _APOSTROPHES = {ord(mark): "'" for mark in "\u2018\u2019\u02bc\uff07"}
+
+_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 class _WordCharacters(dict[int, str]):
@@ -96,3 +100,13 @@ _OTHER_LANGUAGES = (
 )
 FUNCTION_WORDS = QUERY_STOP_WORDS | frozenset(tokenize(" ".join(_OTHER_LANGUAGES)))
 """The stop words of all languages that queries are read in."""
+
+
+def split_by_query(caption: str, words: str) -> Iterator[tuple[str, bool]]:
+    """Yield the pieces of a caption, and whether each is a word of the query, in whatever inflection."""
+    query, end = frozenset(stems(words)), 0
+    for found in _WORD.finditer(caption):
+        yield caption[end : found.start()], False
+        yield found.group(), bool(query & {*stems(found.group())})
+        end = found.end()
+    yield caption[end:], False

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
+from pathlib import Path
+from shutil import rmtree
 from threading import Lock, Thread
 from typing import NamedTuple
 
@@ -144,6 +148,35 @@ class Library:
         with self._reloading:
             if self._searcher is None or self._searcher.index.generation <= merged.index.generation:
                 self._searcher = merged
+
+
+@contextmanager
+def opened_for_indexing(settings: Settings, create: bool) -> Iterator[Library]:
+    """Open the library, or with `create` make it; if the block fails, a new library without pictures is removed.
+
+    Raises RetroflexError when there is no library, or a StoreError.
+    """
+    new = not settings.exists
+    made = [folder for folder in (settings.library, *settings.library.parents) if not folder.exists()]
+    opened = Library.open(settings, create)
+    try:
+        yield opened
+    except BaseException:
+        if new and not opened.store.status().files:
+            opened.close()
+            _remove(settings, made)
+        raise
+
+
+def _remove(settings: Settings, made: Sequence[Path]) -> None:
+    """Remove the files of a library, and the folders `made` for it, inner ones first, unless they hold more."""
+    rmtree(settings.index_dir, ignore_errors=True)
+    files = [settings.database.with_name(settings.database.name + suffix) for suffix in ("", "-wal", "-shm")]
+    for file in [*files, *settings.library.glob("indexing.*")]:  # see `retrieval.indexing.turn`
+        file.unlink(missing_ok=True)
+    with suppress(OSError):
+        for folder in made:
+            folder.rmdir()
 
 
 class LibraryModel(NamedTuple):

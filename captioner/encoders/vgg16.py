@@ -16,7 +16,7 @@ from safetensors.numpy import load_file
 from captioner.encoders.base import Features
 from captioner.encoders.pooling import plain_mean
 from captioner.errors import BundleError
-from captioner.frameworks import Precision, computing_in, load_keras, variable_name
+from captioner.frameworks import Precision, computing_in, has_gpu, load_keras, variable_name
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
@@ -89,6 +89,7 @@ class KerasVGG16:
         self._model = build_vgg16(config, precision)
         assign(self._model, weights)
         self._model.make_predict_function()  # now, or each thread would make one
+        self.step = None if has_gpu() else 1  # a CPU takes as long for a picture alone, a GPU needs many
 
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""

@@ -63,6 +63,9 @@ def _has_avx2() -> bool:
 class Int8VGG16:
     """Like `captioner.encoders.vgg16.KerasVGG16`, with products of 8 bits; several threads may encode at once."""
 
+    step = 1
+    """A picture alone takes as long as one of 32, see `captioner.pipeline.PictureEncoder`."""
+
     def __init__(
         self,
         config: VGG16Config,

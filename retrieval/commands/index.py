@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import signal
 import sys
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -15,23 +14,22 @@ from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
-from captioner.pipeline import ThreadExecutor, VectorDescriber, in_groups, read_files
+from captioner.pipeline import Flow, ThreadExecutor, VectorDescriber, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
 from data.children import end_with_parent
 from data.errors import RetroflexError
+from data.machine_made import TAKE
 from data.paths import display
-from data.scan import Skip, scan
-from data.settings import Settings, load_settings
+from data.scan import Skip, check_roots, scan
+from data.settings import load_settings
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json
+from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
+from retrieval.commands.report import nothing_found, print_report
 from retrieval.indexing.indexer import Report
-from retrieval.indexing.run import Progress, plan_given, plan_remembered
+from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
-from retrieval.indexing.turn import take_turn
-from retrieval.library import Library
-
-SHOWN_SKIPPED = 5
-LABELS = {"known_content": "captioned before under another name", "gone": "no longer there"}
-"""How the counts read that do not explain themselves by their names in JSON."""
+from retrieval.indexing.turn import Turn, take_turn
+from retrieval.library import Library, opened_for_indexing
 
 
 @click.command()
@@ -39,6 +37,9 @@ LABELS = {"known_content": "captioned before under another name", "gone": "no lo
 @library_option
 @bundle_option
 @click.option("--exclude", multiple=True, help="Leave out names or paths that match this pattern; may be repeated.")
+@click.option(
+    "--include", multiple=True, help="Take machine-made folders, such as @eaDir, that match; may be repeated."
+)
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
 @click.option("--forget", is_flag=True, help="Forget pictures whose files are gone, instead of keeping them 30 days.")
 @click.option("--features", metavar="NAME", multiple=True, help="Also add vectors by this encoder; may be repeated.")
@@ -50,6 +51,7 @@ def index(
     library: Path | None,
     bundle: Path | None,
     exclude: tuple[str, ...],
+    include: tuple[str, ...],
     keep_captions: bool,
     forget: bool,
     features: tuple[str, ...],
@@ -59,59 +61,73 @@ def index(
 ) -> None:
     """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
     end_with_parent()
-    if exclude and not folders:
-        raise RetroflexError("--exclude needs folders; remembered folders keep their own")
+    if (exclude or include) and not folders:
+        raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
-    opened = Library.open(settings, create=bool(folders))
-    opened.store.check_writable()
-    if errors is not None:
-        errors.write_text("")  # If it cannot be written, fail before the work.
-    added = {}
-    with _progress_display(json_progress, quiet=as_json) as show, take_turn(settings.library, _announce, show) as turn:
-        plan = plan_given(opened.store, folders, exclude) if folders else plan_remembered(opened.store)
-        captioner = Captioner.load(settings.bundle)
-        further = _further_describers(features, captioner)
-        near_copy = captioner.search_model.calibration.near_copy
-
-        def run(describer: StagedDescriber, recaption: bool) -> Report:
-            shared = turn.sharing(show)
-            return run_plan(plan, opened.store, describer, settings.limits, recaption, shared, near_copy, forget)
-
-        report = run(captioner, not keep_captions)
-        for name, describer in further.items():
-            added[name] = run(describer, True).captioned
-    opened.searcher()
-    opened.merge()
+    check_roots(folders)
+    first = not settings.exists
+    patterns = (*exclude, *(TAKE + pattern for pattern in include))
+    shown = Lines if json_progress else Display if as_json else Bar
+    with opened_for_indexing(settings, create=bool(folders)) as opened:
+        opened.store.check_writable()
+        if errors is not None:
+            errors.write_text("")  # If it cannot be written, fail before the work.
+        with _turn(settings.library, shown) as turn:
+            plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
+            run = _Run(plan, opened, turn, shown, forget)
+            report, added = run.all(not keep_captions, features)
+        if first and report.is_empty:
+            raise RetroflexError(nothing_found(report))
+        opened.searcher()
+        opened.merge()
     if errors is not None:
         errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
-        _print_report(report, added, settings, as_json)
+        print_report(report, added, settings, as_json)
+
+
+@contextmanager
+def _turn(library: Path, kind: type[Display]) -> Iterator[Turn]:
+    """Yield once no other process indexes; until then its progress is shown."""
+    with ExitStack() as stack:
+        waiting = kind(Flow())
+        with waiting.running():
+            turn = stack.enter_context(take_turn(library, _announce, waiting.show))
+        yield turn
 
 
 def _announce(line: str) -> None:
     click.echo(f"retroflex: {line}", err=True)
 
 
-@contextmanager
-def _progress_display(json_progress: bool, quiet: bool) -> Iterator[Progress]:
-    """Show progress as lines of JSON, or as a bar on a terminal."""
-    if json_progress:
-        # The server stops it by SIGTERM: a process started in the background inherits that Ctrl-C is ignored.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
-        yield _print_step
-        return
-    with tqdm(desc="indexing", unit="pic", disable=True if quiet else None) as bar:
-        yield lambda done, total, _: _update_bar(bar, done, total)
+@dataclass(frozen=True)
+class _Run:
+    """One run of a plan over a library, by the captioner and further encoders."""
 
+    plan: Plan
+    library: Library
+    turn: Turn
+    kind: type[Display]
+    forget: bool
 
-def _print_step(done: int, total: int, report: Report) -> None:
-    step = {"done": done, "total": total, "captioned": report.captioned, "skipped": len(report.skipped)}
-    click.echo(json.dumps(step))  # which flushes
+    def all(self, recaption: bool, features: Sequence[str]) -> tuple[Report, dict[str, int]]:
+        """Return the captioner's report, and the numbers of pictures that further encoders described, by name."""
+        captioner = Captioner.load(self.library.settings.bundle)
+        further = _further_describers(features, captioner)
+        near_copy = captioner.search_model.calibration.near_copy
+        report = self._by(captioner, recaption, near_copy)
+        return report, {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
 
-
-def _update_bar(bar: tqdm, done: int, total: int) -> None:
-    bar.total = total
-    bar.update(done - bar.n)
+    def _by(self, describer: StagedDescriber, recaption: bool, near_copy: float) -> Report:
+        flow = Flow()
+        display = self.kind(flow)
+        limits, shared = self.library.settings.limits, self.turn.sharing(display.show)
+        # A server stops it by SIGTERM, and may have passed on a Ctrl-C already.
+        with stopping_by_signal(flow, at_once=not isinstance(display, Lines)), display.running():
+            executor = ThreadExecutor(flow)
+            return run_plan(
+                self.plan, self.library.store, describer, limits, recaption, shared, executor, near_copy, self.forget
+            )
 
 
 def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
@@ -122,34 +138,6 @@ def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str,
     if own in names:
         raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are always made")
     return {name: VectorDescriber(build_further(name)) for name in dict.fromkeys(names)}
-
-
-def _print_report(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
-    counts = {
-        "captioned": report.captioned,
-        "known_content": report.known_content,
-        "unchanged": report.unchanged,
-        "gone": report.gone,
-        "skipped": len(report.skipped),
-    }
-    skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
-    for warning in report.warnings:
-        click.echo(f"retroflex: {warning}", err=True)
-    if as_json:
-        listed = {"features": added, "warnings": report.warnings, "skipped_files": skipped}
-        print_json({"library": display(settings.library), **counts, **listed})
-        return
-    click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
-    for name, pictures in added.items():
-        click.echo(f"{name}: {pictures:,} pictures described")
-    for skip in skipped[:SHOWN_SKIPPED]:
-        click.echo(f"skipped: {skip['path']} {skip['reason']}")
-    if len(skipped) > SHOWN_SKIPPED:
-        click.echo(
-            f"... and {len(skipped) - SHOWN_SKIPPED} more; `retroflex status` lists them, --errors FILE keeps them"
-        )
-    if not any(counts.values()):
-        click.echo("no pictures found there")
 
 
 @click.command()

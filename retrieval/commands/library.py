@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import os
+import sys
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 import click
 
+from data.errors import RetroflexError
 from data.identity import DAYS_KEPT
-from data.paths import clean_text, display, to_bytes
+from data.paths import absolute, clean_text, display, to_bytes
+from data.roots import Root, count_root, lies_in, read_roots
 from data.settings import load_settings
 from data.soundness import count_damaged
 from retrieval.commands.options import json_option, library_option, print_json
-from retrieval.library import Library
+from retrieval.library import Library, library_model
+
+ASK_ABOVE = 100
+"""Forgetting more pictures than this has to be confirmed."""
 
 
 @click.command()
@@ -21,36 +27,85 @@ from retrieval.library import Library
 @json_option
 def status(library: Path | None, as_json: bool) -> None:
     """Show what the library holds."""
-    settings = load_settings(library=library)
-    opened = Library.open(settings)
-    facts = {"library": display(settings.library), **asdict(opened.store.status())}
+    opened = Library.open(load_settings(library=library))
     with opened.store.reading() as connection:
-        facts["damaged"] = count_damaged(connection)
+        damaged = count_damaged(connection)
     skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
+        facts = {"library": display(opened.settings.library), **asdict(opened.store.status()), "damaged": damaged}
         print_json({**facts, "skipped_files": skipped})
         return
-    for name, value in facts.items():
-        click.echo(f"{name.replace('_', ' '):15} {_plain(value)}")
-    if facts["absent"]:
-        click.echo(f"absent pictures are kept for {DAYS_KEPT} days, captions by people for ever; connect their disk?")
-    if facts["damaged"]:
-        click.echo("damaged rows are left out of all listings; `retroflex check` mends what it can")
+    for name, text in _facts(opened, damaged).items():
+        click.echo(f"{name:10} {text}")
+    for root in read_roots(opened.store):
+        click.echo(f"{'folder':10} {_folder(opened, root)}")
     for skip in skipped:
         click.echo(f"skipped: {skip['path']} {skip['reason']}")
 
 
+def _facts(library: Library, damaged: int) -> Mapping[str, str]:
+    """Return what a person needs to know of the library, by name."""
+    status = library.store.status()
+    model = library_model(library.settings, status)
+    facts = {
+        "library": display(library.settings.library),
+        "pictures": f"{status.pictures:,} in {_files(status.files)}",
+        "captions": f"{status.captions:,}, {status.user_captions:,} of them yours",
+        "skipped": _files(status.skipped),
+    }
+    if status.absent:
+        facts["absent"] = f"{_pictures(status.absent)}, kept for {DAYS_KEPT} days, your captions longer; is a disk out?"
+    if damaged:
+        facts["damaged"] = f"{damaged:,} rows of the library, left out; `retroflex check` mends what it can"
+    if model.version is None:
+        return facts | {"captioner": "cannot be loaded; `retroflex caption` with a picture says why"}
+    if model.stale:
+        return facts | {"captioner": f"has not described {_pictures(model.stale)} yet; `retroflex index` does"}
+    return facts
+
+
+def _folder(library: Library, root: Root) -> str:
+    when = f"indexed {root.indexed_at:%Y-%m-%d %H:%M} UTC" if root.indexed_at else "not fully indexed yet"
+    return f"{clean_text(root.path)} ({_pictures(count_root(library.store, root).pictures)}, {when})"
+
+
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--yes", is_flag=True, help=f"Do not ask before more than {ASK_ABOVE} pictures are forgotten.")
 @library_option
-def remove(paths: tuple[Path, ...], library: Path | None) -> None:
+def remove(paths: tuple[Path, ...], library: Path | None, yes: bool) -> None:
     """Forget the pictures at or below PATHS. Nothing on disk is touched."""
     opened = Library.open(load_settings(library=library))
-    forgotten = opened.store.remove([to_bytes(Path(os.path.abspath(path))) for path in paths])
-    click.echo(f"{forgotten} files forgotten")
+    counts = {path: count_root(opened.store, Root(path)) for path in _outermost(paths)}
+    missing = [path for path, count in counts.items() if not (count.files or count.skipped)]
+    if missing:
+        more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
+        raise RetroflexError(f"not in the library: {clean_text(missing[0])}{more}; nothing was removed")
+    pictures = sum(count.pictures for count in counts.values())
+    if pictures > ASK_ABOVE and not yes:
+        _confirm(pictures)
+    click.echo(f"{_files(opened.store.remove(list(counts)))} forgotten")
 
 
-def _plain(value: object) -> str:
-    if isinstance(value, dict):
-        return ", ".join(f"{name} ({count:,} pictures)" for name, count in value.items()) or "none"
-    return f"{value:,}" if isinstance(value, int) else str(value)
+def _outermost(paths: Sequence[Path]) -> list[bytes]:
+    """Return the absolute paths, without those below others."""
+    wanted = dict.fromkeys(to_bytes(absolute(path)) for path in paths)
+    return [path for path in wanted if not any(path != other and lies_in(path, other) for other in wanted)]
+
+
+def _confirm(pictures: int) -> None:
+    """Ask a person. Raises RetroflexError if there is none or the answer is no."""
+    if not sys.stdin.isatty():
+        raise RetroflexError(f"this would forget {_pictures(pictures)}; add --yes to do so")
+    if not click.confirm(
+        f"Forget {_pictures(pictures)}? Files stay; your captions return when they are indexed again."
+    ):
+        raise RetroflexError("nothing was removed")
+
+
+def _pictures(count: int) -> str:
+    return f"{count:,} picture{'' if count == 1 else 's'}"
+
+
+def _files(count: int) -> str:
+    return f"{count:,} file{'' if count == 1 else 's'}"

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import os
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from retrieval.search.results import SearchResult
+from data.text import split_by_query
+from retrieval.search.results import Hit, SearchResult
 from retrieval.search.search import DEFAULT_LIMIT
 
 SHOWN_PROBLEMS = 5
@@ -24,7 +27,32 @@ bundle_option = click.option(
 )
 limit_option = click.option("--limit", type=int, default=DEFAULT_LIMIT, show_default=True, help="Hits to show.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
-explain_option = click.option("--explain", is_flag=True, help="Show what each score is made of.")
+
+
+class Output(NamedTuple):
+    """How hits are printed: the values of `output_options`."""
+
+    as_json: bool
+    paths: bool
+    print0: bool
+    explain: bool
+
+    @property
+    def only_paths(self) -> bool:
+        """Whether standard output gets paths and nothing else. Raises click.UsageError for --json beside that."""
+        if self.as_json and (self.paths or self.print0):
+            raise click.UsageError("--json and --paths exclude each other; give one of them")
+        return self.paths or self.print0
+
+
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options of Output."""
+    explain = click.option("--explain", is_flag=True, help="Show what each score is made of.")
+    print0 = click.option("--print0", is_flag=True, help="As --paths, but end each path by a NUL, for xargs -0.")
+    paths = click.option("--paths", is_flag=True, help="Print the paths of the hits and nothing else, one a line.")
+    for option in (print0, paths, json_option, explain):
+        command = option(command)
+    return command
 
 
 def print_json(document: Any) -> None:
@@ -32,32 +60,64 @@ def print_json(document: Any) -> None:
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))
 
 
-def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
-    """Print hits as JSON or as text; the parts of the scores appear with `explain` only."""
-    if as_json:
+def print_result(result: SearchResult, output: Output) -> None:
+    """Print hits as JSON, as paths or as text; with paths, remarks go to standard error."""
+    if output.as_json:
         print_json(result.to_json())
         return
     for caption in result.query.get("captions", []):
-        click.echo(f"query picture: {caption}")
+        if not output.only_paths:
+            click.echo(f"query picture: {caption}")
     if result.notice:
-        click.echo(result.notice)
+        click.echo(result.notice, err=output.only_paths)
+    if output.only_paths:
+        _print_paths(result.hits, b"\0" if output.print0 else b"\n")
+    else:
+        _print_hits(result, output.explain)
+    if result.total > len(result.hits):
+        at_least = "at least " if result.more else ""
+        count = f"{len(result.hits)} of {at_least}{result.total} hits; --limit shows more"
+        click.echo(count, err=output.only_paths)
+
+
+def _print_paths(hits: Sequence[Hit], end: bytes) -> None:
+    """Print a path of each hit as the bytes of the file system, which need not be text."""
+    stream = sys.stdout.buffer
+    stream.write(b"".join(path + end for hit in hits for path in hit.picture.paths[:1]))
+    stream.flush()
+
+
+def _print_hits(result: SearchResult, explain: bool) -> None:
+    coloured = _has_colours()
     for hit in result.hits:
-        click.echo(f"{hit.score:.3f}  {hit.path}\n       {hit.caption}")
+        score, path, caption = f"{hit.score:.3f}", hit.path, hit.caption
+        if coloured:
+            score, path = click.style(score, fg="green"), click.style(path, bold=True)
+            caption = _emphasised(caption, result.query.get("text", ""))
+        click.echo(f"{score}  {path}\n       {caption}")
         if hit.matched:
             click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
-    if result.total > len(result.hits):
-        at_least = "at least " if result.more else ""
-        click.echo(f"{len(result.hits)} of {at_least}{result.total} hits; --limit shows more")
 
 
-def print_nothing_close(result: SearchResult, pictures: int) -> None:
-    """Print in one line that no picture is close, and whether --all would show some."""
+def _emphasised(caption: str, words: str) -> str:
+    """Return the caption with the words of the query in bold yellow."""
+    pieces = split_by_query(caption, words)
+    return "".join(click.style(piece, fg="yellow", bold=True) if asked else piece for piece, asked in pieces)
+
+
+def _has_colours() -> bool:
+    """Return whether standard output is a terminal that shows colours, see https://no-color.org."""
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def print_nothing_close(result: SearchResult, pictures: int, err: bool) -> None:
+    """Print in one line that no picture is close, and whether --all would show some; with `err` on standard error."""
     text = " ".join(result.query.get("text", "").split())
     target = f'"{text}"' if text else "the query picture"
     advice = "" if result.closest is None else "; --all shows the nearest anyway"
-    click.echo(f"nothing close to {target} in {pictures:,} picture{'' if pictures == 1 else 's'}{advice}")
+    click.echo(f"nothing close to {target} in {pictures:,} picture{'' if pictures == 1 else 's'}{advice}", err=err)
 
 
 def print_left_out(problems: Sequence[str]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +14,11 @@ import click
 from data.paths import absolute, to_bytes
 from data.settings import load_settings
 from retrieval.commands.options import (
+    Output,
     bundle_option,
-    explain_option,
-    json_option,
     library_option,
     limit_option,
+    output_options,
     print_nothing_close,
     print_result,
 )
@@ -34,7 +35,6 @@ from retrieval.search.fields import (
 )
 from retrieval.search.filters import Filters
 from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, QueryImage, check_query, read_weight
-from retrieval.search.results import SearchResult
 
 PICTURE = "PICTURE[@WEIGHT]"
 
@@ -71,6 +71,13 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that `search` and `similar` share."""
+    command = output_options(library_option(bundle_option(limit_option(command))))
+    distant = click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
+    return distant(_filter_options(command))
+
+
 def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
     """Return the filters for the values of the options. Raise QueryError."""
     return Filters(**{name: _value(library, value) for name, value in values.items()})
@@ -80,64 +87,76 @@ def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
 @click.argument("words", nargs=-1)
 @click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
 @click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
-@click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
-@_filter_options
-@explain_option
-@library_option
-@bundle_option
-@limit_option
-@json_option
+@_shared_options
 def search(
     words: tuple[str, ...],
     like: tuple[str, ...],
     unlike: tuple[str, ...],
     distant: bool,
-    explain: bool,
     library: Path | None,
     bundle: Path | None,
     limit: int,
-    as_json: bool,
     sort: str,
+    as_json: bool,
+    paths: bool,
+    print0: bool,
+    explain: bool,
     **filters: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
+    output = Output(as_json, paths, print0, explain)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
-    selection = opened.collection.select(_read_filters(opened, filters), sort)
-    result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
-    _print(opened, result, as_json, explain)
+    query = partial(_query, opened, text, like, unlike)
+    _search(opened, query, limit, distant, sort, filters, output)
 
 
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
 @click.option("--by", metavar="NAME", help="Compare by the vectors of this encoder alone, see index --features.")
-@explain_option
-@library_option
-@bundle_option
-@limit_option
-@json_option
+@_shared_options
 def similar(
     picture: Path,
     by: str | None,
-    explain: bool,
+    distant: bool,
     library: Path | None,
     bundle: Path | None,
     limit: int,
+    sort: str,
     as_json: bool,
+    paths: bool,
+    print0: bool,
+    explain: bool,
+    **filters: Any,
 ) -> None:
     """Find pictures like PICTURE, which need not be in the library."""
     from retrieval.commands.describe import describe_files
 
+    output = Output(as_json, paths, print0, explain)
     opened = Library.open(load_settings(library=library, bundle=bundle))
-    like = [QueryImage(description) for description in describe_files([picture], opened, by)]
-    result = opened.search(Query(like=like, by=by), limit)
-    _print(opened, result, as_json, explain)
+
+    def query() -> Query:
+        return Query(like=[QueryImage(one) for one in describe_files([picture], opened, by)], by=by)
+
+    _search(opened, query, limit, distant, sort, filters, output)
 
 
-def _print(library: Library, result: SearchResult, as_json: bool, explain: bool) -> None:
-    print_result(result, as_json, explain)
-    if not (result.total or as_json):
-        print_nothing_close(result, library.store.status().pictures)
+def _search(
+    library: Library,
+    query: Callable[[], Query],
+    limit: int,
+    distant: bool,
+    sort: str,
+    filters: dict[str, Any],
+    output: Output,
+) -> None:
+    """Search and print. The options are checked before the query, which may have to describe pictures."""
+    only_paths = output.only_paths
+    selection = library.collection.select(_read_filters(library, filters), sort)
+    result = library.search(query(), limit, distant=distant, selection=selection)
+    print_result(result, output)
+    if not (result.total or output.as_json):
+        print_nothing_close(result, library.store.status().pictures, err=only_paths)
 
 
 def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str]) -> Query:

@@ -5,7 +5,8 @@ A kill at any time loses no written transaction; the next run continues with the
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from data.decoding.pool import decode_bounded
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import PictureError, PictureUnreadable, read_bytes
-from data.records import Batch, FileRow, PictureRow, SkipRow, content_hash
+from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
@@ -27,10 +28,16 @@ from retrieval.indexing.metadata import outdated_copies, read_metadata_again
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
 
+NEVER = -1
+"""A time of change that no file has: what is skipped with it is tried again each time."""
+
 
 @dataclass
 class Report:
-    """What an indexing run did: counts of files, each file left out with its reason, and lines to show."""
+    """What an indexing run did: counts of files, each file left out with its reason, and lines to show.
+
+    `passed_over` and `left_out` are those of `data.scan.Scan`.
+    """
 
     captioned: int = 0
     known_content: int = 0
@@ -38,6 +45,13 @@ class Report:
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    passed_over: Counter[str] = field(default_factory=Counter)
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there was no picture, new, known, bad or gone."""
+        return not (self.captioned or self.known_content or self.unchanged or self.gone or self.skipped)
 
     def __add__(self, other: Report) -> Report:
         """Return the counts of both runs together."""
@@ -48,6 +62,8 @@ class Report:
             self.gone + other.gone,
             self.skipped + other.skipped,
             self.warnings + other.warnings,
+            self.passed_over + other.passed_over,
+            self.left_out + other.left_out,
         )
 
 
@@ -73,10 +89,17 @@ def index(
     """
     stored = store.stored_files(roots)
     found = scan(roots, stored, exclude)
+    _note_skipped(store, found.skipped, stored)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
-    report = Report(unchanged=found.unchanged - len(stale), gone=len(found.gone), skipped=list(found.skipped))
-    report.warnings += [] if forget else absence_warnings(stored.keys(), found.gone, roots)
+    report = Report(
+        unchanged=found.unchanged - len(stale),
+        gone=sum(stored[path].digest != "" for path in found.gone),
+        skipped=list(found.skipped),
+        warnings=[] if forget else absence_warnings(stored.keys(), found.gone, roots),
+        passed_over=found.passed_over,
+        left_out=found.left_out,
+    )
     to_read = [*found.changed, *stale]
     outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
     total = len(to_read) + len(outdated)
@@ -100,6 +123,16 @@ def index(
     continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
     fill_pixels(store, describer.input_side, limits)
     return report
+
+
+def _note_skipped(store: Store, skips: Sequence[Skip], stored: Mapping[bytes, StoredFile]) -> None:
+    """Store what the walk left out, except pictures of the library, which may come back."""
+    noted = dict(store.skipped_files()) if skips else {}
+    reasons = {to_bytes(skip.path): skip.reason for skip in skips}
+    new = {path: reason for path, reason in reasons.items() if noted.get(path) != reason}
+    rows = [SkipRow(path, 0, NEVER, reason) for path, reason in new.items() if path in noted or path not in stored]
+    if rows:
+        store.write_batch(Batch(skipped=rows))
 
 
 def _stale_files(
@@ -137,19 +170,22 @@ class _Reader:
             contents.setdefault(digest, content)
             rows.setdefault(digest, []).append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
         new = self._store.describe_needed(contents.keys(), self._version)
-        readings += [Reading(Batch(files=rows[digest])) for digest in contents if digest not in new]
+        readings += [
+            Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in contents if digest not in new
+        ]
         return readings + [self._decoded(rows[digest], contents[digest]) for digest in sorted(new)]
 
     def _decoded(self, files: list[FileRow], content: bytes) -> Reading[Batch]:
         try:
             decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
-            return Reading(Batch(skipped=[_skip(file.path, file, error) for file in files]))
+            rows = [_skip(file.path, file, error) for file in files]
+            return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
         size, metadata = (facts.width, facts.height), facts.metadata._asdict()
         row = PictureRow(files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels)
-        return Reading(Batch(files=files, pictures=[row]), decoded.square)
+        return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:
@@ -178,7 +214,7 @@ def _write(store: Store, batch: Batch) -> list[FoundFile]:
 
 def _skip(path: bytes, file: FoundFile | FileRow, error: PictureError) -> SkipRow:
     # A change of permissions, or a decoder that lives, changes no modification time: such a file is tried each time.
-    mtime_ns = -1 if isinstance(error, PictureUnreadable) else file.mtime_ns
+    mtime_ns = NEVER if isinstance(error, PictureUnreadable) else file.mtime_ns
     return SkipRow(path, file.size, mtime_ns, str(error))
 
 

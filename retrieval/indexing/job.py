@@ -8,7 +8,7 @@ import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any
 
@@ -19,8 +19,9 @@ FINISHED = frozenset({"done", "stopped", "failed"})
 class Job:
     """One run of indexing: `state` is "running", "stopping", "done", "stopped" or "failed".
 
-    `folder` is the id of the only folder to index, None for all; `total` is None until the files are counted; `rate`
-    is in pictures a second since then; `error` is one line if the job failed.
+    `folder` is the id of the only folder to index, None for all; `total` is None until the files are counted. Of these
+    `done` are written, and `encoded` are done or will be soon; `rate` is that of `encoded`, in pictures a second.
+    `passed_over` and `left_out` are those of `data.scan.Scan`; `error` is one line if the job failed.
     """
 
     id: str
@@ -29,9 +30,12 @@ class Job:
     recaption: bool
     started_at: str
     done: int = 0
+    encoded: int = 0
     total: int | None = None
     captioned: int = 0
     skipped: int = 0
+    passed_over: dict[str, int] = field(default_factory=dict)
+    left_out: dict[str, int] = field(default_factory=dict)
     rate: float | None = None
     seconds_left: float | None = None
     error: str | None = None

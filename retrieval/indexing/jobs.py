@@ -39,9 +39,12 @@ class Step(NamedTuple):
     """A line of `retroflex index --json-progress`."""
 
     done: int
+    encoded: int
     total: int
     captioned: int
     skipped: int
+    passed_over: dict[str, int]
+    left_out: dict[str, int]
 
 
 class Jobs:
@@ -154,17 +157,9 @@ def _step(line: bytes) -> Step | None:
 
 
 def _with_progress(job: Job, step: Step, seconds: float) -> Job:
-    rate = step.done / seconds if step.done and seconds else None
-    left = (step.total - step.done) / rate if rate else None
-    return replace(
-        job,
-        done=step.done,
-        total=step.total,
-        captioned=step.captioned,
-        skipped=step.skipped,
-        rate=rate,
-        seconds_left=left,
-    )
+    rate = step.encoded / seconds if step.encoded and seconds else None
+    left = (step.total - step.encoded) / rate if rate else None
+    return replace(job, **step._asdict(), rate=rate, seconds_left=left)
 
 
 def _ended(job: Job, code: int, last_message: str) -> Job:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from captioner.calibration import FORMAT_1_NEAR_COPY
+from captioner.pipeline import Executor
 from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.limits import Limits
@@ -72,12 +73,13 @@ def run(
     limits: Limits,
     recaption: bool = True,
     progress: Progress = lambda done, total, report: None,
+    executor: Executor | None = None,
     near_copy: float = FORMAT_1_NEAR_COPY,
     forget: bool = False,
 ) -> Report:
     """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
     total = _Total(progress, _note_missing(store, plan.missing, near_copy, forget))
-    how: dict[str, Any] = {"recaption": recaption, "near_copy": near_copy, "forget": forget}
+    how: dict[str, Any] = {"recaption": recaption, "executor": executor, "near_copy": near_copy, "forget": forget}
     for task in plan.tasks:
         total.add(index(store, describer, task.folders, limits, task.exclude, total.show, **how))
         note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])

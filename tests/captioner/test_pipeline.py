@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from captioner.pipeline import (
     GROUP,
     SPARSE,
     Chunk,
+    Flow,
     Reading,
     ThreadExecutor,
     VectorDescriber,
@@ -85,6 +87,50 @@ def test_leaving_early_ends_the_threads() -> None:
     for _ in ThreadExecutor().describe(in_groups(list(range(10_000))), read, Namer()):
         break
     assert threading.active_count() <= before + 6  # those that finish what they had begun
+
+
+class Slow(Namer):
+    """Encodes a picture at a time, as Captioner does on a CPU, and stops the flow at the tenth."""
+
+    step = 1
+
+    def __init__(self, flow: Flow) -> None:
+        super().__init__()
+        self.flow, self.told = flow, 0
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        if len(self.encoded) == 9:
+            self.told = self.flow.stop()
+        return super().encode(pictures)
+
+
+def test_a_stopped_flow_yields_what_was_being_encoded_and_no_more() -> None:
+    flow = Flow()
+    slow = Slow(flow)
+    groups: list[tuple[int, Description | None]] = []
+    numbers = in_groups([2 * number + 1 for number in range(400)])
+    with pytest.raises(KeyboardInterrupt):
+        groups.extend(one for group in ThreadExecutor(flow).describe(numbers, read, slow) for one in group)
+    described = [number for number, description in groups if description is not None]
+    assert len(described) == len(groups) == len(slow.encoded) == slow.told
+    assert 10 <= len(described) <= 12
+    assert flow.pending == 0
+    assert not flow.begin(1)
+
+
+def test_a_flow_sees_each_picture_and_each_source() -> None:
+    class Watched(Namer):
+        step = 1
+        seen: ClassVar[list[int]] = []
+
+        def encode(self, pictures: np.ndarray) -> Features:
+            self.seen.append(flow.encoded)
+            return super().encode(pictures)
+
+    flow = Flow()
+    list(ThreadExecutor(flow).describe([range(20)], read, Watched()))
+    assert Watched.seen == list(range(10, 20)), "ten sources have no picture, the others count one by one"
+    assert (flow.encoded, flow.pending, flow.stopping) == (20, 0, False)
 
 
 def test_a_failure_reaches_the_caller() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from pathlib import Path
 
 import pytest
@@ -131,18 +132,44 @@ def test_loops_of_links_end_and_real_paths_win(tmp_path: Path) -> None:
     os.symlink(top / "a.jpg", top / "link.jpg")
     found = scan([top], {})
     assert names(found, top) == ["a.jpg", "link.jpg", "0 first by name/b.jpg"]
-    assert found.skipped == []
+    assert {skip.path.relative_to(top).as_posix(): skip.reason for skip in found.skipped} == {
+        "loop": "is a link that leads back to itself",
+        "again": "is a link to a folder that it lies in",
+        "0 first by name/back": "is a link to a folder that it lies in",
+    }
 
 
-def test_broken_and_circular_links_and_pipes_are_skipped(tmp_path: Path) -> None:
+def test_what_is_no_file_is_skipped_with_its_reason(tmp_path: Path) -> None:
     os.symlink("nowhere", tmp_path / "broken.jpg")
+    os.symlink(tmp_path / "disk", tmp_path / "a folder on a disk that is out")
     os.symlink("circle.jpg", tmp_path / "circle.jpg")
+    os.symlink("second", tmp_path / "first")
+    os.symlink("first", tmp_path / "second")
+    os.symlink("/dev/null", tmp_path / "null.png")
     os.mkfifo(tmp_path / "pipe.jpg")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(os.path.relpath(tmp_path / "plug"))  # the whole path may be too long for a socket
+    os.symlink("nowhere", tmp_path / "notes.txt")
     (tmp_path / "folder.jpg").mkdir()
-    skipped = {skip.path.name: skip.reason for skip in scan([tmp_path], {}).skipped}
-    assert sorted(skipped) == ["broken.jpg", "circle.jpg", "pipe.jpg"]
-    assert "No such file" in skipped["broken.jpg"]
-    assert skipped["pipe.jpg"] == "is not a regular file"
+    found = scan([tmp_path], {})
+    assert {skip.path.name: skip.reason for skip in found.skipped} == {
+        "broken.jpg": "is a link to nowhere, which is not there",
+        "a folder on a disk that is out": f"is a link to {tmp_path / 'disk'}, which is not there",
+        "circle.jpg": "is a link that leads back to itself",
+        "first": "is a link that leads back to itself",
+        "second": "is a link that leads back to itself",
+        "null.png": "is a device, not a file",
+        "pipe.jpg": "is a pipe, not a file",
+        "plug": "is a socket, not a file",
+    }
+    assert found.passed_over == {".txt": 1}
+
+
+def test_a_skipped_file_is_gone_once_it_is_no_more_skipped(tmp_path: Path) -> None:
+    known = {to_bytes(tmp_path / name): StoredFile(0, -1, "") for name in ("shut", "link.jpg", "pipe")}
+    (tmp_path / "shut").mkdir()
+    os.symlink("nowhere", tmp_path / "link.jpg")
+    assert sorted(scan([tmp_path], known).gone) == [to_bytes(tmp_path / "pipe"), to_bytes(tmp_path / "shut")]
 
 
 def test_an_unreadable_folder_is_skipped_and_its_files_are_not_gone(
@@ -188,3 +215,44 @@ def test_a_root_that_is_neither_file_nor_folder(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(RetroflexError, match="neither a file nor a folder"):
         scan([tmp_path / "pipe"], {})
+
+
+NAS = ("a.jpg", "@eaDir/a.jpg/thumb.jpg", "trip/@EADIR/b.jpg", "#recycle/c.jpg", ".Trash-0/d.jpg", ".hidden/e.jpg")
+
+
+def test_machine_made_folders_are_left_out_and_counted(tmp_path: Path) -> None:
+    for name in NAS:
+        put(tmp_path / name)
+    found = scan([tmp_path], {})
+    assert names(found, tmp_path) == ["a.jpg"]
+    assert found.left_out == {"@eaDir": 1, "@EADIR": 1, "#recycle": 1, ".Trash-0": 1}
+    assert names(scan([tmp_path / "#recycle"], {}), tmp_path) == ["#recycle/c.jpg"], "a root is taken"
+
+
+@pytest.mark.parametrize(
+    ("patterns", "taken"),
+    [
+        (["!@eadir"], ["@eaDir/a.jpg/thumb.jpg", "a.jpg", "trip/@EADIR/b.jpg"]),
+        (["!@eaDir", "trip"], ["@eaDir/a.jpg/thumb.jpg", "a.jpg"]),
+        (["!trip/@*"], ["a.jpg", "trip/@EADIR/b.jpg"]),
+        (["!#recycle/", "!.trash-*"], ["#recycle/c.jpg", ".Trash-0/d.jpg", "a.jpg"]),
+    ],
+)
+def test_include_takes_machine_made_folders(tmp_path: Path, patterns: list[str], taken: list[str]) -> None:
+    for name in NAS:
+        put(tmp_path / name)
+    assert sorted(names(scan([tmp_path], {}, patterns), tmp_path)) == taken
+
+
+def test_a_photo_library_keeps_its_originals(tmp_path: Path) -> None:
+    for name in ("originals/1/a.heic", "resources/derivatives/a.jpg", "private/b.jpg"):
+        put(tmp_path / "Fotos.photoslibrary" / name)
+    found = scan([tmp_path], {})
+    assert names(found, tmp_path) == ["Fotos.photoslibrary/originals/1/a.heic"]
+    assert names(scan([tmp_path / "Fotos.photoslibrary"], {}), tmp_path) == names(found, tmp_path)
+
+
+def test_a_stored_picture_in_a_machine_made_folder_is_not_gone(tmp_path: Path) -> None:
+    put(tmp_path / "@eaDir/a.jpg")
+    known = remember(scan([tmp_path / "@eaDir"], {}))
+    assert scan([tmp_path], known).gone == []

@@ -216,9 +216,12 @@ class Job(TypedDict):
     recaption: bool
     started_at: Annotated[str, {"format": "date-time"}]
     done: COUNT
+    encoded: Annotated[int, {"minimum": 0, "description": "Files that are done or being captioned and written"}]
     total: Annotated[int | None, {"minimum": 0}]
     captioned: COUNT
     skipped: COUNT
+    passed_over: Annotated[dict[str, int], {"description": "Numbers of files that are no pictures, by suffix"}]
+    left_out: Annotated[dict[str, int], {"description": "Numbers of folders that machines made, by name"}]
     rate: float | None
     seconds_left: float | None
     error: str | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from string import digits
@@ -11,8 +10,10 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup, escape
 
+from data.kinds import passed_over_text
+from data.machine_made import left_out_text
 from data.metadata.dates import in_words
-from data.text import stems
+from data.text import split_by_query
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
@@ -26,12 +27,23 @@ _LABELS = {
     "place": "Place",
 }
 """Of the texts in a picture's file."""
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
 
 
 def register(app: Flask) -> None:
     """Add these filters to the templates of `app`."""
-    for named in (ratio, marked, by_source, percent, plural, source, day, progress, size_in_words):
+    for named in (
+        ratio,
+        marked,
+        by_source,
+        percent,
+        plural,
+        source,
+        day,
+        progress,
+        size_in_words,
+        passed_over_text,
+        left_out_text,
+    ):
         app.add_template_filter(named, named.__name__)
 
 
@@ -44,14 +56,8 @@ def ratio(size: Sequence[int]) -> str:
 
 def marked(caption: str, words: str) -> Markup:
     """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
-    query = frozenset(stems(words))
-    pieces, end = [], 0
-    for found in _WORD.finditer(caption):
-        pieces.append(escape(caption[end : found.start()]))
-        word = escape(found.group())
-        pieces.append(Markup("<mark>{}</mark>").format(word) if query & {*stems(found.group())} else word)
-        end = found.end()
-    return Markup("").join([*pieces, escape(caption[end:])])
+    pieces = split_by_query(caption, words)
+    return Markup("").join(Markup("<mark>{}</mark>").format(one) if asked else escape(one) for one, asked in pieces)
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
@@ -113,7 +119,7 @@ def progress(job: Mapping[str, Any]) -> str:
     """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left."""
     if not job["total"]:
         return "Counting files…"
-    parts = [f"{job['done']:,} of {plural(job['total'], 'file')}"]
+    parts = [f"{job['encoded']:,} of {plural(job['total'], 'file')}"]
     parts += [f"{job['rate']:.3g} per second"] if job["rate"] else []
     parts += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
     return ", ".join(parts)

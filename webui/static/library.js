@@ -10,10 +10,10 @@ function span(seconds) {
   return `${count} ${unit}${count === 1 ? "" : "s"}`;
 }
 
-function show({ done, total, state, rate, seconds_left: left }) {
+function show({ encoded, total, state, rate, seconds_left: left }) {
   if (total) {
-    Object.assign($("progress", progress), { max: total, value: done });
-    const parts = [`${done.toLocaleString("en")} of ${total.toLocaleString("en")} file${total === 1 ? "" : "s"}`];
+    Object.assign($("progress", progress), { max: total, value: encoded });
+    const parts = [`${encoded.toLocaleString("en")} of ${total.toLocaleString("en")} file${total === 1 ? "" : "s"}`];
     if (rate) parts.push(`${Number(rate.toPrecision(3))} per second`);
     if (left) parts.push(`${span(left)} left`);
     $("#progress-line").textContent = parts.join(", ");

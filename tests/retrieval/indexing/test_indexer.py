@@ -102,6 +102,30 @@ def test_a_copy_is_one_picture_with_two_paths(store: Store, photos: Path) -> Non
     assert (report.captioned, store.status().pictures, store.status().files) == (12, 12, 13)
 
 
+def test_what_the_walk_left_out_is_listed_until_it_is_mended(store: Store, photos: Path) -> None:
+    os.symlink("later.jpg", photos / "link.jpg")
+    os.mkfifo(photos / "pipe")
+    assert len(run(store, photos).skipped) == len(run(store, photos).skipped) == 2
+    assert store.skipped_files() == [
+        (os.fsencode(photos / "link.jpg"), "is a link to later.jpg, which is not there"),
+        (os.fsencode(photos / "pipe"), "is a pipe, not a file"),
+    ]
+    draw_picture(photos / "later.jpg", "blue", seed=99)
+    (photos / "pipe").unlink()
+    report = run(store, photos)
+    assert (report.captioned, report.gone, store.skipped_files()) == (1, 0, [])
+
+
+def test_a_linked_picture_whose_disk_is_out_keeps_its_place(store: Store, photos: Path, tmp_path: Path) -> None:
+    disk = draw_picture(tmp_path / "disk.jpg", "red", seed=98)
+    os.symlink(disk, photos / "link.jpg")
+    run(store, photos)
+    disk.rename(tmp_path / "out.jpg")
+    report = run(store, photos)
+    assert ([skip.path.name for skip in report.skipped], report.gone) == (["link.jpg"], 0)
+    assert store.status().files == 13
+
+
 def test_a_changed_and_a_deleted_file(store: Store, photos: Path) -> None:
     run(store, photos)
     draw_picture(photos / "photo0.jpg", "blue", seed=99)

@@ -242,3 +242,15 @@ def test_roots_are_remembered_and_take_each_other_in(tmp_path: Path) -> None:
     assert remember_root(store, b"/p").path == b"/p"
     assert [root.path for root in read_roots(store)] == [b"/p"]
     store.close()
+
+
+def test_what_a_root_includes_is_remembered(tmp_path: Path) -> None:
+    store = Store.open(f"sqlite:///{tmp_path}/roots.sqlite3")
+    remember_root(store, b"/p")
+    remember_root(store, b"/p/nas", ["!@eaDir"])
+    assert remember_root(store, b"/p") == read_roots(store)[0]
+    assert [(root.path, root.exclude) for root in read_roots(store)] == [(b"/p", ()), (b"/p/nas", ("!@eaDir",))]
+    remember_root(store, b"/p", ["!@eaDir", "!#recycle"])
+    assert [(root.path, root.exclude) for root in read_roots(store)] == [(b"/p", ("!@eaDir", "!#recycle"))]
+    assert remember_root(store, b"/p/nas/deep", ["!#recycle", "x"]).path == b"/p"
+    store.close()

@@ -1,0 +1,62 @@
+"""The report at the end of `retroflex index`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from data.kinds import counted, passed_over_text
+from data.machine_made import left_out_text
+from data.paths import display
+from data.settings import Settings
+from retrieval.commands.options import print_json
+from retrieval.indexing.indexer import Report
+
+SHOWN_SKIPPED = 5
+LABELS = {"known_content": "captioned before under another name", "gone": "no longer there"}
+"""How the counts read that do not explain themselves by their names in JSON."""
+
+
+def print_report(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
+    """Print what a run did; `added` are the numbers of pictures that further encoders described, by name."""
+    counts = {
+        "captioned": report.captioned,
+        "known_content": report.known_content,
+        "unchanged": report.unchanged,
+        "gone": report.gone,
+        "skipped": len(report.skipped),
+    }
+    skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
+    for warning in report.warnings:
+        click.echo(f"retroflex: {warning}", err=True)
+    if as_json:
+        not_read = {"passed_over": counted(report.passed_over), "left_out": report.left_out}
+        listed = {"features": added, "warnings": report.warnings, "skipped_files": skipped}
+        print_json({"library": display(settings.library), **counts, **not_read, **listed})
+        return
+    click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
+    for line in not_indexed(report):
+        click.echo(line)
+    for name, pictures in added.items():
+        click.echo(f"{name}: {pictures:,} pictures described")
+    for skip in skipped[:SHOWN_SKIPPED]:
+        click.echo(f"skipped: {skip['path']} {skip['reason']}")
+    if len(skipped) > SHOWN_SKIPPED:
+        click.echo(
+            f"... and {len(skipped) - SHOWN_SKIPPED} more; `retroflex status` lists them, --errors FILE keeps them"
+        )
+    if report.is_empty:
+        click.echo("no pictures found there")
+
+
+def not_indexed(report: Report) -> list[str]:
+    """Return a line on the files that are no pictures and one on machine-made folders, each only if there are any."""
+    passed_over, left_out = passed_over_text(report.passed_over), left_out_text(report.left_out)
+    lines = [f"passed over: {passed_over}"] if passed_over else []
+    return lines + ([f"left out: {left_out}; --include takes them"] if left_out else [])
+
+
+def nothing_found(report: Report) -> str:
+    """Return why no library was made: one line."""
+    return "; ".join(["no pictures found there, so no library was made", *not_indexed(report)])
