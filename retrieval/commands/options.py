@@ -39,6 +39,8 @@ def print_result(result: SearchResult, as_json: bool, explain: bool) -> None:
         return
     for caption in result.query.get("captions", []):
         click.echo(f"query picture: {caption}")
+    if result.corrected:
+        click.echo(f"Showing “{result.corrected['to']}”; --verbatim searches for “{result.corrected['from']}”")
     if result.notice:
         click.echo(result.notice)
     for hit in result.hits:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -76,10 +77,11 @@ def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
     return Filters(**{name: _value(library, value) for name, value in values.items()})
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 @click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
 @click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
+@click.option("--verbatim", is_flag=True, help="Search for WORDS as they are spelled, without others in their place.")
 @click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
 @_filter_options
 @explain_option
@@ -91,6 +93,7 @@ def search(
     words: tuple[str, ...],
     like: tuple[str, ...],
     unlike: tuple[str, ...],
+    verbatim: bool,
     distant: bool,
     explain: bool,
     library: Path | None,
@@ -104,7 +107,9 @@ def search(
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
     selection = opened.collection.select(_read_filters(opened, filters), sort)
-    result = opened.search(_query(opened, text, like, unlike), limit, distant=distant, selection=selection)
+    result = opened.search(
+        replace(_query(opened, text, like, unlike), verbatim=verbatim), limit, distant=distant, selection=selection
+    )
     _print(opened, result, as_json, explain)
 
 
