@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -104,6 +105,9 @@ def search(
     **filters: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
+    unknown = next((word for word in words if re.match("--[a-z]", word)), None)
+    if unknown:  # -word excludes a word, so click lets all that begins with a dash pass
+        raise click.NoSuchOption(unknown)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
     selection = opened.collection.select(_read_filters(opened, filters), sort)
