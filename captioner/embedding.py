@@ -191,6 +191,11 @@ class TextEmbedder:
             return []
         return self._vocabulary.decode(synonym for synonym in self._synonyms[number].tolist() if synonym)
 
+    @property
+    def words(self) -> tuple[str, ...]:
+        """All words that the encoder met, in any language, most frequent first."""
+        return self._vocabulary.words
+
     def share_known(self, tokens: Sequence[str]) -> float:
         """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
 

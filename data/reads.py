@@ -349,3 +349,8 @@ def _searched(
     paths = [file.path for file in own]
     said = [caption.text for caption in texts]
     return SearchedPicture(row.id, said, by_user, vectors, paths, metadata, _taken(row, own)[0])
+
+
+def user_texts(connection: Connection) -> list[str]:
+    """Return the captions that people wrote."""
+    return [text for (text,) in connection.execute(select(captions.c.text).where(captions.c.source == "user"))]

@@ -191,6 +191,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.main_models(connection)
 
+    def user_texts(self) -> list[str]:
+        """Return the captions that people wrote."""
+        with self._database.reading() as connection:
+            return reads.user_texts(connection)
+
     def searched_pictures(self, ids: Collection[int]) -> Iterator[SearchedPicture]:
         """Yield the pictures, by rising `ids`, that have a file, and a caption or a vector.
 

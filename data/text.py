@@ -46,16 +46,33 @@ def _split_possessive(piece: str) -> list[str]:
 STEM_CACHE = 2**16  # Words whose stem is cached: far more than captions use, and a limit for typed words.
 
 
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "ı": "i", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ŋ": "n", "ħ": "h"}
+)
+_MARKS = re.compile("(?<=[a-zα-ω])[\u0300-\u036f]+")
+"""Marks on Latin and Greek letters; in other scripts they tell letters apart."""
+
+
+def without_accents(word: str) -> str:
+    """Return a lower-case word in plain letters, where its script is Latin or Greek: "café" as "cafe", ß as "ss"."""
+    if word.isascii():
+        return word
+    plain = _MARKS.sub("", unicodedata.normalize("NFKD", word.translate(_LETTERS)))
+    return unicodedata.normalize("NFKC", plain)
+
+
 @lru_cache(STEM_CACHE)
 def fold(word: str) -> str:
-    """Return the English stem of a lower-case word (Porter's second stemmer, 2001); other scripts stay as they are.
+    """Return the form by which words are compared: without accents, and the English stem (Porter's second stemmer).
 
-    So "dogs" matches "dog", and "runs" matches "running". NLTK has the same stemmer in an older revision ("evening"
-    becomes "even"), but importing it takes over a second.
+    So "dogs" matches "dog", "runs" matches "running" and "cafe" matches "café". NLTK has the same stemmer in an older
+    revision ("evening" becomes "even"), but importing it takes over a second.
     """
     import snowballstemmer  # takes 12 ms, needed only to compare words
 
-    return str(snowballstemmer.stemmer("english").stemWord(word))  # A new one for each word, as it is not thread-safe.
+    return str(
+        snowballstemmer.stemmer("english").stemWord(without_accents(word))
+    )  # A new one for each word, as it is not thread-safe.
 
 
 def stems(text: str) -> list[str]:

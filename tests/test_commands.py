@@ -116,6 +116,8 @@ def test_bad_input_is_one_line(indexed: tuple[Call, Path], tmp_path: Path) -> No
     one_line(call("search", " "), "query")
     one_line(call("search", "word " * 10_000), "words")
     one_line(call("search", "dog", "--limit", "0"), "limit")
+    assert "No such option" in call("search", "dog", "--limt", "3").stderr
+    assert call("search", "-dog", "boat").stdout.startswith("Without “dog”.")
     one_line(call("similar", tmp_path / "none.jpg"), "none.jpg")
     unknown = call("search", "xylophone")
     told = 'No caption says “xylophone”.\nnothing close to "xylophone" in 12 pictures\n'

@@ -139,6 +139,20 @@ class BleuPostings:
         places = self._ngrams.find_words(self._table.ids([self._fold(word) for word in words]))
         return np.array([0 if one == ABSENT else self._ngrams.pictures(one, dead) for one in places.tolist()], np.int64)
 
+    def rows_with(self, words: Sequence[str]) -> np.ndarray:
+        """Return the rows whose captions say `words` one after the other, int64, rising.
+
+        More words than the longest n-gram are found by each n-gram of them, which may stand in different captions.
+        """
+        ids = self._table.ids([self._fold(word) for word in words])
+        size = min(len(ids), self.max_order)
+        rows = np.arange(len(self))
+        for start in range(len(ids) - size + 1):
+            longest = [one.ngram for one in self._ngrams.terms(ids[start : start + size], size) if one.order == size]
+            found = self._ngrams.postings(longest[0])[0] if longest else rows[:0]
+            rows = np.intersect1d(rows, found, assume_unique=True)
+        return rows
+
     def save(self, folder: Path) -> None:
         """Write the arrays to `folder`. Raise OSError."""
         save_arrays(folder, {"letters": self._table.letters, "words": self._table.starts})

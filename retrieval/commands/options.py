@@ -68,6 +68,9 @@ def print_result(result: SearchResult, output: Output) -> None:
     for caption in result.query.get("captions", []):
         if not output.only_paths:
             click.echo(f"query picture: {caption}")
+    if result.corrected:
+        line = f"Showing “{result.corrected['to']}”; --verbatim searches for “{result.corrected['from']}”"
+        click.echo(line, err=output.only_paths)
     if result.notice:
         click.echo(result.notice, err=output.only_paths)
     if output.only_paths:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
@@ -83,15 +84,17 @@ def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
     return Filters(**{name: _value(library, value) for name, value in values.items()})
 
 
-@click.command()
+@click.command(context_settings={"ignore_unknown_options": True})
 @click.argument("words", nargs=-1)
 @click.option("--like", metavar=PICTURE, multiple=True, help="Also like this picture; may be given several times.")
 @click.option("--unlike", metavar=PICTURE, multiple=True, help="Not like this picture; WEIGHT is 1 at most.")
+@click.option("--verbatim", is_flag=True, help="Search for WORDS as they are spelled, without others in their place.")
 @_shared_options
 def search(
     words: tuple[str, ...],
     like: tuple[str, ...],
     unlike: tuple[str, ...],
+    verbatim: bool,
     distant: bool,
     library: Path | None,
     bundle: Path | None,
@@ -104,10 +107,13 @@ def search(
     **filters: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
+    unknown = next((word for word in words if re.match("--[a-z]", word)), None)
+    if unknown:  # -word excludes a word, so click lets all that begins with a dash pass
+        raise click.NoSuchOption(unknown)
     output = Output(as_json, paths, print0, explain)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
-    query = partial(_query, opened, text, like, unlike)
+    query = partial(_query, opened, text, like, unlike, verbatim)
     _search(opened, query, limit, distant, sort, filters, output)
 
 
@@ -159,16 +165,16 @@ def _search(
         print_nothing_close(result, library.store.status().pictures, err=only_paths)
 
 
-def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str]) -> Query:
+def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[str], verbatim: bool) -> Query:
     check_query(text, len(like), len(unlike))
     weighted = [_weighted(item, MAX_WEIGHT) for item in like] + [_weighted(item, MAX_UNLIKE_WEIGHT) for item in unlike]
     if not weighted:
-        return Query(text)
+        return Query(text, verbatim=verbatim)
     from retrieval.commands.describe import describe_files  # imports picture decoders, which words do not need
 
     described = describe_files([path for path, _ in weighted], library)
     images = [QueryImage(item, weight) for item, (_, weight) in zip(described, weighted, strict=True)]
-    return Query(text, images[: len(like)], images[len(like) :])
+    return Query(text, images[: len(like)], images[len(like) :], verbatim=verbatim)
 
 
 def _weighted(argument: str, most: float) -> tuple[Path, float]:

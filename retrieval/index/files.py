@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from retrieval.arrays import IndexDamaged
 
-FORMAT = 6
+FORMAT = 7
 CURRENT = "CURRENT"
 LOCK = "LOCK"
 MANIFEST = "manifest.json"

@@ -86,6 +86,10 @@ class Captions:
         pairs = zip(self._segments, self._pieces.absent_but(None), strict=True)
         return np.stack([segment.spread(words, absent) for segment, absent in pairs]).sum(axis=0)
 
+    def ids_with(self, words: Sequence[str]) -> np.ndarray:
+        """Return the ids of the pictures whose captions say `words` one after the other, rising; see `rows_with`."""
+        return self._pieces.ids_at([segment.rows_with(words) for segment in self._segments])
+
 
 class MetadataIndex:
     """What pictures are called and say of themselves, over all segments, see `MetadataPostings`."""

@@ -13,6 +13,7 @@ from data.store import Store
 from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT
 from retrieval.index.index import Index
+from retrieval.search.adjusted import EVERYTHING, AllWanted, AlsoCloseTo, Everything, OfClause
 from retrieval.search.fusion import (
     CLOSE,
     BleuFusion,
@@ -33,6 +34,8 @@ from retrieval.search.scorers import NEIGHBOURS, UNLIKENESS, BleuScorer, CosineS
 from retrieval.search.strictness import strictness
 from retrieval.search.unsaid import no_synonyms, unsaid_words
 
+WORDS = "words"
+"""The name of the clause of typed words."""
 MAX_WORDS = 1000
 DEFAULT_ENCODER = "vgg16"
 """Of a library that is searched without a captioner."""
@@ -64,11 +67,35 @@ class Planner:
         self._store, self._index, self._model, self._allowed = store, index, model, allowed
         self._pictures = len(index) if allowed is None else len(allowed)
 
-    def words(self, text: str) -> ClausePlan:
+    def words(self, text: str, uncounted: str | None = None) -> ClausePlan:
         """Plan a search by words: names, dates and other metadata first, then captions and vectors.
+
+        The hits of the `uncounted` words are hits, too.
 
         Raises QueryError where there is no word, or there are too many.
         """
+        plan = self._words(text)
+        if uncounted is None or plan.matches is not None:
+            return plan
+        others = self._captions(uncounted, _query_words(uncounted))
+        retrievers: list[Stage] = [*plan.pipeline.retrievers, OfClause(others.clause, others.pipeline.retrieve)]
+        saying = self._index.captions.ids_with(tokenize(text))
+        fusion = AlsoCloseTo(others.clause, others.pipeline, plan.pipeline, saying)
+        return replace(plan, pipeline=replace(plan.pipeline, retrievers=retrievers, fusion=fusion))
+
+    def without(self, number: int, text: str) -> ClausePlan:
+        """Plan what words that a query excludes are near, for those pictures whose captions do not say them."""
+        plan = self._captions(text, _query_words(text))
+        return replace(plan, clause=replace(plan.clause, name=f"without{number}"), unsaid=())
+
+    def everything(self) -> ClausePlan:
+        """Plan a search that only excludes: all pictures are equally wanted."""
+        ids = self._index.ids if self._allowed is None else self._allowed
+        return ClausePlan(
+            Clause(EVERYTHING), Pipeline([Everything(ids)], [Everything(ids)], AllWanted(), CLOSE, EVERYTHING)
+        )
+
+    def _words(self, text: str) -> ClausePlan:
         tokens = _query_words(text)
         matches = match(text, self._index.metadata, self._index.captions, self._allowed)
         if matches is None:
@@ -102,7 +129,7 @@ class Planner:
         synonyms = self._model.embedder.synonyms if self._model and self._model.embedder else no_synonyms
         unsaid = unsaid_words(text, self._index.captions, synonyms)
         embedding = model.embedder.embed(tokens) if model and model.embedder else None
-        clause = Clause("words", [text], [tokens], {} if embedding is None else {JOINT: embedding})
+        clause = Clause(WORDS, [text], [tokens], {} if embedding is None else {JOINT: embedding})
         if model is None or model.embedder is None or embedding is None:
             return ClausePlan(clause, self._by_captions(0.0 if model is None else CLOSE), unsaid)
         weights = model.calibration.words

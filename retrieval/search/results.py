@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from data.records import PictureText
@@ -61,7 +61,9 @@ class SearchResult:
     `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits, or with
     `more` those among the best candidates: in a large library not every picture that shares a word is ranked.
     `closest` is the best relevance of any picture, hit or not; None if there are no candidates. `unsaid` are
-    the words of the query that no caption of the library says, see `retrieval.search.unsaid`.
+    the words of the query that no caption of the library says, see `retrieval.search.unsaid`. `corrected` is None or
+    {"from": as typed, "to": as searched for}; `expanded` has the words that were searched for in place of others, and
+    `without` the excluded ones, see `retrieval.search.reading`.
     """
 
     query: dict[str, Any]
@@ -70,11 +72,19 @@ class SearchResult:
     closest: float | None
     unsaid: list[str]
     hits: list[Hit]
+    corrected: dict[str, str] | None = None
+    expanded: dict[str, str] = field(default_factory=dict)
+    without: list[str] = field(default_factory=list)
 
     @property
     def notice(self) -> str:
-        """One line about words that no caption says; empty if there are none."""
-        return unsaid_notice(self.query.get("text", ""), self.unsaid, [hit.scores for hit in self.hits])
+        """One line about words that were searched for instead, that were excluded, or that no caption says."""
+        told = [f"searched for {to} ({word})" for word, to in self.expanded.items()]
+        told += ["without " + ", ".join(f"“{word}”" for word in self.without)] if self.without else []
+        read = "; ".join(told)
+        text = self.corrected["to"] if self.corrected else self.query.get("text", "")
+        unsaid = unsaid_notice(text, self.unsaid, [hit.scores for hit in self.hits])
+        return " ".join([*([f"{read[0].upper()}{read[1:]}."] if read else []), *([unsaid] if unsaid else [])])
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values for JSON."""

@@ -14,10 +14,11 @@ from data.roots import read_roots
 from data.store import Store, StoredPicture
 from data.text import stems
 from retrieval.index.index import Index
-from retrieval.search.clauses import ClausePlan, Planner
+from retrieval.search.clauses import WORDS, ClausePlan, Planner
 from retrieval.search.filters import Selection
 from retrieval.search.metadata import METADATA, Matches
 from retrieval.search.query import Query, QueryError
+from retrieval.search.reading import Reader, Reading
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
 from retrieval.vectors.pieces import distinct
@@ -57,6 +58,7 @@ class Searcher:
         self.index = index
         self._store = store
         self._model = model
+        self._reader = Reader(store, index, model)
 
     def search(
         self,
@@ -72,15 +74,17 @@ class Searcher:
         Raises QueryError or StoreError.
         """
         _check_page(limit, offset)
-        like, unlike = self._plan(query, selection)
+        reading = self._reader.read(query)
+        like, unlike = self._plan(query, reading, selection)
         ranking = self._rank(like, unlike)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
         ranking = _hits(ranking, distant, selection)
-        captions = [caption for plan in like for caption in plan.clause.captions]
+        captions = [caption for plan in like if plan.clause.name != WORDS for caption in plan.clause.captions]
         page = range(offset, min(offset + limit, len(ranking.ids)))
-        hits = self._page(ranking, stems(query.text), page, like[0].matches)
+        hits = self._page(ranking, stems(reading.text), page, like[0].matches)
         unsaid = [word for plan in like for word in plan.unsaid]
-        return SearchResult(_query_as_json(query, captions), len(ranking.ids), ranking.more, closest, unsaid, hits)
+        told = _query_as_json(query, captions)
+        return SearchResult(told, len(ranking.ids), ranking.more, closest, unsaid, hits, **_as_read(reading))
 
     def without_reranker(self) -> Searcher:
         """Return the same searcher without the reranker."""
@@ -92,21 +96,28 @@ class Searcher:
 
     def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
-        return _hits(self._rank(*self._plan(query, selection)), distant, selection)
+        return _hits(self._rank(*self._plan(query, self._reader.read(query), selection)), distant, selection)
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
-        return self._rank(*self._plan(query))
+        return self._rank(*self._plan(query, self._reader.read(query)))
 
-    def _plan(self, query: Query, selection: Selection | None = None) -> tuple[list[ClausePlan], list[ClausePlan]]:
+    def _plan(
+        self, query: Query, reading: Reading, selection: Selection | None = None
+    ) -> tuple[list[ClausePlan], list[ClausePlan]]:
         """Return the clauses to be like and those to be unlike, each with its pipeline."""
-        planner = self.planner(None if selection is None else selection.ids)
+        planner = self.planner(_both(reading.allowed, None if selection is None else selection.ids))
         like = [planner.picture(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
         unlike = [planner.picture(f"unlike{number}", image, query.by) for number, image in enumerate(query.unlike, 1)]
-        words = [planner.words(query.text)] if query.text or not (like or unlike) else []
-        if not (words or like):
-            return [planner.opposite("unlike1", query.unlike[0], query.by)], unlike[1:]
-        return [*words, *like], unlike
+        excluded = [planner.without(number, str(one)) for number, one in enumerate(reading.without, 1)]
+        words = []
+        if reading.text.strip() or not (like or unlike or excluded):
+            words = [planner.words(reading.text, reading.uncounted)]
+        if words or like:
+            return [*words, *like], [*unlike, *excluded]
+        if unlike:
+            return [planner.opposite("unlike1", query.unlike[0], query.by)], [*unlike[1:], *excluded]
+        return [planner.everything()], excluded
 
     def _rank(self, like: Sequence[ClausePlan], unlike: Sequence[ClausePlan]) -> Ranking:
         """Order candidates by relevance, ties by the first clause's own score and then by id.
@@ -164,10 +175,25 @@ def _check_page(limit: int, offset: int) -> None:
         raise QueryError(f"the offset is {offset}; give 0 or more")
 
 
+def _both(some: np.ndarray | None, others: np.ndarray | None) -> np.ndarray | None:
+    """The ids (rising) that are in both; None stands for all."""
+    if some is None or others is None:
+        return others if some is None else some
+    return np.intersect1d(some, others, assume_unique=True)
+
+
 def _query_as_json(query: Query, captions: Sequence[str]) -> dict[str, Any]:
     """Return the query's words, and the captions of its pictures."""
-    shown = [caption for caption in captions if caption != query.text]
-    return {"text": query.text, "captions": shown} if query.text else {"captions": shown}
+    return {"text": query.text, "captions": captions} if query.text else {"captions": captions}
+
+
+def _as_read(reading: Reading) -> dict[str, Any]:
+    """What the answer says of how the words were read, where that is not as they were typed."""
+    return {
+        "corrected": dict(zip(("from", "to"), reading.corrected, strict=True)) if reading.corrected else None,
+        "expanded": dict(reading.expanded),
+        "without": [str(one) for one in reading.without],
+    }
 
 
 def _hit(

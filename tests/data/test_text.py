@@ -62,9 +62,31 @@ def test_forms_of_a_word_have_one_stem(forms: tuple[str, ...]) -> None:
     assert len({fold(form) for form in forms}) == 1
 
 
-@pytest.mark.parametrize("word", ["a", "'s", "42", "été", "собака", "犬", "\ud800"])
+@pytest.mark.parametrize("word", ["a", "'s", "42", "собака", "йод", "犬", "नमस्ते", "\ud800"])
 def test_other_words_than_english_do_not_change(word: str) -> None:
     assert fold(word) == word
+
+
+@pytest.mark.parametrize(
+    ("typed", "written"),
+    [
+        ("eve", "Ève's"),
+        ("cafe", "café"),
+        ("CAFÉ", "cafe"),
+        ("naive", "naïve"),
+        ("strasse", "Straße"),
+        ("office", "o\ufb03ce"),
+        ("dog", "\uff44\uff4f\uff47"),
+        ("istanbul", "\u0130stanbul"),
+        ("kapi", "kap\u0131"),
+        ("coeur", "cœur"),
+        ("smorrebrod", "smørrebrød"),
+        ("lodz", "Łódź"),
+        ("zlutoucky", "žluťoučký"),
+    ],
+)
+def test_accents_make_no_other_word(typed: str, written: str) -> None:
+    assert fold(tokenize(typed)[0]) == fold(tokenize(written)[0])
 
 
 def test_different_words_stay_apart() -> None:

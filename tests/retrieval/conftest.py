@@ -31,6 +31,8 @@ SENSES = {"dog": [1.0, 0, 0], "puppy": [1.0, 0, 0], "boat": [0, 1.0, 0], "ship":
 class Senses:
     """Embeds the sum of the words it knows."""
 
+    words = tuple(SENSES)
+
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
         known = [SENSES[token] for token in tokens if token in SENSES]
         total = np.sum(known, axis=0).astype(np.float32) if known else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -49,7 +49,7 @@ def search(search: SearchRequest, window: Window) -> Answer:
         for contents in (search.uploads.like, search.uploads.unlike)
     )
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
-    query = Query(search.text, [*wanted, *stored.like], [*unwanted, *stored.unlike])
+    query = replace(stored, like=[*wanted, *stored.like], unlike=[*unwanted, *stored.unlike])
     library = services().library
     selection = library.collection.select(search.filters, search.order)
     result = library.search(query, window.limit, window.offset, search.distant, selection)
@@ -62,7 +62,7 @@ def query_of(search: SearchRequest) -> Query:
     like, unlike = (
         [QueryImage(_stored(one.id), one.weight) for one in given] for given in (search.like, search.unlike)
     )
-    return Query(search.text, like, unlike)
+    return Query(search.text, like, unlike, exclude=search.exclude, verbatim=search.verbatim)
 
 
 def _stored(picture_id: int) -> Description:

@@ -84,6 +84,10 @@ class Told(TypedDict):
     captions: list[str]
 
 
+Correction = TypedDict("Correction", {"from": str, "to": str})
+Correction.__doc__ = "The words as they were typed, and as they were searched for."
+
+
 class SearchResult(TypedDict):
     """One page of hits, and how many there are in all."""
 
@@ -105,6 +109,16 @@ class SearchResult(TypedDict):
         },
     ]
     hits: list[Hit]
+    corrected: Annotated[
+        Correction | None,
+        {"description": "How q was corrected; null where it was not. The parameter verbatim searches for it as typed"},
+    ]
+    expanded: Annotated[
+        dict[str, str], {"description": "Words of q that no caption says, and those that were searched for instead"}
+    ]
+    without: Annotated[
+        list[str], {"description": "What was excluded: by -word, no, not or without in q, or by exclude"}
+    ]
 
 
 class Text(TypedDict):

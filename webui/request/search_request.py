@@ -12,7 +12,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from retrieval.search.fields import RELEVANCE, order_names
 from retrieval.search.filters import Filters
-from retrieval.search.query import MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
+from retrieval.search.query import MAX_EXCLUDED, MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
 from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Parameter
 from webui.problems import Problem
@@ -35,8 +35,11 @@ UPLOADS = (
 _IDS = Annotated[
     list[Annotated[str, {"pattern": r"^[0-9]+(@[0-9]+(\.[0-9]+)?)?$"}]], {"maxItems": MAX_PICTURES, "default": []}
 ]
+_EXCLUDED = Annotated[list[str], {"maxItems": MAX_EXCLUDED, "default": []}]
 SEARCH = (
-    Parameter("q", str, "The words, at most 1,000; q or like must be given"),
+    Parameter("q", str, "The words, at most 1,000; q, like or exclude must be given"),
+    Parameter("exclude", _EXCLUDED, "Words that no caption of a hit may say, as -word in q"),
+    Parameter("verbatim", Annotated[bool, {"default": False}], "Whether to search for q as it is spelled"),
     Parameter("like", _IDS, "Ids of pictures to be like; 7@2 counts twice as much, at most 100 times"),
     Parameter("unlike", _IDS, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is at most 1"),
     Parameter(
@@ -74,6 +77,7 @@ class QueryPicture:
 class SearchRequest:
     """Words, pictures to be like and unlike, filters and an order.
 
+    `exclude` are words that no caption of a hit may say; a `verbatim` text is searched for as it is spelled.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 
@@ -85,23 +89,25 @@ class SearchRequest:
     filters: Filters = field(default_factory=Filters)
     order: str = RELEVANCE.name
     why: bool = False
+    exclude: tuple[str, ...] = ()
+    verbatim: bool = False
 
     @property
     def queried(self) -> bool:
         """Whether there is a query; without one the library is browsed."""
-        return bool(self.text or self.like or self.unlike or self.uploads.like or self.uploads.unlike)
+        return bool(self.text or self.exclude or self.like or self.unlike or self.uploads.like or self.uploads.unlike)
 
     @property
     def kinds(self) -> list[str]:
         """What the query is made of: `words`, `picture` (of the library), `upload`."""
         uploaded = self.uploads.like or self.uploads.unlike
-        kinds = {"words": self.text, "picture": self.like or self.unlike, "upload": uploaded}
+        kinds = {"words": self.text or self.exclude, "picture": self.like or self.unlike, "upload": uploaded}
         return [kind for kind, given in kinds.items() if given]
 
     def check(self) -> None:
         """Raise QueryError where there is no query, or one of too many pictures."""
         sent = self.uploads
-        check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike))
+        check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike), self.exclude)
 
     def more_like(self, picture_id: int) -> str:
         """Return the address of this search for pictures that are also like this one."""
@@ -145,6 +151,8 @@ class SearchRequest:
         """Return the parameters of an address for this search."""
         return {
             "q": self.text or None,
+            "exclude": list(self.exclude),
+            "verbatim": "true" if self.verbatim else None,
             "like": list(map(str, self.like)),
             "unlike": list(map(str, self.unlike)),
             "all": "true" if self.distant else None,
@@ -202,8 +210,10 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     like = tuple(_query_picture(given, MAX_WEIGHT) for given in fields.getlist("like"))
     unlike = tuple(_query_picture(given, MAX_UNLIKE_WEIGHT) for given in fields.getlist("unlike"))
     text = check_text("q", fields.get("q", ""))
-    distant, why = (_true_or_false(fields, name) for name in ("all", "why"))
-    return SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
+    distant, why, verbatim = (_true_or_false(fields, name) for name in ("all", "why", "verbatim"))
+    exclude = tuple(check_text("exclude", given) for given in fields.getlist("exclude") if given.strip())
+    given = SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
+    return replace(given, exclude=exclude, verbatim=verbatim)
 
 
 def _query_picture(given: str, largest_weight: float) -> QueryPicture:

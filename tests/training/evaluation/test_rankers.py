@@ -27,6 +27,8 @@ CALIBRATION = Calibration(words={"bias": -4.0, "bleu": 1.0, "cosine": 8.0})
 class Colours:
     """Sentences are where the colours they name are."""
 
+    words = ()
+
     def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
         named = [list(COLOURS).index(token) for token in tokens if token in COLOURS]
         return np.eye(len(COLOURS), dtype=np.float32)[named[0]] if named else None

@@ -1,0 +1,188 @@
+"""Reads the words of a query over one state of the library: corrected, expanded, with what is excluded."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from captioner.types import SearchModel
+from data.store import Store
+from data.text import fold, stems, tokenize, without_accents
+from retrieval.index.index import Index
+from retrieval.search.lexicon import load_lexicon
+from retrieval.search.metadata import match
+from retrieval.search.query import MAX_EXCLUDED, Query, QueryError
+from retrieval.search.spelling import Speller
+from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
+from retrieval.search.words import Exclusion, Typed, parse
+from retrieval.vectors.pieces import distinct
+
+NEGATED = ("no", "without", "without a", "without an", "without any", "without the", "not wearing a", "with no")
+"""How a caption says that something is not in the picture."""
+CHECKED = 20_000
+"""Up to this many pictures, a phrase is compared with the words of captions; beyond, with their stems only."""
+COUNTS = frozenset(
+    [
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "12",
+    ]
+)
+FEW = 3
+"""Numbers are set aside, and words replaced, in queries of so many words at most: longer ones are sentences."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a text asks for.
+
+    `text` is what is searched for, maybe empty; `allowed` the ids that phrases and exclusions leave (rising), None for
+    all. `corrected` has the text as it was typed and as it is meant, `expanded` the words that captions never say and
+    those that are searched for instead. `without` are the excluded words.
+    """
+
+    text: str
+    allowed: np.ndarray | None = None
+    without: Sequence[Exclusion] = ()
+    corrected: tuple[str, str] | None = None
+    expanded: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def uncounted(self) -> str | None:
+        """The text without its numbers, where it says little else: "dogs" for "three dogs"."""
+        words = tokenize(self.text)
+        others = [word for word in words if word not in COUNTS]
+        return " ".join(others) if others and len(others) < len(words) <= FEW else None
+
+
+class Reader:
+    """Reads queries over one state of the library; what it looks up is kept for the next query."""
+
+    def __init__(self, store: Store, index: Index, model: SearchModel | None) -> None:
+        self._store, self._index = store, index
+        self._synonyms = model.embedder.synonyms if model and model.embedder else no_synonyms
+        self._speller = Speller(index.captions, store, model, self._is_named)
+
+    def read(self, query: Query) -> Reading:
+        """Return what the text of the query asks for. Raises QueryError."""
+        meant = query.text if query.verbatim else self._speller.correct(query.text)
+        typed = parse(meant)
+        also = [Exclusion(tuple(tokenize(text))) for text in query.exclude]
+        exclusions = [*typed.exclusions, *(one for one in also if one.words)]
+        if len(exclusions) > MAX_EXCLUDED:
+            raise QueryError(f"{len(exclusions)} words are excluded; give {MAX_EXCLUDED} at most")
+        text, expanded = (typed.wanted, {}) if query.verbatim else self._expanded(typed)
+        reading = Reading(text, None, exclusions, (query.text, meant) if meant != query.text else None, expanded)
+        if not (exclusions or typed.phrases):
+            return reading
+        return self._restricted(reading, typed)
+
+    def _expanded(self, typed: Typed) -> tuple[str, dict[str, str]]:
+        """Replace words that no caption says by the nearest that one does, where there is one."""
+        if len(content_words(typed.wanted)) > FEW:  # A sentence is near its pictures as a whole: measured on dev.
+            return typed.wanted, {}
+        quoted = {word for phrase in typed.phrases for word in phrase}
+        text, expanded = typed.wanted, {}
+        unsaid = unsaid_words(text, self._index.captions) if text else []
+        for word in unsaid:
+            nearest = None if word in quoted else self._nearest(word)
+            if nearest:
+                expanded[word] = nearest
+        if expanded:
+            text = " ".join(expanded.get(word, word) for word in tokenize(text))
+        return text, expanded
+
+    def _nearest(self, word: str) -> str | None:
+        """The word of captions that comes nearest to a word that no caption says, by two sources."""
+        synonyms = [one for one in self._synonyms(word) if self._said([one])]
+        # What the text encoder knows well is near its pictures as it is.
+        if not word.isascii() or self._is_named(word) or (not synonyms and self._speller.knows_well(word)):
+            return None
+        lexicon = load_lexicon()
+        near = (lexicon.nearest.get(word) or lexicon.nearest.get(lexicon.lemma(word), "")).split()
+        return next((one for one in near if self._said([one]) and (one in synonyms or not synonyms)), None)
+
+    def _is_named(self, word: str) -> bool:
+        """Whether names of files and folders, keywords or dates have the word."""
+        return match(word, self._index.metadata, self._index.captions, None) is not None
+
+    def _said(self, words: Sequence[str]) -> bool:
+        return bool(self._index.captions.spread(words).all())
+
+    def _restricted(self, reading: Reading, typed: Typed) -> Reading:
+        """Keep the pictures that say the phrases and do not say what is excluded."""
+        allowed = self._index.ids
+        for phrase in typed.phrases:
+            allowed = np.intersect1d(allowed, self._saying(phrase), assume_unique=True)
+        described = False
+        for exclusion in reading.without:
+            negating = self._negating(exclusion) if exclusion.spoken else allowed[:0]
+            described |= bool(len(negating))
+            excluded = np.setdiff1d(self._excluded(exclusion, stems(typed.wanted)), negating, assume_unique=True)
+            allowed = np.setdiff1d(allowed, excluded, assume_unique=True)
+        # Captions of this library say "no shirt" themselves: then the words describe a picture, too.
+        text = typed.whole if described else reading.text
+        return replace(reading, text=text, allowed=allowed)
+
+    def _saying(self, phrase: Sequence[str]) -> np.ndarray:
+        """The ids of the pictures a caption of which has the words of `phrase` in order, without accents, rising."""
+        ids = self._index.captions.ids_with(phrase)
+        if not 0 < len(ids) <= CHECKED:
+            return ids
+        sought = f" {' '.join(map(without_accents, phrase))} "
+        pictures = self._store.pictures(ids.tolist())
+        found = [number for number, one in pictures.items() if any(sought in _plain(text) for text in one.texts)]
+        return np.array(sorted(found), np.int64)
+
+    def _excluded(self, exclusion: Exclusion, wanted: Sequence[str]) -> np.ndarray:
+        """The ids of the pictures whose captions say what is excluded, in any form, or something narrower.
+
+        What is narrower and `wanted`, by its stem, is not excluded: "man -people".
+        """
+        captions = self._index.captions
+        found = [captions.ids_with(exclusion.words)]
+        if len(exclusion.words) == 1:
+            (word,) = exclusion.words
+            variants = [one for one in self.variants(word) if fold(one) not in wanted]
+            found += [captions.ids_with([one]) for one in variants]
+            if not any(map(len, found)):
+                found += [captions.ids_with([one]) for one in self._synonyms(word)]
+        return distinct(found)
+
+    def variants(self, word: str) -> list[str]:
+        """Return what also says `word`: its irregular forms, and words of captions for kinds of it."""
+        lexicon = load_lexicon()
+        lemma = lexicon.lemma(word)
+        narrower = lexicon.narrower.get(word) or lexicon.narrower.get(lemma, "")
+        named = [lemma, *narrower.split()]
+        forms = [form for one in named for form in lexicon.forms(one)]
+        return [one for one in dict.fromkeys([*named, *forms]) if fold(one) != fold(word)]
+
+    def _negating(self, exclusion: Exclusion) -> np.ndarray:
+        """The ids of the pictures a caption of which says that what is excluded is not there."""
+        return distinct([self._index.captions.ids_with([*said.split(), *exclusion.words]) for said in NEGATED])
+
+
+def _plain(text: str) -> str:
+    return f" {' '.join(map(without_accents, tokenize(text)))} "

@@ -1,0 +1,156 @@
+"""Exclusions, phrases, spelling and words never met, on a small library."""
+
+from __future__ import annotations
+
+import pytest
+
+from captioner.types import SearchModel
+from captioner.vocabulary import Vocabulary
+from retrieval.library import Library
+from retrieval.search.query import Query, QueryError
+from retrieval.search.search import Searcher
+from retrieval.search.spelling import slip_cost
+from tests.retrieval.conftest import MODEL, Add
+
+SPOKEN = Vocabulary(["dog", "man", "beach", "water", "red", "boat", "street", "people", "shirt", "wedding"])
+
+
+def model() -> SearchModel:
+    return MODEL._replace(spoken=SPOKEN)
+
+
+@pytest.fixture
+def searcher(library: Library, add: Add) -> Searcher:
+    add(library.store, "shirtless", ["a man with no shirt"], [0.0, 0.1, 1.0, 0.0])
+    add(library.store, "shirt", ["a man in a red shirt"], [0.0, 0.2, 1.0, 0.0])
+    add(library.store, "cafe", ["Ève's café in a car"], [0.1, 0.1, 0.1, 1.0])
+    return Searcher(library.store, library.searcher().index, model())
+
+
+def names(searcher: Searcher, text: str, **more: object) -> list[str]:
+    """The names of all pictures that may be hits, close or not."""
+    hits = searcher.search(Query(text, **more), distant=True).hits  # type: ignore[arg-type]
+    return [hit.path.removeprefix("/photos/").removesuffix(".jpg") for hit in hits]
+
+
+@pytest.mark.parametrize("text", ["man -shirt", "dog -beach", "boat no dog", "-man", "water -dogs", "man -people"])
+def test_what_is_excluded_is_in_no_caption(searcher: Searcher, text: str) -> None:
+    result = searcher.search(Query(text), distant=True)
+    word = result.without[0].removesuffix("s")
+    assert result.hits
+    assert not [hit for hit in result.hits if word in " ".join(hit.captions)]
+    assert f"ithout “{result.without[0]}”" in result.notice
+
+
+def test_only_exclusions_find_all_others(searcher: Searcher) -> None:
+    assert sorted(names(searcher, "-dog")) == ["boat", "cafe", "shirt", "shirtless", "street", "twin"]
+    assert sorted(names(searcher, "", exclude=["dog", "man"])) == ["boat", "cafe"]
+
+
+def test_kinds_and_irregular_forms_are_excluded_too(searcher: Searcher, library: Library, add: Add) -> None:
+    add(library.store, "men", ["two men"], [0.0, 0.0, 1.0, 0.0])
+    now = Searcher(library.store, library.searcher().index, model())
+    assert "men" not in names(now, "-man")
+    assert not {"men", "street", "shirt"} & {*names(now, "-people")}
+
+
+def test_a_caption_that_negates_does_not_lose_its_picture(searcher: Searcher) -> None:
+    found = names(searcher, "a man with no shirt")
+    assert "shirtless" in found
+    assert "shirt" not in found
+    assert "shirtless" not in names(searcher, "man -shirt")
+
+
+def test_a_phrase_stands_word_by_word(searcher: Searcher) -> None:
+    assert names(searcher, '"red shirt"') == ["shirt"]
+    assert names(searcher, '"shirt red"') == []
+    assert names(searcher, '"red shirts"') == []
+    assert names(searcher, '"a brown dog on sand"') == ["beach"]
+    assert names(searcher, '"cafe in a car"') == ["cafe"]
+
+
+def test_accents_fold(searcher: Searcher) -> None:
+    assert names(searcher, "Eve")[0] == names(searcher, "CAFE")[0] == names(searcher, "Café")[0] == "cafe"
+
+
+def test_a_number_loses_no_hit_and_comes_first_where_a_caption_says_it(searcher: Searcher) -> None:
+    dogs = {hit.path for hit in searcher.search(Query("dogs")).hits}
+    counted = searcher.search(Query("two dogs")).hits
+    assert dogs <= {hit.path for hit in counted}
+    assert dogs <= {hit.path for hit in searcher.search(Query("three dogs")).hits}
+    assert counted[0].path == "/photos/park.jpg"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("a dgo in the watter", "a dog in the water"),
+        ("bech", "beach"),
+        ("weding", "wedding"),
+        ("Stret", "Street"),
+        ("redshirt", "red shirt"),
+        ("-dgo man", "-dog man"),
+    ],
+)
+def test_slips_are_corrected_and_told(searcher: Searcher, typed: str, meant: str) -> None:
+    result = searcher.search(Query(typed))
+    assert result.corrected == {"from": typed, "to": meant}
+    assert result.query["text"] == typed
+    literal = searcher.search(Query(typed, verbatim=True))
+    assert literal.corrected is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "turtle",
+        "beech",
+        "IMG_2682",
+        "dgo.jpg",
+        "d0g",
+        '"dgo"',
+        "ship",
+        "twin photos",
+        "xq",
+        "Ève",
+        "die dgo und",
+        "runs",
+    ],
+)
+def test_what_may_be_meant_as_typed_stays(searcher: Searcher, text: str) -> None:
+    assert searcher.search(Query(text), distant=True).corrected is None
+
+
+def test_words_of_a_persons_captions_are_learnt(library: Library) -> None:
+    library.store.set_user_caption(1, "Hornblower at sea")
+    now = Searcher(library.store, library.searcher().index, model())
+    assert now.search(Query("hornblowr")).corrected == {"from": "hornblowr", "to": "hornblower"}
+
+
+@pytest.mark.parametrize(
+    ("word", "target", "cost"),
+    [
+        ("dgo", "dog", 0.6),
+        ("watter", "water", 0.5),
+        ("cofee", "coffee", 0.5),
+        ("bech", "beach", 1.0),
+        ("bost", "boat", 1.4),
+    ],
+)
+def test_what_slips_cost(word: str, target: str, cost: float) -> None:
+    assert slip_cost(word, target) == cost
+
+
+def test_words_never_met_reach_known_ones(searcher: Searcher) -> None:
+    result = searcher.search(Query("a automobile"))
+    assert result.expanded == {"automobile": "car"}
+    assert result.unsaid == []
+    assert "earched for car (automobile)" in result.notice
+    assert result.hits[0].path == "/photos/cafe.jpg"
+    assert searcher.search(Query("automobile", verbatim=True)).unsaid == ["automobile"]
+    assert searcher.search(Query("xylophone")).unsaid == ["xylophone"]
+
+
+def test_too_many_exclusions_are_refused(searcher: Searcher) -> None:
+    with pytest.raises(QueryError, match="50 at most"):
+        searcher.search(Query("dog", exclude=["cat"] * 51))
