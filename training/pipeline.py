@@ -34,7 +34,7 @@ from training.inputs import EncodedSplits, EncoderSource, encode, read_splits, w
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.crowd import Crowd, with_crowd
-from training.relevance.whitening import learn_from_crowd, learn_pooling
+from training.relevance.whitening import learn_pooling
 from training.texts import Texts
 
 BUNDLE = "bundle"
@@ -190,8 +190,8 @@ def _train_search(
 
 def _pooling(source: EncoderSource, encoded: EncodedSplits, crowd: Crowd | None, seed: int) -> Pooling:
     encoder = KerasVGG16(source.config, source.weights, best_precision())
-    learnt = learn_from_crowd(encoder, crowd.pictures, seed) if crowd else None
-    return learnt or learn_pooling(encoder, encoded.train.grids, [one.path for one in encoded.pictures[0]], seed)
+    files = [one.path for one in encoded.pictures[0]]
+    return learn_pooling(encoder, encoded.train.grids, files, seed, crowd.pictures if crowd else None)
 
 
 def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:

@@ -30,45 +30,53 @@ SHRINKAGE = 3.0
 more, and what is of one class stays near (docs/ranking.md)."""
 CROWD_SHRINKAGE = 0.3
 """Neighbours of a crowd are many and show many kinds of things, so less is needed."""
+COPIES = 0.5
+"""How much copies count beside a crowd's neighbours: more finds copies better, less finds what is of one class."""
 AT_ONCE = 256
 
 
-def learn_pooling(encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path], seed: int) -> Pooling:
+def learn_pooling(
+    encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path], seed: int, crowd: Path | None = None
+) -> Pooling:
     """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, crops, cells, channels).
 
-    Crop 0 is the picture. The copies are made and encoded here.
+    Crop 0 is the picture. The copies are made and encoded here. A `crowd`, a folder or tar file of unlabelled pictures
+    of many kinds of things, teaches which pictures are of one kind, unless it is too small. Raise RetroflexError as
+    `unlabelled_pictures` does.
     """
     pictures = _pooled(grids[:, 0])
-    differences, random = [neighbour_differences(pictures)], np.random.default_rng(seed)
+    copies, random = [], np.random.default_rng(seed)
     for name in TRANSFORMATIONS:
         rows = random.permutation(len(files))[:COPIED]
-        copies = _copies(encoder, name, [files[row] for row in rows], seed)
-        differences.append(copies.values - pictures[rows[copies.rows]])
-    return whiten(pictures, differences)
+        made = _copies(encoder, name, [files[row] for row in rows], seed)
+        copies.append(made.values - pictures[rows[made.rows]])
+    strangers = _encode_crowd(encoder, crowd, seed) if crowd else []
+    if len(strangers) < ENOUGH:
+        return whiten(pictures, [neighbour_differences(pictures), *copies])
+    return whiten_by_neighbours(np.asarray(strangers), copies)
 
 
-def learn_from_crowd(encoder: KerasVGG16, crowd: Path, seed: int) -> Pooling | None:
-    """Learn from a crowd, a folder or tar file of unlabelled pictures of many kinds of things; None if it has too few.
+def whiten_by_neighbours(pictures: np.ndarray, copies: Sequence[np.ndarray]) -> Pooling:
+    """Return the pooling that brings mutual neighbours among many pooled `pictures` (n, c) nearer, and `copies` (m, c).
 
-    Raise RetroflexError as `unlabelled_pictures` does.
+    Neighbours are found by the pictures first, and once more by what these teach ("Mining on manifolds", Iscen et al.
+    2018, finds them by a diffusion). All copies together differ COPIES times as much as neighbours.
     """
+    first = whiten(pictures, [neighbour_differences(pictures, CROWD_NEIGHBOURS)], CROWD_SHRINKAGE)
+    near = neighbour_differences(pictures, CROWD_NEIGHBOURS, first.project(pictures))
+    goal = COPIES * _variance(near) / max(1, len(copies))
+    scaled = [one * np.sqrt(goal / max(_variance(one), 1e-12)) for one in copies]
+    return whiten(pictures, [near, *scaled], CROWD_SHRINKAGE)
+
+
+def _variance(differences: np.ndarray) -> float:
+    return float(np.mean(np.sum(differences**2, axis=1)))
+
+
+def _encode_crowd(encoder: KerasVGG16, crowd: Path, seed: int) -> np.ndarray:
     with unlabelled_pictures(crowd, CROWD, seed) as (pictures, _):
         files = [picture.path for picture in pictures]
-        if len(files) < ENOUGH:
-            return None
-        vectors = encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, "crowd").values
-    return whiten_by_neighbours(vectors)
-
-
-def whiten_by_neighbours(vectors: np.ndarray) -> Pooling:
-    """Return the pooling that brings mutual neighbours among pooled pictures `vectors` (n, c) nearer.
-
-    Neighbours are found by the vectors first, and once more by what these teach ("Mining on manifolds", Iscen et al.
-    2018, finds them by a diffusion).
-    """
-    first = whiten(vectors, [neighbour_differences(vectors, CROWD_NEIGHBOURS)], CROWD_SHRINKAGE)
-    again = neighbour_differences(vectors, CROWD_NEIGHBOURS, first.project(vectors))
-    return whiten(vectors, [again], CROWD_SHRINKAGE)
+        return encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, "crowd").values
 
 
 def neighbour_differences(

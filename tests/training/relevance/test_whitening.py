@@ -13,7 +13,6 @@ from data.decoding.pool import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
 from training.relevance import whitening
 from training.relevance.whitening import (
-    learn_from_crowd,
     learn_pooling,
     neighbour_differences,
     whiten,
@@ -92,7 +91,7 @@ def test_neighbours_are_mutual(random: np.random.Generator) -> None:
 def test_neighbours_teach_which_directions_tell_kinds_apart(random: np.random.Generator) -> None:
     kinds = np.repeat(np.arange(20), 20)
     pictures = np.concatenate([2 * random.normal(size=(20, 8))[kinds], random.normal(size=(400, 24))], axis=1)
-    vectors = whiten_by_neighbours(pictures).project(pictures)
+    vectors = whiten_by_neighbours(pictures, [0.1 * random.normal(size=(50, 32))]).project(pictures)
 
     def precision(vectors: np.ndarray) -> float:
         nearest = np.argsort(-(vectors @ vectors.T) + 9 * np.eye(400))[:, :10]
@@ -102,17 +101,23 @@ def test_neighbours_teach_which_directions_tell_kinds_apart(random: np.random.Ge
     assert precision(vectors) > 0.9
 
 
-def test_a_large_crowd_is_encoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(whitening, "ENOUGH", 6)
-    for number in range(6):
-        draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number)
-    encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
-    pooling = learn_from_crowd(encoder, tmp_path, seed=0)
-    assert pooling is not None
-    assert pooling.projection.shape == (512, 256)
+def test_copies_count_beside_neighbours(random: np.random.Generator) -> None:
+    pictures, loud = random.normal(size=(300, 12)), np.zeros((60, 12))
+    loud[:, 0] = random.normal(size=60)
+    moved = pictures[:60] + 2 * loud
+    found = []
+    for copies in ([], [loud]):
+        pooling = whiten_by_neighbours(pictures, copies)
+        found.append(np.mean((pooling.project(moved) * pooling.project(pictures[:60])).sum(axis=1)))
+    assert found[1] > found[0] + 0.05
 
 
-def test_a_small_crowd_teaches_nothing(tmp_path: Path) -> None:
-    draw_picture(tmp_path / "one.png", "red", seed=1)
+@pytest.mark.parametrize("enough", [6, 7])
+def test_a_crowd_teaches_if_it_is_large(enough: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(whitening, "ENOUGH", enough)
+    files = [draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number) for number in range(6)]
     encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
-    assert learn_from_crowd(encoder, tmp_path, seed=0) is None
+    grids = encoder.encode(np.stack([read_square(path, 32) for path in files])).grids[:, None].astype(np.float16)
+    without, taught = (learn_pooling(encoder, grids, files, 0, crowd) for crowd in (None, tmp_path))
+    assert taught.projection.shape == (512, 256)
+    assert np.allclose(without.projection, taught.projection) == (enough == 7)
