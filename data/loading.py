@@ -1,0 +1,286 @@
+"""From a file's bytes to decoded pixels as they are in the file: opened, reduced, and as far as a damaged file goes."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+import logging
+import math
+import warnings
+import zlib
+from collections.abc import Callable
+from contextlib import suppress
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pillow_heif
+from PIL import Image, PngImagePlugin, TiffImagePlugin
+
+from data.colour.source import PNG_SIGNATURE
+from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
+from data.limits import FORMATS, Limits
+
+READERS = (*FORMATS, "DIB", "MPO")
+"""Pillow's names of what is opened: a bitmap without a file header and several JPEG pictures in a file, too."""
+NAMES = {"DIB": "BMP", "MPO": "JPEG"}
+
+pillow_heif.register_heif_opener()
+for _name in ("Jpeg", "Mpo", "Png", "WebP", "Gif", "Bmp", "Tiff", "Avif"):
+    import_module(f"PIL.{_name}ImagePlugin")  # registers what it reads
+Image.MAX_IMAGE_PIXELS = None  # `Limits` caps pixels; Pillow's own cap counts those that are not decoded.
+PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # Larger colour profiles than Pillow's megabyte exist.
+# Pillow warns of harmless oddities (broken EXIF and the like), which would break a progress bar.
+warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
+
+SUFFIXES = frozenset(suffix for suffix, name in Image.EXTENSION.items() if name in READERS)
+"""The suffixes that Pillow and pillow_heif register for what is opened, in lower case with a dot."""
+
+logger = logging.getLogger(__name__)
+_warned_types: set[type[Exception]] = set()
+
+
+def _silence_libtiff() -> None:
+    """Keep libtiff from writing to standard error; Pillow raises its errors and nobody needs its warnings.
+
+    The functions are found through Pillow's compiled part, which links libtiff. Where it hides them (in Windows),
+    libtiff goes on writing.
+    """
+    with suppress(AttributeError, OSError, TypeError):
+        library = ctypes.CDLL(Image.core.__file__)
+        for function in (library.TIFFSetErrorHandler, library.TIFFSetWarningHandler):
+            function.restype = ctypes.c_void_p
+            function(None)
+
+
+_silence_libtiff()
+
+
+def open_picture(content: bytes) -> Image.Image:
+    """Return a picture whose pixels are not decoded yet. Raises NotAPicture with the decoder's reason."""
+    try:
+        return Image.open(io.BytesIO(content), formats=READERS)
+    except Exception as error:
+        if content.startswith(PNG_SIGNATURE):
+            with suppress(Exception):
+                return Image.open(io.BytesIO(_sound_png(content)), formats=READERS)
+        raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
+
+
+def load(
+    image: Image.Image, content: bytes, min_side: int | None, limits: Limits, bulk: bool
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Decode the pixels, at a reduced scale where the format can and `min_side` (pixels) or the cap asks for it.
+
+    Return them and notes on what is missing. `bulk` uses the faster decoder of JPEG at an eighth. Raises
+    PictureTooLarge or PictureDamaged.
+    """
+    source = image.size
+
+    def reduce(picture: Image.Image) -> None:
+        picture.draft("RGB", _draft_size(source, min_side, limits))
+
+    try:
+        reduce(image)
+        _check_pixels(image, source, content, limits)
+        pixels = _decode_eighth(image, content) if bulk else None
+        if pixels is None:
+            image.load()
+        return pixels or image, ()
+    except PictureTooLarge:
+        raise
+    except MemoryError as error:
+        raise PictureTooLarge(f"has {_size(source)}, more than there is memory for") from error
+    except Exception as error:
+        return _as_far_as_it_goes(image, content, reduce, error)
+
+
+def _draft_size(size: tuple[int, int], min_side: int | None, limits: Limits) -> tuple[int, int]:
+    """Return the size below which the decoder may not go: the shorter side is `min_side`, or it is within the cap."""
+    if min_side is not None:
+        scale = min_side / min(size)
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+    divisor = math.ceil(math.sqrt(size[0] * size[1] / limits.max_pixels))
+    divisor = next((power for power in (1, 2, 4, 8) if power >= divisor), 8)
+    return max(1, size[0] // divisor), max(1, size[1] // divisor)
+
+
+def _check_pixels(image: Image.Image, source: tuple[int, int], content: bytes, limits: Limits) -> None:
+    """Raise PictureTooLarge if more pixels would be decoded, or held while they are decoded, than the cap allows."""
+    setting = "set RETROFLEX_MAX_PIXELS to allow more"
+    if image.width * image.height > limits.max_pixels:
+        raise PictureTooLarge(f"has {_size(source)}, the cap is {limits.max_pixels:,}; {setting}")
+    layers = getattr(image, "layer", None)
+    if layers and source[0] * source[1] > limits.max_pixels and _has_several_scans(content, len(layers)):
+        most = max(layer[1] for layer in layers) * max(layer[2] for layer in layers)
+        held = source[0] * source[1] * sum(layer[1] * layer[2] for layer in layers) / most / 3
+        if held > limits.max_pixels:
+            reason = "and is progressive, so that it must be held whole"
+            raise PictureTooLarge(f"has {_size(source)} {reason}; the cap is {limits.max_pixels:,}; {setting}")
+
+
+def _size(size: tuple[int, int]) -> str:
+    return f"{size[0]}x{size[1]} pixels"
+
+
+def _has_several_scans(content: bytes, components: int) -> bool:
+    """Return whether a JPEG file is progressive or has its components apart: libjpeg keeps all coefficients then."""
+    position = 2
+    while position + 5 < len(content):
+        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
+        if content[position] != 0xFF or marker in (0xC2, 0xC6, 0xCA, 0xCE):
+            return True
+        if marker == 0xDA:
+            return content[position + 4] < components
+        position += 1 if marker == 0xFF else 2 + length
+    return True
+
+
+def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
+    """Return the pixels of a JPEG that draft has set to an eighth, None where `data.jpeg` cannot read the file."""
+    if getattr(image, "decoderconfig", None) != (8, 0):
+        return None
+    try:
+        from data.jpeg.eighth import decode_eighth  # loads numba, which few callers need
+
+        return decode_eighth(content)
+    except Exception as error:  # for example, numba does not fit this NumPy or has no folder for compiled code
+        _warn_once(error)
+        return None
+
+
+def _warn_once(error: Exception) -> None:
+    """Log why the faster decoder does not run, once for each type of error."""
+    if type(error) not in _warned_types:
+        _warned_types.add(type(error))
+        logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", one_line(error))
+
+
+EOI = b"\xff\xd9"
+PARTIAL = frozenset({"PNG", "GIF", "BMP", "DIB", "TIFF"})
+"""Formats beside JPEG whose decoders leave the rows that they read before they failed."""
+GREYS: dict[str, Any] = {
+    "L": 128,
+    "LA": (128, 255),
+    "RGB": (128,) * 3,
+    "RGBA": (128, 128, 128, 255),
+    "CMYK": (0, 0, 0, 127),
+    "I;16": 32768,
+}
+"""What missing rows are filled with, by mode; in other modes they stay as the decoder left them."""
+
+
+def _as_far_as_it_goes(
+    image: Image.Image, content: bytes, reduce: Callable[[Image.Image], None], error: Exception
+) -> tuple[Image.Image, tuple[str, ...]]:
+    """Return what can be decoded of a damaged file, and a note. Raises PictureDamaged if that is nothing."""
+    damaged = PictureDamaged(f"is damaged: {one_line(error)}")
+    try:
+        partial = _rest_of_jpeg(content, reduce) if hasattr(image, "layer") else _decoded_rows(image)
+        missing = _missing_rows(partial) if partial is not None else None
+    except Exception:
+        raise damaged from error
+    if partial is None or missing is None:
+        raise damaged from error
+    begin, end = missing
+    if begin == end:
+        return partial, ("lacks its end, but all of its rows can be read",)
+    if partial.mode in GREYS:
+        partial.paste(GREYS[partial.mode], (0, begin, partial.width, end))
+    share = (end - begin) / partial.height
+    return partial, (f"is damaged or cut off: {max(share, 0.01):.0%} of its rows are missing and are shown grey",)
+
+
+def _rest_of_jpeg(content: bytes, reduce: Callable[[Image.Image], None]) -> Image.Image | None:
+    """Decode a JPEG file up to its last byte, or else up to its last complete scan or table."""
+    for end in (len(content), content.rfind(b"\xff\xc4"), content.rfind(b"\xff\xda")):
+        with suppress(Exception):
+            image = open_picture(content[:end] + EOI)
+            reduce(image)
+            image.load()
+            return image
+    return None
+
+
+def _decoded_rows(image: Image.Image) -> Image.Image | None:
+    """Return the image with what its decoder has left in memory."""
+    if image.format not in PARTIAL:
+        return None
+    unfinished = bool(getattr(image, "tile", None))
+    image.tile = []  # type: ignore[attr-defined]
+    image.load()
+    if unfinished and image.format == "TIFF":
+        with suppress(Exception):
+            image.load_end()  # type: ignore[attr-defined]
+    return image
+
+
+def _missing_rows(image: Image.Image) -> tuple[int, int] | None:
+    """Return the first missing row and the one after the last, None if nothing was decoded.
+
+    They have the value that a decoder leaves: 0, and middle grey in JPEG. Bitmaps are stored from the bottom up.
+    """
+    pixels = np.asarray(image)
+    empty = pixels.dtype.type(128 if hasattr(image, "layer") and image.mode != "CMYK" else 0)
+    decoded = np.flatnonzero((pixels.reshape(len(pixels), -1) != empty).any(axis=1))
+    if len(decoded) == 0 or all(low == high for low, high in _extrema(image)):
+        return None
+    if image.format in ("BMP", "DIB") and decoded[0] > 0:
+        return 0, int(decoded[0])
+    return int(decoded[-1]) + 1, len(pixels)
+
+
+def _extrema(image: Image.Image) -> list[tuple[float, float]]:
+    extrema: Any = image.getextrema()
+    return [extrema] if np.ndim(extrema) == 1 else list(extrema)
+
+
+SOUND_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"eXIf")
+
+
+def _sound_png(content: bytes) -> bytes:
+    """Return a PNG file with only the chunks that its pixels need, those beside them only if undamaged."""
+    position, kept = len(PNG_SIGNATURE), [PNG_SIGNATURE]
+    while position + 8 <= len(content):
+        length, kind = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
+        chunk = content[position : position + 12 + length]
+        critical = kind[:1].isupper()
+        sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
+        if kind in SOUND_CHUNKS and (critical or sound):
+            kept.append(chunk)
+        position += 12 + length
+    return b"".join(kept)
+
+
+def _reason(content: bytes) -> str:
+    """Return why the decoder of the format that the bytes begin like refuses them, empty without such a format."""
+    for name in READERS:
+        factory, accept = Image.OPEN.get(name, (None, None))
+        if factory is None or accept is None or not accept(content[:16]):
+            continue
+        try:
+            factory(io.BytesIO(content), "")
+        except Exception as error:
+            text = one_line(error)
+            if text == "unknown pixel mode":
+                text = f"{text} ({_tiff_layout(content)})"
+            if "not identified" not in text and not text.lower().startswith("not a"):
+                return f": {NAMES.get(name, name)}, {text}"
+    return ""
+
+
+def _tiff_layout(content: bytes) -> str:
+    """Return the tags of a TIFF file that say how its pixels are laid out."""
+    header = content[: 16 if content[2:3] == b"+" or content[3:4] == b"+" else 8]
+    tags = TiffImagePlugin.ImageFileDirectory_v2(header)
+    stream = io.BytesIO(content)
+    stream.seek(tags.next)
+    tags.load(stream)
+    bits, kind = tags.get(258, (1,)), tags.get(339, (1,))
+    kinds = {1: "whole numbers", 2: "signed numbers", 3: "floating point"}
+    return f"photometric {tags.get(262)}, {len(bits)} x {bits[0]} bits, {kinds.get(kind[0], 'of an unknown kind')}"
+
+
+def one_line(error: Exception) -> str:
+    """Return an error's message as one line, or its type."""
+    return " ".join(str(error).split()) or type(error).__name__
