@@ -8,7 +8,7 @@ import logging
 import math
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -21,9 +21,10 @@ from data.colour.source import PNG_SIGNATURE
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
 from data.limits import FORMATS, Limits
 
-READERS = (*FORMATS, "DIB", "MPO")
-"""Pillow's names of what is opened: a bitmap without a file header and several JPEG pictures in a file, too."""
+READERS = (*FORMATS, "DIB")
+"""Pillow's names of what is opened, which include bitmaps without a file header."""
 NAMES = {"DIB": "BMP", "MPO": "JPEG"}
+"""What Pillow calls by another name than users do; it opens MPO, several JPEG pictures in a file, as JPEG."""
 
 pillow_heif.register_heif_opener()
 for _name in ("Jpeg", "Mpo", "Png", "WebP", "Gif", "Bmp", "Tiff", "Avif"):
@@ -33,7 +34,7 @@ PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # Larger colour profiles than Pillow
 # Pillow warns of harmless oddities (broken EXIF and the like), which would break a progress bar.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
-SUFFIXES = frozenset(suffix for suffix, name in Image.EXTENSION.items() if name in READERS)
+SUFFIXES = frozenset(suffix for suffix, name in Image.EXTENSION.items() if NAMES.get(name, name) in FORMATS)
 """The suffixes that Pillow and pillow_heif register for what is opened, in lower case with a dot."""
 
 logger = logging.getLogger(__name__)
@@ -86,6 +87,7 @@ def load(
         pixels = _decode_eighth(image, content) if bulk else None
         if pixels is None:
             image.load()
+            _mend_transparency(image, content)
         return pixels or image, ()
     except PictureTooLarge:
         raise
@@ -93,6 +95,17 @@ def load(
         raise PictureTooLarge(f"has {_size(source)}, more than there is memory for") from error
     except Exception as error:
         return _as_far_as_it_goes(image, content, reduce, error)
+
+
+def _mend_transparency(image: Image.Image, content: bytes) -> None:
+    """Correct what Pillow says of transparency in PNG of other than 8 bits, and in bitmaps that leave alpha unused."""
+    clear = image.info.get("transparency")
+    if image.format == "PNG" and image.mode == "RGB" and content[24] == 16 and clear is not None:
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
+    elif image.format == "PNG" and image.mode == "L" and content[24] in (2, 4) and clear is not None:
+        image.info["transparency"] = clear * 255 // (2 ** content[24] - 1)
+    elif image.format in ("BMP", "DIB") and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
+        image.putalpha(255)
 
 
 def _draft_size(size: tuple[int, int], min_side: int | None, limits: Limits) -> tuple[int, int]:
@@ -125,15 +138,26 @@ def _size(size: tuple[int, int]) -> str:
 
 def _has_several_scans(content: bytes, components: int) -> bool:
     """Return whether a JPEG file is progressive or has its components apart: libjpeg keeps all coefficients then."""
-    position = 2
-    while position + 5 < len(content):
-        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
-        if content[position] != 0xFF or marker in (0xC2, 0xC6, 0xCA, 0xCE):
+    for marker, begin, _ in _segments(content):
+        if marker in (0xC2, 0xC6, 0xCA, 0xCE):
             return True
-        if marker == 0xDA:
-            return content[position + 4] < components
-        position += 1 if marker == 0xFF else 2 + length
+        if marker == SOS:
+            return content[begin] < components
     return True
+
+
+def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
+    """Yield marker, begin and end of the segments of a JPEG file up to its first scan."""
+    position, marker = 2, 0
+    while position + 5 < len(content) and marker != SOS:
+        if content[position] != 0xFF:
+            return
+        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
+        if marker == 0xFF:  # a byte that only fills
+            position += 1
+        else:
+            yield marker, position + 4, position + 2 + length
+            position += 2 + length
 
 
 def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
@@ -156,7 +180,7 @@ def _warn_once(error: Exception) -> None:
         logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", one_line(error))
 
 
-EOI = b"\xff\xd9"
+SOS, EOI = 0xDA, b"\xff\xd9"
 PARTIAL = frozenset({"PNG", "GIF", "BMP", "DIB", "TIFF"})
 """Formats beside JPEG whose decoders leave the rows that they read before they failed."""
 GREYS: dict[str, Any] = {
@@ -192,7 +216,9 @@ def _as_far_as_it_goes(
 
 
 def _rest_of_jpeg(content: bytes, reduce: Callable[[Image.Image], None]) -> Image.Image | None:
-    """Decode a JPEG file up to its last byte, or else up to its last complete scan or table."""
+    """Decode a JPEG file up to its last byte, or else up to its last complete scan or table; None without any pixel."""
+    if any(marker == SOS and end >= len(content) for marker, _, end in _segments(content)):
+        return None
     for end in (len(content), content.rfind(b"\xff\xc4"), content.rfind(b"\xff\xda")):
         with suppress(Exception):
             image = open_picture(content[:end] + EOI)
@@ -223,16 +249,11 @@ def _missing_rows(image: Image.Image) -> tuple[int, int] | None:
     pixels = np.asarray(image)
     empty = pixels.dtype.type(128 if hasattr(image, "layer") and image.mode != "CMYK" else 0)
     decoded = np.flatnonzero((pixels.reshape(len(pixels), -1) != empty).any(axis=1))
-    if len(decoded) == 0 or all(low == high for low, high in _extrema(image)):
+    if len(decoded) == 0:
         return None
     if image.format in ("BMP", "DIB") and decoded[0] > 0:
         return 0, int(decoded[0])
     return int(decoded[-1]) + 1, len(pixels)
-
-
-def _extrema(image: Image.Image) -> list[tuple[float, float]]:
-    extrema: Any = image.getextrema()
-    return [extrema] if np.ndim(extrema) == 1 else list(extrema)
 
 
 SOUND_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"eXIf")
@@ -255,11 +276,10 @@ def _sound_png(content: bytes) -> bytes:
 def _reason(content: bytes) -> str:
     """Return why the decoder of the format that the bytes begin like refuses them, empty without such a format."""
     for name in READERS:
-        factory, accept = Image.OPEN.get(name, (None, None))
-        if factory is None or accept is None or not accept(content[:16]):
-            continue
+        factory, accept = Image.OPEN[name]
         try:
-            factory(io.BytesIO(content), "")
+            if accept is not None and accept(content[:16].ljust(16, b"\0")):
+                factory(io.BytesIO(content), "")
         except Exception as error:
             text = one_line(error)
             if text == "unknown pixel mode":

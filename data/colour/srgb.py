@@ -21,6 +21,8 @@ SAME = 2
 """Steps of 255 by which a profile may differ from sRGB and still be taken for it."""
 LEAST_RANGE = 48
 """Steps of 255 between black and white; a profile that leaves fewer is broken."""
+DARKEST = 24
+"""The least mean, in steps of 255, that colours from all over the cube have, and the least distance from white."""
 DEEP = ("I", "F")
 PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 """The mode of the pixels that a profile is for, by its colour space."""
@@ -180,13 +182,15 @@ def _transform(profile: bytes, mode: str) -> tuple[Conversion, str]:
     """Return the conversion by a profile and what is wrong with it, empty if nothing is; sRGB needs no conversion."""
     try:
         opened = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        transform = ImageCms.buildTransform(opened, _SRGB, mode, "RGB")
+        # Without this flag littleCMS rounds dark greys of 16 bits.
+        flags = ImageCms.Flags.NOOPTIMIZE if mode == "I;16" else ImageCms.Flags.NONE
+        transform = ImageCms.buildTransform(opened, _SRGB, mode, "RGB", flags=flags)
         samples = _samples(mode)
         converted = ImageCms.applyTransform(samples, transform) or samples
     except Exception:  # littleCMS has many reasons, none of which helps a person
         return Conversion(), BROKEN
     pixels = np.asarray(converted).astype(int)
-    if np.ptp(pixels.mean(axis=2)) < LEAST_RANGE:
+    if np.ptp(pixels.mean(axis=2)) < LEAST_RANGE or not DARKEST < pixels.mean() < 255 - DARKEST:
         return Conversion(), BROKEN
     same = mode in ("RGB", "L") and np.abs(pixels - np.asarray(samples.convert("RGB"))).max() <= SAME
     return Conversion() if same else Conversion(mode, transform), ""
