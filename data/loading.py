@@ -6,6 +6,7 @@ import ctypes
 import io
 import logging
 import math
+import threading
 import warnings
 import zlib
 from collections.abc import Callable, Iterator
@@ -38,6 +39,7 @@ SUFFIXES = frozenset(suffix for suffix, name in Image.EXTENSION.items() if NAMES
 """The suffixes that Pillow and pillow_heif register for what is opened, in lower case with a dot."""
 
 logger = logging.getLogger(__name__)
+_LIBTIFF = threading.Lock()
 _warned_types: set[type[Exception]] = set()
 
 
@@ -60,12 +62,31 @@ _silence_libtiff()
 def open_picture(content: bytes) -> Image.Image:
     """Return a picture whose pixels are not decoded yet. Raises NotAPicture with the decoder's reason."""
     try:
-        return Image.open(io.BytesIO(content), formats=READERS)
+        image = Image.open(io.BytesIO(content), formats=READERS)
+        return _by_libtiff(content) if _is_planar_of_16_bits(image) else image
     except Exception as error:
         if content.startswith(PNG_SIGNATURE):
             with suppress(Exception):
                 return Image.open(io.BytesIO(_sound_png(content)), formats=READERS)
         raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
+
+
+def _is_planar_of_16_bits(image: Image.Image) -> bool:
+    """Return whether it is a TIFF whose samples of 16 bits lie apart: Pillow itself takes these for samples of 8."""
+    if image.format != "TIFF":
+        return False
+    tags: Any = image.tag_v2  # type: ignore[attr-defined]
+    return tags.get(284) == 2 and 16 in tags.get(258, ())  # PlanarConfiguration, BitsPerSample
+
+
+def _by_libtiff(content: bytes) -> Image.Image:
+    """Open a TIFF so that libtiff decodes it; if another thread opens one meanwhile, libtiff decodes that one too."""
+    with _LIBTIFF:
+        TiffImagePlugin.READ_LIBTIFF = True
+        try:
+            return Image.open(io.BytesIO(content), formats=("TIFF",))
+        finally:
+            TiffImagePlugin.READ_LIBTIFF = False
 
 
 def load(
@@ -282,7 +303,9 @@ def _reason(content: bytes) -> str:
                 factory(io.BytesIO(content), "")
         except Exception as error:
             text = one_line(error)
-            if text == "unknown pixel mode":
+            if content.startswith(b"MM\0+"):
+                text = "a BigTIFF whose numbers begin with the high byte"
+            elif text == "unknown pixel mode":
                 text = f"{text} ({_tiff_layout(content)})"
             if "not identified" not in text and not text.lower().startswith("not a"):
                 return f": {NAMES.get(name, name)}, {text}"
@@ -291,7 +314,7 @@ def _reason(content: bytes) -> str:
 
 def _tiff_layout(content: bytes) -> str:
     """Return the tags of a TIFF file that say how its pixels are laid out."""
-    header = content[: 16 if content[2:3] == b"+" or content[3:4] == b"+" else 8]
+    header = content[: 16 if content[2:3] == b"+" else 8]
     tags = TiffImagePlugin.ImageFileDirectory_v2(header)
     stream = io.BytesIO(content)
     stream.seek(tags.next)

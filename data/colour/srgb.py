@@ -6,11 +6,11 @@ A large picture is converted in strips, so that only the decoded pixels and the 
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from PIL import Image, ImageCms
+from PIL import ExifTags, Image, ImageCms
 
 from data.colour.profiles import Space, icc_profile
 from data.colour.source import BROKEN, Source
@@ -26,6 +26,7 @@ DARKEST = 24
 DEEP = ("I", "F")
 PROFILE_MODES = {"RGB": "RGB", "GRAY": "L", "CMYK": "CMYK", "Lab": "LAB"}
 """The mode of the pixels that a profile is for, by its colour space."""
+_TIFF = ExifTags.Base
 _SRGB, _LAB = ImageCms.createProfile("sRGB"), ImageCms.createProfile("LAB")
 
 
@@ -35,6 +36,20 @@ class Conversion:
 
     mode: str = ""
     transform: ImageCms.ImageCmsTransform | None = None
+
+
+@dataclass(frozen=True)
+class DeepGrey:
+    """How values of more than 8 bits are read: the value of white, whether 0 is white, whether none is below 0."""
+
+    white: float = 1.0
+    negative: bool = False
+    unsigned: bool = False
+
+    def values(self, image: Image.Image) -> np.ndarray:
+        """Return the values as float32 (height, width); what is no number is 0."""
+        values = np.asarray(image)
+        return np.nan_to_num((values.view(np.uint32) if self.unsigned else values).astype(np.float32))
 
 
 class ProfileError(ValueError):
@@ -54,24 +69,24 @@ def to_srgb(image: Image.Image, source: Source, least_side: int | None = None) -
     if image.mode == "RGB" and not image.has_transparency_data and conversion.transform is None:
         return image, notes
     factor = max(1, min(image.size) // least_side) if least_side else 1
-    return _in_strips(image, conversion, _white(image), factor), notes
+    return _in_strips(image, conversion, _deep_grey(image), factor), notes
 
 
-def _in_strips(image: Image.Image, conversion: Conversion, white: float, factor: int) -> Image.Image:
+def _in_strips(image: Image.Image, conversion: Conversion, grey: DeepGrey, factor: int) -> Image.Image:
     width, height = image.size
     rows = max(1, STRIP // (width * factor)) * factor
     if rows >= height:
-        return _converted(image, conversion, white, factor)
+        return _converted(image, conversion, grey, factor)
     whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
     for top in range(0, height, rows):
         strip = image.crop((0, top, width, min(top + rows, height)))
-        whole.paste(_converted(strip, conversion, white, factor), (0, top // factor))
+        whole.paste(_converted(strip, conversion, grey, factor), (0, top // factor))
     return whole
 
 
-def _converted(image: Image.Image, conversion: Conversion, white: float, factor: int) -> Image.Image:
+def _converted(image: Image.Image, conversion: Conversion, grey: DeepGrey, factor: int) -> Image.Image:
     """Return a strip in sRGB, each side divided by `factor`."""
-    plain = _plain(image, conversion, white)
+    plain = _plain(image, conversion, grey)
     if factor > 1 and plain.mode != "I;16":
         plain = plain.reduce(factor)
     if plain.mode in ("LA", "RGBA"):
@@ -93,10 +108,10 @@ def _on_white(image: Image.Image, alpha: Image.Image) -> Image.Image:
     return ground
 
 
-def _plain(image: Image.Image, conversion: Conversion, white: float) -> Image.Image:
+def _plain(image: Image.Image, conversion: Conversion, grey: DeepGrey) -> Image.Image:
     """Return the strip in a mode that can be made smaller and converted: L, LA, RGB, RGBA, CMYK, LAB or I;16."""
     if image.mode in DEEP or image.mode.startswith("I;16"):
-        return _from_deep_grey(image, white, conversion.mode == "I;16")
+        return _from_deep_grey(image, grey, conversion.mode == "I;16")
     if image.has_transparency_data:
         return image.convert("LA" if image.mode in ("L", "LA", "La", "1") else "RGBA")
     if image.mode == "1":
@@ -104,14 +119,14 @@ def _plain(image: Image.Image, conversion: Conversion, white: float) -> Image.Im
     return image if image.mode in ("L", "RGB", "CMYK", "LAB") else image.convert("RGB")
 
 
-def _from_deep_grey(image: Image.Image, white: float, deep: bool) -> Image.Image:
-    """Return grey of more than 8 bits scaled to `white` as I;16 or L; Pillow would clip it at 255.
+def _from_deep_grey(image: Image.Image, grey: DeepGrey, deep: bool) -> Image.Image:
+    """Return grey of more than 8 bits scaled to its white as I;16 or L; Pillow would clip it at 255.
 
-    The value that a PNG file calls transparent becomes white. A negative `white` is that of a negative.
+    The value that a PNG file calls transparent becomes white.
     """
-    values = np.nan_to_num(np.asarray(image, dtype=np.float32))
-    shares = np.clip(values / abs(white), 0, 1)
-    if white < 0:
+    values = grey.values(image)
+    shares = np.clip(values / grey.white, 0, 1)
+    if grey.negative:
         shares = 1 - shares
     if (clear := image.info.get("transparency")) is not None:
         shares = np.where(values == clear, np.float32(1), shares)
@@ -120,26 +135,27 @@ def _from_deep_grey(image: Image.Image, white: float, deep: bool) -> Image.Image
     return Image.fromarray((shares * 255).round().astype(np.uint8))
 
 
-def _white(image: Image.Image) -> float:
-    """Return the value of white in a mode of more than 8 bits, negative where 0 is white; 1 in other modes.
+def _deep_grey(image: Image.Image) -> DeepGrey:
+    """Return how the values of a mode of more than 8 bits are read.
 
-    It is 65,535 in 16 bits, 4,095 in 12; in 32 bits the usual one at or above the brightest.
+    White is 65,535 in 16 bits, 4,095 in 12; in 32 bits the usual one at or above the brightest.
     """
     tags = getattr(image, "tag_v2", {})
-    sign = -1.0 if tags.get(262) == 0 else 1.0  # PhotometricInterpretation: WhiteIsZero
+    negative, bits = tags.get(_TIFF.PhotometricInterpretation) == 0, tags.get(_TIFF.BitsPerSample)
     if image.mode.startswith("I;16"):
-        return sign * (4095.0 if tags.get(258) == (12,) else 65535.0)  # BitsPerSample
+        return DeepGrey(4095.0 if bits == (12,) else 65535.0, negative)
     if image.mode not in DEEP:
-        return 1.0
-    brightest = _brightest(image)
+        return DeepGrey()
+    grey = DeepGrey(1.0, negative, bits == (32,) and image.mode == "I" and tags.get(_TIFF.SampleFormat, (1,)) == (1,))
+    brightest = _brightest(image, grey)
     usual = (255.0, 65535.0) if image.mode == "I" else (1.0, 255.0, 65535.0)
-    return sign * next((white for white in usual if brightest <= white), brightest)
+    return replace(grey, white=next((white for white in usual if brightest <= white), brightest))
 
 
-def _brightest(image: Image.Image) -> float:
+def _brightest(image: Image.Image, grey: DeepGrey) -> float:
     rows = max(1, STRIP // image.width)
     strips = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
-    return max(float(np.nan_to_num(np.asarray(strip, dtype=np.float32)).max()) for strip in strips)
+    return max(float(grey.values(strip).max()) for strip in strips)
 
 
 def _conversion(image: Image.Image, source: Source) -> Conversion:

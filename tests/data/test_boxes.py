@@ -57,11 +57,11 @@ def test_an_avif_is_cropped_to_it(encode: Encode) -> None:
     end = 4 + 4 + 4 + 4 + 2 + listed[18]
     associations = bytes(listed[:end]) + bytes((0x80 | number,)) + bytes(listed[end:])
     changed = bytearray(content[: container + count] + aperture + associations)
-    for kind, more in ((b"meta", 33), (b"iprp", 33), (b"ipco", 32), (b"ipma", 1)):
+    for kind, more in ((b"meta", 41), (b"iprp", 41), (b"ipco", 40), (b"ipma", 1)):
         place = changed.index(kind) - 4
         struct.pack_into(">I", changed, place, struct.unpack_from(">I", changed, place)[0] + more)
     location = changed.index(b"iloc") + 8  # the offsets of the coded pixels have moved
-    struct.pack_into(">I", changed, location + 10, struct.unpack_from(">I", changed, location + 10)[0] + 33)
+    struct.pack_into(">I", changed, location + 10, struct.unpack_from(">I", changed, location + 10)[0] + 41)
     picture = decode(bytes(changed))
     assert (picture.width, picture.height) == picture.image.size == (20, 10)
     assert np.abs(np.asarray(picture.image, int) - (255, 0, 0)).max() < 16

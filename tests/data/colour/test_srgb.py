@@ -287,10 +287,34 @@ def test_a_bitmap_of_version_5_has_a_profile() -> None:
     np.testing.assert_allclose(colours_of(content), in_srgb(P3), atol=2)
 
 
-def test_negatives_and_12_bits_of_grey(encode: Encode) -> None:
+def test_negatives_and_32_bits_of_grey(encode: Encode) -> None:
     values = np.array([[0, 65535]], np.uint16)
-    content = encode("TIFF", Image.fromarray(values), tiffinfo={262: 0})
-    assert np.asarray(decode(content).image)[0, :, 0].tolist() == [255, 0]
+    negative = encode("TIFF", Image.fromarray(values), tiffinfo={262: 0})
+    assert np.asarray(decode(negative).image)[0, :, 0].tolist() == [255, 0]
+    unsigned = encode("TIFF", Image.fromarray(np.array([[0, 2**31, 2**32 - 1]], np.uint32).view(np.int32)))
+    place = unsigned.index(struct.pack("<HHIH", 339, 3, 1, 2)) + 8  # Pillow writes them as signed numbers
+    assert np.asarray(decode(unsigned[:place] + b"\1" + unsigned[place + 1 :]).image)[0, :, 0].tolist() == [0, 128, 255]
+
+
+def tiff(tags: dict[int, tuple[int, ...]], pixels: bytes) -> bytes:
+    """A TIFF of whole numbers as tags: SHORT, or LONG where they need it."""
+    entries, body, begin = b"", b"", 8 + 2 + 12 * (len(tags) + 1) + 4
+    extra = {273: tuple(begin + 600 + offset for offset in tags[273])}
+    for tag, values in sorted((tags | extra).items()):
+        content = struct.pack(f"<{len(values)}H", *values)
+        if len(content) > 4:
+            content, body = struct.pack("<I", begin + len(body)), body + content
+        entries += struct.pack("<HHI", tag, 3, len(values)) + content.ljust(4, b"\0")
+    head = struct.pack("<2sHIH", b"II", 42, 8, len(tags)) + entries + bytes(4)
+    return head.ljust(begin, b"\0") + body.ljust(600, b"\0") + pixels
+
+
+def test_planes_of_16_bits() -> None:
+    planes = np.asarray(bars()).transpose(2, 0, 1).astype("<u2") * 257
+    size = planes[0].nbytes
+    tags = {256: (128,), 257: (64,), 258: (16,) * 3, 259: (1,), 262: (2,), 277: (3,), 278: (64,), 284: (2,)}
+    tags |= {273: (0, size, 2 * size), 279: (size,) * 3}
+    assert colours_of(tiff(tags, planes.tobytes())).tolist() == [list(one) for one in COLOURS]
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "L", "I;16", "F"])
