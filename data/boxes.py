@@ -43,7 +43,7 @@ def clean_aperture(content: bytes, size: tuple[int, int]) -> tuple[int, int, int
                 return None
             width, height, right, down = (Fraction(*numbers[at : at + 2]) for at in range(0, 8, 2))
             left, top = (size[0] - width) / 2 + right, (size[1] - height) / 2 + down
-            box = tuple(round(edge) for edge in (left, top, left + width, top + height))
+            box = round(left), round(top), round(left + width), round(top + height)
             return box if 0 <= box[0] < box[2] <= size[0] and 0 <= box[1] < box[3] <= size[1] else None
     return None
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import ctypes
 import io
 import logging
-import math
 import threading
 import warnings
 import zlib
@@ -20,7 +19,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from data.colour.source import PNG_SIGNATURE
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
-from data.limits import FORMATS, Limits
+from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
 READERS = (*FORMATS, "DIB")
 """Pillow's names of what is opened, which include bitmaps without a file header."""
@@ -35,6 +34,8 @@ PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # Larger colour profiles than Pillow
 # Pillow warns of harmless oddities (broken EXIF and the like), which would break a progress bar.
 warnings.filterwarnings("ignore", category=UserWarning, module=r"PIL\.")
 
+LEAST = 8
+"""The most by which libjpeg divides each side of a picture while it decodes it."""
 SUFFIXES = frozenset(suffix for suffix, name in Image.EXTENSION.items() if NAMES.get(name, name) in FORMATS)
 """The suffixes that Pillow and pillow_heif register for what is opened, in lower case with a dot."""
 
@@ -100,20 +101,18 @@ def load(
     source = image.size
 
     def reduce(picture: Image.Image) -> None:
-        picture.draft("RGB", _draft_size(source, min_side, limits))
+        picture.draft("RGB", draft_size(source, min_side, limits))
 
     try:
         reduce(image)
-        _check_pixels(image, source, content, limits)
         pixels = _decode_eighth(image, content) if bulk else None
         if pixels is None:
+            _check_decoded(image, source, limits)
             image.load()
             _mend_transparency(image, content)
         return pixels or image, ()
     except PictureTooLarge:
         raise
-    except MemoryError as error:
-        raise PictureTooLarge(f"has {_size(source)}, more than there is memory for") from error
     except Exception as error:
         return _as_far_as_it_goes(image, content, reduce, error)
 
@@ -129,32 +128,50 @@ def _mend_transparency(image: Image.Image, content: bytes) -> None:
         image.putalpha(255)
 
 
-def _draft_size(size: tuple[int, int], min_side: int | None, limits: Limits) -> tuple[int, int]:
-    """Return the size below which the decoder may not go: the shorter side is `min_side`, or it is within the cap."""
+def draft_size(size: tuple[int, int], min_side: int | None, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:
+    """Return the size to ask JPEG's draft for: the shorter side is `min_side`, and draft never goes below that.
+
+    Without `min_side` it is the largest size within the cap.
+    """
     if min_side is not None:
         scale = min_side / min(size)
         return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
-    divisor = math.ceil(math.sqrt(size[0] * size[1] / limits.max_pixels))
-    divisor = next((power for power in (1, 2, 4, 8) if power >= divisor), 8)
+    divisor = next((one for one in (1, 2, 4) if _divided(size, one) <= limits.max_pixels), LEAST)
     return max(1, size[0] // divisor), max(1, size[1] // divisor)
 
 
-def _check_pixels(image: Image.Image, source: tuple[int, int], content: bytes, limits: Limits) -> None:
-    """Raise PictureTooLarge if more pixels would be decoded, or held while they are decoded, than the cap allows."""
-    setting = "set RETROFLEX_MAX_PIXELS to allow more"
-    if image.width * image.height > limits.max_pixels:
-        raise PictureTooLarge(f"has {_size(source)}, the cap is {limits.max_pixels:,}; {setting}")
-    layers = getattr(image, "layer", None)
-    if layers and source[0] * source[1] > limits.max_pixels and _has_several_scans(content, len(layers)):
+def check_pixels(image: Image.Image, content: bytes, limits: Limits) -> None:
+    """Raise PictureTooLarge if a picture has too many pixels, even decoded at the least size that its format allows.
+
+    A JPEG of several scans also counts what libjpeg holds: all coefficients of its colours, three of which take as
+    much as a decoded pixel.
+    """
+    size, layers = image.size, getattr(image, "layer", None)
+    if size[0] * size[1] > limits.max_source_pixels:
+        raise _too_large(size, limits.max_source_pixels, "MAX_SOURCE_PIXELS")
+    if _divided(size, LEAST if layers else 1) > limits.max_pixels:
+        raise _too_large(size, limits.max_pixels, "MAX_PIXELS")
+    if layers and size[0] * size[1] > limits.max_pixels and _has_several_scans(content, len(layers)):
         most = max(layer[1] for layer in layers) * max(layer[2] for layer in layers)
-        held = source[0] * source[1] * sum(layer[1] * layer[2] for layer in layers) / most / 3
+        held = size[0] * size[1] * sum(layer[1] * layer[2] for layer in layers) / most / 3
         if held > limits.max_pixels:
-            reason = "and is progressive, so that it must be held whole"
-            raise PictureTooLarge(f"has {_size(source)} {reason}; the cap is {limits.max_pixels:,}; {setting}")
+            raise _too_large(size, limits.max_pixels, "MAX_PIXELS", " and is progressive, so it is held whole")
 
 
-def _size(size: tuple[int, int]) -> str:
-    return f"{size[0]}x{size[1]} pixels"
+def _check_decoded(image: Image.Image, source: tuple[int, int], limits: Limits) -> None:
+    """Raise PictureTooLarge if a long and narrow picture is not reduced to within the cap."""
+    if image.width * image.height > limits.max_pixels:
+        raise _too_large(source, limits.max_pixels, "MAX_PIXELS")
+
+
+def _divided(size: tuple[int, int], divisor: int) -> int:
+    return -(-size[0] // divisor) * -(-size[1] // divisor)
+
+
+def _too_large(size: tuple[int, int], cap: int, setting: str, why: str = "") -> PictureTooLarge:
+    return PictureTooLarge(
+        f"has {size[0]}x{size[1]} pixels{why}, the cap is {cap:,}; set RETROFLEX_{setting} to allow more"
+    )
 
 
 def _has_several_scans(content: bytes, components: int) -> bool:
@@ -202,6 +219,8 @@ def _warn_once(error: Exception) -> None:
 
 
 SOS, EOI = 0xDA, b"\xff\xd9"
+ROWS = 64
+"""Rows that are looked at together: a copy of all would double the memory."""
 PARTIAL = frozenset({"PNG", "GIF", "BMP", "DIB", "TIFF"})
 """Formats beside JPEG whose decoders leave the rows that they read before they failed."""
 GREYS: dict[str, Any] = {
@@ -241,7 +260,7 @@ def _rest_of_jpeg(content: bytes, reduce: Callable[[Image.Image], None]) -> Imag
     if any(marker == SOS and end >= len(content) for marker, _, end in _segments(content)):
         return None
     for end in (len(content), content.rfind(b"\xff\xc4"), content.rfind(b"\xff\xda")):
-        with suppress(Exception):
+        with suppress(Exception):  # the next attempt may go further
             image = open_picture(content[:end] + EOI)
             reduce(image)
             image.load()
@@ -267,14 +286,15 @@ def _missing_rows(image: Image.Image) -> tuple[int, int] | None:
 
     They have the value that a decoder leaves: 0, and middle grey in JPEG. Bitmaps are stored from the bottom up.
     """
-    pixels = np.asarray(image)
-    empty = pixels.dtype.type(128 if hasattr(image, "layer") and image.mode != "CMYK" else 0)
-    decoded = np.flatnonzero((pixels.reshape(len(pixels), -1) != empty).any(axis=1))
-    if len(decoded) == 0:
-        return None
-    if image.format in ("BMP", "DIB") and decoded[0] > 0:
-        return 0, int(decoded[0])
-    return int(decoded[-1]) + 1, len(pixels)
+    upwards = image.format in ("BMP", "DIB")
+    tops = range(0, image.height, ROWS)
+    for top in tops if upwards else reversed(tops):
+        rows = np.asarray(image.crop((0, top, image.width, min(top + ROWS, image.height))))
+        empty = rows.dtype.type(128 if hasattr(image, "layer") and image.mode != "CMYK" else 0)
+        decoded = np.flatnonzero((rows.reshape(len(rows), -1) != empty).any(axis=1))
+        if len(decoded):
+            return (0, top + int(decoded[0])) if upwards else (top + int(decoded[-1]) + 1, image.height)
+    return None
 
 
 SOUND_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b"sRGB", b"cICP", b"eXIf")

@@ -1,11 +1,12 @@
 """Pixels of any mode become RGB in sRGB, transparent parts white.
 
-A large picture is converted in strips, so that only the decoded pixels and the result are ever whole in memory.
+A large picture is converted in tiles, so that only the decoded pixels and the result are ever whole in memory.
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
@@ -15,8 +16,10 @@ from PIL import ExifTags, Image, ImageCms
 from data.colour.profiles import Space, icc_profile
 from data.colour.source import BROKEN, Source
 
-STRIP = 2**20
-"""Pixels that are converted at once."""
+REDUCED_FROM = 16_000_000
+"""Pixels; what is larger is reduced while it is converted."""
+TILE_PIXELS = 2**19
+TILE_WIDTH = 2**14
 SAME = 2
 """Steps of 255 by which a profile may differ from sRGB and still be taken for it."""
 LEAST_RANGE = 48
@@ -56,36 +59,48 @@ class ProfileError(ValueError):
     """The profile cannot be used for this picture; the message is a note."""
 
 
-def to_srgb(image: Image.Image, source: Source, least_side: int | None = None) -> tuple[Image.Image, tuple[str, ...]]:
+def to_srgb(image: Image.Image, source: Source, min_side: int | None = None) -> tuple[Image.Image, tuple[str, ...]]:
     """Return decoded pixels as RGB in sRGB, and notes on what could not be used.
 
-    With `least_side` (pixels) a picture that has to be converted may be made smaller, to no less than that.
+    With `min_side` (pixels) a picture is made smaller where it is large or has to be converted, see `reduction`.
     """
     notes = source.notes
     try:
         conversion = _conversion(image, source)
     except ProfileError as error:
         conversion, notes = Conversion(), (*notes, str(error))
-    if image.mode == "RGB" and not image.has_transparency_data and conversion.transform is None:
+    factor = reduction(image.size, min_side, conversion.transform is not None)
+    if image.mode == "RGB" and not image.has_transparency_data and conversion.transform is None and factor == 1:
         return image, notes
-    factor = max(1, min(image.size) // least_side) if least_side else 1
-    return _in_strips(image, conversion, _deep_grey(image), factor), notes
+    return _in_tiles(image, conversion, _deep_grey(image), factor), notes
 
 
-def _in_strips(image: Image.Image, conversion: Conversion, grey: DeepGrey, factor: int) -> Image.Image:
+def reduction(size: tuple[int, int], min_side: int | None, converted: bool = False) -> int:
+    """Return by which whole number a picture of `size` is divided: 1 unless it is large or its colours are converted.
+
+    Twice `min_side` is kept, as `data.pictures.square` keeps it, so that the last step of reducing is a smooth one.
+    """
+    if min_side is None or not (converted or size[0] * size[1] > REDUCED_FROM):
+        return 1
+    return max(1, min(size) // (2 * min_side))
+
+
+def _in_tiles(image: Image.Image, conversion: Conversion, grey: DeepGrey, factor: int) -> Image.Image:
+    """Convert tile by tile, as every step of the conversion makes a copy."""
     width, height = image.size
-    rows = max(1, STRIP // (width * factor)) * factor
-    if rows >= height:
+    if width * height <= TILE_PIXELS:
         return _converted(image, conversion, grey, factor)
+    across = factor * max(1, TILE_WIDTH // factor)
+    down = factor * max(1, TILE_PIXELS // (min(width, across) * factor))
     whole = Image.new("RGB", (-(-width // factor), -(-height // factor)))
-    for top in range(0, height, rows):
-        strip = image.crop((0, top, width, min(top + rows, height)))
-        whole.paste(_converted(strip, conversion, grey, factor), (0, top // factor))
+    for top, left in itertools.product(range(0, height, down), range(0, width, across)):
+        tile = image.crop((left, top, min(width, left + across), min(height, top + down)))
+        whole.paste(_converted(tile, conversion, grey, factor), (left // factor, top // factor))
     return whole
 
 
 def _converted(image: Image.Image, conversion: Conversion, grey: DeepGrey, factor: int) -> Image.Image:
-    """Return a strip in sRGB, each side divided by `factor`."""
+    """Return a tile in sRGB, each side divided by `factor`."""
     plain = _plain(image, conversion, grey)
     if factor > 1 and plain.mode != "I;16":
         plain = plain.reduce(factor)
@@ -109,7 +124,7 @@ def _on_white(image: Image.Image, alpha: Image.Image) -> Image.Image:
 
 
 def _plain(image: Image.Image, conversion: Conversion, grey: DeepGrey) -> Image.Image:
-    """Return the strip in a mode that can be made smaller and converted: L, LA, RGB, RGBA, CMYK, LAB or I;16."""
+    """Return the tile in a mode that can be made smaller and converted: L, LA, RGB, RGBA, CMYK, LAB or I;16."""
     if image.mode in DEEP or image.mode.startswith("I;16"):
         return _from_deep_grey(image, grey, conversion.mode == "I;16")
     if image.has_transparency_data:
@@ -153,7 +168,7 @@ def _deep_grey(image: Image.Image) -> DeepGrey:
 
 
 def _brightest(image: Image.Image, grey: DeepGrey) -> float:
-    rows = max(1, STRIP // image.width)
+    rows = max(1, TILE_PIXELS // image.width)
     strips = (image.crop((0, top, image.width, min(top + rows, image.height))) for top in range(0, image.height, rows))
     return max(float(grey.values(strip).max()) for strip in strips)
 

@@ -318,7 +318,7 @@ def test_planes_of_16_bits() -> None:
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "CMYK", "L", "I;16", "F"])
-def test_a_picture_that_is_converted_in_strips_is_the_same(
+def test_a_picture_that_is_converted_in_tiles_is_the_same(
     encode: Encode, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     random = np.random.default_rng(0)
@@ -333,6 +333,7 @@ def test_a_picture_that_is_converted_in_strips_is_the_same(
     options = {"icc_profile": icc_profile(P3)} if mode in ("RGB", "RGBA") else {}
     content = encode("TIFF", image, **options)
     whole = [np.asarray(decode(content, min_side=side).image) for side in (None, 10)]
-    monkeypatch.setattr(srgb, "STRIP", 67 * 13)
+    monkeypatch.setattr(srgb, "TILE_PIXELS", 30 * 13)
+    monkeypatch.setattr(srgb, "TILE_WIDTH", 30)
     for side, expected in zip((None, 10), whole, strict=True):
         np.testing.assert_array_equal(np.asarray(decode(content, min_side=side).image), expected)
