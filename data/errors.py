@@ -1,7 +1,27 @@
-"""The base of all errors that users read."""
+"""Errors that users read: the base of all, and why a picture could not be decoded."""
 
 from __future__ import annotations
 
 
 class RetroflexError(Exception):
     """An error that the user can act on. The message is one line: what, why, what to do."""
+
+
+class PictureError(RetroflexError):
+    """A picture could not be decoded; the message says why in one line."""
+
+
+class PictureUnreadable(PictureError):
+    """The file could not be opened or read."""
+
+
+class PictureTooLarge(PictureError):
+    """The file has more bytes, or the picture more pixels, than the cap allows."""
+
+
+class NotAPicture(PictureError):
+    """The bytes are no picture of a supported format."""
+
+
+class PictureDamaged(PictureError):
+    """The file begins like a picture but its pixels cannot be decoded."""

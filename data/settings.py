@@ -14,7 +14,7 @@ from urllib.parse import quote
 from platformdirs import user_data_path
 
 from data.errors import RetroflexError
-from data.limits import DEFAULT_LIMITS, PIXELS_CEILING, Limits
+from data.limits import DEFAULT_LIMITS, PIXELS_CEILING, SOURCE_PIXELS_CEILING, Limits
 
 ENV_PREFIX = "RETROFLEX_"
 DATABASE_FILE = "library.sqlite3"
@@ -30,6 +30,7 @@ class Settings:
     bundle: Path | None = None
     max_bytes: int = DEFAULT_LIMITS.max_bytes
     max_pixels: int = DEFAULT_LIMITS.max_pixels
+    max_source_pixels: int = DEFAULT_LIMITS.max_source_pixels
     max_upload_bytes: int = 20 * 2**20
 
     @property
@@ -50,7 +51,7 @@ class Settings:
     @property
     def limits(self) -> Limits:
         """The caps that `data.pictures` applies."""
-        return Limits(max_bytes=self.max_bytes, max_pixels=self.max_pixels)
+        return Limits(self.max_bytes, self.max_pixels, self.max_source_pixels)
 
     @property
     def index_dir(self) -> Path:
@@ -64,7 +65,12 @@ class Settings:
 
 
 PATHS = ("library", "bundle")
-CEILINGS = {"max_bytes": None, "max_pixels": PIXELS_CEILING, "max_upload_bytes": None}
+CEILINGS = {
+    "max_bytes": None,
+    "max_pixels": PIXELS_CEILING,
+    "max_source_pixels": SOURCE_PIXELS_CEILING,
+    "max_upload_bytes": None,
+}
 
 
 def load_settings(**overrides: Any) -> Settings:

@@ -124,11 +124,11 @@ def _facts_to_json(facts: PictureFacts) -> dict[str, Any]:
     metadata = facts.metadata
     taken_at = metadata.taken_at.isoformat() if metadata.taken_at else None
     plain = {"width": facts.width, "height": facts.height, "format": facts.format, "pixels": facts.pixels}
-    return plain | {"metadata": [taken_at, metadata.taken_from, metadata.texts]}
+    return plain | {"notes": facts.notes, "metadata": [taken_at, metadata.taken_from, metadata.texts]}
 
 
 def _facts_from_json(document: dict[str, Any]) -> PictureFacts:
     taken_at, taken_from, texts = document["metadata"]
     date = datetime.fromisoformat(taken_at) if taken_at else None
     metadata = Metadata(date, taken_from, tuple(PictureText(*text) for text in texts))
-    return PictureFacts(**document | {"metadata": metadata})
+    return PictureFacts(**document | {"metadata": metadata, "notes": tuple(document["notes"])})

@@ -24,7 +24,18 @@ from data.decoding.messages import receive, send
 from data.decoding.orders import Job, make
 from data.pictures import PictureDamaged, PictureError, draft_size, open_header, reduction
 
-BYTES_A_PIXEL = {"PNG": 4, "GIF": 5, "JPEG": 4, "MPO": 4, "TIFF": 8, "BMP": 8, "HEIF": 12, "AVIF": 13, "WEBP": 18}
+BYTES_A_PIXEL = {
+    "PNG": 4,
+    "GIF": 5,
+    "JPEG": 4,
+    "MPO": 4,
+    "TIFF": 8,
+    "BMP": 8,
+    "DIB": 8,
+    "HEIF": 12,
+    "AVIF": 13,
+    "WEBP": 18,
+}
 """The most that Pillow and the libraries below it take for a pixel, measured in the mode that takes most."""
 COEFFICIENT_BYTES = 2
 """For a colour of a pixel of a JPEG in several scans."""

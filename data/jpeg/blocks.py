@@ -15,8 +15,8 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
+from data.compiled import njit
 from data.jpeg.header import LONGEST, MOST, SHORT, SKIPS, WINDOW
 
 MARKER = 0xFF

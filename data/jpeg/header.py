@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 import numpy as np
-from numba import njit
+
+from data.compiled import njit
 
 SOI, APP0, APP14, COM = 0xD8, 0xE0, 0xEE, 0xFE
 SOF0, DHT, SOS, DQT, DRI = 0xC0, 0xC4, 0xDA, 0xDB, 0xDD

@@ -12,8 +12,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from data.compiled import njit
 from retrieval.bleu.builder import Kinds
 from retrieval.bleu.ngrams import NgramPostings
 from retrieval.bleu.topk import NEVER, Best, Plan

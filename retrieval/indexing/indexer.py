@@ -5,6 +5,7 @@ A kill at any time loses no written transaction; the next run continues with the
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -17,13 +18,15 @@ from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.limits import Limits
-from data.paths import from_bytes, to_bytes
+from data.paths import display, from_bytes, to_bytes
 from data.pictures import PictureError, PictureUnreadable, read_bytes
 from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
 from retrieval.indexing.metadata import outdated_copies, read_metadata_again
+
+logger = logging.getLogger(__name__)
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -183,6 +186,8 @@ class _Reader:
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
+        for note in facts.notes:
+            logger.info("%s %s", display(from_bytes(files[0].path)), note)
         size, metadata = (facts.width, facts.height), facts.metadata._asdict()
         row = PictureRow(files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels)
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))

@@ -84,7 +84,7 @@ def test_a_picture_without_a_camera_says_nothing() -> None:
 
 def test_the_caps_hold() -> None:
     with pytest.raises(PictureTooLarge):
-        read_exif(shot(), Limits(max_pixels=10))
+        read_exif(shot(), Limits(max_source_pixels=10))
     with pytest.raises(PictureTooLarge):
         read_exif(shot(), Limits(max_bytes=10))
 

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import struct
-import subprocess
 import sys
 import zlib
 from collections.abc import Callable
@@ -15,13 +14,12 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image, ImageFile
 
-from data import pictures
+from data import loading
 from data.errors import RetroflexError
 from data.pictures import (
     SUFFIXES,
     Limits,
     NotAPicture,
-    PictureDamaged,
     PictureError,
     PictureTooLarge,
     PictureUnreadable,
@@ -148,7 +146,7 @@ def test_decoding_in_bulk_works_where_numba_cannot_be_loaded(encode: Encode, mon
 def test_why_decoding_in_bulk_is_slow_is_logged_once(
     encode: Encode, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(pictures, "_warned_types", set())
+    monkeypatch.setattr(loading, "_warned_types", set())
     monkeypatch.setitem(sys.modules, "data.jpeg.eighth", None)
     for _ in range(3):
         decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True)
@@ -159,18 +157,16 @@ def test_why_decoding_in_bulk_is_slow_is_logged_once(
 def test_decoding_in_bulk_works_where_numba_lost_an_option(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in [name for name in sys.modules if name.startswith("data.jpeg.")]:
         monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setattr("numba.njit", lambda **options: numba.jit(no_such_option=True))
+    monkeypatch.setattr("data.compiled.njit", lambda **options: numba.jit(no_such_option=True))
     assert decode(encode("JPEG", Image.new("RGB", (400, 600))), min_side=50, bulk=True).image.size == (50, 75)
 
 
-def test_a_damaged_jpeg_in_bulk_has_the_usual_reason(encode: Encode) -> None:
-    content = encode("JPEG", Image.new("RGB", (400, 600)))[:-20]
-    reasons = []
-    for bulk in (False, True):
-        with pytest.raises(PictureDamaged) as caught:
-            decode(content, min_side=50, bulk=bulk)
-        reasons.append(str(caught.value))
-    assert reasons[0] == reasons[1]
+def test_a_damaged_jpeg_in_bulk_has_the_usual_note(encode: Encode) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (600, 400, 3), np.uint8)
+    content = encode("JPEG", Image.fromarray(noise))
+    alone, bulk = (decode(content[: len(content) // 2], min_side=50, bulk=bulk) for bulk in (False, True))
+    np.testing.assert_array_equal(np.asarray(bulk.image), np.asarray(alone.image))
+    assert alone.notes == bulk.notes != ()
 
 
 @pytest.mark.parametrize("value", [0, 9, 99])
@@ -258,41 +254,10 @@ def test_an_empty_file_is_refused(tmp_path: Path) -> None:
         decode(b"")
 
 
-@pytest.mark.parametrize("picture_format", ["JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF", "AVIF", "HEIF"])
-@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
-def test_a_truncated_picture_is_a_picture_error(encode: Encode, picture_format: str, share: float) -> None:
-    noise = Image.fromarray(np.random.default_rng(0).integers(0, 256, (120, 120, 3), dtype=np.uint8))
-    content = encode(picture_format, noise)
-    with pytest.raises(PictureError) as caught:
-        decode(content[: int(len(content) * share)])
-    assert "\n" not in str(caught.value)
-
-
-def test_a_truncated_jpeg_is_called_damaged(encode: Encode) -> None:
-    content = encode("JPEG")
-    with pytest.raises(PictureDamaged, match=r"is damaged: .*truncated"):
-        decode(content[:-20])
-
-
-@pytest.mark.filterwarnings("error::PIL.Image.DecompressionBombWarning")
-@pytest.mark.parametrize("side", [9_000, 10_000, 50_000])
+@pytest.mark.parametrize("side", [9_000, 50_000])
 def test_a_decompression_bomb_is_refused_before_decoding(side: int) -> None:
-    with pytest.raises(PictureTooLarge, match="pixels"):
+    with pytest.raises(PictureTooLarge, match=f"{side}x{side} pixels, the cap is .*; set RETROFLEX_MAX_"):
         decode(png_that_claims(side, side))
-
-
-def test_a_bomb_is_refused_outside_of_the_test_runner_too() -> None:
-    """The runner resets the warning filters that the decoder sets up, so use a plain interpreter."""
-    program = (
-        "import sys; from data.pictures import *\n"
-        "try: decode(sys.stdin.buffer.read(), Limits(max_pixels=10**10))\n"
-        "except PictureTooLarge as error: print(error)"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", program], input=png_that_claims(10_000, 10_000), capture_output=True, check=True
-    )
-    assert b"decompression bomb" in done.stdout
-    assert done.stderr == b""
 
 
 def test_caps_on_bytes_and_pixels(encode: Encode, tmp_path: Path) -> None:

@@ -4,17 +4,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
 from sqlalchemy import make_url
 
 from data.errors import RetroflexError
-from data.limits import PIXELS_CEILING, Limits
+from data.limits import PIXELS_CEILING, SOURCE_PIXELS_CEILING, Limits
 from data.settings import load_settings
 
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    for name in ("LIBRARY", "DATABASE_URL", "BUNDLE", "MAX_BYTES", "MAX_PIXELS", "MAX_UPLOAD_BYTES"):
+    for name in (
+        "LIBRARY",
+        "DATABASE_URL",
+        "BUNDLE",
+        "MAX_BYTES",
+        "MAX_PIXELS",
+        "MAX_SOURCE_PIXELS",
+        "MAX_UPLOAD_BYTES",
+    ):
         monkeypatch.delenv(f"RETROFLEX_{name}", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
 
@@ -61,6 +68,7 @@ def test_a_database_url_replaces_the_file() -> None:
         ({"max_bytes": "many"}, ["max_bytes", "RETROFLEX_MAX_BYTES", "many"]),
         ({"max_pixels": 0}, ["RETROFLEX_MAX_PIXELS", "greater than 0"]),
         ({"max_pixels": PIXELS_CEILING + 1}, ["RETROFLEX_MAX_PIXELS", str(PIXELS_CEILING)]),
+        ({"max_source_pixels": SOURCE_PIXELS_CEILING + 1}, ["RETROFLEX_MAX_SOURCE_PIXELS", str(SOURCE_PIXELS_CEILING)]),
         ({"max_upload_bytes": -1}, ["RETROFLEX_MAX_UPLOAD_BYTES", "-1"]),
         ({"colour": "red"}, ["colour"]),
     ],
@@ -76,7 +84,3 @@ def test_a_bad_environment_variable_is_named(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("RETROFLEX_MAX_PIXELS", "huge")
     with pytest.raises(RetroflexError, match=r"RETROFLEX_MAX_PIXELS.*huge"):
         load_settings()
-
-
-def test_the_ceiling_is_that_of_pillow() -> None:
-    assert PIXELS_CEILING == Image.MAX_IMAGE_PIXELS

@@ -1,0 +1,1 @@
+"""What colours a file's pixels mean, and their conversion to sRGB."""
