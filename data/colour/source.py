@@ -112,6 +112,8 @@ def _bmp_profile(content: bytes) -> bytes | None:
 
 def _is_adobe_by_exif(image: Image.Image) -> bool:
     """Whether EXIF says Adobe RGB: cameras write "uncalibrated" and name the space in the interoperability part."""
+    if image.format in ("JPEG", "MPO") and "exif" not in image.info:  # most files of the web: saves reading nothing
+        return False
     try:
         exif = image.getexif()
         kind = exif.get_ifd(ExifTags.IFD.Exif).get(ExifTags.Base.ColorSpace)
