@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -105,27 +105,46 @@ def index(
     )
     to_read = [*found.changed, *stale]
     outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
-    total = len(to_read) + len(outdated)
-    progress(0, total, report)
-    done = 0
-    reader = _Reader(store, describer, limits, bulk=-(-len(to_read) // BATCH) >= BULK)
-    unread = to_read
-    while unread:
-        groups, unread = in_groups(unread), []
-        for group in (executor or ThreadExecutor()).describe(groups, reader.read, describer):
-            batch = _joined(group, version)
-            unread += _write(store, batch)
-            done += len(batch.files) + len(batch.skipped)
-            _count(report, batch)
-            progress(done, total, report)
+    steps = _Steps(progress, len(to_read) + len(outdated), report)
+    steps.advance(0)
+    for batch in _described(store, describer, to_read, limits, executor or ThreadExecutor()):
+        _count(report, batch)
+        steps.advance(len(batch.files) + len(batch.skipped))
     for read in read_metadata_again(store, outdated, limits):
-        done += read
-        progress(done, total, report)
+        steps.advance(read)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
     fill_pixels(store, describer.input_side, limits)
     return report
+
+
+@dataclass
+class _Steps:
+    """Counts the files that are done, and reports them."""
+
+    progress: Callable[[int, int, Report], None]
+    total: int
+    report: Report
+    done: int = 0
+
+    def advance(self, count: int) -> None:
+        self.done += count
+        self.progress(self.done, self.total, self.report)
+
+
+def _described(
+    store: Store, describer: StagedDescriber, files: Sequence[FoundFile], limits: Limits, executor: Executor
+) -> Iterator[Batch]:
+    """Read, describe and write the files; yield what was written. Files that cannot be written yet are read again."""
+    reader = _Reader(store, describer, limits, bulk=-(-len(files) // BATCH) >= BULK)
+    unread = list(files)
+    while unread:
+        groups, unread = in_groups(unread), []
+        for group in executor.describe(groups, reader.read, describer):
+            batch = _joined(group, describer.model_version)
+            unread += _write(store, batch)
+            yield batch
 
 
 def _note_skipped(store: Store, skips: Sequence[Skip], stored: Mapping[bytes, StoredFile]) -> None:
