@@ -193,8 +193,11 @@ def drop_absent(store: Store, roots: Sequence[bytes], at_once: bool = False) -> 
     due = absent_files.c.since < now() - timedelta(days=DAYS_KEPT)
     if at_once:
         due = or_(due, *(at_or_below(absent_files, root) for root in roots))
+    there = exists().where(files.c.picture_id == absent_files.c.picture_id)
+    with store.reading() as connection:
+        if not connection.scalar(select(exists().where(or_(due, there)))):
+            return 0
     with store.writing() as connection:
-        there = exists().where(files.c.picture_id == absent_files.c.picture_id)
         connection.execute(delete(absent_files).where(there))
         ids = connection.scalars(select(absent_files.c.picture_id).where(due).distinct()).all()
         connection.execute(delete(absent_files).where(due))

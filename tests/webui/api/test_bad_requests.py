@@ -96,10 +96,9 @@ def test_more_than_20_pictures_are_400(client: FlaskClient) -> None:
     problem(post(client, b"not looked at", like=["1"] * 20), 400)
 
 
-def test_pictures_to_be_unlike_alone_are_400(client: FlaskClient, painted: Callable[..., bytes]) -> None:
-    problem(client.get(SEARCH, query_string={"unlike": "1"}), 400)
-    data = {"unlike_image": (io.BytesIO(painted("red")), "x.png")}
-    problem(client.post(SEARCH, data=data, content_type=MULTIPART), 400)
+def test_an_empty_query_is_400(client: FlaskClient) -> None:
+    assert "the query is empty" in problem(client.get(SEARCH, query_string={"q": " "}), 400)
+    problem(client.post(SEARCH, data={"q": ""}, content_type=MULTIPART), 400)
 
 
 @pytest.mark.parametrize("given", ["1", "yes", "TRUE"])

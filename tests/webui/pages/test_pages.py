@@ -103,9 +103,10 @@ def test_chosen_pictures_are_shown_and_can_be_turned_or_left_out(client: FlaskCl
     assert "like the chosen" in client.get("/?like=2").text
 
 
-def test_a_picture_to_be_unlike_alone_shows_the_library(client: FlaskClient) -> None:
-    """What is left once the last picture to be like was left out."""
-    assert "In your library" in client.get("/?unlike=3").text
+def test_a_picture_to_be_unlike_alone_brings_what_looks_least_like_it(client: FlaskClient) -> None:
+    page = client.get("/?unlike=3").text
+    assert ", least like the avoided one first" in page
+    assert "Unlike a picture · Retroflex" in page
 
 
 def test_words_left_empty_show_the_library(client: FlaskClient) -> None:
