@@ -28,6 +28,7 @@ from data.checks import (
     missing_files,
 )
 from data.paths import display
+from data.roots import read_roots
 from data.settings import load_settings
 from data.store import Store, StoreDamaged
 from retrieval.commands.options import json_option, library_option, print_json
@@ -89,7 +90,7 @@ def _report(findings: list[Finding], opened: Library, as_json: bool) -> None:
     if count:
         shown = ", ".join(examples) + (", ..." if count > len(examples) else "")
         click.echo(f"{count:,} files are not there now ({shown}); `retroflex index` notes them as absent")
-    click.echo(f"{pictures:,} pictures checked, {len(findings):,} problems, {wrong:,} of them cannot be mended")
+    click.echo(f"{pictures:,} pictures checked, {len(findings):,} problems found, {wrong:,} of them cannot be mended")
 
 
 def _findings(opened: Library, show: Show) -> Iterator[Finding]:
@@ -150,7 +151,8 @@ def _index(opened: Library, show: Show) -> Iterator[Finding]:
 
 def _matches(part: Part, folder: Path, store: Store, models: Mapping[str, str]) -> bool:
     """Return whether a segment has what the store has, by building it again."""
-    made = build_segment(store.searched_pictures(part.ids.tolist()), models, len(part))
+    roots = [root.path for root in read_roots(store)]
+    made = build_segment(store.searched_pictures(part.ids.tolist()), models, len(part), roots)
     if not np.array_equal(made.ids, part.ids) or not np.array_equal(made.by_user, part.segment.by_user[part.rows]):
         return False
     if part.absent is not None or part.stored is None:  # a new segment lacks the rows that are absent from this one

@@ -20,6 +20,7 @@ from data.soundness import count_damaged
 from data.store import Store
 from retrieval.commands.check import check
 from retrieval.commands.library import status
+from retrieval.index.files import CURRENT
 from retrieval.library import Library
 from retrieval.search.query import Query
 from tests.conftest import draw_picture
@@ -136,6 +137,19 @@ def all_listings_work(settings: Settings) -> None:
     told = CliRunner().invoke(status, ["--library", str(settings.library), "--json"])
     assert told.exit_code == 0
     assert json.loads(told.stdout)["damaged"] in (0, 1)
+
+
+def test_a_sound_library_has_no_problem(settings: Settings, photos: Path) -> None:
+    inner = photos / "holiday" / "garden"
+    inner.mkdir(parents=True)
+    draw_picture(inner / "summer.png", "green", seed=9)
+    opened = Library.open(settings)
+    run(opened.store, photos)
+    (settings.index_dir / CURRENT).unlink()  # so that the index is one whole segment
+    opened.searcher()
+    opened.close()
+    result = checked(settings)
+    assert (result.exit_code, json.loads(result.output)["findings"]) == (0, [])
 
 
 def test_status_counts_what_is_damaged(settings: Settings, photos: Path) -> None:
