@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -154,18 +156,47 @@ class Library:
 def opened_for_indexing(settings: Settings, create: bool) -> Iterator[Library]:
     """Open the library, or with `create` make it; if the block fails, a new library without pictures is removed.
 
-    Raises RetroflexError when there is no library, or a StoreError.
+    It is kept while another process has it open in the same way. Raises RetroflexError when there is no library, or a
+    StoreError.
     """
     new = not settings.exists
     made = [folder for folder in (settings.library, *settings.library.parents) if not folder.exists()]
-    opened = Library.open(settings, create)
+    with _in_use(settings.library, create) as folder:
+        opened = Library.open(settings, create)
+        try:
+            yield opened
+        except BaseException:
+            if new and not opened.store.status().files and _is_alone(folder):
+                opened.close()
+                _remove(settings, made)
+            raise
+
+
+@contextmanager
+def _in_use(library: Path, create: bool) -> Iterator[int | None]:
+    """Tell other processes that this one uses the folder, by a lock that all share; None if there is no folder."""
+    folder = None
+    with suppress(OSError):  # opening the library says why
+        if create:
+            library.mkdir(parents=True, exist_ok=True)
+        folder = os.open(library, os.O_RDONLY)
+        fcntl.flock(folder, fcntl.LOCK_SH)
     try:
-        yield opened
-    except BaseException:
-        if new and not opened.store.status().files:
-            opened.close()
-            _remove(settings, made)
-        raise
+        yield folder
+    finally:
+        if folder is not None:
+            os.close(folder)
+
+
+def _is_alone(folder: int | None) -> bool:
+    """Return whether no other process uses the folder; from then on none begins to."""
+    if folder is None:
+        return False
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        return False
+    return True
 
 
 def _remove(settings: Settings, made: Sequence[Path]) -> None:

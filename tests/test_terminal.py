@@ -111,7 +111,7 @@ def test_similar_takes_the_filters_of_search(photos: Path, environment: dict[str
         {line.split()[0] for line in printed(environment, name, "--help").stdout.decode().splitlines() if " --" in line}
         for name in ("search", "similar")
     ]
-    assert shared[0] - shared[1] == {"--like", "--unlike"}
+    assert shared[0] - shared[1] == {"--like", "--unlike", "--verbatim"}, "what only words and several pictures need"
 
 
 def test_hits_have_colours_on_a_terminal_only(photos: Path, environment: dict[str, str]) -> None:

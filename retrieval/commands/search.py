@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -72,6 +73,15 @@ def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def _check_options(words: Sequence[str]) -> None:
+    """Raise click.NoSuchOption with the nearest names for a word like --limt; click itself lets it pass, as -word."""
+    unknown = next((word.partition("=")[0] for word in words if re.match("--[a-z]", word)), None)
+    if unknown:
+        context = click.get_current_context()
+        names = [name for parameter in context.command.params for name in parameter.opts]
+        raise click.NoSuchOption(unknown, possibilities=get_close_matches(unknown, names), ctx=context)
+
+
 def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that `search` and `similar` share."""
     command = output_options(library_option(bundle_option(limit_option(command))))
@@ -107,9 +117,7 @@ def search(
     **filters: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
-    unknown = next((word for word in words if re.match("--[a-z]", word)), None)
-    if unknown:  # -word excludes a word, so click lets all that begins with a dash pass
-        raise click.NoSuchOption(unknown)
+    _check_options(words)
     output = Output(as_json, paths, print0, explain)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes

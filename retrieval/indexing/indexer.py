@@ -95,11 +95,12 @@ def index(
     _note_skipped(store, found.skipped, stored)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
+    pictures = {path for path, file in stored.items() if file.digest}
     report = Report(
         unchanged=found.unchanged - len(stale),
-        gone=sum(stored[path].digest != "" for path in found.gone),
+        gone=len(pictures & {*found.gone}),
         skipped=list(found.skipped),
-        warnings=[] if forget else absence_warnings(stored.keys(), found.gone, roots),
+        warnings=[] if forget else absence_warnings(pictures, pictures & {*found.gone}, roots),
         passed_over=found.passed_over,
         left_out=found.left_out,
     )

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ from data.records import content_hash
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, Store
 from retrieval import library as library_module
-from retrieval.library import Library
+from retrieval.library import Library, opened_for_indexing
 from retrieval.search.query import Query, QueryImage
 from tests.retrieval.conftest import GALLERY
 
@@ -153,3 +154,20 @@ def test_a_file_is_found_by_its_content_and_model(library: Library) -> None:
     assert library.description_of(content_hash(b"boat"), "model-1") is not None
     assert library.description_of(content_hash(b"boat"), "model-2") is None
     assert library.description_of(content_hash(b"ferry"), "model-1") is None
+
+
+def test_a_new_library_that_stays_empty_is_removed_unless_others_use_it(tmp_path: Path) -> None:
+    settings = load_settings(library=tmp_path / "new" / "library")
+
+    def fail(meanwhile: Callable[[], object]) -> None:
+        with opened_for_indexing(settings, create=True):
+            meanwhile()
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail(lambda: None)
+    assert not (tmp_path / "new").exists()
+    with ExitStack() as stack:
+        with pytest.raises(RuntimeError):
+            fail(lambda: stack.enter_context(opened_for_indexing(settings, create=True)))
+        assert settings.exists
