@@ -169,7 +169,7 @@ def test_bad_pictures_and_weights_are_one_line(indexed: tuple[Call, Path], tmp_p
     (tmp_path / "notes.jpg").write_text("no picture")
     known = photos / "photo3.jpg"
     one_line(call("search"), "query is empty")
-    one_line(call("search", "--unlike", known), "query is empty")
+    one_line(call("search", " "), "query is empty")
     one_line(call("search", "--like", tmp_path / "none.jpg@2"), "none.jpg", "No such file")
     one_line(call("search", "--like", tmp_path / "notes.jpg"), "notes.jpg is not a picture")
     for weight in ("x", "0", "-1", "nan", "1e3", "101", ""):

@@ -50,10 +50,10 @@ def learn_pooling(
         rows = random.permutation(len(files))[:COPIED]
         made = _copies(encoder, name, [files[row] for row in rows], seed)
         copies.append(made.values - pictures[rows[made.rows]])
-    strangers = _encode_crowd(encoder, crowd, seed) if crowd else []
-    if len(strangers) < ENOUGH:
+    strangers = _encode_crowd(encoder, crowd, seed) if crowd else None
+    if strangers is None or len(strangers) < ENOUGH:
         return whiten(pictures, [neighbour_differences(pictures), *copies])
-    return whiten_by_neighbours(np.asarray(strangers), copies)
+    return whiten_by_neighbours(strangers, copies)
 
 
 def whiten_by_neighbours(pictures: np.ndarray, copies: Sequence[np.ndarray]) -> Pooling:

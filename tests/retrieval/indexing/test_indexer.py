@@ -304,11 +304,11 @@ def test_kill_at_twenty_times_then_resume_equals_an_undisturbed_run(tmp_path: Pa
     undisturbed = Store.open(f"sqlite:///{tmp_path / 'undisturbed.sqlite3'}")
     run(undisturbed, photos)
     expected = contents(undisturbed)
-    moments = random.Random(3)
+    moments, whole = random.Random(3), kill_after(None, f"sqlite:///{tmp_path / 'timed.sqlite3'}", photos)
     partly = 0
     for attempt in range(20):
         url = f"sqlite:///{tmp_path / f'killed{attempt}.sqlite3'}"
-        kill_after(moments.uniform(0, 0.35), url, photos)
+        kill_after(moments.uniform(0, whole), url, photos)
         store = Store.open(url)
         kept = contents(store)
         assert all(row[2] and row[3] for row in kept), "a picture without captions or vector"
@@ -319,12 +319,16 @@ def test_kill_at_twenty_times_then_resume_equals_an_undisturbed_run(tmp_path: Pa
     assert partly >= 5, "too few of the kills fell into the run to show anything"
 
 
-def kill_after(seconds: float, url: str, folder: Path) -> None:
+def kill_after(seconds: float | None, url: str, folder: Path) -> float:
+    """Index in a process that is killed after some seconds, None for never; return how long it ran."""
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, url, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
     )
     assert process.stdout is not None
     process.stdout.readline()
-    time.sleep(seconds)
-    process.send_signal(signal.SIGKILL)
+    began = time.monotonic()
+    if seconds is not None:
+        time.sleep(seconds)
+        process.send_signal(signal.SIGKILL)
     process.wait()
+    return time.monotonic() - began
