@@ -65,7 +65,7 @@ def fit_picture_border(searcher: Searcher, queries: Sequence[Description]) -> fl
         others = searcher.rank(Query(like=[QueryImage(query)])).scores[1:]  # The first is the query picture.
         shares.append(np.concatenate([others, np.zeros(len(searcher.index) - 1 - len(others))]))
     scores = np.concatenate(shares)
-    return round(float(np.quantile(scores, 1 - UNRELATED)), 3) if len(scores) else 0.0
+    return float(f"{np.quantile(scores, 1 - UNRELATED):.3g}") if len(scores) else 0.0
 
 
 def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> float:
