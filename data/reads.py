@@ -12,6 +12,7 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
+    Row,
     Select,
     Table,
     bindparam,
@@ -22,6 +23,7 @@ from sqlalchemy import (
     select,
     true,
 )
+from sqlalchemy.exc import DBAPIError
 
 from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
@@ -80,11 +82,12 @@ _TEXTS = (
 _TAKEN = select(pictures.c.id, pictures.c.taken_at, pictures.c.taken_from).where(
     pictures.c.id.in_(_IDS), sound(pictures)
 )
-_CAPTIONS = (
+_ANY_CAPTIONS = (
     select(captions.c.item_id, captions.c.text, captions.c.logprob, captions.c.source, captions.c.model_version)
-    .where(captions.c.item_id.in_(_IDS), sound(captions))
+    .where(captions.c.item_id.in_(_IDS))
     .order_by(*_IN_ORDER)
 )
+_CAPTIONS = _ANY_CAPTIONS.where(sound(captions))
 _DAMAGED_CAPTIONS = select(captions.c.item_id).where(captions.c.item_id.in_(_IDS), ~sound(captions))
 _FEATURES = select(features.c.item_id, features.c.value).where(
     features.c.kind == bindparam("kind"),
@@ -214,11 +217,34 @@ def _texts(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[
 def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[StoredCaption]]:
     """Return each picture's captions, the user's first. `ids` must be few enough for one statement."""
     texts: defaultdict[int, list[StoredCaption]] = defaultdict(list)
-    for picture_id, *values in connection.execute(_CAPTIONS, {"ids": ids}):
+    rows = _sound_captions(connection, ids)
+    if rows is None:
+        rows = connection.execute(_CAPTIONS, {"ids": ids}).all()
+        for picture_id in connection.scalars(_DAMAGED_CAPTIONS, {"ids": ids}):
+            tell_damage(captions, picture_id)
+    for picture_id, *values in rows:
         texts[picture_id].append(StoredCaption(*values))
-    for picture_id in connection.scalars(_DAMAGED_CAPTIONS, {"ids": ids}):
-        tell_damage(captions, picture_id)
     return texts
+
+
+def _sound_captions(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]] | None:
+    """Return the captions, None if one is damaged. To check them here takes a third of the time that SQL takes."""
+    try:
+        rows = connection.execute(_ANY_CAPTIONS, {"ids": ids}).all()
+    except DBAPIError:  # a text that is not UTF-8
+        return None
+    return rows if all(map(_is_sound_caption, rows)) else None
+
+
+def _is_sound_caption(row: Row[Any]) -> bool:
+    _, text, logprob, source, model_version = row
+    return (
+        type(text) is str
+        and text != ""
+        and (logprob is None or type(logprob) in (float, int))
+        and source in ("model", "user")
+        and (model_version is None or type(model_version) is str)
+    )
 
 
 def features_of(connection: Connection, ids: Sequence[int], kind: str, model_version: str) -> dict[int, bytes]:

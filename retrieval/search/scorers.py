@@ -50,7 +50,7 @@ class VerbatimScorer:
         exact = BleuVariant(order, (1 / order,) * order, smoothing=1)
         likely = candidates.ids[candidates.scores["bleu"] > 0.5]
         likely = likely[self._captions.scores(words, exact, likely) > 1 - 1e-9]
-        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist())
+        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist()) if len(likely) else {}
         ids = [number for number, one in stored.items() if any(tokenize(text) == [*words] for text in one.texts)]
         return candidates.with_scores(VERBATIM, np.ones(len(ids)), np.array(sorted(ids), np.int64))
 

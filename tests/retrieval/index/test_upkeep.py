@@ -116,9 +116,7 @@ def assert_same_answers(store: Store, index: Index) -> None:
         assert mine.ids.tolist() == expected.ids.tolist()
         assert mine.scores.tolist() == expected.scores.tolist()
         assert (mine.hits, mine.more) == (expected.hits, expected.more)
-        assert {name: one.tolist() for name, one in mine.parts.items()} == {
-            name: one.tolist() for name, one in expected.parts.items()
-        }
+        np.testing.assert_equal(dict(mine.parts), dict(expected.parts))
 
 
 @pytest.fixture

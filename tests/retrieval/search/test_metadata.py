@@ -14,7 +14,7 @@ from data.records import PictureText, content_hash
 from data.roots import forget_root, read_roots, remember_root
 from data.settings import load_settings
 from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow
-from retrieval.commands.options import print_result
+from retrieval.commands.options import Output, print_result
 from retrieval.library import Library
 from retrieval.search import retrievers
 from retrieval.search.filters import Filters
@@ -266,7 +266,7 @@ def test_folders_above_the_roots_are_no_names(named: Library) -> None:
 
 def test_the_terminal_says_where_a_hit_matched(named: Library, capsys: pytest.CaptureFixture[str]) -> None:
     result = search(named, "china.jpg")
-    print_result(result, as_json=False, explain=False)
+    print_result(result, Output(False, False, False, False))
     assert "matched: name china.jpg" in capsys.readouterr().out
     document = result.to_json()["hits"][0]
     assert document["matched"] == [{"field": "name", "text": "china.jpg"}]

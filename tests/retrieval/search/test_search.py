@@ -11,7 +11,7 @@ import pytest
 from captioner.types import JOINT, Caption, Description
 from data.text import fold, tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
-from retrieval.commands.options import print_result
+from retrieval.commands.options import Output, print_result
 from retrieval.library import Library
 from retrieval.search import retrievers
 from retrieval.search.filters import Selection
@@ -172,7 +172,7 @@ def test_in_a_large_library_the_best_are_ranked_and_more_says_so(
     best = searcher.search(Query("a dog on the beach"), 1)
     assert (best.total, best.more, everything.more) == (2, True, False)
     assert best.hits == everything.hits[:1]
-    print_result(best, as_json=False, explain=False)
+    print_result(best, Output(False, False, False, False))
     assert "1 of at least 2 hits" in capsys.readouterr().out
     assert not searcher.search(Query("zyzzyva")).more
 
