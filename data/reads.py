@@ -12,7 +12,6 @@ from sqlalchemy import (
     BindParameter,
     ColumnElement,
     Connection,
-    Row,
     Select,
     Table,
     bindparam,
@@ -227,16 +226,16 @@ def captions_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, 
     return texts
 
 
-def _sound_captions(connection: Connection, ids: Sequence[int]) -> Sequence[Row[Any]] | None:
+def _sound_captions(connection: Connection, ids: Sequence[int]) -> Sequence[Sequence[Any]] | None:
     """Return the captions, None if one is damaged. To check them here takes a third of the time that SQL takes."""
     try:
-        rows = connection.execute(_ANY_CAPTIONS, {"ids": ids}).all()
+        rows: Sequence[Sequence[Any]] = connection.execute(_ANY_CAPTIONS, {"ids": ids}).all()
     except DBAPIError:  # a text that is not UTF-8
         return None
     return rows if all(map(_is_sound_caption, rows)) else None
 
 
-def _is_sound_caption(row: Row[Any]) -> bool:
+def _is_sound_caption(row: Sequence[Any]) -> bool:
     _, text, logprob, source, model_version = row
     return (
         type(text) is str
