@@ -55,6 +55,15 @@ def unpack_cells(packed: Sequence[bytes]) -> CoarseCells:
     return CoarseCells(cells.swapaxes(1, 2), weights.pop())
 
 
+def are_sound(packed: bytes) -> bool:
+    """Return whether `unpack_cells` can read the cells of a picture."""
+    try:
+        unpack_cells([packed])
+    except ValueError:
+        return False
+    return True
+
+
 def _coarsen(cells: np.ndarray) -> CoarseCells:
     pictures, count, depth = cells.shape
     edge = int(count**0.5)

@@ -6,9 +6,8 @@ import atexit
 import os
 import shutil
 import sqlite3
-import tempfile
 from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -19,9 +18,10 @@ from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_eng
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from data.errors import RetroflexError
+from data.errors import RetroflexError, one_line
 from data.paths import display
 from data.soundness import IS_TEXT, is_text
+from data.temporary import temporary_folder
 
 T = TypeVar("T")
 
@@ -96,7 +96,7 @@ class Database:
             with self._plain_errors(), self._reader.begin() as connection:
                 yield connection
         except (ValueError, TypeError, OverflowError) as error:  # of a value that no type allows
-            raise StoreDamaged(f"a value in {self.name} is damaged ({_one_line(error)}); {MEND}") from error
+            raise StoreDamaged(f"a value in {self.name} is damaged ({one_line(error)}); {MEND}") from error
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:
@@ -144,7 +144,7 @@ def _create(url: str) -> tuple[Engine, str, bool]:
     try:
         return create_engine(parsed), _name(parsed), False
     except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"no driver for {_name(parsed)}: {_one_line(error)}; install its package") from error
+        raise StoreError(f"no driver for {_name(parsed)}: {one_line(error)}; install its package") from error
 
 
 def _create_sqlite(url: URL) -> Engine:
@@ -162,11 +162,12 @@ def _create_read_only(file: Path) -> Engine:
     """
     log = file.with_name(f"{file.name}-wal")
     if log.is_file() and log.stat().st_size:
-        folder = tempfile.TemporaryDirectory(prefix="retroflex-")
-        atexit.register(folder.cleanup)
+        copied = ExitStack()
+        folder = copied.enter_context(temporary_folder())
+        atexit.register(copied.close)
         for source in (file, log):
-            shutil.copy(source, folder.name)
-        engine = _create_sqlite(URL.create("sqlite", database=str(Path(folder.name) / file.name)))
+            shutil.copy(source, folder)
+        engine = _create_sqlite(URL.create("sqlite", database=str(folder / file.name)))
     else:
         address = f"file:{quote(str(file.absolute()))}?mode=ro&immutable=1"
         connect = partial(sqlite3.connect, address, uri=True, timeout=BUSY_SECONDS, check_same_thread=False)
@@ -213,11 +214,7 @@ def _store_error(name: str, error: SQLAlchemyError) -> StoreError:
     if code is not None and (code & 0xFF) in _BY_SQLITE_CODE:
         error_type, problem = _BY_SQLITE_CODE[code & 0xFF]
         return error_type(f"{name} {problem}")
-    return StoreError(f"{name} failed: {_one_line(cause)}")
-
-
-def _one_line(error: BaseException | None) -> str:
-    return " ".join(str(error).split())
+    return StoreError(f"{name} failed: {one_line(cause)}")
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:

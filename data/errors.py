@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 
+def one_line(error: BaseException | None) -> str:
+    """Return an error's message as one line, or its type where it has none."""
+    return " ".join(str(error).split()) or type(error).__name__
+
+
 class RetroflexError(Exception):
     """An error that the user can act on. The message is one line: what, why, what to do."""
 

@@ -11,7 +11,7 @@ unless a person made something of it: then its row stays, to be found again by c
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import NamedTuple
 
@@ -48,8 +48,6 @@ from data.tables import (
 from data.writes import made_by_person
 
 DAYS_KEPT = 30
-AT_ONCE = 100
-"""Successions that are settled in one transaction."""
 
 _WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions}
 _DERIVED: list[Column[int]] = [
@@ -87,17 +85,13 @@ def settle(store: Store, roots: Sequence[bytes], new_paths: Collection[bytes], n
     with store.reading() as connection:
         candidates = _successions(connection, roots)
     continued: set[int] = set()
-    for piece in _pieces(candidates):
+    for piece in chunks(candidates):
         with store.writing() as connection:
             for one in piece:
                 open_still = not continued & {one.picture, one.successor}
                 if open_still and _settle_one(connection, one, new_paths, near_copy):
                     continued |= {one.picture, one.successor}
                 _forget_succession(connection, one)
-
-
-def _pieces(candidates: Sequence[Succession]) -> Iterable[Sequence[Succession]]:
-    return (candidates[start : start + AT_ONCE] for start in range(0, len(candidates), AT_ONCE))
 
 
 def _successions(connection: Connection, roots: Sequence[bytes]) -> list[Succession]:

@@ -18,7 +18,7 @@ import pillow_heif
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from data.colour.source import PNG_SIGNATURE
-from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
+from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
 READERS = (*FORMATS, "DIB")
@@ -342,8 +342,3 @@ def _tiff_layout(content: bytes) -> str:
     bits, kind = tags.get(258, (1,)), tags.get(339, (1,))
     kinds = {1: "whole numbers", 2: "signed numbers", 3: "floating point"}
     return f"photometric {tags.get(262)}, {len(bits)} x {bits[0]} bits, {kinds.get(kind[0], 'of an unknown kind')}"
-
-
-def one_line(error: Exception) -> str:
-    """Return an error's message as one line, or its type."""
-    return " ".join(str(error).split()) or type(error).__name__

@@ -378,4 +378,5 @@ def _searched(
 
 def user_texts(connection: Connection) -> list[str]:
     """Return the captions that people wrote."""
-    return [text for (text,) in connection.execute(select(captions.c.text).where(captions.c.source == "user"))]
+    query = select(captions.c.text).where(captions.c.source == "user", sound(captions))
+    return list(connection.scalars(query))

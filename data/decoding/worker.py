@@ -22,6 +22,7 @@ from typing import IO, Any, NamedTuple
 from data.decoding.budget import HEADER_BYTES
 from data.decoding.messages import receive, send
 from data.decoding.orders import Job, make
+from data.errors import one_line
 from data.pictures import PictureDamaged, PictureError, draft_size, open_header, reduction
 
 BYTES_A_PIXEL = {
@@ -170,7 +171,7 @@ def _webp_size(content: bytes) -> tuple[int, int] | None:
 
 def _as_document(error: Exception) -> dict[str, Any]:
     if not isinstance(error, PictureError):
-        error = PictureDamaged(f"is damaged: {' '.join(str(error).split()) or type(error).__name__}")
+        error = PictureDamaged(f"is damaged: {one_line(error)}")
     return {"kind": type(error).__name__, "message": str(error), "memory": _is_of_memory(error)}
 
 

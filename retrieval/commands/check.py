@@ -5,7 +5,6 @@ from __future__ import annotations
 import filecmp
 import json
 import sys
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext, suppress
@@ -15,7 +14,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-from captioner.cells import unpack_cells
+from captioner.cells import are_sound
 from captioner.types import CELLS
 from data.checks import (
     Finding,
@@ -31,7 +30,8 @@ from data.paths import display
 from data.roots import read_roots
 from data.settings import load_settings
 from data.store import Store, StoreDamaged
-from retrieval.commands.options import json_option, library_option, print_json
+from data.temporary import temporary_folder
+from retrieval.commands.options import json_option, library_option, print_json, remark
 from retrieval.index.files import CURRENT
 from retrieval.index.index import Part
 from retrieval.index.segment import build_segment
@@ -55,7 +55,7 @@ def check(library: Path | None, as_json: bool) -> None:
     opened = Library.open(settings)
     findings: list[Finding] = []
     with tqdm(desc="checking", disable=True if as_json else None, leave=False) as bar:
-        wait = nullcontext() if opened.store.read_only else take_turn(settings.library, _announce, lambda *_: None)
+        wait = nullcontext() if opened.store.read_only else take_turn(settings.library, remark, lambda *_: None)
         with wait:
             for finding in _findings(opened, lambda what, done, total: _update(bar, what, done, total)):
                 findings.append(finding)
@@ -64,10 +64,6 @@ def check(library: Path | None, as_json: bool) -> None:
     _report(findings, opened, as_json)
     if any(finding.mended is None for finding in findings):
         sys.exit(1)
-
-
-def _announce(line: str) -> None:
-    click.echo(f"retroflex: {line}", err=True)
 
 
 def _update(bar: tqdm, what: str, done: int, total: int) -> None:
@@ -119,16 +115,8 @@ def _cells(store: Store, show: Show) -> Iterator[Finding]:
         show("attention cells", start, len(ids))
         blobs = blobs_of(store, ids[start : start + AT_ONCE], CELLS)
         yield from forget_descriptions(
-            store, "attention cells", [item for item, blob in blobs.items() if not _unpacks(blob)]
+            store, "attention cells", [item for item, blob in blobs.items() if not are_sound(blob)]
         )
-
-
-def _unpacks(blob: bytes) -> bool:
-    try:
-        unpack_cells([blob])
-    except ValueError:
-        return False
-    return True
 
 
 def _index(opened: Library, show: Show) -> Iterator[Finding]:
@@ -157,9 +145,11 @@ def _matches(part: Part, folder: Path, store: Store, models: Mapping[str, str]) 
         return False
     if part.absent is not None or part.stored is None:  # a new segment lacks the rows that are absent from this one
         return True
-    with tempfile.TemporaryDirectory(prefix="retroflex-") as beside:
-        made.save(Path(beside))
-        names = [file.name for file in Path(beside).iterdir() if "_codes" not in file.name]
+    with temporary_folder() as temporary:
+        beside = temporary / "segment"
+        beside.mkdir()
+        made.save(beside)
+        names = [file.name for file in beside.iterdir() if "_codes" not in file.name]
         return not any(filecmp.cmpfiles(beside, folder / part.stored.name, names, shallow=False)[1:])
 
 

@@ -22,7 +22,7 @@ from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
-from retrieval.commands.options import bundle_option, json_option, library_option, print_json
+from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report
 from retrieval.indexing.indexer import Report
@@ -92,12 +92,8 @@ def _turn(library: Path, kind: type[Display]) -> Iterator[Turn]:
     with ExitStack() as stack:
         waiting = kind(Flow())
         with waiting.running():
-            turn = stack.enter_context(take_turn(library, _announce, waiting.show))
+            turn = stack.enter_context(take_turn(library, remark, waiting.show))
         yield turn
-
-
-def _announce(line: str) -> None:
-    click.echo(f"retroflex: {line}", err=True)
 
 
 @dataclass(frozen=True)

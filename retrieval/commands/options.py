@@ -55,6 +55,11 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     return command
 
 
+def remark(line: str) -> None:
+    """Print a line that is no part of the answer, on standard error."""
+    click.echo(f"retroflex: {line}", err=True)
+
+
 def print_json(document: Any) -> None:
     """Print one JSON document on standard output."""
     click.echo(json.dumps(document, ensure_ascii=False, indent=2))

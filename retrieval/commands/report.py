@@ -10,7 +10,7 @@ from data.kinds import counted, passed_over_text
 from data.machine_made import left_out_text
 from data.paths import display
 from data.settings import Settings
-from retrieval.commands.options import print_json
+from retrieval.commands.options import print_json, remark
 from retrieval.indexing.indexer import Report
 
 SHOWN_SKIPPED = 5
@@ -29,7 +29,7 @@ def print_report(report: Report, added: Mapping[str, int], settings: Settings, a
     }
     skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
     for warning in report.warnings:
-        click.echo(f"retroflex: {warning}", err=True)
+        remark(warning)
     if as_json:
         not_read = {"passed_over": counted(report.passed_over), "left_out": report.left_out}
         listed = {"features": added, "warnings": report.warnings, "skipped_files": skipped}

@@ -70,13 +70,17 @@ class Report:
         )
 
 
+Progress = Callable[[int, int, Report], None]
+"""Gets the number of files that are done, that of all files, and the report so far."""
+
+
 def index(
     store: Store,
     describer: StagedDescriber,
     roots: Sequence[Path],
     limits: Limits,
     exclude: Sequence[str] = (),
-    progress: Callable[[int, int, Report], None] = lambda done, total, report: None,
+    progress: Progress = lambda done, total, report: None,
     recaption: bool = True,
     executor: Executor | None = None,
     near_copy: float = FORMAT_1_NEAR_COPY,
@@ -96,16 +100,17 @@ def index(
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     pictures = {path for path, file in stored.items() if file.digest}
+    gone, new_paths = pictures & {*found.gone}, {to_bytes(file.path) for file in found.changed}
     report = Report(
         unchanged=found.unchanged - len(stale),
-        gone=len(pictures & {*found.gone}),
+        gone=len(gone),
         skipped=list(found.skipped),
-        warnings=[] if forget else absence_warnings(pictures, pictures & {*found.gone}, roots),
+        warnings=[] if forget else absence_warnings(pictures, gone, roots),
         passed_over=found.passed_over,
         left_out=found.left_out,
     )
     to_read = [*found.changed, *stale]
-    outdated = outdated_copies(store, stored, {*found.gone, *(to_bytes(file.path) for file in found.changed)})
+    outdated = outdated_copies(store, stored, {*found.gone, *new_paths})
     steps = _Steps(progress, len(to_read) + len(outdated), report)
     steps.advance(0)
     for batch in _described(store, describer, to_read, limits, executor or ThreadExecutor()):
@@ -115,7 +120,7 @@ def index(
         steps.advance(read)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
-    continue_pictures(store, roots, {to_bytes(file.path) for file in found.changed}, near_copy, forget)
+    continue_pictures(store, roots, new_paths, near_copy, forget)
     fill_pixels(store, describer.input_side, limits)
     return report
 
@@ -124,7 +129,7 @@ def index(
 class _Steps:
     """Counts the files that are done, and reports them."""
 
-    progress: Callable[[int, int, Report], None]
+    progress: Progress
     total: int
     report: Report
     done: int = 0

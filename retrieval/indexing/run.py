@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from pathlib import Path
@@ -20,9 +20,8 @@ from data.roots import note_indexed, read_roots, remember_root
 from data.scan import Skip
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures
-from retrieval.indexing.indexer import Report, index
+from retrieval.indexing.indexer import Progress, Report, index
 
-Progress = Callable[[int, int, Report], None]
 """Called with files done, all files, and the report so far."""
 
 

@@ -13,13 +13,11 @@ from typing import IO
 
 from data.errors import RetroflexError
 from data.paths import display
-from retrieval.indexing.indexer import Report
+from retrieval.indexing.indexer import Progress, Report
 
 LOCK, PROGRESS = "indexing.lock", "indexing.json"
 POLL_SECONDS = 0.2
 """Seconds between two looks at the process that indexes now, and between two reports of it."""
-
-Progress = Callable[[int, int, Report], None]
 
 
 class Turn:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import unicodedata
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 
@@ -12,7 +11,7 @@ from data.limits import FORMATS
 from data.paths import clean_text
 from data.records import PictureText
 from data.roots import lies_in
-from data.text import FUNCTION_WORDS, fold, tokenize
+from data.text import FUNCTION_WORDS, fold, tokenize, without_accents
 
 GENERIC = frozenset(
     tokenize(
@@ -35,10 +34,7 @@ NAME, FOLDER, KEYWORD = "name", "folder", "keyword"
 
 def plain(text: str) -> str:
     """Return `text` in lower case without accents."""
-    if text.isascii():
-        return text.lower()
-    decomposed = unicodedata.normalize("NFKD", text.lower())
-    return unicodedata.normalize("NFKC", "".join(one for one in decomposed if not unicodedata.combining(one)))
+    return without_accents(text.lower())
 
 
 def key(text: str) -> str:

@@ -100,7 +100,7 @@ class Planner:
         matches = match(text, self._index.metadata, self._index.captions, self._allowed)
         if matches is None:
             return self._captions(text, tokens)
-        return self._with_metadata(Clause("words", [text], [tokens]), matches)
+        return self._with_metadata(Clause(WORDS, [text], [tokens]), matches)
 
     def _with_metadata(self, clause: Clause, matches: Matches) -> ClausePlan:
         """Plan a search whose words metadata explain, in part or all; captions are searched for the rest."""

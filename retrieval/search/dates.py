@@ -7,18 +7,19 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.text import without_accents
+
 _ENGLISH = "january february march april may june july august september october november december"
 _GERMAN = "januar februar märz april mai juni juli august september oktober november dezember"
 _FRENCH = "janvier février mars avril mai juin juillet août septembre octobre novembre décembre"
 _CZECH = "leden únor březen duben květen červen červenec srpen září říjen listopad prosinec"
 _CZECH_OF = "ledna února března dubna května června července srpna září října listopadu prosince"
 _SHORT = "jan feb mar apr may jun jul aug sep oct nov dec"
-_UNACCENTED = str.maketrans("áäéèíóúůûýčďěňřšťž", "aaeeiouuuycdenrstz")
 
 
 def _numbered(*languages: str) -> dict[str, int]:
     named = {name: number for names in languages for number, name in enumerate(names.split(), start=1)}
-    return named | {name.translate(_UNACCENTED): number for name, number in named.items()}
+    return named | {without_accents(name): number for name, number in named.items()}
 
 
 MONTHS = _numbered(_ENGLISH, _GERMAN, _FRENCH, _CZECH, _CZECH_OF, _SHORT) | {"sept": 9, "jänner": 1}

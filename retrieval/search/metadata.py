@@ -1,8 +1,8 @@
 """Search beside the captions: by names of files and folders, by what files say of themselves, and by dates.
 
 A query is split into units, its words and its dates, and each unit is looked up in the index of metadata. Pictures that
-match come first, in LEVELS; the ranking by captions and vectors orders them within a level, and all others after them.
-Where no unit is found, nothing changes.
+match come first, in three levels; the ranking by captions and vectors orders them within a level, and all others after
+them. Where no unit is found, nothing changes.
 """
 
 from __future__ import annotations

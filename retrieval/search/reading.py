@@ -23,32 +23,7 @@ NEGATED = ("no", "without", "without a", "without an", "without any", "without t
 """How a caption says that something is not in the picture."""
 CHECKED = 20_000
 """Up to this many pictures, a phrase is compared with the words of captions; beyond, with their stems only."""
-COUNTS = frozenset(
-    [
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "2",
-        "3",
-        "4",
-        "5",
-        "6",
-        "7",
-        "8",
-        "9",
-        "10",
-        "11",
-        "12",
-    ]
-)
+COUNTS = frozenset(tokenize("two three four five six seven eight nine ten eleven twelve 2 3 4 5 6 7 8 9 10 11 12"))
 FEW = 3
 """Numbers are set aside, and words replaced, in queries of so many words at most: longer ones are sentences."""
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from captioner.cells import unpack_cells
+from captioner.cells import are_sound, unpack_cells
 from captioner.embedding import hubness
 from captioner.likelihood import Likelihood
 from captioner.types import CELLS, JOINT, SearchModel
@@ -107,9 +107,7 @@ def reranker_of(
 
 
 def _is_sound(item_id: int, cells: bytes) -> bool:
-    try:
-        unpack_cells([cells])
-    except ValueError:
+    if not are_sound(cells):
         tell_damage(features, item_id)
         return False
     return True

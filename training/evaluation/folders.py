@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from data.captioned import CaptionedPicture
-from data.errors import RetroflexError
+from data.errors import RetroflexError, one_line
 from data.limits import DEFAULT_LIMITS
 from data.paths import display
 from data.pictures import SUFFIXES
@@ -110,9 +110,7 @@ def _unpack(source: Path, folder: Path, count: int | None, seed: int) -> tuple[l
             )  # Going backwards would unpack a compressed file from the start.
             paths = [_write(archive, members[name], folder / str(number)) for number, name in enumerate(kept)]
     except _BROKEN as error:
-        raise RetroflexError(
-            f"{display(source)} cannot be read as a tar file: {' '.join(str(error).split())}"
-        ) from error
+        raise RetroflexError(f"{display(source)} cannot be read as a tar file: {one_line(error)}") from error
     return [CaptionedPicture(name, path, []) for name, path in zip(kept, paths, strict=True)], problems
 
 
