@@ -24,7 +24,8 @@ from captioner.encoders.vgg16 import BLOCKS, assign, build_vgg16, preprocess
 from captioner.frameworks import best_precision
 from captioner.pipeline import BATCH, GROUP
 from data.decoding.pool import read_square
-from data.pictures import DEFAULT_LIMITS, decode, read_bytes
+from data.limits import DEFAULT_LIMITS
+from data.pictures import decode, read_bytes
 from data.samples import copy_samples
 from data.store import Store
 from retrieval.indexing.indexer import index

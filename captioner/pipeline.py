@@ -28,8 +28,8 @@ import numpy as np
 from captioner.encoders.base import Encoder, Features
 from captioner.types import Describer, Description, StagedDescriber
 from data.decoding.pool import read_square
+from data.errors import PictureError
 from data.limits import DEFAULT_LIMITS, Limits
-from data.pictures import PictureError
 from data.records import CaptionRow, DescriptionRow
 
 S = TypeVar("S")

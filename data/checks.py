@@ -27,11 +27,12 @@ from data import writes
 from data.database import StoreDamaged, StoreError, chunks
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
+from data.errors import PictureError
 from data.limits import Limits
 from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text, from_bytes
-from data.pictures import PictureError, read_bytes
+from data.pictures import read_bytes
 from data.records import content_hash
 from data.soundness import Damage, damaged_rows, sound
 from data.store import Store

@@ -8,8 +8,9 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
+from data import png
+from data.loading import SUFFIXES
 from data.paths import clean_text
-from data.pictures import SUFFIXES
 
 HEAD = 32
 """Bytes that `begins_like_picture` reads."""
@@ -48,7 +49,7 @@ LONGEST_SUFFIX = 12
 SHOWN_SUFFIXES = 8
 NO_SUFFIX = ""
 
-_MAGIC = (b"\xff\xd8\xff", b"\x89PNG\r\n\x1a\n", b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_MAGIC = (b"\xff\xd8\xff", png.SIGNATURE, b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"})
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 """Bytes of the second header of a BMP file."""

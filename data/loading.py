@@ -17,7 +17,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from data.colour.source import PNG_SIGNATURE
+from data import png
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
@@ -66,7 +66,7 @@ def open_picture(content: bytes) -> Image.Image:
         image = Image.open(io.BytesIO(content), formats=READERS)
         return _by_libtiff(content) if _is_planar_of_16_bits(image) else image
     except Exception as error:
-        if content.startswith(PNG_SIGNATURE):
+        if content.startswith(png.SIGNATURE):
             with suppress(Exception):
                 return Image.open(io.BytesIO(_sound_png(content)), formats=READERS)
         raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
@@ -302,15 +302,13 @@ SOUND_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND", b"gAMA", b"cHRM", b
 
 def _sound_png(content: bytes) -> bytes:
     """Return a PNG file with only the chunks that its pixels need, those beside them only if undamaged."""
-    position, kept = len(PNG_SIGNATURE), [PNG_SIGNATURE]
-    while position + 8 <= len(content):
-        length, kind = int.from_bytes(content[position : position + 4], "big"), content[position + 4 : position + 8]
-        chunk = content[position : position + 12 + length]
+    kept = [png.SIGNATURE]
+    for kind, begin, end in png.chunks(content):
+        chunk = content[begin - 8 : end + 4]
         critical = kind[:1].isupper()
         sound = zlib.crc32(chunk[4:-4]) == int.from_bytes(chunk[-4:], "big")
         if kind in SOUND_CHUNKS and (critical or sound):
             kept.append(chunk)
-        position += 12 + length
     return b"".join(kept)
 
 

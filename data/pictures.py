@@ -15,32 +15,12 @@ from PIL import ExifTags, Image
 
 from data import boxes
 from data.colour.source import colour_source
-from data.colour.srgb import reduction, to_srgb
-from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, PictureUnreadable
+from data.colour.srgb import to_srgb
+from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, PictureUnreadable
 from data.limits import DEFAULT_LIMITS, Limits
-from data.loading import NAMES, SUFFIXES, check_pixels, draft_size, load, one_line, open_picture
+from data.loading import NAMES, check_pixels, load, one_line, open_picture
 from data.metadata.dates import now
 from data.metadata.embedded import Metadata, read_metadata
-
-__all__ = [
-    "DEFAULT_LIMITS",
-    "SUFFIXES",
-    "Limits",
-    "NotAPicture",
-    "Picture",
-    "PictureDamaged",
-    "PictureError",
-    "PictureFacts",
-    "PictureTooLarge",
-    "PictureUnreadable",
-    "decode",
-    "draft_size",
-    "open_header",
-    "pixel_hash",
-    "read_bytes",
-    "reduction",
-    "square",
-]
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,

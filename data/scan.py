@@ -14,9 +14,9 @@ from pathlib import Path
 
 from data.errors import RetroflexError
 from data.kinds import NOT_PICTURES, begins_like_picture, is_incidental, suffix
+from data.loading import SUFFIXES
 from data.machine_made import TAKE, is_machine_made
 from data.paths import absolute, clean_text, display, from_bytes, to_bytes
-from data.pictures import SUFFIXES
 from data.records import StoredFile
 
 

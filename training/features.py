@@ -18,7 +18,8 @@ from captioner.encoders.vgg16 import KerasVGG16
 from captioner.pipeline import Reading, ThreadExecutor, in_groups
 from data.captioned import CaptionedPicture
 from data.decoding.pool import read_square
-from data.pictures import PictureError, decode, read_bytes, square
+from data.errors import PictureError
+from data.pictures import decode, read_bytes, square
 from training.checkpoints import save_text
 
 Encode = Callable[[np.ndarray], np.ndarray]

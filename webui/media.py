@@ -14,10 +14,10 @@ from pathlib import Path
 from data import pictures
 from data.decoding.orders import Order, Webp
 from data.decoding.pool import DECODERS, PATIENCE, DecoderUnavailable
+from data.errors import PictureError
 from data.exif import Exif
 from data.limits import Limits
 from data.paths import from_bytes
-from data.pictures import PictureError
 from data.records import content_hash
 from data.store import StoredPicture
 from webui.problems import Problem

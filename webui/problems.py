@@ -10,8 +10,7 @@ from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
 from data.decoding.pool import DecoderUnavailable
-from data.errors import RetroflexError
-from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
+from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, RetroflexError
 from data.store import StoreError
 from retrieval.search.query import QueryError
 from webui.telemetry.logs import request_id

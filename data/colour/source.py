@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-from data import boxes
+from data import boxes, png
 from data.colour.profiles import ADOBE_RGB, HLG, PQ, PRIMARIES, TRANSFERS, Space
 
 MAX_PROFILE_BYTES = 16 * 2**20
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 BROKEN = "its colour profile cannot be used, so its colours are read as sRGB"
 _EXIF_ADOBE, _EXIF_UNCALIBRATED = 2, 65535
 
@@ -70,21 +68,13 @@ def _by_numbers(primaries: int, transfer: int, narrow: bool = False) -> Source:
 
 def _png_cicp(content: bytes) -> tuple[int, int, bool] | None:
     """Return primaries, transfer and whether the range is narrow, None without a valid cICP chunk."""
-    for kind, body in png_chunks(content):
+    for kind, begin, end in png.chunks(content):
+        if kind == b"IDAT":
+            return None
+        body = content[begin:end]
         if kind == b"cICP" and len(body) == 4 and body[2] == 0:
             return body[0], body[1], body[3] == 0
     return None
-
-
-def png_chunks(content: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Yield kind and content of the chunks before the pixels."""
-    position = len(PNG_SIGNATURE)
-    while position + 8 <= len(content):
-        length, kind = struct.unpack_from(">I4s", content, position)
-        if kind == b"IDAT":
-            return
-        yield kind, content[position + 8 : position + 8 + length]
-        position += 12 + length
 
 
 def _png_gamma(image: Image.Image) -> Source | None:

@@ -11,12 +11,12 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from typing import IO, cast
 
-from data import pictures
+from data import errors
 from data.children import child_environment, module_command
 from data.decoding.budget import HEADER_BYTES, MEMORY, Busy, MemoryBudget
 from data.decoding.messages import receive, send
 from data.decoding.orders import Decoded, Job
-from data.pictures import PictureDamaged, PictureError, PictureTooLarge
+from data.errors import PictureDamaged, PictureError, PictureTooLarge
 
 START_SECONDS = 60.0
 WALL = 4.0
@@ -158,4 +158,4 @@ class _Answer:
 def _refusal(answer: _Answer, for_memory: bool) -> PictureError:
     if for_memory:
         return PictureTooLarge(f"takes more than {MEMORY // 2**20} MiB of memory to decode; make a smaller copy of it")
-    return cast(type[PictureError], getattr(pictures, answer.kind, PictureDamaged))(answer.message)
+    return cast(type[PictureError], getattr(errors, answer.kind, PictureDamaged))(answer.message)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import struct
 
+from data import png
+
 PIXELS = 8_000_000
 """The largest picture that is decoded at its full size or kept as coefficients: 48 MB or less."""
 SCANS = 24
@@ -28,7 +30,7 @@ def is_ordinary(content: bytes, min_side: int | None) -> bool:
     try:
         if content.startswith(b"\xff\xd8"):
             return _is_ordinary_jpeg(content, min_side)
-        if content.startswith(b"\x89PNG\r\n\x1a\n") and content[12:16] == b"IHDR":
+        if content.startswith(png.SIGNATURE) and content[12:16] == b"IHDR":
             width, height = struct.unpack_from(">II", content, 16)
             return width * height <= PIXELS
     except (struct.error, IndexError):

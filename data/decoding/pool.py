@@ -20,8 +20,9 @@ from data.decoding.budget import MEMORY, Busy, MemoryBudget
 from data.decoding.child import Child, Ended, LacksMemory
 from data.decoding.orders import Decoded, Job, Order, make
 from data.decoding.ordinary import is_ordinary
+from data.errors import PictureDamaged, PictureUnreadable
 from data.limits import DEFAULT_LIMITS, Limits
-from data.pictures import PictureDamaged, PictureUnreadable, read_bytes
+from data.pictures import read_bytes
 
 _log = logging.getLogger(__name__)
 

@@ -19,11 +19,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import IO, Any, NamedTuple
 
+from data.colour.srgb import reduction
 from data.decoding.budget import HEADER_BYTES
 from data.decoding.messages import receive, send
 from data.decoding.orders import Job, make
-from data.errors import one_line
-from data.pictures import PictureDamaged, PictureError, draft_size, open_header, reduction
+from data.errors import PictureDamaged, PictureError, one_line
+from data.loading import draft_size
+from data.pictures import open_header
 
 BYTES_A_PIXEL = {
     "PNG": 4,

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
 
+from data import png
 from data.metadata import dates
 from data.metadata.iptc import read_iptc
 from data.metadata.xmp import MOST_BYTES, read_xmp
@@ -34,7 +35,6 @@ _BOILERPLATE = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 """What cameras and programs write where a description belongs."""
-_PNG = b"\x89PNG\r\n\x1a\n"
 _PNG_TEXTS = {"Title": "title", "Description": "description"}
 _PNG_DATES = ("Creation Time", "exif:DateTimeOriginal")
 _XMP_KEYWORD = "XML:com.adobe.xmp"
@@ -50,7 +50,7 @@ class Metadata(NamedTuple):
 
 def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata:
     """Return what the picture file `content`, opened as `image`, says of itself; what cannot be read is left out."""
-    chunks = dict(_png_chunks(content)) if content.startswith(_PNG) else {}
+    chunks = dict(_png_chunks(content)) if content.startswith(png.SIGNATURE) else {}
     written = _png_texts(chunks)
     exif = _exif_entries(image, chunks)
     packet = written.get(_XMP_KEYWORD, "").encode() or image.info.get("xmp") or b""
@@ -147,12 +147,9 @@ def _cleaned(texts: Iterable[PictureText]) -> tuple[PictureText, ...]:
 def _png_chunks(content: bytes) -> Iterator[tuple[bytes, list[bytes]]]:
     """Yield the chunks of each type that hold metadata, wherever they are in the file."""
     found: dict[bytes, list[bytes]] = {b"IHDR": []}
-    at = len(_PNG)
-    while at + 12 <= len(content):
-        size, kind = int.from_bytes(content[at : at + 4], "big"), content[at + 4 : at + 8]
-        if kind in (b"tIME", b"eXIf", b"tEXt", b"zTXt", b"iTXt") and size <= MOST_BYTES:
-            found.setdefault(kind, []).append(content[at + 8 : at + 8 + size])
-        at += 12 + size
+    for kind, begin, end in png.chunks(content):
+        if kind in (b"tIME", b"eXIf", b"tEXt", b"zTXt", b"iTXt") and end - begin <= MOST_BYTES:
+            found.setdefault(kind, []).append(content[begin:end])
     yield from found.items()
 
 

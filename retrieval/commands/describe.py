@@ -10,10 +10,10 @@ from typing import cast
 from captioner.bundle import BUNDLED
 from captioner.checksums import bundle_version
 from captioner.types import Description
-from data.errors import RetroflexError
+from data.errors import PictureError, RetroflexError
 from data.limits import Limits
 from data.paths import display
-from data.pictures import PictureError, read_bytes
+from data.pictures import read_bytes
 from data.records import content_hash
 from retrieval.library import Library
 

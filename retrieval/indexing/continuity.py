@@ -10,11 +10,12 @@ from pathlib import Path
 
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
+from data.errors import PictureError
 from data.facts import folder_of
 from data.identity import DAYS_KEPT, drop_absent, pictures_without_pixels, settle
 from data.limits import Limits
 from data.paths import absolute, clean_text, from_bytes, to_bytes
-from data.pictures import PictureError, read_bytes
+from data.pictures import read_bytes
 from data.records import Batch, content_hash
 from data.roots import lies_in
 from data.store import Store

@@ -17,9 +17,10 @@ from captioner.types import StagedDescriber
 from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
+from data.errors import PictureError, PictureUnreadable
 from data.limits import Limits
 from data.paths import display, from_bytes, to_bytes
-from data.pictures import PictureError, PictureUnreadable, read_bytes
+from data.pictures import read_bytes
 from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import islice
 
+from data.errors import PictureError
 from data.limits import Limits
 from data.metadata.dates import now
 from data.metadata.embedded import read_metadata
 from data.paths import from_bytes
-from data.pictures import PictureError, open_header, read_bytes
+from data.pictures import open_header, read_bytes
 from data.records import Batch, FileRow, MetadataRow, StoredFile, content_hash
 from data.store import Store
 

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 from PIL.TiffImagePlugin import IFDRational
 
+from data.errors import PictureError, PictureTooLarge
 from data.exif import LONGEST, Exif, read_exif
 from data.limits import Limits
-from data.pictures import PictureError, PictureTooLarge
 
 T = ExifTags.Base
 

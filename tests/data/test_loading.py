@@ -12,9 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.limits import Limits
 from data.loading import SUFFIXES
-from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, decode
+from data.pictures import decode
 
 Encode = Callable[..., bytes]
 SMALL = Limits(max_pixels=130_000)

@@ -15,18 +15,10 @@ import pytest
 from PIL import ExifTags, Image, ImageFile
 
 from data import loading
-from data.errors import RetroflexError
-from data.pictures import (
-    SUFFIXES,
-    Limits,
-    NotAPicture,
-    PictureError,
-    PictureTooLarge,
-    PictureUnreadable,
-    decode,
-    read_bytes,
-    square,
-)
+from data.errors import NotAPicture, PictureError, PictureTooLarge, PictureUnreadable, RetroflexError
+from data.limits import Limits
+from data.loading import SUFFIXES
+from data.pictures import decode, read_bytes, square
 
 Encode = Callable[..., bytes]
 

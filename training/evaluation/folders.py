@@ -17,8 +17,8 @@ import numpy as np
 from data.captioned import CaptionedPicture
 from data.errors import RetroflexError, one_line
 from data.limits import DEFAULT_LIMITS
+from data.loading import SUFFIXES
 from data.paths import display
-from data.pictures import SUFFIXES
 from data.temporary import temporary_folder
 
 Drawn = TypeVar("Drawn", Path, str)

@@ -14,8 +14,8 @@ from tqdm import tqdm
 
 from captioner.types import SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture, Dataset
+from data.loading import SUFFIXES
 from data.paths import display
-from data.pictures import SUFFIXES
 from retrieval.search.query import Query, QueryImage
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled

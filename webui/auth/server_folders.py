@@ -16,7 +16,7 @@ from pathlib import Path
 
 from itsdangerous import BadData, URLSafeSerializer
 
-from data.pictures import SUFFIXES
+from data.loading import SUFFIXES
 from webui.problems import Problem
 
 _SECRET = secrets.token_bytes(32)

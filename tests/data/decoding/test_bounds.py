@@ -17,8 +17,8 @@ from PIL import Image
 from data.decoding.budget import MEMORY
 from data.decoding.orders import Order, Webp
 from data.decoding.pool import Decoders
+from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from data.limits import DEFAULT_LIMITS
-from data.pictures import NotAPicture, PictureDamaged, PictureError, PictureTooLarge
 from tests.data.decoding.hostile import (
     GIANT,
     giant_gif,

@@ -22,8 +22,8 @@ from data.decoding import child, pool, worker
 from data.decoding.budget import MemoryBudget
 from data.decoding.orders import Order, Webp, make
 from data.decoding.pool import Decoders, DecoderUnavailable, decode_bounded, read_square
+from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
 from data.limits import DEFAULT_LIMITS, Limits
-from data.pictures import NotAPicture, PictureDamaged, PictureTooLarge
 from tests.data.decoding.hostile import giant_png, many_scans, processes_below, resident
 
 Encode = Callable[..., bytes]

@@ -23,7 +23,7 @@ from captioner.types import Caption, Description
 from data.decoding import pool
 from data.decoding.pool import Decoders
 from data.jpeg.eighth import decode_eighth
-from data.pictures import DEFAULT_LIMITS
+from data.limits import DEFAULT_LIMITS
 from data.store import Store
 from retrieval.indexing import indexer
 from retrieval.indexing.indexer import Report, index
@@ -287,7 +287,6 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
-from data.pictures import DEFAULT_LIMITS
 from data.store import Store
 from captioner import pipeline
 from retrieval.indexing import indexer
