@@ -287,6 +287,7 @@ KILLED = """
 import sys, time
 from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
+from data.limits import DEFAULT_LIMITS
 from data.store import Store
 from captioner import pipeline
 from retrieval.indexing import indexer
