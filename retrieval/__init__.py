@@ -1,1 +1,1 @@
-"""A query becomes ranked hits: BLEU postings, vectors, evidence, relevance, search and the library that holds them."""
+"""A query becomes ranked hits: BLEU postings, vectors, metadata, ranking, indexing and the library that holds them."""
