@@ -203,6 +203,14 @@ def is_running(process: int) -> bool:
         return False
 
 
+def environment_of(process: int) -> bytes:
+    """Return the environment, which can be read a moment after the process is there."""
+    end = time.monotonic() + SECONDS
+    while not (environment := Path(f"/proc/{process}/environ").read_bytes()):
+        assert time.monotonic() < end
+    return environment
+
+
 def test_a_job_does_not_know_the_token(
     jobs: Jobs, store: Store, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +218,7 @@ def test_a_job_does_not_know_the_token(
     jobs.start(None, recaption=True)
     status = JobFile(settings.library).read()
     assert status is not None
-    environment = Path(f"/proc/{status.pid}/environ").read_bytes()
+    environment = environment_of(status.pid)
     assert b"let me in" not in environment
     assert b"RETROFLEX_LIBRARY=" + os.fsencode(settings.library) in environment
 
