@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib.metadata import distribution
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import click
 
@@ -22,11 +22,13 @@ EXIT_INTERRUPTED = 130
 class Commands(click.Group):
     """Subcommands from entry points, imported only when called, so a search does not wait for TensorFlow."""
 
+    points: ClassVar[str] = GROUP
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return sorted(point.name for point in distribution("retroflex").entry_points.select(group=GROUP))
+        return sorted(point.name for point in distribution("retroflex").entry_points.select(group=self.points))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        points = distribution("retroflex").entry_points.select(group=GROUP, name=cmd_name)
+        points = distribution("retroflex").entry_points.select(group=self.points, name=cmd_name)
         return next(iter(points)).load() if points else None
 
     def resolve_command(

@@ -23,7 +23,7 @@ def test_a_shown_command_exists(page: Path, line: str) -> None:
     command: click.Command = cli
     context = click.Context(cli)
     while isinstance(command, click.Group):
-        found = command.get_command(context, words.pop(0))
+        _, found, words = command.resolve_command(context, words)
         assert found is not None, f"{page.name} shows {line}"
         command = found
     known = {option for one in command.params for option in one.opts}
