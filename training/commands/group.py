@@ -17,7 +17,7 @@ class Trainings(Commands):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        return super().resolve_command(ctx, [DEFAULT, *args] if args[0].startswith("-") else args)
+        return super().resolve_command(ctx, args if args and not args[0].startswith("-") else [DEFAULT, *args])
 
 
 @click.group(cls=Trainings, context_settings={"ignore_unknown_options": True})
