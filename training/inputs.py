@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,6 +11,7 @@ import numpy as np
 from captioner.bundle import BUNDLED, load_bundle
 from captioner.checksums import bundle_version
 from captioner.encoders.vgg16 import KerasVGG16, VGG16Config, load_vgg16_weights
+from captioner.encoders.weights import weights_key
 from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import CaptionedPicture, Dataset
@@ -44,14 +44,6 @@ def load_encoder_source(name: str, config: VGG16Config | None = None, bits: int 
             raise RetroflexError(f"{display(folder)} has the encoder {own.name}; training needs vgg16")
         return EncoderSource(bundle_version(folder), config or own, dict(bundle.encoder_weights))
     return EncoderSource(Path(name).name, config or VGG16Config(), rounded(load_vgg16_weights(name), bits))
-
-
-def weights_key(weights: dict[str, np.ndarray]) -> str:
-    """Return a hash of the weights."""
-    digest = hashlib.sha256()
-    for name in sorted(weights):
-        digest.update(name.encode() + np.ascontiguousarray(weights[name]).tobytes())
-    return digest.hexdigest()
 
 
 @dataclass(frozen=True)

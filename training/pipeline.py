@@ -17,6 +17,7 @@ from captioner.embedding import Embedding
 from captioner.encoders.pooling import Pooling
 from captioner.encoders.vgg16 import KerasVGG16
 from captioner.encoders.vgg16_int8 import calibrate_activations
+from captioner.encoders.weights import weights_key
 from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import Dataset
@@ -30,7 +31,7 @@ from training.decoder.pretraining import pretrain
 from training.decoder.trainer import TrainedDecoder, score_split, train_decoder
 from training.embedding.trainer import train_embedding, train_first_pair
 from training.fine_tuning import before_tail, build_tail, fine_tune, through_tail, with_tail
-from training.inputs import EncodedSplits, EncoderSource, encode, read_splits, weights_key
+from training.inputs import EncodedSplits, EncoderSource, encode, read_splits
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.crowd import Crowd, with_crowd

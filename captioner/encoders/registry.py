@@ -7,12 +7,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from captioner.encoders.base import Encoder, EncoderConfig
 from captioner.encoders.pooling import Pooling
+from captioner.encoders.weights import Weights, keep, kept_file, load_kept, weights_key
 from captioner.frameworks import Precision
 from data.errors import RetroflexError
 
@@ -38,16 +40,29 @@ class EncoderParts:
     model_version: str = ""
 
 
+def _nothing_missing() -> str:
+    return ""
+
+
 @dataclass(frozen=True)
 class Family:
     """Encoders of one architecture: how its settings are read from JSON, and how one is built.
 
-    `build` uses the family's own settings if they are None. It raises BundleError if weights do not fit.
+    - `config` makes the settings, by default the family's own.
+    - `build` uses the family's own settings if they are None. It raises BundleError if weights do not fit.
+    - `weights` reads the weights for some settings, from a file if one is given; None if the family reads none. It
+      raises RetroflexError, one line that says what to install or to download, or what is wrong with the file.
+    - `missing` returns in one line what has to be installed or downloaded before `build`; "" if nothing has.
+    - `summary` says in a few words what it is, `dimension` how many numbers a vector has; 0 if that depends.
     """
 
     name: str
     config: Callable[..., EncoderConfig]
     build: Callable[[Any, EncoderParts], Encoder]
+    weights: Callable[[Any, Path | None], Weights] | None = None
+    missing: Callable[[], str] = _nothing_missing
+    summary: str = ""
+    dimension: int = 0
 
 
 _FAMILIES: dict[str, Family] = {}
@@ -69,15 +84,21 @@ def unregister(name: str) -> None:
     _FAMILIES.pop(name, None)
 
 
-def family(name: str) -> Family:
-    """Return the family of this name. Raises RetroflexError, which suggests the nearest name."""
+def families() -> list[Family]:
+    """Return all families, by name."""
     for module in MODULES:
         import_module(module)
-    if name not in _FAMILIES:
-        nearest = get_close_matches(name, _FAMILIES, 1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(_FAMILIES))}"
+    return [_FAMILIES[name] for name in sorted(_FAMILIES)]
+
+
+def family(name: str) -> Family:
+    """Return the family of this name. Raises RetroflexError, which suggests the nearest name."""
+    by_name = {one.name: one for one in families()}
+    if name not in by_name:
+        nearest = get_close_matches(name, by_name, 1)
+        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(by_name)}"
         raise RetroflexError(f"no encoder is called {name[:40]!r}; {hint}")
-    return _FAMILIES[name]
+    return by_name[name]
 
 
 def read_config(document: Mapping[str, Any]) -> EncoderConfig:
@@ -90,6 +111,35 @@ def build(config: EncoderConfig, parts: EncoderParts) -> Encoder:
     return family(config.name).build(config, parts)
 
 
-def build_further(name: str) -> Encoder:
-    """Build a further encoder with its family's own settings. Raises RetroflexError."""
-    return family(name).build(None, EncoderParts())
+def read_weights(config: EncoderConfig, source: Path | None = None) -> Weights:
+    """Read the weights of an encoder with these settings, and keep them in the user's cache for the next time.
+
+    They come from the file `source`, else from that cache, else from the family's own place. Raises RetroflexError,
+    one line, for a family without weights, a file that does not fit, and where something is missing.
+    """
+    read = family(config.name).weights
+    if read is None:
+        raise RetroflexError(
+            f"{config.name} has no weights, so none can be read" + (f" from {source}" if source else "")
+        )
+    kept = None if source else load_kept(config.name)
+    if kept is not None:
+        return kept
+    weights = read(config, source)
+    keep(config.name, weights)
+    return weights
+
+
+def build_further(name: str, source: Path | None = None) -> Encoder:
+    """Build a further encoder with its family's own settings; its weights are read as `read_weights` does."""
+    one = family(name)
+    if one.weights is None and source is None:
+        return one.build(None, EncoderParts())
+    config = one.config()
+    weights = read_weights(config, source)
+    return one.build(config, EncoderParts(weights, model_version=f"{name}-{weights_key(weights)[:12]}"))
+
+
+def what_is_missing(one: Family) -> str:
+    """Return in one line what has to be installed or downloaded before `build_further`; "" if nothing has."""
+    return "" if one.weights is not None and kept_file(one.name).exists() else one.missing()

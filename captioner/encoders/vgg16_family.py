@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from pathlib import Path
+
+import numpy as np
 
 from captioner.encoders.base import Encoder
 from captioner.encoders.pooling import plain_mean
 from captioner.encoders.registry import EncoderParts, Family, register
-from captioner.encoders.vgg16 import NAME, KerasVGG16, VGG16Config
+from captioner.encoders.vgg16 import IMAGENET, NAME, KerasVGG16, VGG16Config, load_vgg16_weights
 from captioner.encoders.vgg16_int8 import Int8VGG16, why_not_int8
 from captioner.frameworks import best_precision
 
@@ -26,4 +29,8 @@ def build_fastest(config: VGG16Config | None, parts: EncoderParts) -> Encoder:
     return KerasVGG16(config, parts.weights, precision, pooling, parts.model_version)
 
 
-register(Family(NAME, VGG16Config, build_fastest))
+def _weights(config: VGG16Config, source: Path | None) -> dict[str, np.ndarray]:
+    return load_vgg16_weights(str(source) if source else IMAGENET)
+
+
+register(Family(NAME, VGG16Config, build_fastest, _weights, summary="VGG16, the captioner's encoder by default"))

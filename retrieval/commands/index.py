@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,8 +13,7 @@ import click
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
-from captioner.encoders.registry import build_further
-from captioner.pipeline import Flow, ThreadExecutor, VectorDescriber, in_groups, read_files
+from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
 from data.children import end_with_parent
 from data.errors import RetroflexError
@@ -22,6 +21,7 @@ from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
+from retrieval.commands.features import features_options, further_describers, read_choice
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report
@@ -42,7 +42,7 @@ from retrieval.library import Library, opened_for_indexing
 )
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
 @click.option("--forget", is_flag=True, help="Forget pictures whose files are gone, instead of keeping them 30 days.")
-@click.option("--features", metavar="NAME", multiple=True, help="Also add vectors by this encoder; may be repeated.")
+@features_options
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
@@ -55,6 +55,7 @@ def index(
     keep_captions: bool,
     forget: bool,
     features: tuple[str, ...],
+    weights: tuple[str, ...],
     errors: Path | None,
     json_progress: bool,
     as_json: bool,
@@ -65,6 +66,7 @@ def index(
         raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     check_roots(folders)
+    chosen = read_choice(features, weights)
     first = not settings.exists
     patterns = (*exclude, *(TAKE + pattern for pattern in include))
     shown = Lines if json_progress else Display if as_json else Bar
@@ -75,7 +77,7 @@ def index(
         with _turn(settings.library, shown) as turn:
             plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
             run = _Run(plan, opened, turn, shown, forget)
-            report, added = run.all(not keep_captions, features)
+            report, added = run.all(not keep_captions, chosen)
         if first and report.is_empty:
             raise RetroflexError(nothing_found(report))
         opened.searcher()
@@ -106,10 +108,10 @@ class _Run:
     kind: type[Display]
     forget: bool
 
-    def all(self, recaption: bool, features: Sequence[str]) -> tuple[Report, dict[str, int]]:
+    def all(self, recaption: bool, features: Mapping[str, Path | None]) -> tuple[Report, dict[str, int]]:
         """Return the captioner's report, and the numbers of pictures that further encoders described, by name."""
         captioner = Captioner.load(self.library.settings.bundle)
-        further = _further_describers(features, captioner)
+        further = further_describers(features, captioner.search_model.encoder)
         near_copy = captioner.search_model.calibration.near_copy
         report = self._by(captioner, recaption, near_copy)
         return report, {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
@@ -124,16 +126,6 @@ class _Run:
             return run_plan(
                 self.plan, self.library.store, describer, limits, recaption, shared, executor, near_copy, self.forget
             )
-
-
-def _further_describers(names: Sequence[str], captioner: Captioner) -> dict[str, VectorDescriber]:
-    """Return describers by further encoders. Raises RetroflexError for an unknown name."""
-    if not names:
-        return {}
-    own = captioner.search_model.encoder
-    if own in names:
-        raise RetroflexError(f"{own} is the captioner's own encoder; its vectors are always made")
-    return {name: VectorDescriber(build_further(name)) for name in dict.fromkeys(names)}
 
 
 @click.command()

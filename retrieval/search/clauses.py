@@ -151,7 +151,7 @@ class Planner:
         captions = [caption.text for caption in described.captions]
         sentences = [tokenize(text) for text in captions]
         clause = Clause(name, captions, sentences, described.vectors, image.weight)
-        if by is not None and by != self._encoder:
+        if by is not None:
             return ClausePlan(clause, self._by_kind(by))
         calibration = self._model.calibration if self._model else Calibration()
         nearest = VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed)
@@ -187,11 +187,6 @@ class Planner:
         return [BleuScorer(self._index.captions, TYPED_VARIANT), VerbatimScorer(self._index.captions, self._store)]
 
     def _by_kind(self, kind: str) -> Pipeline:
-        known = self._index.vectors.models
-        if kind not in known:
-            raise QueryError(
-                f"no vectors of the kind {kind[:40]!r} in the library; there are {', '.join(sorted(known))}"
-            )
         retriever = VectorRetriever(self._index.vectors, kind, kind, self._allowed)
         return Pipeline([retriever], [self._cosine(kind, kind)], CosineFusion(kind), tie_break=kind)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
@@ -90,6 +91,23 @@ class Searcher:
         """Return the same searcher without the reranker."""
         return Searcher(self._store, self.index, self._model._replace(likelihood=None) if self._model else None)
 
+    def check_kind(self, kind: str) -> None:
+        """Raise QueryError, with the nearest name, unless the library has vectors of this kind."""
+        known = self.index.vectors.models
+        if kind not in known:
+            nearest = get_close_matches(kind, known, 1)
+            hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(known))}"
+            raise QueryError(f"the library has no vectors of the kind {kind[:40]!r}; {hint}")
+
+    def _check_vectors(self, query: Query, kind: str) -> None:
+        self.check_kind(kind)
+        for image in (*query.like, *query.unlike):
+            vector = image.description.vectors.get(kind)
+            if vector is None or not np.any(vector):
+                raise QueryError(
+                    f"a query picture has no vector of the kind {kind} yet; run: retroflex index --features {kind}"
+                )
+
     def planner(self, allowed: np.ndarray | None = None) -> Planner:
         """Return what makes pipelines over this state of the library, for the ids `allowed` (rising) or all."""
         return Planner(self._store, self.index, self._model, allowed)
@@ -106,6 +124,8 @@ class Searcher:
         self, query: Query, reading: Reading, selection: Selection | None = None
     ) -> tuple[list[ClausePlan], list[ClausePlan]]:
         """Return the clauses to be like and those to be unlike, each with its pipeline."""
+        if query.by is not None:
+            self._check_vectors(query, query.by)
         planner = self.planner(_both(reading.allowed, None if selection is None else selection.ids))
         like = [planner.picture(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
         unlike = [planner.picture(f"unlike{number}", image, query.by) for number, image in enumerate(query.unlike, 1)]
