@@ -157,6 +157,11 @@ class StoredPicture:
         """Its files' paths as clean text."""
         return [clean_text(path) for path in self.paths]
 
+    @property
+    def taken_as_text(self) -> str | None:
+        """When it was taken, in ISO 8601."""
+        return self.taken_at.isoformat() if self.taken_at else None
+
 
 class StoredVector(NamedTuple):
     """A vector as stored, float16 (d,), and the model version that made it."""

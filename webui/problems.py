@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from http import HTTPStatus
+from typing import NamedTuple
 
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
@@ -13,10 +14,12 @@ from data.decoding.pool import DecoderUnavailable
 from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, RetroflexError
 from data.store import StoreError
 from retrieval.search.query import QueryError
-from webui.telemetry.logs import request_id
+from webui.telemetry.logs import HEADER, new_id, request_id
 
 PROGRAMS = ("/api/", "/healthz", "/readyz", "/metrics")
 """Prefixes of the addresses for programs; these answer with problem documents, and are described."""
+
+MEDIA_TYPE = "application/problem+json"
 
 RETRY_AFTER = 2
 """Seconds after which a client may try again after a 503."""
@@ -56,6 +59,22 @@ def document(status: int, detail: str, instance: str) -> dict[str, object]:
     """Return the problem document; `instance` is the request's id."""
     problem = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
     return problem | {"instance": f"urn:uuid:{instance}"}
+
+
+class Whole(NamedTuple):
+    """A whole answer: status line without the version of HTTP, headers, body."""
+
+    status: str
+    headers: list[tuple[str, str]]
+    body: bytes
+
+
+def outside_application(status: int, detail: str) -> Whole:
+    """Return the answer to a request that does not reach the application, with an id of its own."""
+    number = new_id()
+    body = json.dumps(document(status, detail, number)).encode()
+    headers = [("Content-Type", MEDIA_TYPE), ("Content-Length", str(len(body))), (HEADER, number)]
+    return Whole(f"{HTTPStatus(status).value} {HTTPStatus(status).phrase}", headers, body)
 
 
 def for_a_person() -> bool:
@@ -111,7 +130,7 @@ def _answer(status: int, detail: str) -> Response:
     if for_a_person():
         return Response(render_template("message.html", message=detail, words=request.args.get("q", "")), status)
     body = json.dumps(document(status, detail, request_id()))
-    answer = Response(body, status, mimetype="application/problem+json")
+    answer = Response(body, status, mimetype=MEDIA_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         answer.headers["WWW-Authenticate"] = 'Bearer realm="Retroflex"'
     return answer

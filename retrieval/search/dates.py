@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ def _numbered(*languages: str) -> dict[str, int]:
 
 MONTHS = _numbered(_ENGLISH, _GERMAN, _FRENCH, _CZECH, _CZECH_OF, _SHORT) | {"sept": 9, "jänner": 1}
 ALONE = MONTHS.keys() - {"may", "march", "mars", *_SHORT.split(), "sept"}
-"""Months that mean nothing else where no year stands beside them."""
+"""Months that mean little else, where no year stands beside them; the others are months as a whole query only."""
 
 
 def _any_of(names: set[str]) -> str:
@@ -34,6 +35,7 @@ def _any_of(names: set[str]) -> str:
 _MONTH = rf"(?P<month>{_any_of(set(MONTHS))})"
 _YEAR = r"(?P<year>18[3-9]\d|19\d\d|20\d\d)"
 _DAY = r"(?P<day>\d{1,2})(?:st|nd|rd|th|\.)?"
+_WHOLE = re.compile(rf"\s*(?P<month>{_any_of(set(MONTHS))})\.?\s*", re.IGNORECASE)
 _FORMS = [
     re.compile(rf"(?<![\w.-])(?:{form})(?![\w-]|\.\w)", re.IGNORECASE)
     for form in (
@@ -68,7 +70,13 @@ class DateRange(NamedTuple):
 
 
 def read_dates(text: str) -> list[DateRange]:
-    """Return the dates that `text` names, those of several words before those of one; each place counts once."""
+    """Return the dates that `text` names, those of several words before those of one; each place counts once.
+
+    "may" and "march" are months with a year, or as the whole text.
+    """
+    whole = _WHOLE.fullmatch(text)
+    if whole:
+        return [DateRange(whole["month"], month=MONTHS[whole["month"].lower()])]
     found = []
     for form in _FORMS:
         for match in form.finditer(text):
@@ -79,7 +87,7 @@ def read_dates(text: str) -> list[DateRange]:
     return found
 
 
-def without(text: str, dates: list[DateRange]) -> str:
+def without(text: str, dates: Sequence[DateRange]) -> str:
     """Return `text` without these dates."""
     for date in dates:
         text = text.replace(date.text, " ", 1)

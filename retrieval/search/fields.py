@@ -300,7 +300,7 @@ FIELDS: tuple[Field, ...] = (
         facet="year",
         orders=(Order("newest", "Newest first", descending=True), Order("oldest", "Oldest first")),
         columns=(
-            Column("taken_at", str | None, lambda picture: picture.taken_at.isoformat() if picture.taken_at else None),
+            Column("taken_at", str | None, lambda picture: picture.taken_as_text),
             Column("taken_from", Literal[(*SOURCES,)] | None, lambda picture: picture.taken_from),
         ),
     ),

@@ -8,7 +8,7 @@ them. Where no unit is found, nothing changes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import reduce
 from typing import NamedTuple
@@ -49,12 +49,16 @@ _NAME = re.compile(r"\S*[_\d]\S*")
 
 
 class Unit(NamedTuple):
-    """A word of the query with the stems to look up, or its dates; `ids` int64, rising: the pictures that match."""
+    """A word of the query with the stems to look up, or its dates; `ids` int64, rising: the pictures that match.
+
+    A month without a year is a word that has a date; only dates with a year restrict.
+    """
 
     words: frozenset[str]
     ids: np.ndarray
     said: str = ""
     dates: Sequence[DateRange] = ()
+    restricts: bool = False
 
 
 @dataclass(frozen=True)
@@ -80,14 +84,14 @@ class Matches:
     @property
     def any(self) -> np.ndarray:
         """The ids of the pictures that match in a word, rising."""
-        words = [unit.ids for unit in self.units if not unit.dates]
+        words = [unit.ids for unit in self.units if not unit.restricts]
         return self._allowed(reduce(np.union1d, words, _NO_IDS))
 
     def levels(self, ids: np.ndarray, captions: Captions) -> np.ndarray:
         """Return the score of the pictures of rising `ids`, (n,), NaN where it is none of WHOLE, ALL and SOME."""
         levels = np.full(len(ids), np.nan)
         found = [np.isin(ids, unit.ids, assume_unique=True) for unit in self.units]
-        words = [one for one, unit in zip(found, self.units, strict=True) if not unit.dates]
+        words = [one for one, unit in zip(found, self.units, strict=True) if not unit.restricts]
         partly = np.flatnonzero(np.any(words, axis=0)) if words else np.zeros(0, np.int64)
         for one, unit in zip(found, self.units, strict=True):
             have = one[partly]
@@ -134,9 +138,12 @@ def match(text: str, index: MetadataIndex, captions: Captions, allowed: np.ndarr
         name = stem_of(text.rpartition("/")[2])[0]
         return _if_any(Matches(wholes, whole, _together(_units(name, index)), "", allowed))
     dates = [] if is_name else read_dates(text)
-    dated = _dated(dates, index, captions) if dates else None
-    rest = stem_of(text)[0] if dated is None else without(text, dates)
-    units = _units(rest, index)
+    years = [date for date in dates if not date.month]
+    dated = _dated(years, index, captions) if years else None
+    rest = stem_of(text)[0] if dated is None else without(text, years)
+    months = {date.text.lower(): date for date in dates if date.month}
+    units = _units(rest, index, months)
+    rest = _without_months(rest, units, captions)
     if dated is not None:
         then = np.union1d(dated.ids, whole)
         restricted = then if allowed is None else _intersection(then, allowed)
@@ -144,9 +151,13 @@ def match(text: str, index: MetadataIndex, captions: Captions, allowed: np.ndarr
     return _if_any(Matches(wholes, whole, units, rest, allowed))
 
 
-def _units(text: str, index: MetadataIndex) -> list[Unit]:
-    """Look the words of a text up; those that systems give to files count only where they are found."""
-    units = [_unit(word, index) for word in dict.fromkeys(tokenize(text)) if is_telling(plain(word))]
+def _units(text: str, index: MetadataIndex, months: Mapping[str, DateRange] = {}) -> list[Unit]:
+    """Look the words of a text up; those that systems give to files count only where they are found.
+
+    The words that are `months` also find the pictures taken in that month of any year.
+    """
+    words = [word for word in dict.fromkeys(tokenize(text)) if word in months or is_telling(plain(word))]
+    units = [_in_month(_unit(word, index), months, index) for word in words]
     return [unit for unit in units if len(unit.ids) or not is_generic(plain(unit.said))]
 
 
@@ -185,7 +196,23 @@ def _dated(dates: Sequence[DateRange], index: MetadataIndex, captions: Captions)
             said = captions.top([year], TYPED_VARIANT, NEAREST)
             found.append(np.sort(said.ids[said.scores > 0]))
     ids = reduce(np.union1d, found)
-    return Unit(frozenset(years), ids, dates=tuple(dates)) if len(ids) else None
+    return Unit(frozenset(years), ids, dates=tuple(dates), restricts=True) if len(ids) else None
+
+
+def _in_month(unit: Unit, months: Mapping[str, DateRange], index: MetadataIndex) -> Unit:
+    month = months.get(unit.said)
+    if month is None:
+        return unit
+    return unit._replace(ids=np.union1d(unit.ids, index.taken(month.includes)), dates=(month,))
+
+
+def _without_months(text: str, units: Sequence[Unit], captions: Captions) -> str:
+    """Return the text for the ranking by captions without months that no caption says, unless nothing else is there.
+
+    "June" and "March" may also be what a picture shows.
+    """
+    dates = [date for unit in units if len(unit.ids) for date in unit.dates if not captions.spread([unit.said])[0]]
+    return without(text, dates) or text
 
 
 def _unit(word: str, index: MetadataIndex) -> Unit:

@@ -13,8 +13,7 @@ from retrieval.search.unsaid import unsaid_notice
 
 def taken(picture: StoredPicture) -> dict[str, str | None]:
     """Return when a picture was taken, in ISO 8601, and which source says so, as plain values for JSON."""
-    moment = picture.taken_at.isoformat() if picture.taken_at else None
-    return {"taken_at": moment, "taken_from": picture.taken_from}
+    return {"taken_at": picture.taken_as_text, "taken_from": picture.taken_from}
 
 
 @dataclass(frozen=True)
@@ -75,6 +74,12 @@ class SearchResult:
     corrected: dict[str, str] | None = None
     expanded: dict[str, str] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
+
+    @property
+    def words(self) -> str:
+        """The words of the query as they were searched for: corrected, and with those in place of others."""
+        text: str = self.corrected["to"] if self.corrected else self.query.get("text", "")
+        return " ".join([text, *self.expanded.values()])
 
     @property
     def notice(self) -> str:

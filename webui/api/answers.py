@@ -29,12 +29,14 @@ _NUMBER, _VERSION = "9876543210987654", "version-of-content"
 
 
 class Answer(NamedTuple):
-    """The document that the API answers; for the page small pictures of the uploads (like and unlike), and a notice."""
+    """The document that the API answers; for the page small pictures of the uploads (like and unlike), a notice, and
+    the words to mark in captions."""
 
     document: Document
     previews: list[str]
     avoided: list[str]
     notice: str
+    words: str
 
 
 def search(search: SearchRequest, window: Window) -> Answer:
@@ -54,7 +56,7 @@ def search(search: SearchRequest, window: Window) -> Answer:
     selection = library.collection.select(search.filters, search.order)
     result = library.search(query, window.limit, window.offset, search.distant, selection)
     previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
-    return Answer(_with_links(result), previews, avoided, result.notice)
+    return Answer(_with_links(result), previews, avoided, result.notice, result.words)
 
 
 def query_of(search: SearchRequest) -> Query:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import socket
 from collections.abc import Iterable
@@ -15,8 +14,7 @@ from urllib.parse import urlsplit
 from flask import Flask, Response, request
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from webui.problems import Problem, document
-from webui.telemetry.logs import HEADER, new_id
+from webui.problems import Problem, outside_application
 
 
 @dataclass(frozen=True)
@@ -154,10 +152,8 @@ def trust_proxy(app: Flask) -> None:
         detail = (
             "the proxy sent an X-Forwarded-Prefix that is no path, or an X-Forwarded-Proto other than http or https"
         )
-        number = new_id()
-        body = json.dumps(document(HTTPStatus.BAD_REQUEST, detail, number))
-        answer = Response(body, HTTPStatus.BAD_REQUEST, {**HEADERS, HEADER: number}, "application/problem+json")
-        return answer(environ, start_response)
+        problem = outside_application(HTTPStatus.BAD_REQUEST, detail)
+        return Response(problem.body, problem.status, [*problem.headers, *HEADERS.items()])(environ, start_response)
 
     app.wsgi_app = check_prefix  # type: ignore[method-assign]
 

@@ -68,6 +68,7 @@ def _hits(search: SearchRequest, window: Window) -> str:
         "hits.html",
         answer=answer.document,
         notice=answer.notice,
+        marks=answer.words,
         total=total,
         search=search,
         window=window,

@@ -27,9 +27,11 @@ _PICTURE = "/picture/<id:picture_id>"
 
 
 class Neighbours(NamedTuple):
-    """A picture among hits: itself as a hit, and the addresses of the previous and the next one."""
+    """A picture among hits: itself as a hit with the words to mark in it, and the addresses of the previous and the
+    next one."""
 
     hit: Document | None = None
+    marks: str = ""
     previous: str | None = None
     next: str | None = None
 
@@ -76,18 +78,20 @@ def correct(picture_id: int) -> Response:
 def _neighbours(search: SearchRequest, at: int, picture_id: int) -> Neighbours:
     """Return none where the hits have changed, so that the picture is no longer at this position."""
     first = max(0, at - 1)
-    hits = dict(enumerate(_hits(search, Window(at - first + 2, first)), first))
+    listed, marks = _hits(search, Window(at - first + 2, first))
+    hits = dict(enumerate(listed, first))
     if at not in hits or hits[at]["id"] != picture_id:
         return Neighbours()
     previous, following = (
         search.picture(hits[position]["id"], position) if position in hits else None for position in (at - 1, at + 1)
     )
-    return Neighbours(hits[at] if search.queried else None, previous, following)
+    return Neighbours(hits[at] if search.queried else None, marks, previous, following)
 
 
-def _hits(search: SearchRequest, window: Window) -> list[Document]:
+def _hits(search: SearchRequest, window: Window) -> tuple[list[Document], str]:
+    """Return the hits of a window, and the words to mark in their captions."""
     if not search.queried:
-        return browse(search, window)[1]
+        return browse(search, window)[1], ""
     search.check()
-    hits: list[Document] = answers.search(search, window).document["hits"]
-    return hits
+    answer = answers.search(search, window)
+    return answer.document["hits"], answer.words

@@ -8,7 +8,6 @@ All methods run in the server's loop but `_run` and what it calls, which run in 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable
@@ -22,10 +21,9 @@ from tornado.http1connection import HTTP1Connection
 from tornado.httputil import HTTPHeaders, HTTPMessageDelegate, RequestStartLine, ResponseStartLine
 from tornado.iostream import StreamClosedError
 
-from webui.problems import document
+from webui.problems import outside_application
 from webui.request.head_check import HEAD_ONLY, HeadOnly
 from webui.serving.heads import Environment, Refused, read_head
-from webui.telemetry.logs import HEADER, new_id
 
 SURPLUS = 2**20
 """Bytes of a refused body that are still read, so that clients that send before they read see the answer."""
@@ -143,11 +141,9 @@ class Exchange(HTTPMessageDelegate):
 
     async def _refuse(self, refusal: Refused, at_once: bool = False) -> None:
         """Answer with a problem document, and close unless the rest of the body is short."""
-        number = new_id()
-        body = json.dumps(document(refusal.status, refusal.detail, number)).encode()
-        headers = [("Content-Type", "application/problem+json"), ("Content-Length", str(len(body))), (HEADER, number)]
-        self._answer = _Answer(f"{refusal.status.value} {refusal.status.phrase}", headers)
-        await self._answer_early(body, at_once)
+        problem = outside_application(refusal.status, refusal.detail)
+        self._answer = _Answer(problem.status, problem.headers)
+        await self._answer_early(problem.body, at_once)
 
     async def _answer_early(self, body: bytes, at_once: bool) -> None:
         """Answer before the body is read; unless `at_once`, read a little of it before the connection is closed."""

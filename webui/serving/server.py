@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
 import socket
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -25,10 +24,9 @@ from tornado.netutil import add_accept_handler
 from data.errors import RetroflexError
 from webui.auth.rates import networks
 from webui.auth.security import is_loopback
-from webui.problems import document
+from webui.problems import outside_application
 from webui.serving.exchange import Bridge, Exchange
 from webui.serving.heads import LONGEST_HEAD
-from webui.telemetry.logs import HEADER, new_id
 
 THREADS = 32
 """Each open event stream holds one; uploads that are decoded and described hold a few more."""
@@ -188,14 +186,10 @@ class Server(HTTPServerConnectionDelegate):
 
 def _problem(status: int, detail: str) -> bytes:
     """Return a whole answer, after which the connection is closed."""
-    number = new_id()
-    problem = document(status, detail, number)
-    body = json.dumps(problem).encode()
-    head = (
-        f"HTTP/1.1 {status} {problem['title']}\r\nContent-Type: application/problem+json\r\n"
-        f"Content-Length: {len(body)}\r\nConnection: close\r\n{HEADER}: {number}\r\n\r\n"
-    )
-    return head.encode() + body
+    problem = outside_application(status, detail)
+    headers = [*problem.headers, ("Connection", "close")]
+    head = "".join(f"{name}: {value}\r\n" for name, value in headers)
+    return f"HTTP/1.1 {problem.status}\r\n{head}\r\n".encode() + problem.body
 
 
 def bind(host: str, port: int) -> socket.socket:

@@ -28,6 +28,8 @@ DAYS = np.array([20181231, 20190101, 20190504, 20190531, 20190601, 20191231, 202
         ("2010s", [20181231, 20190101, 20190504, 20190531, 20190601, 20191231], ""),
         ("snow december", [20181231, 20191231], "snow"),
         ("Dezember 2018", [20181231], ""),
+        ("may", [20190504, 20190531, 20200504], ""),
+        (" Jun. ", [20190601], "."),
     ],
 )
 def test_a_date_includes_its_days(text: str, days: list[int], rest: str) -> None:
@@ -39,7 +41,7 @@ def test_a_date_includes_its_days(text: str, days: list[int], rest: str) -> None
 
 @pytest.mark.parametrize(
     "text",
-    ["may", "dogs that may march", "IMG_2019", "IMG_2019.jpg", "2019.jpg", "2682", "3 dogs", "12019"],
+    ["dogs that may march", "a march", "IMG_2019", "IMG_2019.jpg", "2019.jpg", "2682", "3 dogs", "12019"],
 )
 def test_what_is_no_date(text: str) -> None:
     assert read_dates(text) == []

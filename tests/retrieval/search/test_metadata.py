@@ -147,7 +147,6 @@ def test_what_says_nothing_finds_nothing_by_name(named: Library, text: str) -> N
         ("mai 2019", {"IMG_2682.jpg"}),
         ("2019-05", {"IMG_2682.jpg"}),
         ("pictures from 4 May 2019", {"IMG_2682.jpg"}),
-        ("december", {"china.jpg", "IMG_2684.jpg"}),
         ("2010s", {"IMG_2682.jpg", "IMG_2683.jpg", "china.jpg"}),
         ("2020", {"DSC00001.HIF"}),
     ],
@@ -156,6 +155,39 @@ def test_dates_alone(named: Library, text: str, expected: set[str]) -> None:
     result = search(named, text)
     assert set(names(result)) == expected
     assert all("date" in {one.field for one in hit.matched} for hit in result.hits)
+
+
+@pytest.mark.parametrize("text", ["december", "December", "prosinec", "dec", "Dec."])
+def test_a_month_alone_comes_first_and_restricts_nothing(named: Library, text: str) -> None:
+    result = search(named, text, distant=True)
+    assert set(names(result)[:2]) == set(matched(result)) == {"china.jpg", "IMG_2684.jpg"}
+    assert all("date" in {one.field for one in hit.matched} for hit in result.hits[:2])
+    assert result.unsaid == []
+
+
+def test_may_and_march_are_months_as_a_whole_query(named: Library) -> None:
+    assert matched(search(named, "may")) == matched(search(named, "May")) != []
+    assert set(matched(search(named, "may"))) == {"IMG_2682.jpg", "DSC00001.HIF"}
+    assert matched(search(named, "dogs that may march", distant=True)) == []
+    assert set(names(search(named, "dog may 2019"))) == {"IMG_2682.jpg"}
+
+
+def test_a_name_that_is_a_month_loses_no_picture(named: Library) -> None:
+    named.store.set_user_caption(2, "July at the beach")
+    named.store.set_user_caption(8, "a boat in july")
+    put(named, "photos/swim.jpg", CAPTIONS[0], datetime(2020, 7, 9), [PictureText("person", "July Jones")])
+    found = names(search(named, "july"))
+    assert set(found[:2]) == {"IMG_2683.jpg", "swim.jpg"}
+    assert "IMG_26824.jpg" in found
+    assert names(search(named, "boat july"))[:2] == ["IMG_2683.jpg", "IMG_26824.jpg"]
+
+
+def test_words_rank_the_pictures_of_a_month_and_the_others_follow(named: Library) -> None:
+    result = search(named, "street december", distant=True)
+    assert matched(result) == names(result)[:2]
+    assert set(matched(result)) == {"china.jpg", "IMG_2684.jpg"}
+    assert "beach2018.jpg" in names(search(named, "street december")), "a street in another month is one, too"
+    assert result.unsaid == []
 
 
 def test_a_date_in_words_says_its_source(named: Library) -> None:

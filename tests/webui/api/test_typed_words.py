@@ -31,6 +31,19 @@ def test_corrections_are_told_and_can_be_refused(client: FlaskClient, library: L
     assert "verbatim=true" in page
 
 
+def test_the_words_searched_for_are_marked_also_where_they_were_typed_otherwise(
+    client: FlaskClient, library: Library
+) -> None:
+    library.store.set_user_caption(1, "a lighthouse beside a car")
+    for typed in ("ligthouse", "lighthouses"):
+        page = client.get("/", query_string={"q": typed, "why": "true"}).text
+        assert "a <mark>lighthouse</mark> beside a car" in page
+        viewer = client.get("/picture/1", query_string={"q": typed, "at": 0}).text
+        assert "a <mark>lighthouse</mark> beside a car" in viewer
+    for address in ("/?q=automobile&why=true", "/picture/1?q=automobile&at=0"):
+        assert "a lighthouse beside a <mark>car</mark>" in client.get(address).text
+
+
 def test_bad_values_are_400(client: FlaskClient) -> None:
     problem(client.get(SEARCH, query_string={"q": "dog", "verbatim": "yes"}), 400)
     problem(client.get(SEARCH, query_string={"q": "dog", "exclude": ["x"] * 51}), 400)
