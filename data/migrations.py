@@ -328,6 +328,24 @@ def _metadata(connection: sa.Connection) -> None:
     table.create(connection)
 
 
+def _notes(connection: sa.Connection) -> None:
+    """Add notes on pictures, and what sidecars files had; none for existing rows, see `retrieval.indexing.metadata`."""
+    connection.execute(sa.DDL("ALTER TABLE files ADD COLUMN sidecars VARCHAR(32)"))
+    schema = sa.MetaData()
+    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
+    table = sa.Table(
+        "picture_notes",
+        schema,
+        sa.Column(
+            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+        ),
+        sa.Column("about", sa.String(16), primary_key=True),
+        sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
+        sa.Column("text", sa.Text, nullable=False),
+    )
+    table.create(connection)
+
+
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _first_tables,
     _embeddings,
@@ -339,6 +357,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _items,
     _identity,
     _metadata,
+    _notes,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

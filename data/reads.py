@@ -107,13 +107,13 @@ def generation(connection: Connection) -> int:
 
 def stored_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, StoredFile]:
     """Return the files, those skipped included, at or below `roots`, or all."""
-    taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest).join(pictures)
+    taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest, files.c.sidecars).join(pictures)
     taken = taken.where(sound(files), sound(pictures, "digest"))
     left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns).where(sound(skipped))
     stored: dict[bytes, StoredFile] = {}
     for below in _below(files, roots):
         rows = connection.execute(taken.where(below))
-        stored.update((row.path, StoredFile(row.size, row.mtime_ns, row.digest)) for row in rows)
+        stored.update((row.path, StoredFile(row.size, row.mtime_ns, row.digest, row.sidecars)) for row in rows)
     for below in _below(skipped, roots):
         rows = connection.execute(left_out.where(below))
         stored.update((row.path, StoredFile(row.size, row.mtime_ns, "")) for row in rows)
@@ -276,10 +276,15 @@ def status(connection: Connection) -> Status:
         captions=_count(connection, kept),
         user_captions=_count(connection, kept.where(captions.c.source == "user")),
         skipped=_count(connection, select(func.count(skipped.c.path))),
-        absent=_count(connection, _ABSENT),
+        absent=count_absent(connection),
         model_versions=_described_by(connection),
         generation=generation(connection),
     )
+
+
+def count_absent(connection: Connection) -> int:
+    """Return how many pictures have no file that is there now, see `data.identity`."""
+    return _count(connection, _ABSENT)
 
 
 def _described_by(connection: Connection) -> dict[str, int]:

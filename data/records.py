@@ -15,21 +15,26 @@ from data.paths import clean_text
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file as the store has it; `digest` is "" for a skipped file."""
+    """A file as the store has it; `digest` is "" for a skipped file, `sidecars` as in FileRow."""
 
     size: int
     mtime_ns: int
     digest: str
+    sidecars: str | None = None
 
 
 @dataclass(frozen=True)
 class FileRow:
-    """A file on disk (`path` as bytes, `size` in bytes) and the content hash of the picture in it."""
+    """A file on disk (`path` as bytes, `size` in bytes) and the content hash of the picture in it.
+
+    `sidecars` is the `data.metadata.sidecars.signature` of the sidecars that the picture's metadata holds.
+    """
 
     path: bytes
     size: int
     mtime_ns: int
     digest: str
+    sidecars: str | None = None
 
 
 class PictureText(NamedTuple):
@@ -44,7 +49,8 @@ class PictureRow:
     """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
 
     `taken_at`, `taken_from` and `texts` are those of `data.metadata.embedded.Metadata`; they replace stored ones.
-    `pixels` is its `data.pictures.pixel_hash`, None where that is not known.
+    `pixels` is its `data.pictures.pixel_hash`, None where that is not known. `notes` are lines on what of its file,
+    `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too.
     """
 
     digest: str
@@ -56,16 +62,19 @@ class PictureRow:
     taken_from: str | None = None
     texts: Sequence[PictureText] = ()
     pixels: str | None = None
+    notes: Sequence[str] = ()
+    sidecar_notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)
 class MetadataRow:
-    """What the file of a stored picture says of itself, see `PictureRow`, read again."""
+    """What the file of a stored picture and its sidecars say, see `PictureRow`, read again."""
 
     digest: str
     taken_at: datetime | None
     taken_from: str | None
     texts: Sequence[PictureText]
+    sidecar_notes: Sequence[str] = ()
 
 
 @dataclass(frozen=True)

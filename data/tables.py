@@ -71,6 +71,15 @@ picture_texts = Table(
     Column("text", Text, nullable=False),
 )
 
+picture_notes = Table(
+    "picture_notes",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("about", String(16), primary_key=True),  # file or sidecar
+    Column("rank", Integer, primary_key=True, autoincrement=False),
+    Column("text", Text, nullable=False),
+)
+
 files = Table(
     "files",
     metadata,
@@ -79,6 +88,7 @@ files = Table(
     Column("size", BigInteger, nullable=False),
     Column("mtime_ns", BigInteger, nullable=False),
     Column("named_at", DateTime),  # the date in its name
+    Column("sidecars", String(32)),  # see `data.metadata.sidecars.signature`; NULL for none
     Index("files_by_picture", "picture_id"),
 )
 

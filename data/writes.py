@@ -43,6 +43,7 @@ from data.tables import (
     generations,
     items,
     meta,
+    picture_notes,
     picture_texts,
     pictures,
     skipped,
@@ -269,6 +270,24 @@ def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRo
     ]
     if texts:
         connection.execute(insert(picture_texts), texts)
+    _put_notes(connection, latest)
+
+
+def _put_notes(connection: Connection, rows: Mapping[int, PictureRow | MetadataRow]) -> None:
+    """Store notes on files and sidecars by picture id, in place of what was stored."""
+    whole = [picture_id for picture_id, row in rows.items() if isinstance(row, PictureRow)]
+    for about, renewed in (("file", whole), ("sidecar", list(rows))):
+        for piece in chunks(renewed):
+            old = picture_notes.c.picture_id.in_(piece) & (picture_notes.c.about == about)
+            connection.execute(delete(picture_notes).where(old))
+    values = [
+        {"picture_id": picture_id, "about": about, "rank": rank, "text": text}
+        for picture_id, row in rows.items()
+        for about, notes in (("file", getattr(row, "notes", ())), ("sidecar", row.sidecar_notes))
+        for rank, text in enumerate(notes)
+    ]
+    if values:
+        connection.execute(insert(picture_notes), values)
 
 
 def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> list[int]:
@@ -301,6 +320,7 @@ def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, i
             "picture_id": ids[row.digest],
             "size": row.size,
             "mtime_ns": row.mtime_ns,
+            "sidecars": row.sidecars,
             "named_at": date_in_name(clean_text(row.path), today),
         }
         for row in rows

@@ -21,6 +21,7 @@ from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
 from captioner.types import Caption, Description, SearchModel
+from data.notices import Notices, read_notices
 from data.paths import to_bytes
 from data.records import Status
 from data.settings import Settings
@@ -43,6 +44,7 @@ class Library:
         self.settings = settings
         self.store = store
         self._searcher: Searcher | None = None
+        self._notices: tuple[int, Notices] | None = None
         self._reloading = Lock()
         self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
 
@@ -124,6 +126,13 @@ class Library:
             return self.settings
         name = hashlib.sha256(to_bytes(self.settings.library)).hexdigest()[:16]
         return replace(self.settings, library=user_cache_path("retroflex") / name)
+
+    def notices(self) -> Notices:
+        """Return what a person should know, counted once for each state of the store. Raises StoreError."""
+        generation = self.store.generation()
+        if self._notices is None or self._notices[0] != generation:
+            self._notices = generation, read_notices(self.store)
+        return self._notices[1]
 
     def merge(self) -> None:
         """Merge small segments of the search index, unless another process writes it. Raises StoreError."""

@@ -199,7 +199,8 @@ def test_what_was_in_the_folder_of_a_failed_library_stays(call: Call, tmp_path: 
 def test_the_summary_tells_what_was_passed_over_and_left_out(call: Call, tmp_path: Path) -> None:
     photos = tmp_path / "photos"
     (photos / "@eaDir").mkdir(parents=True)
-    draw_picture(photos / "a.png", "red")
+    cut = draw_picture(photos / "a.jpg", "red")
+    cut.write_bytes(cut.read_bytes()[:-2])
     draw_picture(photos / "@eaDir" / "thumb.png", "blue")
     for name in ("a.CR3", "b.CR3", "c.MOV", "a.xmp", "Thumbs.db"):
         (photos / name).touch()
@@ -210,7 +211,12 @@ def test_the_summary_tells_what_was_passed_over_and_left_out(call: Call, tmp_pat
     assert "left out: 1 folder of machine-made files (@eaDir); --include takes them\n" in told
     skip = f"skipped: {photos / 'link.jpg'} is a link to nowhere, which is not there"
     assert skip in told
-    assert skip in call("status").stdout
+    note = f"note: {cut} lacks its end, but all of its rows can be read\n"
+    assert note in told
+    status = call("status").stdout
+    assert skip in status
+    assert note in status
+    assert "notes      1 picture could not be read completely" in status
     (photos / "link.jpg").unlink()
     assert "1 captioned" in call("index", photos, "--include", "@EADIR").stdout
     assert "skipped:" not in call("status").stdout

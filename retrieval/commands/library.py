@@ -11,10 +11,10 @@ import click
 
 from data.errors import RetroflexError
 from data.identity import DAYS_KEPT
+from data.notices import Notices, noted_pictures, read_notices
 from data.paths import absolute, clean_text, display, to_bytes
 from data.roots import Root, count_root, lies_in, read_roots
 from data.settings import load_settings
-from data.soundness import count_damaged
 from retrieval.commands.options import json_option, library_option, print_json
 from retrieval.library import Library, library_model
 
@@ -28,22 +28,24 @@ ASK_ABOVE = 100
 def status(library: Path | None, as_json: bool) -> None:
     """Show what the library holds."""
     opened = Library.open(load_settings(library=library))
-    with opened.store.reading() as connection:
-        damaged = count_damaged(connection)
+    notices = read_notices(opened.store)
+    noted = [{"path": clean_text(one.path), "notes": one.notes} for one in noted_pictures(opened.store)]
     skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
-        facts = {"library": display(opened.settings.library), **asdict(opened.store.status()), "damaged": damaged}
-        print_json({**facts, "skipped_files": skipped})
+        facts = {"library": display(opened.settings.library), **asdict(opened.store.status()), **notices._asdict()}
+        print_json({**facts, "skipped_files": skipped, "noted_pictures": noted})
         return
-    for name, text in _facts(opened, damaged).items():
+    for name, text in _facts(opened, notices).items():
         click.echo(f"{name:10} {text}")
     for root in read_roots(opened.store):
         click.echo(f"{'folder':10} {_folder(opened, root)}")
     for skip in skipped:
         click.echo(f"skipped: {skip['path']} {skip['reason']}")
+    for one in noted:
+        click.echo(f"note: {one['path']} {'; '.join(one['notes'])}")
 
 
-def _facts(library: Library, damaged: int) -> Mapping[str, str]:
+def _facts(library: Library, notices: Notices) -> Mapping[str, str]:
     """Return what a person needs to know of the library, by name."""
     status = library.store.status()
     model = library_model(library.settings, status)
@@ -55,8 +57,10 @@ def _facts(library: Library, damaged: int) -> Mapping[str, str]:
     }
     if status.absent:
         facts["absent"] = f"{_pictures(status.absent)}, kept for {DAYS_KEPT} days, your captions longer; is a disk out?"
-    if damaged:
-        facts["damaged"] = f"{damaged:,} rows of the library, left out; `retroflex check` mends what it can"
+    if notices.noted:
+        facts["notes"] = f"{_pictures(notices.noted)} could not be read completely, see below"
+    if notices.damaged:
+        facts["damaged"] = f"{notices.damaged:,} rows of the library, left out; `retroflex check` mends what it can"
     if model.version is None:
         return facts | {"captioner": "cannot be loaded; `retroflex caption` with a picture says why"}
     if model.stale:

@@ -30,9 +30,10 @@ def print_report(report: Report, added: Mapping[str, int], settings: Settings, a
     skipped = [{"path": display(skip.path), "reason": skip.reason} for skip in report.skipped]
     for warning in report.warnings:
         remark(warning)
+    noted = [{"path": display(note.path), "note": note.reason} for note in report.notes]
     if as_json:
         not_read = {"passed_over": counted(report.passed_over), "left_out": report.left_out}
-        listed = {"features": added, "warnings": report.warnings, "skipped_files": skipped}
+        listed = {"features": added, "warnings": report.warnings, "notes": noted, "skipped_files": skipped}
         print_json({"library": display(settings.library), **counts, **not_read, **listed})
         return
     click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
@@ -46,6 +47,10 @@ def print_report(report: Report, added: Mapping[str, int], settings: Settings, a
         click.echo(
             f"... and {len(skipped) - SHOWN_SKIPPED} more; `retroflex status` lists them, --errors FILE keeps them"
         )
+    for note in noted[:SHOWN_SKIPPED]:
+        click.echo(f"note: {note['path']} {note['note']}")
+    if len(noted) > SHOWN_SKIPPED:
+        click.echo(f"... and {len(noted) - SHOWN_SKIPPED} more notes; `retroflex status` lists them")
     if report.is_empty:
         click.echo("no pictures found there")
 

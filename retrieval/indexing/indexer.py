@@ -5,7 +5,6 @@ A kill at any time loses no written transaction; the next run continues with the
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,15 +18,13 @@ from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
 from data.limits import Limits
-from data.paths import display, from_bytes, to_bytes
+from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
 from retrieval.indexing.metadata import outdated_copies, read_metadata_again
-
-logger = logging.getLogger(__name__)
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -40,7 +37,8 @@ NEVER = -1
 class Report:
     """What an indexing run did: counts of files, each file left out with its reason, and lines to show.
 
-    `passed_over` and `left_out` are those of `data.scan.Scan`.
+    `notes` are files that were indexed, each with what of it could not be used. `passed_over` and `left_out` are those
+    of `data.scan.Scan`.
     """
 
     captioned: int = 0
@@ -48,6 +46,7 @@ class Report:
     unchanged: int = 0
     gone: int = 0
     skipped: list[Skip] = field(default_factory=list)
+    notes: list[Skip] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
@@ -65,6 +64,7 @@ class Report:
             self.unchanged + other.unchanged,
             self.gone + other.gone,
             self.skipped + other.skipped,
+            self.notes + other.notes,
             self.warnings + other.warnings,
             self.passed_over + other.passed_over,
             self.left_out + other.left_out,
@@ -212,10 +212,10 @@ class _Reader:
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
-        for note in facts.notes:
-            logger.info("%s %s", display(from_bytes(files[0].path)), note)
         size, metadata = (facts.width, facts.height), facts.metadata._asdict()
-        row = PictureRow(files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels)
+        row = PictureRow(
+            files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels, notes=facts.notes
+        )
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
 
 
@@ -253,3 +253,7 @@ def _count(report: Report, batch: Batch) -> None:
     report.captioned += len(batch.descriptions)
     report.known_content += len(batch.files) - len(batch.descriptions)
     report.skipped += [Skip(from_bytes(row.path), row.reason) for row in batch.skipped]
+    paths = {row.digest: from_bytes(row.path) for row in reversed(batch.files)}
+    report.notes += [
+        Skip(paths[row.digest], note) for row in batch.pictures if row.digest in paths for note in row.notes
+    ]

@@ -24,6 +24,7 @@ from data.decoding import pool
 from data.decoding.pool import Decoders
 from data.jpeg.eighth import decode_eighth
 from data.limits import DEFAULT_LIMITS
+from data.notices import noted_pictures
 from data.store import Store
 from retrieval.indexing import indexer
 from retrieval.indexing.indexer import Report, index
@@ -288,6 +289,7 @@ import sys, time
 from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
 from data.limits import DEFAULT_LIMITS
+from data.notices import noted_pictures
 from data.store import Store
 from captioner import pipeline
 from retrieval.indexing import indexer
@@ -332,3 +334,15 @@ def kill_after(seconds: float | None, url: str, folder: Path) -> float:
         process.send_signal(signal.SIGKILL)
     process.wait()
     return time.monotonic() - began
+
+
+def test_what_could_not_be_read_of_a_picture_is_told_and_kept(store: Store, photos: Path) -> None:
+    whole = (photos / "photo0.jpg").read_bytes()
+    (photos / "photo0.jpg").write_bytes(whole[:-2])
+    note = "lacks its end, but all of its rows can be read"
+    assert [(one.path.name, one.reason) for one in run(store, photos).notes] == [("photo0.jpg", note)]
+    assert [(one.path, one.notes) for one in noted_pictures(store)] == [(os.fsencode(photos / "photo0.jpg"), [note])]
+    assert run(store, photos).notes == []
+    (photos / "photo0.jpg").write_bytes(whole)
+    run(store, photos)
+    assert noted_pictures(store) == []
