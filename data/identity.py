@@ -18,6 +18,7 @@ from typing import NamedTuple
 import numpy as np
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Connection,
     delete,
     exists,
@@ -108,10 +109,14 @@ def _successions(connection: Connection, roots: Sequence[bytes]) -> list[Success
         )
         .join(pictures, pictures.c.id == successions.c.picture_id)
         .join(successor, successor.c.id == successions.c.successor_id)
-        .where(or_(*(at_or_below(successions, root) for root in roots)))
         .order_by(by_person.desc(), successions.c.sure.desc(), successions.c.picture_id)
     )
-    rows = [Succession(*row) for row in connection.execute(query)]
+    # A set, since a root may lie in another. For many roots the order by person holds within each piece.
+    rows = {
+        Succession(*row): None
+        for piece in chunks(roots)
+        for row in connection.execute(query.where(or_(*(at_or_below(successions, root) for root in piece))))
+    }
     return sorted(rows, key=lambda one: not one.same)
 
 
@@ -184,9 +189,13 @@ def drop_absent(store: Store, roots: Sequence[bytes], at_once: bool = False) -> 
 
     What a person made of them stays, see `prune`. Raises StoreError. Returns how many pictures were dropped.
     """
-    due = absent_files.c.since < now() - timedelta(days=DAYS_KEPT)
+    due = [absent_files.c.since < now() - timedelta(days=DAYS_KEPT)]
     if at_once:
-        due = or_(due, *(at_or_below(absent_files, root) for root in roots))
+        due += [or_(*(at_or_below(absent_files, root) for root in piece)) for piece in chunks(roots)]
+    return sum(_drop_due(store, condition) for condition in due)
+
+
+def _drop_due(store: Store, due: ColumnElement[bool]) -> int:
     there = exists().where(files.c.picture_id == absent_files.c.picture_id)
     with store.reading() as connection:
         if not connection.scalar(select(exists().where(or_(due, there)))):

@@ -68,9 +68,9 @@ class Display:
 class Bar(Display):
     """A bar on a terminal, on standard error."""
 
-    def __init__(self, flow: Flow) -> None:
+    def __init__(self, flow: Flow, title: str = "indexing") -> None:
         super().__init__(flow)
-        self._bar: tqdm = tqdm(desc="indexing", unit="pic", smoothing=0.05, delay=REFRESH_SECONDS, disable=None)
+        self._bar: tqdm = tqdm(desc=title, unit="pic", smoothing=0.05, delay=REFRESH_SECONDS, disable=None)
 
     @contextmanager
     def running(self) -> Iterator[None]:

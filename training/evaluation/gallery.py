@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from pathlib import Path
 from urllib.parse import quote
 
 from tqdm import tqdm
@@ -15,7 +16,7 @@ from data.captioned import CaptionedPicture
 from data.records import Batch, FileRow, PictureRow, content_hash
 from data.store import Store
 from data.temporary import temporary_folder
-from retrieval.index.upkeep import build_index
+from retrieval.index.upkeep import build_index, current_index
 from retrieval.search.search import Searcher
 
 
@@ -65,16 +66,20 @@ def describe_pictures(captioner: StagedDescriber, pictures: Sequence[CaptionedPi
 
 
 @contextmanager
-def searchable(described: Described, captioner: SearchDescriber) -> Iterator[tuple[Searcher, dict[str, int]]]:
+def searchable(
+    described: Described, captioner: SearchDescriber, index_dir: Path | None = None
+) -> Iterator[tuple[Searcher, dict[str, int]]]:
     """Index the pictures in a temporary library, without human captions, while the context lasts.
 
-    Yield its searcher and the row in the searcher's index of each picture by name.
+    Yield its searcher and the row in the searcher's index of each picture by name. The index is in memory, or with
+    `index_dir` in the files of that folder.
     """
     with temporary_folder() as folder:
         store = Store.open(f"sqlite:///{quote(str(folder))}/gallery.sqlite3")
         try:
             store.write_batch(_batch(described, captioner.model_version))
-            searcher = Searcher(store, build_index(store), captioner.search_model)
+            index = build_index(store) if index_dir is None else current_index(store, index_dir)
+            searcher = Searcher(store, index, captioner.search_model)
             yield searcher, _rows(store, searcher, described)
         finally:
             store.close()

@@ -1,0 +1,101 @@
+"""Kinds of vectors that are compared, by name, and the describers that make them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from captioner.captioner import Captioner
+from captioner.encoders.registry import build_further, families
+from captioner.pipeline import VectorDescriber, read_files
+from captioner.types import JOINT, StagedDescriber
+from data.errors import RetroflexError
+
+PRODUCT = "product"
+"""The product's whole search by a picture: captions, vectors and neighbours together."""
+TIMED = 32
+"""Pictures that are described to see how long one takes."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of vectors: `load` returns its describer, and raises RetroflexError or ModuleNotFoundError.
+
+    `stage` is what is timed: the part of the describer that makes these vectors of pictures.
+    """
+
+    name: str
+    load: Callable[[], StagedDescriber]
+    stage: Callable[[StagedDescriber, np.ndarray], object]
+
+
+def known_kinds(captioner: Callable[[], Captioner], weights: Mapping[str, Path | None]) -> dict[str, Kind]:
+    """Return all kinds by name, the captioner's first. `captioner` loads it; `weights` are files for encoders."""
+    shared = cache(captioner)
+    own = shared().search_model.encoder
+    kinds = [Kind(own, shared, _encode), Kind(JOINT, shared, _describe)]
+    others = [one.name for one in families() if one.name != own]
+    kinds += [Kind(name, _Further(name, weights.get(name)), _encode) for name in others]
+    kinds.append(Kind(PRODUCT, shared, _describe))
+    return {kind.name: kind for kind in kinds}
+
+
+def chosen(names: str | None, known: Mapping[str, object], what: str) -> list[str]:
+    """Return the names in a list with commas, or all of `known` for None and for "all".
+
+    Raise RetroflexError for an unknown name, with the nearest one.
+    """
+    if names is None or names.strip() == "all":
+        return list(known)
+    given = list(dict.fromkeys(name for one in names.split(",") if (name := one.strip())))
+    for name in given:
+        if name not in known:
+            near = get_close_matches(name, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
+            raise RetroflexError(f"no {what} is called {name[:40]!r}; {hint}")
+    if not given:
+        raise RetroflexError(f"no {what} is named; there are {', '.join(known)}")
+    return given
+
+
+def ms_to_describe(kind: Kind, describer: StagedDescriber, files: Sequence[Path]) -> float | None:
+    """Return the milliseconds to decode and describe one of the first TIMED `files`; None if none can be read.
+
+    What is loaded once is loaded before; threads beside it do nothing.
+    """
+    started = time.perf_counter()
+    squares = [one.square for one in read_files(files[:TIMED], describer.input_side) if one.square is not None]
+    read = time.perf_counter() - started
+    if not squares:
+        return None
+    pictures = np.stack(squares)
+    kind.stage(describer, pictures[:1])
+    started = time.perf_counter()
+    kind.stage(describer, pictures)
+    return 1000 * (read + time.perf_counter() - started) / len(squares)
+
+
+class _Further:
+    """Loads a further encoder once."""
+
+    def __init__(self, name: str, weights: Path | None) -> None:
+        self._name, self._weights = name, weights
+        self._loaded: VectorDescriber | None = None
+
+    def __call__(self) -> VectorDescriber:
+        self._loaded = self._loaded or VectorDescriber(build_further(self._name, self._weights))
+        return self._loaded
+
+
+def _encode(describer: StagedDescriber, pictures: np.ndarray) -> object:
+    return describer.encode(pictures)
+
+
+def _describe(describer: StagedDescriber, pictures: np.ndarray) -> object:
+    return describer.describe(pictures)
