@@ -169,6 +169,17 @@ def picture_id(connection: Connection, digest: str) -> int | None:
     return connection.scalar(select(pictures.c.id).where(pictures.c.digest == digest))
 
 
+def paths_of(connection: Connection, digests: Collection[str]) -> dict[str, list[bytes]]:
+    """Return the paths of the files of the pictures with these content hashes."""
+    query = select(pictures.c.digest, files.c.path).join(files, files.c.picture_id == pictures.c.id)
+    query = query.where(sound(files, "path"), sound(pictures, "digest"))
+    paths: dict[str, list[bytes]] = {}
+    for piece in chunks(digests):
+        for digest, path in connection.execute(query.where(pictures.c.digest.in_(piece))):
+            paths.setdefault(digest, []).append(path)
+    return paths
+
+
 def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText]) -> StoredPicture:
     taken_at, taken_from = _taken(row, own)
     return StoredPicture(

@@ -6,7 +6,7 @@ import errno
 import os
 import stat
 from collections import Counter, deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from operator import attrgetter
@@ -16,6 +16,7 @@ from data.errors import RetroflexError
 from data.kinds import NOT_PICTURES, begins_like_picture, is_incidental, suffix
 from data.loading import SUFFIXES
 from data.machine_made import TAKE, is_machine_made
+from data.metadata.sidecars import Sidecar, sidecars_of
 from data.paths import absolute, clean_text, display, from_bytes, to_bytes
 from data.records import StoredFile
 
@@ -44,6 +45,7 @@ class Scan:
     `changed` are new or changed files; `gone` are stored files under the roots that no longer exist.
     A stored file that is excluded is not gone, nor is one below a folder that cannot be read. `passed_over` has the
     numbers of files that are no pictures by suffix, `left_out` those of folders of machine-made files by name.
+    `sidecars` has those of each found file that has any.
     """
 
     changed: list[FoundFile]
@@ -52,6 +54,7 @@ class Scan:
     skipped: list[Skip]
     passed_over: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    sidecars: dict[bytes, tuple[Sidecar, ...]] = field(default_factory=dict)
 
 
 def scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Sequence[str] = ()) -> Scan:
@@ -70,7 +73,7 @@ def scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Seq
     searched = set(tops)
     unread = {skip.path for skip in walk.skipped}
     gone = [path for path, file in stored.items() if path not in found and _is_gone(path, file, searched, unread)]
-    return Scan(changed, len(found) - len(changed), gone, walk.skipped, walk.passed_over, walk.left_out)
+    return Scan(changed, len(found) - len(changed), gone, walk.skipped, walk.passed_over, walk.left_out, walk.sidecars)
 
 
 def check_roots(roots: Sequence[Path]) -> None:
@@ -108,6 +111,7 @@ class _Walk:
         self.skipped: list[Skip] = []
         self.passed_over = Counter[str]()
         self.left_out = Counter[str]()
+        self.sidecars: dict[bytes, tuple[Sidecar, ...]] = {}
         self._exclude = [pattern.rstrip("/") for pattern in exclude if not pattern.startswith(TAKE)]
         self._take = [pattern[1:].rstrip("/").casefold() for pattern in exclude if pattern.startswith(TAKE)]
         self._visited: set[tuple[int, int]] = set()
@@ -115,7 +119,7 @@ class _Walk:
     def files(self, top: Path) -> Iterator[FoundFile]:
         """Yield the picture files at or below `top`; linked folders come last, so real paths win."""
         if top.is_file():
-            yield from self._found_file(top)
+            yield from self._found_file(top, None)
             return
         folders, linked = [top], deque[Path]()
         while folders or linked:
@@ -123,9 +127,10 @@ class _Walk:
             inner = [entry for entry in entries if _is_folder(entry)]
             folders.extend(Path(entry) for entry in reversed(inner) if not entry.is_symlink())
             linked.extend(Path(entry) for entry in inner if entry.is_symlink())
+            siblings = {entry.name for entry in entries if entry.name[-4:].lower() == ".xmp"}
             for entry in entries:
                 if not _is_folder(entry) and self._may_be_picture(entry):
-                    yield from self._found_file(Path(entry))
+                    yield from self._found_file(Path(entry), siblings)
 
     def _enter(self, folder: Path) -> list[os.DirEntry[str]]:
         """Return the sorted entries of `folder`, none if it was entered before or cannot be read."""
@@ -172,13 +177,16 @@ class _Walk:
         self.passed_over[suffix(entry.name)] += 1
         return False
 
-    def _found_file(self, path: Path) -> Iterator[FoundFile]:
+    def _found_file(self, path: Path, siblings: Collection[str] | None) -> Iterator[FoundFile]:
+        """Yield the file unless it cannot be read or is none, and note its sidecars, see `sidecars_of`."""
         try:
             status = path.stat()
         except OSError as error:
             self._skip(path, error)
             return
         if stat.S_ISREG(status.st_mode):
+            if (siblings is None or siblings) and (sidecars := sidecars_of(path, siblings)):
+                self.sidecars[to_bytes(path)] = sidecars
             yield FoundFile(path, status.st_size, status.st_mtime_ns)
         else:
             self.skipped.append(Skip(path, f"is {_kind(status.st_mode)}, not a file"))

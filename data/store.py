@@ -176,6 +176,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.picture_id(connection, digest)
 
+    def paths_of(self, digests: Collection[str]) -> dict[str, list[bytes]]:
+        """Return the paths of the files of the pictures with these content hashes."""
+        with self._database.reading() as connection:
+            return reads.paths_of(connection, digests)
+
     def searched_ids(self) -> tuple[int, np.ndarray]:
         """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:

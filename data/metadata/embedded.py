@@ -66,7 +66,7 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     }
     taken_from, taken_at = _first_date(candidates, now)
     png_texts = [PictureText(field, written[name]) for name, field in _PNG_TEXTS.items() if name in written]
-    return Metadata(taken_at, taken_from, _cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts]))
+    return Metadata(taken_at, taken_from, cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts]))
 
 
 def exif_date(image: Image.Image, now: datetime) -> datetime | None:
@@ -133,7 +133,7 @@ def _windows_text(value: Any) -> str:
     return value.decode("utf-16-le", "replace") if isinstance(value, bytes) else ""
 
 
-def _cleaned(texts: Iterable[PictureText]) -> tuple[PictureText, ...]:
+def cleaned(texts: Iterable[PictureText]) -> tuple[PictureText, ...]:
     """Return the texts as one line each, each once, without what no person wrote."""
     kept: dict[PictureText, None] = {}
     for field, text in texts:

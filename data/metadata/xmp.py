@@ -8,6 +8,7 @@ from xml.etree.ElementTree import Element, ParseError
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
+from data.errors import one_line
 from data.records import PictureText
 
 MOST_BYTES = 2 * 2**20
@@ -47,35 +48,50 @@ _TEXTS = {
 
 
 def read_xmp(packet: bytes) -> tuple[list[str], list[PictureText]]:
-    """Return the dates of an XMP packet, the most reliable first, and its texts; nothing of what cannot be read.
-
-    Keywords of a hierarchy stay whole: "Places|Italy|Rome". Entities and document types are refused.
-    """
-    root = _parsed(packet)
-    if root is None:
+    """Return the dates of an XMP packet, the most reliable first, and its texts; nothing of what cannot be read."""
+    try:
+        return read_properties(parse_xmp(packet))
+    except ValueError:
         return [], []
+
+
+def read_properties(root: Element) -> tuple[list[str], list[PictureText]]:
+    """Return the dates of parsed XMP, the most reliable first, and its texts.
+
+    Keywords of a hierarchy stay whole: "Places|Italy|Rome".
+    """
     properties = list(_properties(root))
     dates = [value for wanted in DATES for name, value in properties if name == wanted]
     return dates, [PictureText(_TEXTS[name], value) for name, value in properties if name in _TEXTS]
 
 
-def _parsed(packet: bytes) -> Element | None:
+def parse_xmp(packet: bytes) -> Element:
+    """Return a packet parsed; entities and document types are refused. Raises ValueError with the reason."""
     start, end = packet.find(b"<"), packet.rfind(b">")
-    if not 0 <= start < end or len(packet) > MOST_BYTES:
-        return None
+    if not 0 <= start < end:
+        raise ValueError("it holds no XML")
+    if len(packet) > MOST_BYTES:
+        raise ValueError(f"it has {len(packet):,} bytes, the cap is {MOST_BYTES:,}")
     in_utf16 = packet[:2] in (b"\xff\xfe", b"\xfe\xff")
     try:
         root: Element = fromstring(packet if in_utf16 else packet[start : end + 1], forbid_dtd=True)
-    except (ParseError, DefusedXmlException, ValueError, LookupError, RecursionError):
-        return None
+    except DefusedXmlException as error:
+        raise ValueError("it has a document type or entities, which are refused") from error
+    except (ParseError, ValueError, LookupError, RecursionError) as error:
+        raise ValueError(f"it is damaged: {one_line(error)}") from error
     return root
 
 
 def _properties(root: Element) -> Iterator[tuple[str, str]]:
-    """Yield names and texts: of attributes, of elements, and one for each value of a list."""
-    for element in root.iter():
+    """Yield names and texts: of attributes, of elements, and one for each value of a list.
+
+    A text belongs to the innermost property around it.
+    """
+    open_elements: list[tuple[Element, str]] = [(root, "")]
+    while open_elements:
+        element, around = open_elements.pop()
         yield from element.attrib.items()
-        if element.tag in _TEXTS or element.tag in DATES:
-            for part in element.iter():
-                if part.text and part.text.strip() and (part is element or part.tag not in _TEXTS):
-                    yield element.tag, part.text.strip()
+        name = element.tag if element.tag in _TEXTS or element.tag in DATES else around
+        if name and element.text and element.text.strip():
+            yield name, element.text.strip()
+        open_elements.extend((child, name) for child in reversed(element))

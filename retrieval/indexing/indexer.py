@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from captioner.calibration import FORMAT_1_NEAR_COPY
@@ -20,11 +20,11 @@ from data.errors import PictureError, PictureUnreadable
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
-from data.records import Batch, FileRow, PictureRow, SkipRow, StoredFile, content_hash
+from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
-from retrieval.indexing.metadata import outdated_copies, read_metadata_again
+from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -111,13 +111,19 @@ def index(
         left_out=found.left_out,
     )
     to_read = [*found.changed, *stale]
-    outdated = outdated_copies(store, stored, {*found.gone, *new_paths})
+    sidecars = Sidecars(found.sidecars)
+    outdated = outdated_copies(store, stored, {*found.gone, *new_paths}, sidecars)
     steps = _Steps(progress, len(to_read) + len(outdated), report)
     steps.advance(0)
-    for batch in _described(store, describer, to_read, limits, executor or ThreadExecutor()):
+    reader = _Reader(store, describer, limits, sidecars, bulk=-(-len(to_read) // BATCH) >= BULK)
+    for batch in _described(store, describer, to_read, reader, executor or ThreadExecutor()):
         _count(report, batch)
+        late = _with_new_sidecars(batch, stored, sidecars)
+        outdated += late
+        steps.total += len(late)
         steps.advance(len(batch.files) + len(batch.skipped))
-    for read in read_metadata_again(store, outdated, limits):
+    for read, rows in read_metadata_again(store, outdated, limits, sidecars):
+        _note(report, rows, {row.digest: row.path for copies in outdated for row in copies})
         steps.advance(read)
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
@@ -141,10 +147,9 @@ class _Steps:
 
 
 def _described(
-    store: Store, describer: StagedDescriber, files: Sequence[FoundFile], limits: Limits, executor: Executor
+    store: Store, describer: StagedDescriber, files: Sequence[FoundFile], reader: _Reader, executor: Executor
 ) -> Iterator[Batch]:
     """Read, describe and write the files; yield what was written. Files that cannot be written yet are read again."""
-    reader = _Reader(store, describer, limits, bulk=-(-len(files) // BATCH) >= BULK)
     unread = list(files)
     while unread:
         groups, unread = in_groups(unread), []
@@ -152,6 +157,17 @@ def _described(
             batch = _joined(group, describer.model_version)
             unread += _write(store, batch)
             yield batch
+
+
+def _with_new_sidecars(batch: Batch, stored: Mapping[bytes, StoredFile], sidecars: Sidecars) -> list[Copies]:
+    """Return the files of known pictures whose sidecars are not read yet, or are gone; those of a picture together."""
+    copies: dict[str, Copies] = {}
+    for row in batch.files:
+        own, before = sidecars.signature(row.path), stored.get(row.path)
+        had = before is not None and before.sidecars is not None
+        if row.sidecars != own or (had and own is None):
+            copies.setdefault(row.digest, []).append(replace(row, sidecars=own))
+    return list(copies.values())
 
 
 def _note_skipped(store: Store, skips: Sequence[Skip], stored: Mapping[bytes, StoredFile]) -> None:
@@ -181,8 +197,10 @@ def _stale_files(
 class _Reader:
     """Reads files, and decodes the pictures that the describer's model has not described yet."""
 
-    def __init__(self, store: Store, describer: StagedDescriber, limits: Limits, bulk: bool) -> None:
-        self._store, self._limits, self._bulk = store, limits, bulk
+    def __init__(
+        self, store: Store, describer: StagedDescriber, limits: Limits, sidecars: Sidecars, bulk: bool
+    ) -> None:
+        self._store, self._limits, self._sidecars, self._bulk = store, limits, sidecars, bulk
         self._version, self._order = describer.model_version, Order(square=describer.input_side, hashed=True)
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
@@ -202,9 +220,13 @@ class _Reader:
         readings += [
             Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in contents if digest not in new
         ]
-        return readings + [self._decoded(rows[digest], contents[digest]) for digest in sorted(new)]
+        paths = self._store.paths_of(new)
+        return readings + [
+            self._decoded(rows[digest], contents[digest], paths.get(digest, ())) for digest in sorted(new)
+        ]
 
-    def _decoded(self, files: list[FileRow], content: bytes) -> Reading[Batch]:
+    def _decoded(self, files: list[FileRow], content: bytes, stored: Sequence[bytes]) -> Reading[Batch]:
+        """Decode the content of `files`; the picture may have further files that are `stored`."""
         try:
             decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
@@ -212,10 +234,19 @@ class _Reader:
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
-        size, metadata = (facts.width, facts.height), facts.metadata._asdict()
+        metadata, notes = self._sidecars.added_to(facts.metadata, [*(file.path for file in files), *stored])
         row = PictureRow(
-            files[0].digest, *size, facts.format, len(content), **metadata, pixels=facts.pixels, notes=facts.notes
+            files[0].digest,
+            facts.width,
+            facts.height,
+            facts.format,
+            len(content),
+            *metadata,
+            facts.pixels,
+            facts.notes,
+            notes,
         )
+        files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
 
 
@@ -253,7 +284,11 @@ def _count(report: Report, batch: Batch) -> None:
     report.captioned += len(batch.descriptions)
     report.known_content += len(batch.files) - len(batch.descriptions)
     report.skipped += [Skip(from_bytes(row.path), row.reason) for row in batch.skipped]
-    paths = {row.digest: from_bytes(row.path) for row in reversed(batch.files)}
-    report.notes += [
-        Skip(paths[row.digest], note) for row in batch.pictures if row.digest in paths for note in row.notes
-    ]
+    _note(report, batch.pictures, {row.digest: row.path for row in reversed(batch.files)})
+
+
+def _note(report: Report, rows: Sequence[PictureRow | MetadataRow], paths: Mapping[str, bytes]) -> None:
+    for row in rows:
+        if row.digest in paths:
+            notes = [*getattr(row, "notes", ()), *row.sidecar_notes]
+            report.notes += [Skip(from_bytes(paths[row.digest]), note) for note in notes]
