@@ -19,19 +19,33 @@ from captioner.embedding import CaptionEmbedder, PictureEmbedder
 from captioner.encoders.base import Encoder, Features
 from captioner.encoders.registry import build
 from captioner.frameworks import Precision, best_precision
+from captioner.pipeline import GROUP
 from captioner.types import CELLS, JOINT, Caption, Description, SearchModel
 from data.text import tokenize
+
+
+class _SecondHalf:
+    """What makes captions and vectors of grids; products are `rounded` to bfloat16, or exact."""
+
+    def __init__(self, bundle: Bundle, rounded: bool) -> None:
+        self.rounded = rounded
+        arithmetic: Arithmetic = BFloat16() if rounded else Exact()
+        weights = (bundle.decoder_weights, *bundle.further_decoders)
+        members = [Decoder(bundle.decoder, member, arithmetic) for member in weights]
+        self.decoder = members[0] if len(members) == 1 else Ensemble(members)
+        shared = bundle.embedding
+        self.embedder = PictureEmbedder(shared.config, shared.weights, arithmetic) if shared else None
 
 
 class Captioner:
     """One encoder and one decoder in memory. Methods may be called from several threads.
 
-    The deep-learning framework is loaded when the first picture is encoded, so a run without new pictures does not
-    load it.
+    A deep-learning framework is loaded when it is needed: for an encoder that uses one, or to caption many pictures at
+    once.
     """
 
-    def __init__(self, bundle: Bundle, precision: Precision | None = None, few: bool = False) -> None:
-        """`precision` is the encoder's, by default the fastest. `few`: pictures come a few at a time."""
+    def __init__(self, bundle: Bundle, precision: Precision | None = None) -> None:
+        """`precision` is the encoder's, by default the fastest."""
         # Encoder and decoder run in threads side by side; further BLAS threads would only slow them down.
         threadpool_limits(1, user_api="blas")
         self.model_version = bundle.version
@@ -41,8 +55,9 @@ class Captioner:
         self._bundle = bundle
         self._parts = replace(bundle.encoder_parts, precision=precision)
         self._precision = precision or best_precision()
-        self._few = few
         self._loading = Lock()
+        self._choosing = Lock()
+        self._second_half: _SecondHalf | None = None
 
     @property
     def step(self) -> int | None:
@@ -51,9 +66,9 @@ class Captioner:
             return getattr(self._encoder, "step", None)
 
     @classmethod
-    def load(cls, bundle: Path | None = None, precision: Precision | None = None, few: bool = False) -> Captioner:
+    def load(cls, bundle: Path | None = None, precision: Precision | None = None) -> Captioner:
         """Load a bundle, by default the one that ships with Retroflex. Raises BundleError."""
-        return cls(load_bundle(bundle or BUNDLED), precision, few)
+        return cls(load_bundle(bundle or BUNDLED), precision)
 
     @cached_property
     def search_model(self) -> SearchModel:
@@ -82,13 +97,14 @@ class Captioner:
         """
         settings = self._search
         assert features.grids is not None
-        prepared, state = self._decoder.prepare(features.grids)
+        half = self._half(len(features.grids))
+        prepared, state = half.decoder.prepare(features.grids)
         hypotheses = beam_search(
-            self._decoder, prepared, state, settings.beam, settings.length_power, settings.groups, settings.diversity
+            half.decoder, prepared, state, settings.beam, settings.length_power, settings.groups, settings.diversity
         )
         vectors = {self._bundle.encoder.name: features.vectors}
-        if self._embedder:
-            vectors[JOINT] = self._embedder.embed(features.grids)
+        if half.embedder:
+            vectors[JOINT] = half.embedder.embed(features.grids)
             hypotheses = self._in_order(hypotheses, vectors[JOINT])
         described = zip(hypotheses.words, hypotheses.logprob, pack_cells(prepared.cells), strict=True)
         return [
@@ -112,28 +128,20 @@ class Captioner:
         """Return log P(sentence | picture), natural logarithm, for one uint8 picture (input_side, input_side, 3)."""
         grids = self.encode(picture[None]).grids
         assert grids is not None
-        return float(sentence_logprob(self._decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
+        return float(sentence_logprob(self._half(1).decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
 
-    @cached_property
-    def _decoder(self) -> Decoder | Ensemble:
-        weights = (self._bundle.decoder_weights, *self._bundle.further_decoders)
-        members = [Decoder(self._bundle.decoder, member, self._arithmetic) for member in weights]
-        return members[0] if len(members) == 1 else Ensemble(members)
-
-    @cached_property
-    def _embedder(self) -> PictureEmbedder | None:
-        shared = self._bundle.embedding
-        return PictureEmbedder(shared.config, shared.weights, self._arithmetic) if shared else None
+    def _half(self, pictures: int) -> _SecondHalf:
+        """Return what captions so many pictures: exact until many come at once, from then on in the best precision."""
+        with self._choosing:
+            rounded = self._precision != "float32" and pictures >= GROUP
+            if self._second_half is None or (rounded and not self._second_half.rounded):
+                self._second_half = _SecondHalf(self._bundle, rounded)
+            return self._second_half
 
     @cached_property
     def _caption_embedder(self) -> CaptionEmbedder:
         assert self._bundle.embedding
         return CaptionEmbedder(self._bundle.embedding, self._vocabulary)
-
-    @cached_property
-    def _arithmetic(self) -> Arithmetic:
-        """The encoder's precision for many pictures; exact for a few, which is faster then."""
-        return Exact() if self._precision == "float32" or self._few else BFloat16()
 
     @cached_property
     def _encoder(self) -> Encoder:

@@ -50,7 +50,7 @@ def _described(paths: Sequence[Path], library: Library, by: str | None) -> list[
 
     settings = library.settings
     further = by is not None and by != library.model.encoder
-    describer = _further(str(by), library) if further else Captioner.load(settings.bundle, few=True)
+    describer = _further(str(by), library) if further else Captioner.load(settings.bundle)
     read = partial(read_files, side=describer.input_side, limits=settings.limits)
     described = describe_now(paths, read, describer)
     for file, description in described:

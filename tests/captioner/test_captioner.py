@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from captioner import captioner as module
 from captioner.captioner import Captioner
+from captioner.encoders.vgg16_int8 import why_not_int8
 from tests.conftest import WORDS
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -56,10 +62,26 @@ def test_score_knows_no_word_better_than_all(captioner: Captioner, pictures: np.
     assert captioner.score("a zeppelin", pictures[0]) < 0
 
 
-def test_a_few_pictures_are_captioned_exactly_at_any_precision_of_the_encoder(
-    captioner: Captioner, tiny_bundle: Path, pictures: np.ndarray
+def test_a_few_pictures_are_captioned_exactly_and_many_in_the_best_precision(
+    captioner: Captioner, tiny_bundle: Path, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    few = Captioner.load(tiny_bundle, "mixed_bfloat16", few=True)
-    features = few.encode(pictures)
-    for one, exact in zip(few.caption(features), captioner.caption(features), strict=True):
-        assert one.captions == exact.captions
+    exact, rounding = captioner.caption(captioner.encode(pictures)), Captioner.load(tiny_bundle, "mixed_bfloat16")
+    features = captioner.encode(pictures)
+    assert [one.captions for one in rounding.caption(features)] == [one.captions for one in exact]
+    monkeypatch.setattr(module, "GROUP", len(pictures))
+    rounded = rounding.caption(features)
+    assert [one.captions for one in rounded] != [one.captions for one in exact]
+    for one, other in zip(rounded, exact, strict=True):
+        assert one.captions[0].logprob == pytest.approx(other.captions[0].logprob, abs=0.2)
+    monkeypatch.undo()
+    assert [one.captions for one in rounding.caption(features)] == [one.captions for one in rounded], "it stays so"
+
+
+@pytest.mark.skipif(why_not_int8({"any": 1.0}) is not None, reason="the encoder runs in Keras here")
+def test_a_few_pictures_need_no_deep_learning_framework(tiny_bundle: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from captioner.captioner import Captioner\n"
+        "Captioner.load(Path(sys.argv[1])).warm_up(); print({'tensorflow', 'keras'} & set(sys.modules))"
+    )
+    result = subprocess.run([sys.executable, "-c", code, tiny_bundle], cwd=ROOT, capture_output=True, text=True)
+    assert result.stdout.strip() == "set()", result.stderr

@@ -58,6 +58,6 @@ def serve(
         log = Log(log_json or log_queries, log_queries)
 
         def load() -> Captioner:
-            return Captioner.load(settings.bundle, few=True).warm_up()
+            return Captioner.load(settings.bundle).warm_up()
 
         Service(settings, load, port, processes, reach, log, (Path.home(), *roots)).run(stopping)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
-import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Barrier
 from unittest import mock
@@ -285,7 +285,7 @@ def test_known_files_do_not_wait_for_new_ones(store: Store, photos: Path, monkey
 
 
 KILLED = """
-import sys, time
+import os, signal, sys
 from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
 from data.limits import DEFAULT_LIMITS
@@ -294,8 +294,18 @@ from data.store import Store
 from captioner import pipeline
 from retrieval.indexing import indexer
 pipeline.BATCH = pipeline.GROUP = 2
-print("ready", flush=True)
-indexer.index(Store.open(sys.argv[1]), FakeCaptioner(), [Path(sys.argv[2])], DEFAULT_LIMITS)
+for line in sys.stdin:
+    seconds, url = line.split()
+    if process := os.fork():
+        usage = os.wait4(process, 0)[2]
+        print(usage.ru_utime + usage.ru_stime, flush=True)
+        continue
+    signal.setitimer(signal.ITIMER_PROF, float(seconds))
+    indexer.index(Store.open(url), FakeCaptioner(), [Path(sys.argv[1])], DEFAULT_LIMITS)
+    os._exit(0)
+"""
+"""Indexes into each library that it is told, and is killed, without another word, by SIGPROF after so many seconds of
+processor time: a busy machine does not shift the moments. Then it says how much time it took.
 """
 
 
@@ -306,34 +316,34 @@ def test_kill_at_twenty_times_then_resume_equals_an_undisturbed_run(tmp_path: Pa
     undisturbed = Store.open(f"sqlite:///{tmp_path / 'undisturbed.sqlite3'}")
     run(undisturbed, photos)
     expected = contents(undisturbed)
-    moments, whole = random.Random(3), kill_after(None, f"sqlite:///{tmp_path / 'timed.sqlite3'}", photos)
-    partly = 0
-    for attempt in range(20):
-        url = f"sqlite:///{tmp_path / f'killed{attempt}.sqlite3'}"
-        kill_after(moments.uniform(0, whole), url, photos)
-        store = Store.open(url)
-        kept = contents(store)
-        assert all(row[2] and row[3] for row in kept), "a picture without captions or vector"
-        assert {row[0] for row in kept} <= {row[0] for row in expected}
-        partly += 0 < len(kept) < len(expected)
-        run(store, photos)
-        assert contents(store) == expected
+    partly, moments = 0, random.Random(3)
+    with killed_runs(photos) as kill_after:
+        whole = kill_after(0, f"sqlite:///{tmp_path / 'timed.sqlite3'}")
+        for attempt in range(20):
+            url = f"sqlite:///{tmp_path / f'killed{attempt}.sqlite3'}"
+            kill_after(moments.uniform(0, whole), url)
+            store = Store.open(url)
+            kept = contents(store)
+            assert all(row[2] and row[3] for row in kept), "a picture without captions or vector"
+            assert {row[0] for row in kept} <= {row[0] for row in expected}
+            partly += 0 < len(kept) < len(expected)
+            run(store, photos)
+            assert contents(store) == expected
     assert partly >= 5, "too few of the kills fell into the run to show anything"
 
 
-def kill_after(seconds: float | None, url: str, folder: Path) -> float:
-    """Index in a process that is killed after some seconds, None for never; return how long it ran."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", KILLED, url, str(folder)], stdout=subprocess.PIPE, cwd=Path(__file__).parents[3]
-    )
-    assert process.stdout is not None
-    process.stdout.readline()
-    began = time.monotonic()
-    if seconds is not None:
-        time.sleep(seconds)
-        process.send_signal(signal.SIGKILL)
-    process.wait()
-    return time.monotonic() - began
+@contextmanager
+def killed_runs(folder: Path) -> Iterator[Callable[[float, str], float]]:
+    """Yield a function that indexes `folder` in a process, see KILLED; 0 seconds are for ever."""
+    command = [sys.executable, "-c", KILLED, str(folder)]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, cwd=Path(__file__).parents[3], **pipes) as process:  # type: ignore[call-overload]
+
+        def kill_after(seconds: float, url: str) -> float:
+            print(f"{seconds:.6f} {url}", file=process.stdin, flush=True)
+            return float(process.stdout.readline())
+
+        yield kill_after
 
 
 def test_what_could_not_be_read_of_a_picture_is_told_and_kept(store: Store, photos: Path) -> None:
