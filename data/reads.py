@@ -24,6 +24,8 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from data.catalogue.reads import facts_of
+from data.catalogue.values import Fact
 from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
@@ -36,6 +38,7 @@ from data.records import (
     StoredFile,
     StoredPicture,
     StoredVector,
+    searched_facts,
 )
 from data.soundness import guarded, sound, tell_damage
 from data.tables import (
@@ -151,7 +154,7 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
     found_pictures: dict[int, StoredPicture] = {}
     for piece in chunks(list(dict.fromkeys(ids))):
         found_files, metadata = _files(connection, piece), _texts(connection, piece)
-        texts = captions_of(connection, piece)
+        texts, facts = captions_of(connection, piece), facts_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
         if len(rows) < len(piece):
             for picture_id in connection.scalars(_DAMAGED_PICTURES, {"ids": piece}):
@@ -159,7 +162,11 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
         for picture_id in piece:
             if picture_id in rows:
                 found_pictures[picture_id] = _picture(
-                    rows[picture_id], found_files[picture_id], texts[picture_id], metadata[picture_id]
+                    rows[picture_id],
+                    found_files[picture_id],
+                    texts[picture_id],
+                    metadata[picture_id],
+                    facts[picture_id],
                 )
     return found_pictures
 
@@ -180,7 +187,9 @@ def paths_of(connection: Connection, digests: Collection[str]) -> dict[str, list
     return paths
 
 
-def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText]) -> StoredPicture:
+def _picture(
+    row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText], facts: list[Fact]
+) -> StoredPicture:
     taken_at, taken_from = _taken(row, own)
     return StoredPicture(
         row.id,
@@ -194,6 +203,7 @@ def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata:
         texts,
         taken_from,
         tuple(metadata),
+        tuple(facts),
     )
 
 
@@ -360,7 +370,9 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
     rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": sorted(own)})}
     with_file = sorted(rows)
     metadata = _texts(connection, with_file)
-    texts = captions_of(connection, with_file)
+    texts, facts = captions_of(connection, with_file), facts_of(connection, with_file)
+    for picture_id, own_facts in facts.items():
+        metadata[picture_id].extend(searched_facts(own_facts))
     vectors = _vectors_of(connection, with_file)
     searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
     return [_searched(rows[one], own[one], texts[one], metadata[one], vectors.get(one, {})) for one in searched]
