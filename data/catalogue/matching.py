@@ -67,8 +67,11 @@ def pictures_by_key(store: Store, field_id: int) -> Mapping[str, list[int]]:
 
 def shown_paths(names: FileNames, seen: set[int]) -> Iterator[str]:
     """Yield the paths of pictures that are not among `seen`, by name; one path each."""
-    without = {picture_id: path for path, picture_id in names if picture_id not in seen}
-    yield from map(clean_text, sorted(without.values()))
+    first: dict[int, bytes] = {}
+    for path, picture_id in names:
+        if picture_id not in seen:
+            first[picture_id] = min(path, first.get(picture_id, path))
+    yield from map(clean_text, sorted(first.values()))
 
 
 def _stem(name: str) -> str:

@@ -28,8 +28,8 @@ from data.tabular import Problems
 MOST_CATEGORIES = 1000
 FEW_CATEGORIES = 20
 LONGEST_CATEGORY = 100
-"""A column is a category with at most so many different values, each in half as many rows at least, unless they are
-few, and none longer than this."""
+"""A column is a category with at most so many different values, on average each in two rows unless they are few,
+and none longer than this."""
 PREFIX = "catalogue_"
 """Begins the name of a field whose column is named like something that every picture has."""
 EXAMPLES = 3
@@ -71,10 +71,11 @@ class ColumnProfile:
         """The type that fits best."""
         if self.fits and self.filled:
             return self.fits[0]
-        few = self.different is not None and (
-            len(self.different) <= FEW_CATEGORIES or 2 * len(self.different) <= self.filled
-        )
-        return CATEGORY if few and self.longest <= LONGEST_CATEGORY else TEXT
+        if self.different is None:
+            return TEXT
+        count = len(self.different)
+        repeated = count < self.filled if count <= FEW_CATEGORIES else 2 * count <= self.filled
+        return CATEGORY if repeated else TEXT
 
 
 def _fits(kind: str, cell: str) -> bool:
