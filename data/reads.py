@@ -30,7 +30,6 @@ from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
 from data.records import (
-    Changes,
     PictureText,
     SearchedPicture,
     Status,
@@ -45,10 +44,8 @@ from data.tables import (
     absent_files,
     caption_history,
     captions,
-    changes,
     features,
     files,
-    generations,
     meta,
     picture_texts,
     pictures,
@@ -326,29 +323,6 @@ def _described_by(connection: Connection) -> dict[str, int]:
 
 def _count(connection: Connection, query: Select[Any]) -> int:
     return int(connection.scalar(query) or 0)
-
-
-def searched_ids(connection: Connection) -> tuple[int, np.ndarray]:
-    """Return the generation, and the ids, int64 and rising, of all pictures that have a file.
-
-    The generation is read first. If the second statement sees later writes, their changes are logged after that
-    generation, so nothing is missed.
-    """
-    present = generation(connection)
-    ids = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
-    return present, np.fromiter(ids, np.int64)
-
-
-def changes_since(connection: Connection, since: int) -> Changes | None:
-    """Return what changed after the generation `since`, None where the store was never in that state."""
-    if connection.scalar(select(generations.c.generation).where(generations.c.generation == since)) is None:
-        return None
-    present = generation(connection)  # first, as in `searched_ids`
-    has_file = exists().where(files.c.picture_id == changes.c.picture_id)
-    query = select(changes.c.picture_id, has_file).where(changes.c.generation > since).order_by(changes.c.picture_id)
-    rows = np.array([tuple(row) for row in connection.execute(query)], np.int64).reshape(-1, 2)
-    kept = rows[:, 1] == 1
-    return Changes(present, rows[kept, 0], rows[~kept, 0])
 
 
 def main_models(connection: Connection) -> dict[str, str]:

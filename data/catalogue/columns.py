@@ -14,6 +14,7 @@ from sqlalchemy import Connection, Select, case, func, select
 
 from data import reads
 from data.catalogue.values import SOURCES, TEXT, CatalogueField, key_of
+from data.changes import changes_since
 from data.database import StoreDamaged, chunks
 from data.store import Store
 from data.tables import catalogue_values, facts
@@ -105,7 +106,7 @@ class ColumnCache:
         if before is not None and before.generation >= generation:
             return before
         with self._store.reading() as connection:
-            changes = reads.changes_since(connection, before.generation) if before else None
+            changes = changes_since(connection, before.generation) if before else None
             if before is None or changes is None or len(changes.changed) > FEW:
                 return _Stored(reads.generation(connection), *_read(connection, [_facts_of(of)]))
             pieces = chunks(changes.changed.tolist())

@@ -93,7 +93,7 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
     check_roots([folder])
     with indexing_turn(library.settings.library, kind) as turn:
         run = _Run(plan_given(library.store, [folder], ()), library, turn, kind, forget=False)
-        return run.all(recaption=True, features=())[0]
+        return run.all(recaption=True, features={})[0]
 
 
 @contextmanager

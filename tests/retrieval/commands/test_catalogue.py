@@ -23,7 +23,9 @@ from retrieval.library import Library
 from tests.conftest import draw_photos
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
 
-TABLE = "id,colour,year,title\nphoto0,Red,2011,Zebra Kurta\nphoto1,Blue,2012,Apple Kurta Shirt\n../../x,Red,2013,Stray\n"
+TABLE = (
+    "id,colour,year,title\nphoto0,Red,2011,Zebra Kurta\nphoto1,Blue,2012,Apple Kurta Shirt\n../../x,Red,2013,Stray\n"
+)
 
 
 class Stand(FakeCaptioner):
