@@ -20,6 +20,8 @@ from data.errors import RetroflexError
 
 MODULES = (
     "captioner.encoders.vgg16_family",
+    "captioner.encoders.keras_applications",
+    "captioner.encoders.efficientnet_lite",
     "captioner.encoders.descriptors.colour_layout",
     "captioner.encoders.descriptors.dominant_colours",
     "captioner.encoders.descriptors.gabor",
