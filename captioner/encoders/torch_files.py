@@ -1,14 +1,15 @@
 """Read the tensors of a PyTorch file (.pth) of the form before version 1.6, without PyTorch, and without running it.
 
-Such a file is a row of pickles, and a pickle is a program. This reader lets it build dictionaries, and name tensors
-that lie further back in the file; everything else that a pickle can call is refused.
+Such a file is a row of pickles, and a pickle is a program for a small machine with a stack. The machine here knows the
+steps that make numbers, texts, tuples and dictionaries, and of what a pickle may call, it knows the one call that names
+a tensor further back in the file, and that of an empty dictionary. It refuses everything else.
 """
 
 from __future__ import annotations
 
 import io
-import pickle
-from collections.abc import Mapping
+import pickletools
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -57,11 +58,11 @@ def read_tensors(path: Path) -> dict[str, np.ndarray]:
 
 
 def _tensors(file: io.BytesIO, content: bytes) -> dict[str, np.ndarray]:
-    if (_Reader(file).load(), _Reader(file).load()) != (MAGIC, PROTOCOL):
+    if (_unpickled(file), _unpickled(file)) != (MAGIC, PROTOCOL):
         raise RetroflexError("it does not begin as PyTorch files before version 1.6 do")
-    _Reader(file).load()  # of which sizes the writer's machine had its numbers
-    named = _Reader(file).load()
-    keys = _Reader(file).load()
+    _unpickled(file)  # of which sizes the writer's machine had its numbers
+    named = _unpickled(file)
+    keys = _unpickled(file)
     if not isinstance(named, Mapping) or not all(isinstance(one, _Tensor) for one in named.values()):
         raise RetroflexError("it does not hold a dictionary of tensors")
     sizes = {one.storage.key: one.storage for one in named.values()}
@@ -88,34 +89,103 @@ def _cut(tensor: _Tensor, numbers: np.ndarray) -> np.ndarray:
     return np.lib.stride_tricks.as_strided(numbers[tensor.offset :], tensor.shape, strides).copy()
 
 
-class _Reader(pickle.Unpickler):
-    """An unpickler that finds three things by name, all of them defined here."""
+_DICTIONARY, _TENSOR = ("collections", "OrderedDict"), ("torch._utils", "_rebuild_tensor_v2")
+_NUMBERS = {("torch", kind): dtype for kind, dtype in STORAGES.items()}
+_VALUES = frozenset({"BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE"})
+_MARK = object()
+_MADE: dict[str, Callable[[], Any]] = {
+    "NONE": lambda: None,
+    "NEWTRUE": lambda: True,
+    "NEWFALSE": lambda: False,
+    "EMPTY_TUPLE": tuple,
+    "EMPTY_LIST": list,
+    "EMPTY_DICT": dict,
+    "MARK": lambda: _MARK,
+}
 
-    def find_class(self, module: str, name: str) -> Any:
-        match module, name:
-            case "collections", "OrderedDict":
-                return _Dictionary
-            case "torch._utils", "_rebuild_tensor_v2":
-                return _tensor
-            case "torch", kind if kind in STORAGES:
-                return STORAGES[kind]
+
+def _unpickled(file: io.BytesIO) -> Any:
+    """Return what the next pickle in the file makes. Raises RetroflexError for a step that is not known."""
+    stack: list[Any] = []
+    memo: dict[int, Any] = {}
+    for step, argument, _ in pickletools.genops(file):
+        if step.name == "STOP":
+            return stack.pop()
+        if step.name in ("BINPUT", "LONG_BINPUT"):
+            memo[int(str(argument))] = stack[-1]
+        elif step.name in ("BINGET", "LONG_BINGET"):
+            stack.append(memo[int(str(argument))])
+        elif step.name in _VALUES:
+            stack.append(argument)
+        elif step.name in _MADE:
+            stack.append(_MADE[step.name]())
+        elif step.name != "PROTO" and not (_join(step.name, stack) or _refer(step.name, argument, stack)):
+            raise RetroflexError(f"its pickle has the step {step.name}, which no file of tensors needs")
+    raise RetroflexError("a pickle does not end")
+
+
+def _join(step: str, stack: list[Any]) -> bool:
+    """Join what lies on the stack to a tuple, list or dictionary; return whether the step is of that kind."""
+    match step:
+        case "TUPLE1" | "TUPLE2" | "TUPLE3":
+            count = int(step[-1])
+            stack[-count:] = [tuple(stack[-count:])]
+        case "TUPLE":
+            stack.append(tuple(_since_mark(stack)))
+        case "APPEND" | "APPENDS":
+            items = [stack.pop()] if step == "APPEND" else _since_mark(stack)
+            stack[-1].extend(items)
+        case "SETITEM" | "SETITEMS":
+            items = [stack.pop(-2), stack.pop()] if step == "SETITEM" else _since_mark(stack)
+            stack[-1].update(zip(items[::2], items[1::2], strict=True))
+        case _:
+            return False
+    return True
+
+
+def _refer(step: str, argument: Any, stack: list[Any]) -> bool:
+    """Name what the file may use, and call it; return whether the step is of that kind."""
+    match step:
+        case "GLOBAL":
+            stack.append(_named(*argument.split(" ", 1)))
+        case "REDUCE":
+            stack.append(_called(stack.pop(-2), stack.pop()))
+        case "BINPERSID":
+            stack.append(_storage(stack.pop()))
+        case "BUILD":
+            stack.pop()  # PyTorch hangs the versions of its layers on the dictionary
+        case _:
+            return False
+    return True
+
+
+def _since_mark(stack: list[Any]) -> list[Any]:
+    """Take what lies above the last mark off the stack, and the mark."""
+    mark = next(place for place in range(len(stack) - 1, -1, -1) if stack[place] is _MARK)
+    items = stack[mark + 1 :]
+    del stack[mark:]
+    return items
+
+
+def _named(module: str, name: str) -> Any:
+    """Return what stands here for what a pickle calls by its name."""
+    known = (module, name)
+    if known not in (_DICTIONARY, _TENSOR, *_NUMBERS):
         raise RetroflexError(f"it wants to use {module}.{name}, which no file of tensors needs")
-
-    def persistent_load(self, pid: Any) -> _Storage:
-        kind, dtype, key, _, size, view = pid
-        if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
-            raise RetroflexError("it refers to something other than numbers")
-        return _Storage(str(key), dtype, int(size))
+    return _NUMBERS.get(known, known)
 
 
-class _Dictionary(dict[str, Any]):
-    """A dictionary of tensors; what PyTorch hangs on one, the versions of its layers, is dropped."""
-
-    def __setstate__(self, state: Any) -> None:
-        pass
-
-
-def _tensor(storage: Any, offset: Any, shape: Any, strides: Any, *_: Any) -> _Tensor:
-    if not isinstance(storage, _Storage):
-        raise RetroflexError("a tensor has no numbers")
+def _called(name: Any, arguments: tuple[Any, ...]) -> Any:
+    if name == _DICTIONARY and not arguments:
+        return {}
+    if name != _TENSOR or not isinstance(arguments[0], _Storage):
+        raise RetroflexError("it wants to call what no file of tensors needs")
+    storage, offset, shape, strides, *_ = arguments
     return _Tensor(storage, offset, tuple(shape), tuple(strides))
+
+
+def _storage(reference: tuple[Any, ...]) -> _Storage:
+    kind, dtype, key, _, size, view = reference
+    if kind != "storage" or not isinstance(dtype, np.dtype) or view is not None:
+        raise RetroflexError("it refers to something other than numbers")
+    return _Storage(str(key), dtype, int(size))

@@ -50,8 +50,12 @@ def test_a_program_in_the_pickle_is_refused_and_not_run(tmp_path: Path) -> None:
     [
         (b"", "is no PyTorch file"),
         (b"PK\x03\x04 and so on", "is no PyTorch file"),
-        (pickle.dumps(1) * 2, "does not begin as PyTorch files"),
-        (b"".join(map(pickle.dumps, (MAGIC, PROTOCOL, {}, {"a": 1}, []))), "does not hold a dictionary of tensors"),
+        (pickle.dumps(frozenset({1}), 4), "has the step FRAME"),
+        (pickle.dumps(1, 2) * 2, "does not begin as PyTorch files"),
+        (
+            b"".join(pickle.dumps(one, 2) for one in (MAGIC, PROTOCOL, {}, {"a": 1}, [])),
+            "does not hold a dictionary of tensors",
+        ),
     ],
 )
 def test_another_content_is_one_line(tmp_path: Path, content: bytes, said: str) -> None:
