@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from sqlalchemy import Connection, delete, func, select, update
 
 from data.catalogue import writes
-from data.catalogue.reads import fields_in
+from data.catalogue.reads import fields_in, users_facts
 from data.catalogue.values import USER, CatalogueField, Value
 from data.database import StoreError
 from data.errors import RetroflexError
@@ -51,6 +51,20 @@ def set_user_fact(store: Store, item: int, of: CatalogueField, value: Value | No
     with store.writing() as connection:
         _check_picture(connection, item)
         writes.put_facts(connection, {item: {of.id: value}}, USER)
+
+
+def has_user_facts(store: Store, item: int) -> bool:
+    """Return whether a person said anything of a picture in the catalogue, also that a value is none."""
+    with store.reading() as connection:
+        return bool(users_facts(connection, [item]))
+
+
+def remove_user_facts(store: Store, item: int) -> None:
+    """Take all that a person said of a picture in the catalogue away. Raises StoreError."""
+    with store.writing() as connection:
+        _check_picture(connection, item)
+        connection.execute(delete(facts).where(facts.c.item_id == item, facts.c.source == USER))
+        writes.note_items(connection, [item])
 
 
 def remove_user_fact(store: Store, item: int, of: CatalogueField) -> None:

@@ -82,7 +82,7 @@ class TableFile:
                     row = json.loads(text)
                     if not isinstance(row, dict):
                         raise ValueError
-                    yield TableRow(line, {" ".join(name.split()): _as_text(value) for name, value in row.items()})
+                    yield TableRow(line, {" ".join(name.split()): as_text(value) for name, value in row.items()})
                 except (ValueError, RecursionError):
                     problems.append(f"line {line}: is no JSON object; write one object a line")
 
@@ -214,14 +214,14 @@ def _lines(text: IO[str], problems: Problems, read: Callable[[], None]) -> Itera
     read()
 
 
-def _as_text(value: Any) -> str:
+def as_text(value: Any) -> str:
     """Return a value of JSON or Parquet as the text that a CSV file would have."""
     if value is None:
         return ""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_as_text, value))
+        return ", ".join(map(as_text, value))
     if isinstance(value, dict):
         return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bytes):
@@ -250,7 +250,7 @@ def _parquet_rows(path: Path, progress: Progress) -> Iterator[TableRow]:
         for batch in file.iter_batches(batch_size=ROWS_AT_ONCE):
             for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                 line += 1
-                yield TableRow(line, dict(zip(names, map(_as_text, values), strict=True)))
+                yield TableRow(line, dict(zip(names, map(as_text, values), strict=True)))
             progress(line, file.metadata.num_rows)
     except (OSError, ValueError) as error:  # which ArrowException is
         raise RetroflexError(f"{display(path)} is damaged: {one_line(error)[:200]}") from error

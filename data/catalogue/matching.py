@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import unicodedata
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from sqlalchemy import select
 
@@ -13,7 +13,7 @@ from data.loading import SUFFIXES
 from data.paths import clean_text
 from data.soundness import sound
 from data.store import Store
-from data.tables import catalogue_values, facts, files
+from data.tables import files
 
 
 class FileNames:
@@ -50,19 +50,6 @@ class FileNames:
 def leads_out(key: str) -> bool:
     """Return whether a key is a path that leads out of the folder of pictures."""
     return key.startswith("/") or ".." in key.replace("\\", "/").split("/")
-
-
-def pictures_by_key(store: Store, field_id: int) -> Mapping[str, list[int]]:
-    """Return the pictures by the text of their value of a key field, by any source. Raises StoreError."""
-    query = select(catalogue_values.c.text, facts.c.item_id).join_from(
-        facts, catalogue_values, catalogue_values.c.id == facts.c.value_id
-    )
-    found: dict[str, list[int]] = {}
-    with store.reading() as connection:
-        for text, item in connection.execute(query.where(facts.c.field_id == field_id)):
-            if item not in found.setdefault(text, []):
-                found[text].append(item)
-    return found
 
 
 def shown_paths(names: FileNames, seen: set[int]) -> Iterator[str]:

@@ -163,20 +163,24 @@ def map_columns(
     return fields
 
 
+class NameProblem(RetroflexError):
+    """A column's name cannot be that of a field."""
+
+
 def field_name(column: str, names: Mapping[str, str], taken: Collection[str]) -> str:
-    """Return the name of the field that a column becomes. Raises RetroflexError for a name that cannot be one."""
+    """Return the name of the field that a column becomes. Raises NameProblem for a name that cannot be one."""
     name = names.get(column)
     if name is None:
         name = f"{PREFIX}{column}" if column in taken else column
     elif name in taken:
-        raise RetroflexError(f"every picture has {name} already; give {column} another name by --rename {column}=NAME")
+        raise NameProblem(f"every picture has {name} already; give {column} another name by --rename {column}=NAME")
     if (
         not name.isprintable()
         or len(name) > LONGEST_NAME
         or name.endswith((".from", ".to", ".desc"))
         or _operator(name)
     ):
-        raise RetroflexError(
+        raise NameProblem(
             f"{name[:LONGEST_NAME]!a} cannot be the name of a field: at most {LONGEST_NAME} characters, without "
             f"=, < and >, not ending with .from, .to or .desc; add --rename COLUMN=NAME, or --skip COLUMN"
         )
