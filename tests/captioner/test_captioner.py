@@ -52,6 +52,18 @@ def test_a_batch_equals_its_pictures_one_by_one(captioner: Captioner, pictures: 
         np.testing.assert_allclose(alone.vectors["vgg16"], one.vectors["vgg16"], atol=1e-4)
 
 
+def test_pieces_of_many_pictures_equal_them_together(
+    captioner: Captioner, pictures: np.ndarray, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    features = captioner.encode(pictures)
+    together = captioner.caption(features)
+    monkeypatch.setattr(module, "EXACT_AT_ONCE", 4)
+    pieces = captioner.caption(features)
+    assert [[one.text for one in each.captions] for each in pieces] == [
+        [one.text for one in each.captions] for each in together
+    ]
+
+
 def test_score_is_the_captions_logprob(captioner: Captioner, pictures: np.ndarray) -> None:
     for picture, one in zip(pictures, captioner.describe(pictures), strict=True):
         for caption in one.captions:
@@ -69,6 +81,9 @@ def test_a_few_pictures_are_captioned_exactly_and_many_in_the_best_precision(
     features = captioner.encode(pictures)
     assert [one.captions for one in rounding.caption(features)] == [one.captions for one in exact]
     monkeypatch.setattr(module, "GROUP", len(pictures))
+    with monkeypatch.context() as without:
+        without.delitem(sys.modules, "tensorflow")
+        assert [one.captions for one in rounding.caption(features)] == [one.captions for one in exact], "not for that"
     rounded = rounding.caption(features)
     assert [one.captions for one in rounded] != [one.captions for one in exact]
     for one, other in zip(rounded, exact, strict=True):

@@ -1,1 +1,0 @@
-"""Descriptors: encoders that compute vectors of colours, textures and shapes by formulas, without weights."""
