@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping
 from fnmatch import fnmatchcase
 
+from data.text import plural
+
 TAKE = "!"
 """An exclude pattern that begins with this takes what it matches although machines made it, as in .gitignore."""
 
@@ -66,4 +68,4 @@ def left_out_text(folders: Mapping[str, int]) -> str:
     total = sum(folders.values())
     names = sorted(folders, key=lambda name: (-folders[name], name))
     listed = ", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else "")
-    return f"{total:,} folder{'' if total == 1 else 's'} of machine-made files ({listed})" if total else ""
+    return f"{plural(total, 'folder')} of machine-made files ({listed})" if total else ""

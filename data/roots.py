@@ -121,6 +121,19 @@ def forget_root(store: Store, root: Root) -> int:
         return forgotten
 
 
+def forget(store: Store, paths: Sequence[bytes]) -> int:
+    """Forget all files and roots at or below `paths`; return how many files.
+
+    Nothing on disk is touched. Raises StoreError.
+    """
+    with store.writing() as connection:
+        for path in paths:
+            connection.execute(delete(roots).where(at_or_below(roots, path)))
+        forgotten = writes.forget_below(connection, paths)
+        writes.prune(connection)
+        return forgotten
+
+
 def _note_moved(connection: Connection, folders: Sequence[bytes]) -> None:
     """Log the pictures below `folders` as changed: other folders above them have names to search by now."""
     for folder in folders:

@@ -127,3 +127,9 @@ def split_by_query(caption: str, words: str) -> Iterator[tuple[str, bool]]:
         yield found.group(), bool(query & {*stems(found.group())})
         end = found.end()
     yield caption[end:], False
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number and its noun: 1 picture, 2,000 pictures, 3 copies."""
+    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    return f"{count:,} {noun if count == 1 else many}"

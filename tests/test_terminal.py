@@ -14,6 +14,10 @@ from pathlib import Path
 
 import pytest
 
+from data.paths import to_bytes
+from data.roots import remember_root
+from data.settings import load_settings
+from data.store import open_store
 from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
 from tests.test_commands import RETROFLEX, Call, caller, one_line, read_until
 
@@ -175,6 +179,32 @@ def test_remove_names_what_is_not_there_and_asks_before_many(call: Call, photos:
     assert call("remove", many, many / "3.png", "--yes").stdout == "101 files forgotten\n"
 
 
+def test_remove_forgets_remembered_folders_or_says_that_they_come_back(call: Call, tmp_path: Path) -> None:
+    photos = tmp_path / "trips" / "photos"
+    (photos / "in").mkdir(parents=True)
+    draw_picture(photos / "a.png", "red", size=(24, 24))
+    draw_picture(photos / "in" / "b.png", "blue", size=(24, 24), seed=1)
+    for removed, files, forgotten in ((photos / "in", 1, False), (photos, 2, True), (photos.parent, 2, True)):
+        assert call("index", photos).returncode == 0
+        told = call("remove", removed)
+        assert told.stdout == f"{files} file{'' if files == 1 else 's'} forgotten\n"
+        what = "is forgotten too" if forgotten else "is still remembered: the next `retroflex index` finds there what"
+        assert f"{photos} {what}" in told.stderr
+        again = call("index")
+        assert (again.returncode != 0) == ("no folder is remembered yet" in again.stderr) == forgotten
+        assert json.loads(call("status", "--json").stdout)["pictures"] == (0 if forgotten else 2)
+
+
+def test_a_library_of_a_killed_first_run_says_that_it_is_empty(call: Call, photos: Path, tmp_path: Path) -> None:
+    store = open_store(load_settings(library=tmp_path / "library"), create=True)
+    remember_root(store, to_bytes(photos))
+    store.close()
+    says = "none yet; run `retroflex index` again, or name a folder: `retroflex index DIR`\n"
+    assert f"pictures   {says}" in call("status").stdout
+    assert call("search", "a").stdout == f"pictures in this library: {says}"
+    assert "13 captioned" in call("index").stdout
+
+
 @pytest.mark.parametrize("arguments", [["nowhere"], ["empty"], ["empty", "--features", "nonsense"], ["--nonsense"]])
 def test_a_failed_first_index_leaves_no_library(
     tmp_path: Path, tiny_bundle: Path, arguments: list[str], monkeypatch: pytest.MonkeyPatch
@@ -245,7 +275,7 @@ def interrupted(many: Path, environment: dict[str, str], signals: int) -> bytes:
     os.close(theirs)
     read_until(ours, b"pic/s")
     process.send_signal(signal.SIGINT)
-    shown = read_until(ours, b"written\r\n")
+    shown = read_until(ours, b"at once\r\n")
     if signals == 2:
         process.send_signal(signal.SIGINT)
     shown += read_until(ours, None)

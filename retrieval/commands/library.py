@@ -13,9 +13,10 @@ from data.errors import RetroflexError
 from data.identity import DAYS_KEPT
 from data.notices import Notices, noted_pictures, read_notices
 from data.paths import absolute, clean_text, display, to_bytes
-from data.roots import Root, count_root, lies_in, read_roots
+from data.roots import Root, count_root, forget, lies_in, read_roots
 from data.settings import load_settings
-from retrieval.commands.options import json_option, library_option, print_json
+from data.text import plural
+from retrieval.commands.options import EMPTY, json_option, library_option, print_json, remark
 from retrieval.library import Library, library_model
 
 ASK_ABOVE = 100
@@ -51,26 +52,28 @@ def _facts(library: Library, notices: Notices) -> Mapping[str, str]:
     model = library_model(library.settings, status)
     facts = {
         "library": display(library.settings.library),
-        "pictures": f"{status.pictures:,} in {_files(status.files)}",
+        "pictures": EMPTY if not status.pictures else f"{status.pictures:,} in {plural(status.files, 'file')}",
         "captions": f"{status.captions:,}, {status.user_captions:,} of them yours",
-        "skipped": _files(status.skipped),
+        "skipped": plural(status.skipped, "file"),
     }
     if status.absent:
-        facts["absent"] = f"{_pictures(status.absent)}, kept for {DAYS_KEPT} days, your captions longer; is a disk out?"
+        facts["absent"] = (
+            f"{plural(status.absent, 'picture')}, kept for {DAYS_KEPT} days, your captions longer; is a disk out?"
+        )
     if notices.noted:
-        facts["notes"] = f"{_pictures(notices.noted)} could not be read completely, see below"
+        facts["notes"] = f"{plural(notices.noted, 'picture')} could not be read completely, see below"
     if notices.damaged:
         facts["damaged"] = f"{notices.damaged:,} rows of the library, left out; `retroflex check` mends what it can"
     if model.version is None:
         return facts | {"captioner": "cannot be loaded; `retroflex caption` with a picture says why"}
     if model.stale:
-        return facts | {"captioner": f"has not described {_pictures(model.stale)} yet; `retroflex index` does"}
+        return facts | {"captioner": f"has not described {plural(model.stale, 'picture')} yet; `retroflex index` does"}
     return facts
 
 
 def _folder(library: Library, root: Root) -> str:
     when = f"indexed {root.indexed_at:%Y-%m-%d %H:%M} UTC" if root.indexed_at else "not fully indexed yet"
-    return f"{clean_text(root.path)} ({_pictures(count_root(library.store, root).pictures)}, {when})"
+    return f"{clean_text(root.path)} ({plural(count_root(library.store, root).pictures, 'picture')}, {when})"
 
 
 @click.command()
@@ -78,17 +81,27 @@ def _folder(library: Library, root: Root) -> str:
 @click.option("--yes", is_flag=True, help=f"Do not ask before more than {ASK_ABOVE} pictures are forgotten.")
 @library_option
 def remove(paths: tuple[Path, ...], library: Path | None, yes: bool) -> None:
-    """Forget the pictures at or below PATHS. Nothing on disk is touched."""
+    """Forget the pictures at or below PATHS, and the folders there that were indexed. Nothing on disk is touched."""
     opened = Library.open(load_settings(library=library))
+    remembered = [root.path for root in read_roots(opened.store)]
     counts = {path: count_root(opened.store, Root(path)) for path in _outermost(paths)}
-    missing = [path for path, count in counts.items() if not (count.files or count.skipped)]
+    missing = [
+        path
+        for path, count in counts.items()
+        if not (count.files or count.skipped or any(lies_in(root, path) for root in remembered))
+    ]
     if missing:
         more = f" and {len(missing) - 1:,} more" if missing[1:] else ""
         raise RetroflexError(f"not in the library: {clean_text(missing[0])}{more}; nothing was removed")
     pictures = sum(count.pictures for count in counts.values())
     if pictures > ASK_ABOVE and not yes:
         _confirm(pictures)
-    click.echo(f"{_files(opened.store.remove(list(counts)))} forgotten")
+    click.echo(f"{plural(forget(opened.store, list(counts)), 'file')} forgotten")
+    for root in remembered:
+        if any(lies_in(root, path) for path in counts):
+            remark(f"{clean_text(root)} is forgotten too: `retroflex index` reads it no more unless it is named")
+        elif any(lies_in(path, root) for path in counts):
+            remark(f"{clean_text(root)} is still remembered: the next `retroflex index` finds there what was removed")
 
 
 def _outermost(paths: Sequence[Path]) -> list[bytes]:
@@ -100,16 +113,8 @@ def _outermost(paths: Sequence[Path]) -> list[bytes]:
 def _confirm(pictures: int) -> None:
     """Ask a person. Raises RetroflexError if there is none or the answer is no."""
     if not sys.stdin.isatty():
-        raise RetroflexError(f"this would forget {_pictures(pictures)}; add --yes to do so")
+        raise RetroflexError(f"this would forget {plural(pictures, 'picture')}; add --yes to do so")
     if not click.confirm(
-        f"Forget {_pictures(pictures)}? Files stay; your captions return when they are indexed again."
+        f"Forget {plural(pictures, 'picture')}? Files stay; your captions return when they are indexed again."
     ):
         raise RetroflexError("nothing was removed")
-
-
-def _pictures(count: int) -> str:
-    return f"{count:,} picture{'' if count == 1 else 's'}"
-
-
-def _files(count: int) -> str:
-    return f"{count:,} file{'' if count == 1 else 's'}"

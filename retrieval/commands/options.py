@@ -11,11 +11,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from data.text import split_by_query
+from data.text import plural, split_by_query
 from retrieval.search.results import Hit, SearchResult
 from retrieval.search.search import DEFAULT_LIMIT
 
 SHOWN_PROBLEMS = 5
+EMPTY = "none yet; run `retroflex index` again, or name a folder: `retroflex index DIR`"
+"""Of a library without pictures, as a first run leaves that was killed."""
 
 library_option = click.option(
     "--library",
@@ -122,10 +124,13 @@ def _has_colours() -> bool:
 
 def print_nothing_close(result: SearchResult, pictures: int, err: bool) -> None:
     """Print in one line that no picture is close, and whether --all would show some; with `err` on standard error."""
+    if not pictures:
+        click.echo(f"pictures in this library: {EMPTY}", err=err)
+        return
     text = " ".join(result.query.get("text", "").split())
     target = f'"{text}"' if text else "the query picture"
     advice = "" if result.closest is None else "; --all shows the nearest anyway"
-    click.echo(f"nothing close to {target} in {pictures:,} picture{'' if pictures == 1 else 's'}{advice}", err=err)
+    click.echo(f"nothing close to {target} in {plural(pictures, 'picture')}{advice}", err=err)
 
 
 def print_left_out(problems: Sequence[str]) -> None:

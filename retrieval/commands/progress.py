@@ -14,6 +14,7 @@ import click
 from tqdm import tqdm
 
 from captioner.pipeline import Flow
+from data.text import plural
 from retrieval.indexing.indexer import Report
 
 EXIT_INTERRUPTED = 130
@@ -113,7 +114,8 @@ def stopping_by_signal(flow: Flow, at_once: bool) -> Iterator[None]:
         pending = flow.stop()
         if not pending:
             raise KeyboardInterrupt
-        _tell(f"stopping, {pending} picture{'' if pending == 1 else 's'} being written")
+        again = "; the captioner may have to be loaded first, and Ctrl-C again ends at once" if at_once else ""
+        _tell(f"stopping, {plural(pending, 'picture')} being written{again}")
 
     before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

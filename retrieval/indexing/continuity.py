@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError
 from data.facts import folder_of
-from data.identity import DAYS_KEPT, drop_absent, pictures_without_pixels, settle
+from data.identity import DAYS_KEPT, drop_absent, settle
 from data.limits import Limits
 from data.paths import absolute, clean_text, from_bytes, to_bytes
 from data.pictures import read_bytes
@@ -37,17 +37,18 @@ def continue_pictures(
     drop_absent(store, folders, at_once=forget)
 
 
-def fill_pixels(store: Store, side: int, limits: Limits) -> None:
-    """Hash the pixels of pictures that an older version indexed, as indexing at `side` pixels does.
+def fill_pixels(store: Store, unknown: Sequence[tuple[str, list[bytes]]], side: int, limits: Limits) -> Iterator[int]:
+    """Hash the pixels of pictures, see `pictures_without_pixels`, as indexing at `side` pixels does.
 
-    Files that cannot be read or have changed are left for a later run. Raises StoreError.
+    Yield 1 for each that was tried. Files that cannot be read or have changed are left for a later run. Raises
+    StoreError.
     """
-    unknown = pictures_without_pixels(store, FILLED_AT_ONCE)
     for start in range(0, len(unknown), WRITTEN_AT_ONCE):
         batch = Batch()
         for digest, paths in unknown[start : start + WRITTEN_AT_ONCE]:
             hashed = _pixels(digest, paths, side, limits)
             batch.pixels.update({digest: hashed} if hashed else {})
+            yield 1
         if batch.pixels:
             store.write_batch(batch)
 

@@ -17,13 +17,14 @@ from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
+from data.identity import pictures_without_pixels
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
-from retrieval.indexing.continuity import absence_warnings, continue_pictures, fill_pixels
+from retrieval.indexing.continuity import FILLED_AT_ONCE, absence_warnings, continue_pictures, fill_pixels
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
 
 BULK = 8
@@ -128,7 +129,10 @@ def index(
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     continue_pictures(store, roots, new_paths, near_copy, forget)
-    fill_pixels(store, describer.input_side, limits)
+    unknown = pictures_without_pixels(store, FILLED_AT_ONCE)
+    steps.total += len(unknown)
+    for tried in fill_pixels(store, unknown, describer.input_side, limits):
+        steps.advance(tried)
     return report
 
 

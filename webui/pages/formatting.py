@@ -13,9 +13,7 @@ from markupsafe import Markup, escape
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
-from data.text import split_by_query
-from retrieval.search.catalogue import PREFIX
-from webui.request.filters import catalogue
+from data.text import plural, split_by_query
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
@@ -45,7 +43,6 @@ def register(app: Flask) -> None:
         size_in_words,
         passed_over_text,
         left_out_text,
-        where_matched,
     ):
         app.add_template_filter(named, named.__name__)
 
@@ -61,12 +58,6 @@ def marked(caption: str, words: str) -> Markup:
     """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
     pieces = split_by_query(caption, words)
     return Markup("").join(Markup("<mark>{}</mark>").format(one) if asked else escape(one) for one, asked in pieces)
-
-
-def where_matched(field: str) -> str:
-    """Return the label of a text beside the captions: Folder, or that of a field of the catalogue."""
-    stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
-    return stored.get(field, field.removeprefix(PREFIX).capitalize())
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
@@ -139,9 +130,3 @@ def _span(seconds: float) -> str:
         if seconds >= 1.5 * length:
             return plural(round(seconds / length), unit)
     return plural(max(1, round(seconds)), "second")
-
-
-def plural(count: int, noun: str) -> str:
-    """Return a number and its noun: 1 picture, 2,000 pictures, 3 copies."""
-    many = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
-    return f"{count:,} {noun if count == 1 else many}"

@@ -342,11 +342,11 @@ def test_pixels_of_an_older_library_are_hashed_without_describing_anew(store: St
     with store.writing() as connection:
         hashes = {row.id: row.pixels for row in connection.execute(pictures.select())}
         connection.execute(update(pictures).values(pixels=None))
-    captioner = FakeCaptioner()
-    run(store, folder, captioner)
+    captioner, steps = FakeCaptioner(), list[tuple[int, int]]()
+    run(store, folder, captioner, progress=lambda done, total, _: steps.append((done, total)))
     with store.reading() as connection:
         assert {row.id: row.pixels for row in connection.execute(pictures.select())} == hashes
-    assert captioner.seen == 0
+    assert (captioner.seen, steps) == (0, [(0, 0), (1, 3), (2, 3), (3, 3)])
     assert len({*hashes.values()}) == 3
     assert None not in hashes.values()
 

@@ -1,1 +1,0 @@
-"""The catalogue: fields and facts of pictures that come from tables, people, models and crawls."""
