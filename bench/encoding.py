@@ -20,7 +20,8 @@ from bench.timing import measure, processor_seconds
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.captioner import Captioner
 from captioner.encoders.base import Features
-from captioner.encoders.vgg16 import BLOCKS, assign, build_vgg16, preprocess
+from captioner.encoders.keras_network import assign
+from captioner.encoders.vgg16 import BLOCKS, build_vgg16, preprocess
 from captioner.frameworks import best_precision
 from captioner.pipeline import BATCH, GROUP
 from data.decoding.pool import read_square

@@ -2,9 +2,9 @@
 
     python -m bench.expansion
 
-The words and what is right for each are in everyday_words.txt. A library that says every word of the captioner is
-assumed; words that the captioner knows itself are left out. Searches replace fewer of them: what the text encoder knows
-well is near its pictures as it is.
+The words and what is right for each are in `bench/words/`, a list a file, with how it came about. A library that says
+every word of the captioner is assumed; words that the captioner knows itself are left out. Searches replace fewer of
+them: what the text encoder knows well is near its pictures as it is.
 """
 
 from __future__ import annotations
@@ -16,24 +16,24 @@ from captioner.bundle import BUNDLED, load_search_model
 from data.text import fold
 from retrieval.search.lexicon import load_lexicon
 
-WORDS = Path(__file__).with_name("everyday_words.txt")
+LISTS = sorted(Path(__file__).with_name("words").glob("*.txt"))
 
 
-def judged() -> Iterator[tuple[str, frozenset[str]]]:
-    """Yield each word with the words that are right to reach."""
-    for line in WORDS.read_text().splitlines():
+def judged(words: Path) -> Iterator[tuple[str, frozenset[str]]]:
+    """Yield each word of a list with the words that are right to reach."""
+    for line in words.read_text().splitlines():
         if not line.startswith("#"):
-            right, words = line.split(":")
-            yield from ((word, frozenset(right.split())) for word in words.split())
+            right, reaching = line.split(":")
+            yield from ((word, frozenset(right.split())) for word in reaching.split())
 
 
-def reached() -> dict[str, list[str]]:
-    """Return the words that reach a `right` word, a `wrong` one as "word: reached", and `none`."""
+def reached(words: Path) -> dict[str, list[str]]:
+    """Return the words of a list that reach a `right` word, a `wrong` one as "word: reached", and `none`."""
     model, lexicon = load_search_model(BUNDLED), load_lexicon()
     assert model.spoken is not None
     said = {fold(word) for word in model.spoken.words}
     shares: dict[str, list[str]] = {"right": [], "wrong": [], "none": []}
-    for word, right in judged():
+    for word, right in judged(words):
         if fold(word) in said:
             continue
         near = (lexicon.nearest.get(word) or lexicon.nearest.get(lexicon.lemma(word), "")).split()
@@ -44,13 +44,14 @@ def reached() -> dict[str, list[str]]:
 
 
 def main() -> None:
-    """Print the shares, and the words that reach a wrong one or none."""
-    shares = reached()
-    total = sum(map(len, shares.values()))
-    for kind, words in shares.items():
-        print(f"{kind:6} {len(words):4} of {total}, {100 * len(words) / total:.1f} %")
-    print("wrong:", ", ".join(shares["wrong"]))
-    print("none:", ", ".join(shares["none"]))
+    """Print the shares of each list, and the words that reach a wrong one or none."""
+    for words in LISTS:
+        shares = reached(words)
+        total = sum(map(len, shares.values()))
+        told = [f"{kind} {100 * len(found) / total:.1f} %" for kind, found in shares.items()]
+        print(f"{words.stem}: {', '.join(told)} of {total}")
+        print("  wrong:", ", ".join(shares["wrong"]))
+        print("  none:", ", ".join(shares["none"]))
 
 
 if __name__ == "__main__":

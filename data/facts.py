@@ -9,6 +9,7 @@ import numpy as np
 from sqlalchemy import Connection, String, select, type_coerce
 
 from data import reads
+from data.catalogue.columns import ColumnCache, Columns
 from data.soundness import sound
 from data.store import Store
 from data.tables import captions, files, pictures
@@ -24,9 +25,8 @@ class Facts:
     `ids` (n,) int64; `widths` and `heights` (n,) int32, pixels, upright; `formats` (n,) int16, indices into
     `format_names`; `dates` (n,) datetime64[s], when it was taken by its file or a file's name or, where both do not
     tell, when its oldest file was changed (UTC); `by_user` (n,) bool, whether a person captioned it. `columns` are
-    further columns of the table
-    `pictures`, (n,) each. `file_rows` (m,) int64 is the row of the picture of each file, `file_folders` (m,) int64 its
-    folder, an index into `folders`.
+    further columns of the table `pictures`, (n,) each; `catalogue` has those of the catalogue. `file_rows` (m,) int64
+    is the row of the picture of each file, `file_folders` (m,) int64 its folder, an index into `folders`.
     """
 
     generation: int
@@ -38,13 +38,17 @@ class Facts:
     dates: np.ndarray
     by_user: np.ndarray
     columns: dict[str, np.ndarray]
+    catalogue: Columns
     file_rows: np.ndarray
     file_folders: np.ndarray
     folders: list[bytes]
 
 
-def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
-    """Read the facts of all pictures that have a file, with these columns of `pictures`. Raise StoreError."""
+def read_facts(store: Store, columns: Sequence[str] = (), cache: ColumnCache | None = None) -> Facts:
+    """Read the facts of all pictures that have a file, with these columns of `pictures`. Raise StoreError.
+
+    `cache` keeps columns of the catalogue from one state of the store to the next.
+    """
     with store.reading() as connection:
         owners, folder_of, folders, changed = _files(connection)
         ids, file_rows = np.unique(owners, return_inverse=True)
@@ -54,8 +58,9 @@ def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
         taken = np.where(np.isnat(taken), _named(connection, ids), taken)
         oldest = np.full(len(ids), np.iinfo(np.int64).max)
         np.minimum.at(oldest, file_rows, changed)
+        generation = reads.generation(connection)
         return Facts(
-            reads.generation(connection),
+            generation,
             ids,
             widths,
             heights,
@@ -64,6 +69,7 @@ def read_facts(store: Store, columns: Sequence[str] = ()) -> Facts:
             np.where(np.isnat(taken), (oldest // 10**9).astype("datetime64[s]"), taken),
             np.isin(ids, _captioned_by_user(connection)),
             extra,
+            Columns(cache or ColumnCache(store), ids, generation),
             file_rows,
             folder_of,
             folders,

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from data import writes
+from data.catalogue.writes import continue_facts, copy_users_facts
 from data.database import at_or_below, chunks
 from data.metadata.dates import now
 from data.reads import HAS_FILE
@@ -39,6 +40,7 @@ from data.tables import (
     caption_history,
     captions,
     choices,
+    facts,
     features,
     files,
     items,
@@ -50,7 +52,7 @@ from data.writes import made_by_person
 
 DAYS_KEPT = 30
 
-_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions}
+_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions, facts}
 _DERIVED: list[Column[int]] = [
     key.parent
     for table in metadata.sorted_tables
@@ -131,6 +133,7 @@ def _settle_one(connection: Connection, one: Succession, new_paths: Collection[b
     if not paths:
         _continue(connection, one.picture, one.successor)
         return True
+    copy_users_facts(connection, one.picture, one.successor)
     text = writes.user_caption(connection, one.picture)
     if text is not None and writes.user_caption(connection, one.successor) is None:
         writes.set_user_caption(connection, one.successor, text)
@@ -167,14 +170,15 @@ def _continue(connection: Connection, old: int, new: int) -> None:
     decided = select(choices.c.path).where(choices.c.picture_id == old)
     undecided = (choices.c.picture_id == new) & choices.c.path.not_in(decided)
     connection.execute(update(choices).where(undecided).values(picture_id=old))
+    continue_facts(connection, old, new)
     for column in _DERIVED:
         connection.execute(delete(column.table).where(column == old))
         connection.execute(update(column.table).where(column == new).values({column.name: old}))
     row = connection.execute(select(pictures).where(pictures.c.id == new)).one()._asdict()
     connection.execute(delete(pictures).where(pictures.c.id == new))
     connection.execute(delete(items).where(items.c.id == new))
-    facts = {name: value for name, value in row.items() if name not in ("id", "added_at")}
-    connection.execute(update(pictures).where(pictures.c.id == old).values(**facts))
+    values = {name: value for name, value in row.items() if name not in ("id", "added_at")}
+    connection.execute(update(pictures).where(pictures.c.id == old).values(**values))
     if text is not None:
         writes.set_user_caption(connection, old, text)
 

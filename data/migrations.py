@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from data.catalogue.migration import add_catalogue
 from data.database import StoreError
 
 VERSION_KEY = "schema_version"
@@ -358,6 +359,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _identity,
     _metadata,
     _notes,
+    add_catalogue,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

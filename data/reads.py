@@ -24,11 +24,12 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
+from data.catalogue.reads import facts_of
+from data.catalogue.values import Fact
 from data.database import MEND, StoreDamaged, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
 from data.records import (
-    Changes,
     PictureText,
     SearchedPicture,
     Status,
@@ -36,16 +37,15 @@ from data.records import (
     StoredFile,
     StoredPicture,
     StoredVector,
+    searched_facts,
 )
 from data.soundness import guarded, sound, tell_damage
 from data.tables import (
     absent_files,
     caption_history,
     captions,
-    changes,
     features,
     files,
-    generations,
     meta,
     picture_texts,
     pictures,
@@ -151,7 +151,7 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
     found_pictures: dict[int, StoredPicture] = {}
     for piece in chunks(list(dict.fromkeys(ids))):
         found_files, metadata = _files(connection, piece), _texts(connection, piece)
-        texts = captions_of(connection, piece)
+        texts, facts = captions_of(connection, piece), facts_of(connection, piece)
         rows = {row.id: row for row in connection.execute(_PICTURES, {"ids": piece})}
         if len(rows) < len(piece):
             for picture_id in connection.scalars(_DAMAGED_PICTURES, {"ids": piece}):
@@ -159,7 +159,11 @@ def stored_pictures(connection: Connection, ids: Sequence[int]) -> dict[int, Sto
         for picture_id in piece:
             if picture_id in rows:
                 found_pictures[picture_id] = _picture(
-                    rows[picture_id], found_files[picture_id], texts[picture_id], metadata[picture_id]
+                    rows[picture_id],
+                    found_files[picture_id],
+                    texts[picture_id],
+                    metadata[picture_id],
+                    facts[picture_id],
                 )
     return found_pictures
 
@@ -180,7 +184,9 @@ def paths_of(connection: Connection, digests: Collection[str]) -> dict[str, list
     return paths
 
 
-def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText]) -> StoredPicture:
+def _picture(
+    row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText], facts: list[Fact]
+) -> StoredPicture:
     taken_at, taken_from = _taken(row, own)
     return StoredPicture(
         row.id,
@@ -194,6 +200,7 @@ def _picture(row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata:
         texts,
         taken_from,
         tuple(metadata),
+        tuple(facts),
     )
 
 
@@ -318,29 +325,6 @@ def _count(connection: Connection, query: Select[Any]) -> int:
     return int(connection.scalar(query) or 0)
 
 
-def searched_ids(connection: Connection) -> tuple[int, np.ndarray]:
-    """Return the generation, and the ids, int64 and rising, of all pictures that have a file.
-
-    The generation is read first. If the second statement sees later writes, their changes are logged after that
-    generation, so nothing is missed.
-    """
-    present = generation(connection)
-    ids = connection.scalars(select(files.c.picture_id).distinct().order_by(files.c.picture_id))
-    return present, np.fromiter(ids, np.int64)
-
-
-def changes_since(connection: Connection, since: int) -> Changes | None:
-    """Return what changed after the generation `since`, None where the store was never in that state."""
-    if connection.scalar(select(generations.c.generation).where(generations.c.generation == since)) is None:
-        return None
-    present = generation(connection)  # first, as in `searched_ids`
-    has_file = exists().where(files.c.picture_id == changes.c.picture_id)
-    query = select(changes.c.picture_id, has_file).where(changes.c.generation > since).order_by(changes.c.picture_id)
-    rows = np.array([tuple(row) for row in connection.execute(query)], np.int64).reshape(-1, 2)
-    kept = rows[:, 1] == 1
-    return Changes(present, rows[kept, 0], rows[~kept, 0])
-
-
 def main_models(connection: Connection) -> dict[str, str]:
     """Return for each kind the model version that made most of its vectors, of pictures that have a file."""
     readable = sound(features, "model_version", "kind")
@@ -360,7 +344,9 @@ def searched_pictures(connection: Connection, ids: Collection[int]) -> list[Sear
     rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": sorted(own)})}
     with_file = sorted(rows)
     metadata = _texts(connection, with_file)
-    texts = captions_of(connection, with_file)
+    texts, facts = captions_of(connection, with_file), facts_of(connection, with_file)
+    for picture_id, own_facts in facts.items():
+        metadata[picture_id].extend(searched_facts(own_facts))
     vectors = _vectors_of(connection, with_file)
     searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
     return [_searched(rows[one], own[one], texts[one], metadata[one], vectors.get(one, {})) for one in searched]

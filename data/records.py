@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from data.catalogue.values import WORDED, Fact
 from data.paths import clean_text
 
 
@@ -38,7 +39,7 @@ class FileRow:
 
 
 class PictureText(NamedTuple):
-    """Words that a picture file carries: title, description, keyword, person or place."""
+    """Words that a picture file carries: title, description, keyword, person or place; field.NAME of the catalogue."""
 
     field: str
     text: str
@@ -142,6 +143,7 @@ class StoredPicture:
 
     `taken_at` is when it was taken by the best source that tells, `taken_from` that source, a key of
     `data.metadata.dates.SOURCES`; None for one that an older version read. `metadata` are the texts in its file.
+    `facts` are the values of the catalogue's fields.
     """
 
     id: int
@@ -155,6 +157,12 @@ class StoredPicture:
     captions: list[StoredCaption]
     taken_from: str | None = None
     metadata: Sequence[PictureText] = ()
+    facts: Sequence[Fact] = ()
+
+    @property
+    def texts_beside(self) -> list[PictureText]:
+        """The texts beside its captions that searches read: those in its file and those of the catalogue."""
+        return [*self.metadata, *searched_facts(self.facts)]
 
     @property
     def texts(self) -> list[str]:
@@ -172,6 +180,11 @@ class StoredPicture:
         return self.taken_at.isoformat() if self.taken_at else None
 
 
+def searched_facts(facts: Sequence[Fact]) -> list[PictureText]:
+    """Return the values whose words are searched; "field." before a name tells them from texts of files."""
+    return [PictureText(f"field.{fact.field.name}", fact.text) for fact in facts if fact.field.type in WORDED]
+
+
 class StoredVector(NamedTuple):
     """A vector as stored, float16 (d,), and the model version that made it."""
 
@@ -182,7 +195,8 @@ class StoredVector(NamedTuple):
 class SearchedPicture(NamedTuple):
     """What a search needs of a picture: its captions, the user's first, and its vectors by kind.
 
-    `by_user` says whether a person captioned it. `paths`, `metadata` and `taken_at` are those of `StoredPicture`.
+    `by_user` says whether a person captioned it. `paths` and `taken_at` are those of `StoredPicture`, `metadata` its
+    `texts_beside`.
     """
 
     id: int

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from sqlalchemy import Connection
 
-from data import reads, writes
+from data import changes, reads, writes
 from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreReadOnly, StoreTooNew, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
@@ -184,12 +184,12 @@ class Store:
     def searched_ids(self) -> tuple[int, np.ndarray]:
         """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:
-            return reads.searched_ids(connection)
+            return changes.searched_ids(connection)
 
     def changes(self, since: int) -> Changes | None:
         """Return what changed after the generation `since`, None where the store was never in that state."""
         with self._database.reading() as connection:
-            return reads.changes_since(connection, since)
+            return changes.changes_since(connection, since)
 
     def main_models(self) -> dict[str, str]:
         """Return for each kind the model version that made most of its vectors; only its vectors are compared."""

@@ -183,3 +183,38 @@ choices = Table(
     Column("keep", Boolean, nullable=False),
     UniqueConstraint("picture_id", "path", name="choices_of_a_copy"),
 )
+
+catalogue_fields = Table(
+    "catalogue_fields",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("type", String(16), nullable=False),  # a key of `data.catalogue.values.TYPES`
+    Column("label", String(128), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("is_key", Boolean, nullable=False),  # rows are matched to pictures by it
+    sqlite_autoincrement=True,  # ids are never reused, so no column in memory can be taken for another
+)
+
+catalogue_values = Table(
+    "catalogue_values",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("field_id", ForeignKey("catalogue_fields.id", ondelete="CASCADE"), nullable=False),
+    Column("key", String(32), nullable=False),  # see `data.catalogue.values.key_of`
+    Column("text", Text, nullable=False),
+    Column("number", Float),  # of a number, date or yes/no
+    Index("catalogue_values_by_key", "field_id", "key"),
+)
+
+facts = Table(
+    "facts",
+    metadata,
+    Column("field_id", ForeignKey("catalogue_fields.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("source", String(16), primary_key=True),  # one of `data.catalogue.values.SOURCES`
+    # Of catalogue_values; NULL where a person left it empty. No foreign key, which would need an index of this size.
+    Column("value_id", Integer),
+    Column("confidence", Float),  # from 0 to 1, of what a model predicted
+    Index("facts_by_item", "item_id"),
+)

@@ -26,6 +26,7 @@ from sqlalchemy import (
     update,
 )
 
+from data.catalogue.values import USER
 from data.database import StoreError, UnknownPicture, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
@@ -38,6 +39,7 @@ from data.tables import (
     captions,
     changes,
     choices,
+    facts,
     features,
     files,
     generations,
@@ -107,10 +109,12 @@ def forget_below(connection: Connection, paths: Sequence[bytes], except_below: S
 
 
 def made_by_person(picture_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Return the condition that a person made something of the picture: a caption, also a former one, a decision."""
+    """Return the condition that a person made something of the picture: a caption, also a former one, a decision, a
+    value in the catalogue."""
     written = exists().where(captions.c.item_id == picture_id, captions.c.source == "user")
     former = exists().where(caption_history.c.picture_id == picture_id)
-    return or_(written, former, exists().where(choices.c.picture_id == picture_id))
+    valued = exists().where(facts.c.item_id == picture_id, facts.c.source == USER)
+    return or_(written, former, valued, exists().where(choices.c.picture_id == picture_id))
 
 
 def prune(connection: Connection, ids: Sequence[int] | None = None) -> int:

@@ -13,8 +13,7 @@ import numpy as np
 from PIL import Image
 from tqdm import tqdm
 
-from captioner.encoders.base import Features
-from captioner.encoders.vgg16 import KerasVGG16
+from captioner.encoders.base import Encoder, EncoderConfig, Features
 from captioner.pipeline import Reading, ThreadExecutor, in_groups
 from data.captioned import CaptionedPicture
 from data.decoding.pool import read_square
@@ -111,20 +110,25 @@ class FeatureCache:
 
 
 def cache_features(
-    encoder: KerasVGG16, weights_key: str, pictures: Sequence[CaptionedPicture], folder: Path, crops: int
+    encoder: Encoder,
+    config: EncoderConfig,
+    weights_key: str,
+    pictures: Sequence[CaptionedPicture],
+    folder: Path,
+    crops: int,
 ) -> FeatureCache:
     """Encode `crops` of each of the `pictures` into `folder`, resuming a stopped run.
 
     Start again if the encoder or the list of pictures has changed.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    names = "\n".join([weights_key, str(encoder.config), str(crops), *(picture.name for picture in pictures)])
+    names = "\n".join([weights_key, str(config), str(crops), *(picture.name for picture in pictures)])
     key = hashlib.sha256(names.encode()).hexdigest()
     progress = _read_progress(folder / "progress.json", key)
-    shape = (len(pictures), crops, encoder.config.cells, encoder.config.channels)
+    shape = (len(pictures), crops, config.cells, config.channels)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
     bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
-    read = partial(_read_crops, pictures, encoder.config.side, crops)
+    read = partial(_read_crops, pictures, config.side, crops)
     for chunk in ThreadExecutor().encode(in_groups(range(progress["done"], len(pictures))), read, encoder):
         good = [one.source for one in chunk.readings if one.square is not None]
         bad = [one.source for one in chunk.readings if one.square is None]

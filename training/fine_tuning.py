@@ -20,7 +20,8 @@ from safetensors.numpy import load_file
 from tqdm import tqdm
 
 from captioner.decoder import Decoder
-from captioner.encoders.vgg16 import BEFORE_LAST_BLOCK, LAST_BLOCK, encoder_weights
+from captioner.encoders.keras_network import named_weights
+from captioner.encoders.vgg16 import BEFORE_LAST_BLOCK, LAST_BLOCK, VGG16Config
 from captioner.frameworks import best_precision, computing_in, variable_name
 from data.errors import RetroflexError
 from training.batches import Split, batch_rows, make_batch, prefetch
@@ -38,11 +39,12 @@ TAIL_BATCH = 32
 
 def before_tail(source: EncoderSource) -> EncoderSource:
     """Return the blocks before the last, whose output is the input of the last. Raise RetroflexError."""
-    if source.config.layer != LAST_BLOCK[-1]:
-        raise RetroflexError(
-            f"fine-tuning needs an encoder whose grid is that of {LAST_BLOCK[-1]}, not {source.config.layer}"
-        )
-    return replace(source, config=replace(source.config, layer=BEFORE_LAST_BLOCK))
+    config = source.config
+    if not isinstance(config, VGG16Config):
+        raise RetroflexError(f"--fine-tune trains the last block of VGG16 only; leave it out for {config.name}")
+    if config.layer != LAST_BLOCK[-1]:
+        raise RetroflexError(f"fine-tuning needs an encoder whose grid is that of {LAST_BLOCK[-1]}, not {config.layer}")
+    return replace(source, config=replace(config, layer=BEFORE_LAST_BLOCK))
 
 
 def build_tail(source: EncoderSource) -> keras.Model:
@@ -156,7 +158,7 @@ def fine_tune(
         scores = score_split(Decoder(trained.config, weights), trained.vocabulary, tuned, config.search)
         if scores["cider"] > best:
             best = scores["cider"]
-            save_tensors({**encoder_weights(tail), **weights}, out / "best.safetensors")
+            save_tensors({**named_weights(tail), **weights}, out / "best.safetensors")
         log.add({"epoch": epoch + 1, "loss": loss, **scores})
         save_state(model, epoch + 1, out / "state.safetensors")
     return _best(out, trained, log)

@@ -5,45 +5,78 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 
 from captioner.bundle import BUNDLED, load_bundle
 from captioner.checksums import bundle_version
-from captioner.encoders.vgg16 import KerasVGG16, VGG16Config, load_vgg16_weights
+from captioner.encoders.base import Encoder, EncoderConfig
+from captioner.encoders.registry import EncoderParts, build, families, family, read_weights
+from captioner.encoders.vgg16 import IMAGENET, VGG16Config, load_vgg16_weights
 from captioner.encoders.weights import weights_key
-from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import CaptionedPicture, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
-from data.paths import display
 from training.batches import Split, split_words
 from training.features import FeatureCache, cache_features
 
 
 @dataclass(frozen=True)
 class EncoderSource:
-    """A VGG16 with its configuration; `name` is its origin."""
+    """The settings and weights of an encoder that makes grids; `name` is its origin."""
 
     name: str
-    config: VGG16Config
-    weights: dict[str, np.ndarray]
+    config: EncoderConfig
+    weights: Mapping[str, np.ndarray]
+
+    def build(self) -> Encoder:
+        """Return the encoder. Raises BundleError if the weights do not fit."""
+        return build(self.config, EncoderParts(self.weights))
 
 
-def load_encoder_source(name: str, config: VGG16Config | None = None, bits: int = 8) -> EncoderSource:
-    """Load `bundled`, `imagenet`, a bundle folder or a Keras VGG16 file. Raise RetroflexError.
+def load_encoder_source(
+    name: str, settings: Mapping[str, Any] | None = None, bits: int = 8, weights: Path | None = None
+) -> EncoderSource:
+    """Load an encoder by its name, `bundled`, a bundle folder, `imagenet` or a VGG16 file. Raises RetroflexError.
 
-    The weights are rounded as a bundle stores them, so that the decoder is trained on the grids of inference.
+    `settings` replace the encoder's own, `weights` is a file for an encoder by its name. The weights are rounded as a
+    bundle stores them, so that the decoder is trained on the grids of inference.
     """
+    settings = settings or {}
+    named = name in {one.name for one in families()}
+    if weights and not named:
+        raise RetroflexError("--weights goes with the name of an encoder, as in --encoder resnet50")
+    if named:
+        config = _gridded(name, settings)
+        origin = f"{name}, {weights.name if weights else 'ImageNet'}"
+        return EncoderSource(origin, config, rounded(read_weights(config, weights), bits))
     folder = BUNDLED if name == "bundled" else Path(name)
-    if name == "bundled" or folder.is_dir():
+    if folder.is_dir():
         bundle = load_bundle(folder)
-        own = bundle.encoder
-        if not isinstance(own, VGG16Config):
-            raise RetroflexError(f"{display(folder)} has the encoder {own.name}; training needs vgg16")
-        return EncoderSource(bundle_version(folder), config or own, dict(bundle.encoder_weights))
-    return EncoderSource(Path(name).name, config or VGG16Config(), rounded(load_vgg16_weights(name), bits))
+        return EncoderSource(bundle_version(folder), _changed(bundle.encoder, settings), dict(bundle.encoder_weights))
+    if name != IMAGENET and not folder.exists() and folder.name == name and not folder.suffix:
+        family(name)  # which names the nearest
+    config = _changed(VGG16Config(), settings)
+    return EncoderSource(folder.name, config, rounded(load_vgg16_weights(name), bits))
+
+
+def _gridded(name: str, settings: Mapping[str, Any]) -> EncoderConfig:
+    """Return the settings of an encoder. Raises RetroflexError unless it makes grids."""
+    config = family(name).config()
+    if not config.cells:
+        with_grid = ", ".join(one.name for one in families() if one.config().cells)
+        raise RetroflexError(f"{name} makes no grid that a decoder could attend to; these do: {with_grid}")
+    return _changed(config, settings)
+
+
+def _changed(config: EncoderConfig, settings: Mapping[str, Any]) -> EncoderConfig:
+    try:
+        return replace(cast("Any", config), **settings)
+    except TypeError as error:
+        options = ", ".join(f"--{name}" for name in settings)
+        raise RetroflexError(f"{config.name} cannot be changed by {options}") from error
 
 
 @dataclass(frozen=True)
@@ -63,11 +96,10 @@ class EncodedSplits:
 
 def encode(source: EncoderSource, sets: Mapping[str, Dataset], folder: Path, crops: int = 2) -> EncodedSplits:
     """Encode the splits `train`, with `crops` of each picture, and `dev`; the grids are cached in `folder`."""
-    encoder = KerasVGG16(source.config, source.weights, best_precision())
-    key = weights_key(source.weights)
+    encoder, key = source.build(), weights_key(source.weights)
     caches = {
-        name: cache_features(encoder, key, dataset.pictures, folder / name, crops if name == "train" else 1)
-        for name, dataset in sets.items()
+        name: cache_features(encoder, source.config, key, one.pictures, folder / name, crops if name == "train" else 1)
+        for name, one in sets.items()
     }
     train, train_pictures = _split(sets["train"], caches["train"])
     dev, dev_pictures = _split(sets["dev"], caches["dev"])

@@ -4,7 +4,8 @@
 
 writes `retrieval/search/wordnet.json.gz`: which words are English, which word of captions comes nearest to a word that
 captions never say, and which words of captions are narrower than another. A nearest word needs two sources: WordNet's
-order of meanings, and either the text encoder's neighbours of the word or WordNet's own definition.
+first meaning that a picture shows, and either the text encoder's neighbours of the word or that it mostly has no other
+meaning (`Nearest`).
 """
 
 from __future__ import annotations
@@ -36,15 +37,27 @@ VAGUE = frozenset(
         "construction commodity product mechanism block sheet strip creation work figure character professional "
         "worker adult expert leader relative creature young machine group collection gathering organism cause agent "
         "location region land vessel fluid liquid solid white black religious spread hall event practice act matter "
-        "medium tool implement instrumentality facility building-complex base top side lover "
+        "medium tool implement instrumentality facility complex base top side lover "
     )
 )
 """Words of captions that say too little of what was asked for."""
-ANIMAL, PLANT = "05", "20"
+MISLEADING = frozenset(("arms", "barrier", "enclosure", "ground", "member"))
+"""Words that captions say of something else than what they are in WordNet's first meaning."""
+ANIMAL, FOOD, HUMAN, PLANT = "05", "13", "18", "20"
+GROWN = frozenset((ANIMAL, FOOD, PLANT))
+"""One word often names a plant or an animal, its fruit or meat, and its wood."""
 ORDER = {ANIMAL: 0, PLANT: 2}
 PEOPLE, PERSON = "people", "person"
-SENSES, STEPS, NEAREST = 3, 8, 3
-NEIGHBOURS, AGREEING = 12, 2
+SENSES, NEAREST = 3, 3
+STEPS, STEPS_OF_ANIMALS = 8, 14
+NEIGHBOURS, AGREEING, OFTEN = 12, 2, 0.15
+"""Neighbours tell a meaning where the word is in this first part of the text encoder's words, by frequency."""
+COUNTED = 2
+"""Times that a meaning was met in the texts in which WordNet counted, from which on those never met do not matter."""
+MOSTLY = 0.5
+"""The share of a word's meanings, weighted by how often they were met, that the word it reaches must have, too."""
+FAMILIAR = 800
+"""Rank in captions up to which words for people are reached; rarer ones, such as rival and viewer, say other things."""
 SYNONYM_COSINE = 0.6
 """Two words of one meaning in WordNet are one for search where the text encoder places them as near as this."""
 
@@ -97,18 +110,38 @@ class Nearest:
         self._rank = {word: rank for rank, word in enumerate(captions)}
         self._known = [word for word in embedder.words if wordnet.nouns(word) and word not in FUNCTION_WORDS]
         self._vectors = np.stack([_vector(embedder, word) for word in self._known])
+        self._place = {word: place for place, word in enumerate(embedder.words)}
         self._rows = {word: row for row, word in enumerate(self._known)}
         self._said = self._words_by_sense()
 
     def __call__(self, noun: str) -> list[str]:
-        """Return up to NEAREST words, best first: of the first meaning that both sources agree on."""
-        near = self._neighbours(noun)
-        for key in self._senses(noun):
-            candidates = [(word, step) for word, step in self._candidates(key) if word != noun]
-            found = [word for word, step in candidates if self._agree(noun, key, word, step, near)]
+        """Return up to NEAREST words, best first: of the first meaning that both sources agree on.
+
+        A further meaning counts only where the text encoder places the word beside it, or for living things and food.
+        """
+        near, shown = self._neighbours(noun), self._shown(noun)
+        for place, key in enumerate(shown):
+            candidates = [(word, step) for word, step in self._candidates(key) if word not in (noun, *MISLEADING)]
+            before = {self._subject(one) for one in shown[:place] if any(self._candidates(one))}
+            if not before <= GROWN - {self._subject(key)}:
+                candidates = [(word, step) for word, step in candidates if word in near]
+            found = [word for word, step in candidates if self._agree(noun, key, word, step, near, shown)]
             if found:
                 return found[:NEAREST]
         return []
+
+    def _shown(self, noun: str) -> list[str]:
+        """The first meanings that a picture shows; names, with a capital, only where there is nothing else."""
+        shown = [key for key in self._senses(noun) if self._subject(key) in SUBJECTS]
+        common = [key for key in shown if noun in self._wordnet.senses[key].lemmas]
+        shown = common or [key for key in shown if self._subject(key) in GROWN]
+        counts = [self._wordnet.counts.get((noun, key), 0) for key in shown]
+        if not shown or counts[0] < COUNTED:
+            return shown
+        return [key for key, count in zip(shown, counts, strict=True) if count]
+
+    def _subject(self, key: str) -> str:
+        return self._wordnet.senses[key].subject
 
     def _senses(self, noun: str) -> list[str]:
         """The first meanings: animals first, before people and dishes that are named after them, and plants last, after
@@ -148,36 +181,54 @@ class Nearest:
         for lemma in self._wordnet.senses[key].lemmas:
             if lemma.lower() in self._rank and self._is_noun(lemma.lower()):
                 yield lemma.lower(), 0
-        for step, above in enumerate(self._wordnet.above(key)[:STEPS], 1):
-            if self._wordnet.senses[above].subject in SUBJECTS:
+        steps = STEPS_OF_ANIMALS if self._subject(key) == ANIMAL else STEPS
+        for step, above in enumerate(self._wordnet.above(key)[:steps], 1):
+            if self._subject(above) in SUBJECTS:
                 yield from ((word, step) for word in self._said.get(above, []))
 
     def _neighbours(self, noun: str) -> list[str]:
-        """The nouns that the text encoder places nearest; none where it never met the word."""
+        """The nouns that the text encoder places nearest; none where it did not meet the word often."""
         row = self._rows.get(noun)
-        if row is None:
+        if row is None or self._place[noun] > OFTEN * len(self._place):
             return []
         nearest = np.argsort(-(self._vectors @ self._vectors[row]))[1 : NEIGHBOURS + 1]
         return [self._known[one] for one in nearest.tolist()]
 
-    def _agree(self, noun: str, key: str, word: str, step: int, near: list[str]) -> bool:
+    def _agree(self, noun: str, key: str, word: str, step: int, near: list[str], shown: list[str]) -> bool:
         """Whether a second source says that `noun`, in the meaning `key`, is a `word` or a kind of it.
 
-        The sources are WordNet's definition, the text encoder's neighbours, and that no other meaning of the word is
-        one that a picture shows and no kind of `word`.
+        The sources are the text encoder's neighbours, and that `noun` mostly means kinds of `word`, in all meanings
+        that are `shown`; for living things and food, in those of the same subject.
         """
-        if word in near or word in tokenize(self._wordnet.senses[key].definition):
+        if self._subject(key) == HUMAN and word not in near and self._rank[word] > FAMILIAR:
+            return False
+        meanings = self._wordnet.nouns(word)
+        if word in near and (step or key in meanings[:SENSES]):
             return True
+        own = set(meanings[:1])
+        if step == 0 and key not in own:
+            return False
         if step == 0 and noun in self._rows:
             return float(self._vectors[self._rows[noun]] @ _vector(self._embedder, word)) >= SYNONYM_COSINE
-        own = set(self._wordnet.nouns(word)[:1])
         if sum(bool(own & self._meanings(other)) for other in near) >= AGREEING:
             return True
-        if self._wordnet.senses[key].subject in (ANIMAL, PLANT) and step:
-            return any(one in own for one in self._wordnet.above(key))
-        named = [one for one in self._senses(noun) if self._wordnet.senses[one].lemmas[0].lower() == noun] or [key]
-        shown = [one for one in named if self._wordnet.senses[one].subject in SUBJECTS]
-        return all(own & {one, *self._wordnet.above(one)} for one in shown) if step else shown == [key]
+        if self._share(noun, key, own) < MOSTLY:
+            return False
+        if self._subject(key) in GROWN:
+            shown = [one for one in shown if self._subject(one) == self._subject(key) and any(self._candidates(one))]
+        return all(own & {one, *self._wordnet.above(one)} for one in shown)
+
+    def _share(self, noun: str, key: str, own: set[str]) -> float:
+        """The share of the meanings of `noun` that are kinds of `own`, or like `key` living things or food."""
+        grown = self._subject(key) in GROWN
+        kinds = others = 0
+        for one in self._wordnet.nouns(noun):
+            weight = 1 + self._wordnet.counts.get((noun, one), 0)
+            if own & {one, *self._wordnet.above(one)} or (grown and self._subject(one) in GROWN):
+                kinds += weight
+            elif grown or noun in self._wordnet.senses[one].lemmas:  # not the name of one person or place
+                others += weight
+        return kinds / (kinds + others)
 
     def _meanings(self, noun: str) -> set[str]:
         keys = self._wordnet.nouns(noun)[:2]

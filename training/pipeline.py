@@ -15,10 +15,9 @@ from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.calibration import Calibration
 from captioner.embedding import Embedding
 from captioner.encoders.pooling import Pooling
-from captioner.encoders.vgg16 import KerasVGG16
+from captioner.encoders.vgg16 import VGG16Config
 from captioner.encoders.vgg16_int8 import calibrate_activations
 from captioner.encoders.weights import weights_key
-from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from data.captioned import Dataset
 from data.decoding.pool import read_square
@@ -190,13 +189,14 @@ def _train_search(
 
 
 def _pooling(source: EncoderSource, encoded: EncodedSplits, crowd: Crowd | None, seed: int) -> Pooling:
-    encoder = KerasVGG16(source.config, source.weights, best_precision())
     files = [one.path for one in encoded.pictures[0]]
-    return learn_pooling(encoder, encoded.train.grids, files, seed, crowd.pictures if crowd else None)
+    return learn_pooling(source.build(), encoded.train.grids, files, seed, crowd.pictures if crowd else None)
 
 
 def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:
-    """Return the range of each convolution's output, for 8-bit products, on CALIBRATED train pictures."""
+    """Return the range of each convolution's output on CALIBRATED train pictures, for VGG16's 8-bit products."""
+    if not isinstance(source.config, VGG16Config):
+        return {}
     files = [one.path for one in encoded.pictures[0]]
     rows = np.random.default_rng(seed).permutation(len(files))[:CALIBRATED]
     squares = np.stack([read_square(files[row], source.config.side) for row in rows])
@@ -238,7 +238,8 @@ def _bundle(
 
 def _card(bundle: Bundle, figures: dict[str, dict[str, float]], notes: Notes, version: str) -> str:
     made_by = bundle.made_by
-    parts = f"A VGG16 encoder ({made_by['encoder']}) and an LSTM decoder with attention"
+    name = bundle.encoder.name
+    parts = f"The encoder {name} ({made_by['encoder']}) and an LSTM decoder with attention"
     facts: Facts = {
         "name": "Retroflex captioner",
         "model_version": version,

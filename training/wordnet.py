@@ -14,6 +14,8 @@ from typing import NamedTuple
 from data.errors import RetroflexError
 
 FILES = {"n": "noun", "v": "verb", "a": "adj", "r": "adv"}
+NOUN = "1:"
+"""What the part of a key of index.sense after the lemma begins with, for a noun."""
 HYPERNYM, INSTANCE = "@", "@i"
 
 
@@ -34,12 +36,14 @@ class Sense(NamedTuple):
 class WordNet:
     """`senses` by key; `senses_of` a lemma (lower case, a part of speech) the keys, most frequent first.
 
-    `irregular` has the lemmas of forms such as "men".
+    `irregular` has the lemmas of forms such as "men". `counts` has how often a noun was met with a meaning in the texts
+    in which WordNet's authors marked meanings; never is left out.
     """
 
     senses: dict[str, Sense] = field(default_factory=dict)
     senses_of: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     irregular: dict[tuple[str, str], list[str]] = field(default_factory=dict)
+    counts: dict[tuple[str, str], int] = field(default_factory=dict)
 
     def nouns(self, lemma: str) -> list[str]:
         """Return the keys of the senses of a noun, most frequent first."""
@@ -56,7 +60,7 @@ class WordNet:
 
 
 def read_wordnet(folder: Path) -> WordNet:
-    """Read the files index.*, data.* and *.exc in `folder`. Raise WordNetMissing."""
+    """Read the files index.*, data.* and *.exc in `folder`, with index.sense. Raise WordNetMissing."""
     wordnet = WordNet()
     try:
         for part, name in FILES.items():
@@ -71,10 +75,21 @@ def read_wordnet(folder: Path) -> WordNet:
             for line in _lines(folder / f"{name}.exc"):
                 form, *lemmas = line.split()
                 wordnet.irregular[form, part] = lemmas
+        wordnet.counts = dict(_counts(folder / "index.sense"))
     except (OSError, ValueError, IndexError) as error:
         reason = f"the files of WordNet 3.0 in {folder} cannot be read ({error})"
-        raise WordNetMissing(f"{reason}; give a folder with index.noun, data.noun, noun.exc and so on") from error
+        raise WordNetMissing(
+            f"{reason}; give a folder with index.sense, index.noun, data.noun, noun.exc and so on"
+        ) from error
     return wordnet
+
+
+def _counts(path: Path) -> Iterator[tuple[tuple[str, str], int]]:
+    for line in _lines(path):
+        tag, offset, _, count = line.split()
+        lemma, _, kind = tag.partition("%")
+        if kind.startswith(NOUN) and count != "0":
+            yield (lemma, f"{offset}n"), int(count)
 
 
 def _lines(path: Path) -> Iterator[str]:

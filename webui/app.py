@@ -14,6 +14,7 @@ from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui import problems
+from webui.api.catalogue import catalogue
 from webui.api.duplicates import duplicates
 from webui.api.export import export
 from webui.api.health import health
@@ -40,7 +41,7 @@ from webui.telemetry.logs import QUIET, Log, add_request_ids, log_requests
 from webui.telemetry.metrics import Metrics
 
 PAGES = (pages, picture_page, library_page, duplicates_page)
-API = (search, pictures, library_views, duplicates, export, health, access)
+API = (search, pictures, catalogue, library_views, duplicates, export, health, access)
 BLUEPRINTS = (*PAGES, *API)
 """All that is served; a blueprint in this list is protected, measured and described."""
 

@@ -18,7 +18,16 @@ from captioner.encoders.weights import Weights, keep, kept_file, load_kept, weig
 from captioner.frameworks import Precision
 from data.errors import RetroflexError
 
-MODULES = ("captioner.encoders.vgg16_family",)
+MODULES = (
+    "captioner.encoders.vgg16_family",
+    "captioner.encoders.keras_applications",
+    "captioner.encoders.efficientnet_lite",
+    "captioner.encoders.descriptors.colour_layout",
+    "captioner.encoders.descriptors.dominant_colours",
+    "captioner.encoders.descriptors.gabor",
+    "captioner.encoders.descriptors.hog",
+    "captioner.encoders.descriptors.sketch",
+)
 """Imported on first use of an encoder; each registers its family."""
 RESERVED = frozenset({"joint", "cells"})
 """Kinds of features that belong to no encoder."""

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from safetensors.numpy import load_file
 
-from captioner.encoders.base import Features
+from captioner.encoders.keras_network import KerasNetwork
 from captioner.encoders.pooling import plain_mean
-from captioner.errors import BundleError
-from captioner.frameworks import Precision, computing_in, has_gpu, load_keras, variable_name
+from captioner.frameworks import Precision, computing_in, load_keras
 from data.errors import RetroflexError
 
 if TYPE_CHECKING:
@@ -68,7 +67,7 @@ class VGG16Config:
         return (self.side // (32 if self.layer == "block5_pool" else 16)) ** 2
 
 
-class KerasVGG16:
+class KerasVGG16(KerasNetwork):
     """Keras' VGG16 without top, cut after the layer whose output is the grid."""
 
     def __init__(
@@ -83,19 +82,7 @@ class KerasVGG16:
 
         `pooling` makes L2-normalised vectors (n, d) of grids (n, cells, channels).
         """
-        self.config, self.name, self.side = config, config.name, config.side
-        self.model_version = model_version
-        self._pooling = pooling
-        self._model = build_vgg16(config, precision)
-        assign(self._model, weights)
-        self._model.make_predict_function()  # now, or each thread would make one
-        self.step = None if has_gpu() else 1  # a CPU takes as long for a picture alone, a GPU needs many
-
-    def encode(self, pictures: np.ndarray) -> Features:
-        """Encode uint8 RGB pictures (n, side, side, 3)."""
-        grids = np.asarray(self._model.predict_on_batch(preprocess(pictures)), np.float32)
-        grids = grids.reshape(len(grids), -1, grids.shape[-1])
-        return Features(self._pooling(grids), grids)
+        super().__init__(config, build_vgg16(config, precision), weights, preprocess, pooling, model_version)
 
 
 def build_vgg16(config: VGG16Config, precision: Precision) -> keras.Model:
@@ -106,25 +93,6 @@ def build_vgg16(config: VGG16Config, precision: Precision) -> keras.Model:
     with computing_in(precision):
         vgg16 = keras.applications.VGG16(include_top=False, weights=None, input_shape=(config.side, config.side, 3))
     return keras.Model(vgg16.input, vgg16.get_layer(config.layer).output)
-
-
-def assign(model: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
-    """Load VGG16 kernels and biases by name. Raises BundleError where one is missing or misshapen."""
-    for variable in model.weights:
-        name = variable_name(variable)
-        if name not in weights or weights[name].shape != tuple(variable.shape):
-            actual = weights[name].shape if name in weights else "nothing"
-            raise BundleError(f"encoder weight {name} should have shape {tuple(variable.shape)}, found {actual}")
-        variable.assign(weights[name])
-
-
-def encoder_weights(model: keras.Model) -> dict[str, np.ndarray]:
-    """Return the weights by the names that `assign` takes, float32."""
-    import keras
-
-    return {
-        variable_name(weight): np.asarray(keras.ops.convert_to_numpy(weight), np.float32) for weight in model.weights
-    }
 
 
 def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:

@@ -17,13 +17,13 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.encoders.base import Features
+from captioner.encoders.keras_network import assign
 from captioner.encoders.pooling import plain_mean
 from captioner.encoders.vgg16 import (
     BLOCKS,
     CHANNEL_MEANS,
     CONVOLUTIONS,
     VGG16Config,
-    assign,
     build_vgg16,
     preprocess,
 )

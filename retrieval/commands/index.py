@@ -74,7 +74,7 @@ def index(
         opened.store.check_writable()
         if errors is not None:
             errors.write_text("")  # If it cannot be written, fail before the work.
-        with _turn(settings.library, shown) as turn:
+        with indexing_turn(settings.library, shown) as turn:
             plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
             run = _Run(plan, opened, turn, shown, forget)
             report, added = run.all(not keep_captions, chosen)
@@ -88,8 +88,16 @@ def index(
         print_report(report, added, settings, as_json)
 
 
+def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
+    """Index one folder of an open library, as `retroflex index` does. Raises RetroflexError."""
+    check_roots([folder])
+    with indexing_turn(library.settings.library, kind) as turn:
+        run = _Run(plan_given(library.store, [folder], ()), library, turn, kind, forget=False)
+        return run.all(recaption=True, features={})[0]
+
+
 @contextmanager
-def _turn(library: Path, kind: type[Display]) -> Iterator[Turn]:
+def indexing_turn(library: Path, kind: type[Display]) -> Iterator[Turn]:
     """Yield once no other process indexes; until then its progress is shown."""
     with ExitStack() as stack:
         waiting = kind(Flow())

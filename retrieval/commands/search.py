@@ -9,7 +9,7 @@ from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
@@ -25,6 +25,7 @@ from retrieval.commands.options import (
     print_result,
 )
 from retrieval.library import Library
+from retrieval.search.catalogue import read_conditions
 from retrieval.search.fields import (
     FIELDS,
     RELEVANCE,
@@ -36,9 +37,24 @@ from retrieval.search.fields import (
     order_names,
 )
 from retrieval.search.filters import Filters
-from retrieval.search.query import MAX_UNLIKE_WEIGHT, MAX_WEIGHT, Query, QueryImage, check_query, read_weight
+from retrieval.search.query import (
+    MAX_UNLIKE_WEIGHT,
+    MAX_WEIGHT,
+    Query,
+    QueryError,
+    QueryImage,
+    check_query,
+    read_weight,
+)
 
 PICTURE = "PICTURE[@WEIGHT]"
+
+
+class _Narrowed(NamedTuple):
+    """The values of the filters' options, and the conditions of `--where`."""
+
+    values: dict[str, Any]
+    where: Sequence[str]
 
 
 def _type(field: Field) -> click.ParamType:
@@ -62,9 +78,15 @@ def _value(library: Library, value: Any) -> Any:
 
 def _filter_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add `--sort`, and an option for each filter, whose values are for `_read_filters`."""
-    orders = click.Choice(order_names(queried=True))
-    sort = click.option("--sort", type=orders, default=RELEVANCE.name, show_default=True, help="Order of the hits.")
-    command = sort(command)
+    orders = f"[{'|'.join(order_names(queried=True))}|field.NAME|field.NAME.desc]"
+    sort = click.option("--sort", default=RELEVANCE.name, metavar=orders, show_default=True, help="Order of the hits.")
+    where = click.option(
+        "--where",
+        metavar="CONDITION",
+        multiple=True,
+        help="By the catalogue: 'NAME=VALUE', 'NAME>=5'; may be repeated.",
+    )
+    command = sort(where(command))
     for field in reversed(FIELDS):
         several = isinstance(field, ChoiceField) and field.several
         for option in reversed(field.options):
@@ -89,9 +111,21 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
     return distant(_filter_options(command))
 
 
-def _read_filters(library: Library, values: dict[str, Any]) -> Filters:
+def _read_filters(library: Library, values: dict[str, Any], where: Sequence[str]) -> Filters:
     """Return the filters for the values of the options. Raise QueryError."""
-    return Filters(**{name: _value(library, value) for name, value in values.items()})
+    own = library.collection.catalogue() if where else ()
+    given = {name: _value(library, value) for name, value in values.items()}
+    return Filters((*FIELDS, *own), **given, **read_conditions(where, own))
+
+
+def _check_order(library: Library, sort: str) -> None:
+    """Raise QueryError for an order that this library does not have."""
+    names = order_names(queried=True)
+    if sort not in names:
+        names = order_names(queried=True, further=library.collection.catalogue())
+        near = get_close_matches(sort, names, 1, cutoff=0.0)[0]
+        if sort not in names:
+            raise QueryError(f"there is no order {sort[:60]!a}; the nearest is {near}")
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
@@ -110,6 +144,7 @@ def search(
     bundle: Path | None,
     limit: int,
     sort: str,
+    where: tuple[str, ...],
     as_json: bool,
     paths: bool,
     print0: bool,
@@ -122,7 +157,7 @@ def search(
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
     query = partial(_query, opened, text, like, unlike, verbatim)
-    _search(opened, query, limit, distant, sort, filters, output)
+    _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
 
 
 @click.command()
@@ -137,6 +172,7 @@ def similar(
     bundle: Path | None,
     limit: int,
     sort: str,
+    where: tuple[str, ...],
     as_json: bool,
     paths: bool,
     print0: bool,
@@ -152,7 +188,7 @@ def similar(
     def query() -> Query:
         return Query(like=[QueryImage(one) for one in describe_files([picture], opened, by)], by=by)
 
-    _search(opened, query, limit, distant, sort, filters, output)
+    _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
 
 
 def _search(
@@ -161,12 +197,13 @@ def _search(
     limit: int,
     distant: bool,
     sort: str,
-    filters: dict[str, Any],
+    narrowed: _Narrowed,
     output: Output,
 ) -> None:
     """Search and print. The options are checked before the query, which may have to describe pictures."""
     only_paths = output.only_paths
-    selection = library.collection.select(_read_filters(library, filters), sort)
+    _check_order(library, sort)
+    selection = library.collection.select(_read_filters(library, *narrowed), sort)
     result = library.search(query(), limit, distant=distant, selection=selection)
     print_result(result, output)
     if not (result.total or output.as_json):

@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.catalogue.columns import ColumnCache
+from data.catalogue.fields import read_fields
 from data.facts import Facts, read_facts
 from data.paths import clean_text
 from data.roots import read_roots
 from data.store import Store
 from retrieval.search import fields
-from retrieval.search.fields import ADDED, RELEVANCE, Masks
+from retrieval.search.catalogue import StoredField, fields_of
+from retrieval.search.fields import ADDED, RELEVANCE, Field, Masks
 from retrieval.search.filters import Filters, Selection
 from retrieval.search.folders import FolderTree, folder_tree
 from retrieval.search.query import QueryError
@@ -36,12 +39,26 @@ class Collection:
         self._store = store
         self._state: tuple[Facts, FolderTree] | None = None
         self._reading = Lock()
+        self._columns = ColumnCache(store)
+        self._catalogue: tuple[int, tuple[StoredField, ...]] = (-1, ())
+
+    def catalogue(self) -> tuple[StoredField, ...]:
+        """Return the fields of the library's catalogue. Raises StoreError."""
+        generation = self._store.generation()
+        if self._catalogue[0] != generation:
+            self._catalogue = generation, fields_of(read_fields(self._store))
+        return self._catalogue[1]
+
+    def fields(self) -> tuple[Field, ...]:
+        """Return all fields: those of every library, then those of the catalogue. Raises StoreError."""
+        return (*fields.FIELDS, *self.catalogue())
 
     def state(self) -> tuple[Facts, FolderTree]:
         """Return the facts and folders of the store's present state, read again when it has changed."""
         with self._reading:
             if self._state is None or self._state[0].generation != self._store.generation():
-                facts = read_facts(self._store, [name for field in fields.FIELDS for name in field.stored])
+                stored = [name for field in fields.FIELDS for name in field.stored]
+                facts = read_facts(self._store, stored, self._columns)
                 self._state = facts, folder_tree(facts, [root.path for root in read_roots(self._store)])
             return self._state
 
@@ -65,7 +82,7 @@ class Collection:
             return None
         facts, tree = self.state()
         kept = _kept(filters.masks(facts, tree), len(facts.ids))
-        return Selection(facts.ids[kept], None if order == RELEVANCE.name else _keys(facts, order)[kept])
+        return Selection(facts.ids[kept], None if order == RELEVANCE.name else self._keys(facts, order)[kept])
 
     def browse(self, filters: Filters, order: str) -> np.ndarray:
         """Return the ids of the pictures that the filters keep, in one of `orders(queried=False)`; ties by id."""
@@ -73,26 +90,25 @@ class Collection:
         rows = np.flatnonzero(_kept(filters.masks(facts, tree), len(facts.ids)))
         if order == ADDED.name:
             return facts.ids[rows[::-1]]
-        return facts.ids[rows[np.argsort(_keys(facts, order)[rows], kind="stable")]]
+        return facts.ids[rows[np.argsort(self._keys(facts, order)[rows], kind="stable")]]
 
     def facets(self, filters: Filters) -> Facets:
         """Count the pictures by the values of each facet, under all filters but those of its own field."""
         facts, tree = self.state()
         masks = filters.masks(facts, tree)
         counts = {}
-        for field in fields.FIELDS:
+        for field in self.fields():
             if field.facet:
                 own = {option.name for option in field.options}
                 others = {name: mask for name, mask in masks.items() if name not in own}
                 counts[field.facet] = field.counts(facts, tree, _kept(others, len(facts.ids)))
         return Facets(int(np.count_nonzero(_kept(masks, len(facts.ids)))), counts)
 
-
-def _keys(facts: Facts, name: str) -> np.ndarray:
-    """Return a number for each picture, (n,); the lowest comes first in the order of this name."""
-    field, order = next((field, order) for field in fields.FIELDS for order in field.orders if order.name == name)
-    keys = field.sort_keys(facts)
-    return -keys if order.descending else keys
+    def _keys(self, facts: Facts, name: str) -> np.ndarray:
+        """Return a number for each picture, (n,); the lowest comes first in the order of this name."""
+        field, order = next((field, order) for field in self.fields() for order in field.orders if order.name == name)
+        keys = field.sort_keys(facts)
+        return -keys if order.descending else keys
 
 
 def _kept(masks: Masks, pictures: int) -> np.ndarray:

@@ -1,7 +1,8 @@
 """The fields of a picture by which a library is filtered, counted, sorted and exported.
 
 Each field is declared once, in FIELDS. The masks over the library, the columns read by SQL, the command line, the API,
-its OpenAPI document, the page and the exports all iterate FIELDS, so a new field needs one more entry there.
+its OpenAPI document, the page and the exports all iterate FIELDS, so a new field needs one more entry there. Fields of
+a library's catalogue come after them, see `retrieval.search.catalogue`.
 """
 
 from __future__ import annotations
@@ -330,12 +331,15 @@ RELEVANCE = Order("relevance", "Best first")
 ADDED = Order("added", "Last added")
 
 
-def orders(queried: bool) -> tuple[Order, ...]:
-    """Return the orders of hits, or without a query of the library's pictures; the first is the default."""
-    sorted_by_field = tuple(order for field in FIELDS for order in field.orders)
+def orders(queried: bool, further: Sequence[Field] = ()) -> tuple[Order, ...]:
+    """Return the orders of hits, or without a query of the library's pictures; the first is the default.
+
+    `further` are fields beside FIELDS.
+    """
+    sorted_by_field = tuple(order for field in (*FIELDS, *further) for order in field.orders)
     return (RELEVANCE, *sorted_by_field) if queried else (*sorted_by_field, ADDED)
 
 
-def order_names(queried: bool) -> tuple[str, ...]:
+def order_names(queried: bool, further: Sequence[Field] = ()) -> tuple[str, ...]:
     """Return the names of these orders."""
-    return tuple(order.name for order in orders(queried))
+    return tuple(order.name for order in orders(queried, further))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,24 +10,26 @@ import numpy as np
 
 from data.facts import Facts
 from retrieval.search import fields
-from retrieval.search.fields import Masks
+from retrieval.search.fields import Field, Masks
 from retrieval.search.folders import FolderTree
 
 
 class Filters(Mapping[str, Any]):
-    """The values of the options of FIELDS that are set, by option name; a picture must pass all of them.
+    """The values of the options of fields that are set, by option name; a picture must pass all of them.
 
-    A folder is a path (bytes), a day a `date`, a number an int, a choice a str, several choices a tuple of str.
+    The fields are FIELDS, or in a library with a catalogue those of `Collection.fields`. A folder is a path (bytes), a
+    day a `date`, a number an int, a choice a str, several choices a tuple.
     """
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, own: Sequence[Field] | None = None, /, **values: Any) -> None:
         """Leave out values that are None or (). Raise QueryError where two exclude each other, TypeError for a name
         that no field has."""
-        names = [option.name for field in fields.FIELDS for option in field.options]
+        self._fields = fields.FIELDS if own is None else tuple(own)
+        names = [option.name for field in self._fields for option in field.options]
         if unknown := values.keys() - set(names):
             raise TypeError(f"no field has an option {', '.join(sorted(unknown))}")
         self._values = {name: values[name] for name in names if values.get(name) not in (None, ())}
-        for field in fields.FIELDS:
+        for field in self._fields:
             field.check(self._values)
 
     def __getitem__(self, name: str) -> Any:
@@ -41,12 +43,12 @@ class Filters(Mapping[str, Any]):
 
     def replace(self, **values: Any) -> Filters:
         """Return these filters with other values for some options; None or () leaves one out. Raise QueryError."""
-        return Filters(**self._values | values)
+        return Filters(self._fields, **self._values | values)
 
     def masks(self, facts: Facts, tree: FolderTree) -> Masks:
         """Return which pictures each filter keeps, bool (n,), by option name."""
         masks = Masks()
-        for field in fields.FIELDS:
+        for field in self._fields:
             masks |= field.masks(self._values, facts, tree)
         return masks
 

@@ -114,7 +114,7 @@ class Matches:
         words = frozenset[str]().union(*(unit.words for unit in self.units))
         texts = [
             text
-            for text in texts_of(picture.paths, picture.metadata, roots)
+            for text in texts_of(picture.paths, picture.texts_beside, roots)
             if found_words(text) & words or self.wholes & set(whole_terms(text))
         ]
         day = np.array([day_number(picture.taken_at)])

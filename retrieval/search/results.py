@@ -16,6 +16,11 @@ def taken(picture: StoredPicture) -> dict[str, str | None]:
     return {"taken_at": picture.taken_as_text, "taken_from": picture.taken_from}
 
 
+def values_of(picture: StoredPicture) -> dict[str, dict[str, Any]]:
+    """Return the values of the catalogue's fields as plain values for JSON."""
+    return {"fields": {fact.field.name: fact.plain for fact in picture.facts}}
+
+
 @dataclass(frozen=True)
 class Hit:
     """One picture found, and its caption that best matches the query.
@@ -50,7 +55,12 @@ class Hit:
         """Return the hit as plain values for JSON."""
         names = ("id", "path", "caption", "captions", "score", "scores")
         matched = [text._asdict() for text in self.matched]
-        return {name: getattr(self, name) for name in names} | {"matched": matched} | taken(self.picture)
+        return (
+            {name: getattr(self, name) for name in names}
+            | {"matched": matched}
+            | taken(self.picture)
+            | values_of(self.picture)
+        )
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from sqlalchemy import Connection, create_engine, event
 
-from data import reads
+from data.changes import changes_since, searched_ids
 from data.store import Batch, FileRow, SkipRow, Store, StoreError
 
 MakeBatch = Callable[..., Batch]
@@ -117,8 +117,8 @@ def test_nothing_written_between_two_statements_is_missed(
     store: Store, batch_of: MakeBatch, without_snapshots: Connection
 ) -> None:
     store.write_batch(batch_of(b"/0.jpg"))
-    generation, ids = reads.searched_ids(without_snapshots)
-    first = reads.changes_since(without_snapshots, generation)
+    generation, ids = searched_ids(without_snapshots)
+    first = changes_since(without_snapshots, generation)
     assert first is not None
     second = store.changes(first.generation)
     assert second is not None

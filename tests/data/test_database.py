@@ -123,10 +123,10 @@ def test_a_lock_while_the_tables_are_made(url: str, impatient: None) -> None:
 
 @pytest.fixture
 def small_disk() -> Iterator[None]:
-    """Every new connection behaves as if the disk had room for 40 pages only."""
+    """Every new connection behaves as if the disk had room for 80 pages only."""
 
     def limit(connection: sqlite3.Connection, _: object) -> None:
-        connection.execute("PRAGMA max_page_count = 40")
+        connection.execute("PRAGMA max_page_count = 80")
 
     event.listen(Engine, "connect", limit)
     yield

@@ -45,7 +45,7 @@ def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[CaptionedPicture]
 def test_crops_are_the_picture_its_mirror_image_and_random_ones(
     pictures: list[CaptionedPicture], tmp_path: Path
 ) -> None:
-    cache = cache_features(Eye(), "key", pictures, tmp_path, crops=4)  # type: ignore[arg-type]
+    cache = cache_features(Eye(), Eye.config, "key", pictures, tmp_path, crops=4)  # type: ignore[arg-type]
     assert cache.grids.shape == (PICTURES, 4, 4, 512)
     assert np.flatnonzero(~cache.usable).tolist() == [5]
     assert "broken.png" in cache.problems[0]
@@ -56,11 +56,11 @@ def test_crops_are_the_picture_its_mirror_image_and_random_ones(
 
 
 def test_a_stopped_run_resumes_with_the_same_crops(pictures: list[CaptionedPicture], tmp_path: Path) -> None:
-    whole = cache_features(Eye(), "key", pictures, tmp_path / "whole", crops=3)  # type: ignore[arg-type]
+    whole = cache_features(Eye(), Eye.config, "key", pictures, tmp_path / "whole", crops=3)  # type: ignore[arg-type]
     with pytest.raises(KeyboardInterrupt):
-        cache_features(Eye(stops=True), "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+        cache_features(Eye(stops=True), Eye.config, "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
     again = Eye()
-    resumed = cache_features(again, "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
+    resumed = cache_features(again, Eye.config, "key", pictures, tmp_path / "run", crops=3)  # type: ignore[arg-type]
     assert again.batches == 1
     np.testing.assert_array_equal(resumed.grids, whole.grids)
     assert resumed.problems == whole.problems

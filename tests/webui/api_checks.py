@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from functools import cache
+from types import SimpleNamespace
 from typing import Any
 
 from flask import Flask
@@ -15,6 +16,7 @@ from webui.app import BLUEPRINTS
 from webui.openapi.operations import describe
 from webui.openapi.schemas import Schema
 from webui.request.values import PictureId
+from webui.services import EXTENSION
 
 SEARCH = "/api/v1/search"
 MULTIPART = "multipart/form-data"
@@ -49,6 +51,8 @@ def valid(name: str, answer: Any) -> None:
 def _schemas() -> dict[str, Schema]:
     app = Flask(__name__)
     app.url_map.converters["id"] = PictureId
+    no_catalogue = SimpleNamespace(collection=SimpleNamespace(catalogue=lambda: ()))
+    app.extensions[EXTENSION] = SimpleNamespace(library=no_catalogue)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     schemas: dict[str, Schema] = describe(app)["components"]["schemas"]

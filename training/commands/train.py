@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from captioner.encoders.vgg16 import LAYERS, VGG16Config
+from captioner.encoders.vgg16 import LAYERS
 from captioner.frameworks import load_keras
 from captioner.quantise import LEVELS
 from retrieval.commands.options import print_left_out
@@ -33,7 +33,15 @@ BITS = click.Choice(tuple(LEVELS))
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder for features, logs and the bundle.")
 @click.option(
-    "--encoder", default="bundled", show_default=True, help="bundled, imagenet, a bundle or a Keras VGG16 file."
+    "--encoder",
+    default="bundled",
+    show_default=True,
+    help="An encoder by name, see `retroflex features`; bundled, imagenet, a bundle or a Keras VGG16 file.",
+)
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="File of weights for an --encoder by name.",
 )
 @click.option(
     "--side", type=click.IntRange(32, 448), help="Pixels of the encoder's input [default: the encoder's own]."
@@ -41,9 +49,7 @@ BITS = click.Choice(tuple(LEVELS))
 @click.option(
     "--layer",
     type=click.Choice(LAYERS),
-    default=LAYERS[0],
-    show_default=True,
-    help="Layer of VGG16 that is the grid, used with --side.",
+    help="Layer of VGG16 that is the grid [default: the encoder's own].",
 )
 @click.option(
     "--also", type=click.Path(path_type=Path), help="A second data set; all its pictures are added to the training."
@@ -98,8 +104,9 @@ def train(
     dataset: Path,
     out: Path,
     encoder: str,
+    weights: Path | None,
     side: int | None,
-    layer: str,
+    layer: str | None,
     also: Path | None,
     texts: Path | None,
     language: str,
@@ -122,7 +129,8 @@ def train(
     from training.texts import Texts, read_texts
 
     config = TrainConfig(**settings)
-    source = load_encoder_source(encoder, VGG16Config(side, layer) if side else None, config.bits)
+    own = {name: value for name, value in (("side", side), ("layer", layer)) if value is not None}
+    source = load_encoder_source(encoder, own, config.bits, weights)
     hidden = Crowd(crowd, read_words(absent, ())) if crowd else None
     inputs = TrainingInputs(dataset, also, read_texts(texts, language) if texts else Texts(), go_on, hidden)
     bundle, problems = train_bundle(inputs, out, source, config, read_notes(story))

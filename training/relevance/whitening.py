@@ -10,8 +10,8 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.arithmetic import unit
+from captioner.encoders.base import Encoder
 from captioner.encoders.pooling import Pooling, root_mean_square
-from captioner.encoders.vgg16 import KerasVGG16
 from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, encode_files
@@ -36,7 +36,7 @@ AT_ONCE = 256
 
 
 def learn_pooling(
-    encoder: KerasVGG16, grids: np.ndarray, files: Sequence[Path], seed: int, crowd: Path | None = None
+    encoder: Encoder, grids: np.ndarray, files: Sequence[Path], seed: int, crowd: Path | None = None
 ) -> Pooling:
     """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, crops, cells, channels).
 
@@ -73,10 +73,10 @@ def _variance(differences: np.ndarray) -> float:
     return float(np.mean(np.sum(differences**2, axis=1)))
 
 
-def _encode_crowd(encoder: KerasVGG16, crowd: Path, seed: int) -> np.ndarray:
+def _encode_crowd(encoder: Encoder, crowd: Path, seed: int) -> np.ndarray:
     with unlabelled_pictures(crowd, CROWD, seed) as (pictures, _):
         files = [picture.path for picture in pictures]
-        return encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, "crowd").values
+        return encode_files(partial(_encode_pooled, encoder), encoder.side, files, "crowd").values
 
 
 def neighbour_differences(
@@ -120,12 +120,12 @@ def _pooled(grids: np.ndarray) -> np.ndarray:
     return np.concatenate([root_mean_square(grids[start : start + AT_ONCE].astype(np.float32)) for start in starts])
 
 
-def _copies(encoder: KerasVGG16, name: str, files: Sequence[Path], seed: int) -> Encoded:
+def _copies(encoder: Encoder, name: str, files: Sequence[Path], seed: int) -> Encoded:
     change = partial(transformed, name=name, seed=seed)
-    return encode_files(partial(_encode_pooled, encoder), encoder.config.side, files, f"copies: {name}", change)
+    return encode_files(partial(_encode_pooled, encoder), encoder.side, files, f"copies: {name}", change)
 
 
-def _encode_pooled(encoder: KerasVGG16, pictures: np.ndarray) -> np.ndarray:
+def _encode_pooled(encoder: Encoder, pictures: np.ndarray) -> np.ndarray:
     grids = encoder.encode(pictures).grids
     assert grids is not None
     return root_mean_square(grids)

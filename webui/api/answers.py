@@ -16,7 +16,7 @@ from data.store import StoredPicture
 from retrieval.copies.near import near_copies
 from retrieval.library import Library
 from retrieval.search.query import Query, QueryImage
-from retrieval.search.results import SearchResult, taken
+from retrieval.search.results import SearchResult, taken, values_of
 from webui.media import read_exif
 from webui.request.search_request import SearchRequest
 from webui.request.values import Window, no_picture
@@ -85,7 +85,11 @@ def as_hit(picture: StoredPicture) -> Document:
 
 
 def _shown(picture: StoredPicture) -> Document:
-    return taken(picture) | {"width": picture.width, "height": picture.height, "links": links(picture)}
+    return (
+        taken(picture)
+        | values_of(picture)
+        | {"width": picture.width, "height": picture.height, "links": links(picture)}
+    )
 
 
 def picture_document(picture: StoredPicture) -> Document:
@@ -99,6 +103,11 @@ def picture_document(picture: StoredPicture) -> Document:
         "format": picture.format,
         "bytes": picture.bytes,
         **taken(picture),
+        "fields": [
+            {"name": fact.field.name, "label": fact.field.label, "type": fact.field.type, "value": fact.plain}
+            | {"source": fact.source, "confidence": fact.confidence}
+            for fact in picture.facts
+        ],
         "metadata": [text._asdict() for text in picture.metadata],
         "captions": [
             {"text": caption.text, "source": caption.source, "logprob": caption.logprob}

@@ -21,12 +21,13 @@ from data.limits import Limits
 from data.paths import clean_text
 from data.store import Store, StoredPicture
 from retrieval.search.fields import COUNT, FIELDS, RELEVANCE, order_names
+from retrieval.search.results import values_of
 from webui.api.answers import query_of
 from webui.api.streams import StreamLimit
 from webui.media import read_original
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.filters import read_filters, read_order
+from webui.request.filters import catalogue, read_filters, read_order
 from webui.request.search_request import SEARCH, read_search_request
 from webui.request.values import body_field, known_value, read_body
 from webui.services import services
@@ -51,17 +52,22 @@ class Exported(NamedTuple):
     score: float | None
 
 
-def as_csv(pictures: Iterable[Exported]) -> Iterator[bytes]:
-    """Yield a table in UTF-8 with a header; a text that a spreadsheet would take for a formula begins with '."""
-    yield _csv_line(COLUMNS)
+def as_csv(pictures: Iterable[Exported], names: Sequence[str] = ()) -> Iterator[bytes]:
+    """Yield a table in UTF-8 with a header; a text that a spreadsheet would take for a formula begins with '.
+
+    `names` are fields of the catalogue, whose columns come last.
+    """
+    yield _csv_line(map(_cell, (*COLUMNS, *names)))
     for one in pictures:
         facts = _facts(one)
         cells = facts | {name: BETWEEN.join(facts[name]) for name in ("paths", "captions")}
-        yield _csv_line([_cell(cells[name]) for name in COLUMNS])
+        values = [*(cells[name] for name in COLUMNS), *(facts["fields"].get(name) for name in names)]
+        yield _csv_line(map(_cell, values))
 
 
 def as_json(pictures: Iterable[Exported]) -> Iterator[bytes]:
-    """Yield one document, {"pictures": [...]}, whose members are the columns of the table."""
+    """Yield one document, {"pictures": [...]}, whose members are the columns of the table, those of the catalogue as
+    `fields`."""
     before = b'{"pictures": [\n'
     for one in pictures:
         yield before + json.dumps(_facts(one), ensure_ascii=False).encode()
@@ -146,13 +152,17 @@ def _shortened(name: str, longest: int) -> str:
 
 def _facts(one: Exported) -> dict[str, Any]:
     picture = one.picture
-    return {
-        "id": picture.id,
-        "paths": picture.shown_paths,
-        "caption": next(iter(picture.texts), ""),
-        "captions": picture.texts,
-        "score": one.score,
-    } | {column.name: column.read(picture) for column in FIELD_COLUMNS}
+    return (
+        {
+            "id": picture.id,
+            "paths": picture.shown_paths,
+            "caption": next(iter(picture.texts), ""),
+            "captions": picture.texts,
+            "score": one.score,
+        }
+        | {column.name: column.read(picture) for column in FIELD_COLUMNS}
+        | values_of(picture)
+    )
 
 
 def _cell(value: Any) -> Any:
@@ -201,7 +211,8 @@ class Selected(TypedDict):
 ExportedPicture = TypedDict(  # type: ignore[misc]
     "ExportedPicture",
     {"id": COUNT, "paths": list[str], "caption": str, "captions": list[str], "score": float | None}
-    | {column.name: column.type for column in FIELD_COLUMNS},
+    | {column.name: column.type for column in FIELD_COLUMNS}
+    | {"fields": dict[str, Any]},
 )
 ExportedPicture.__doc__ = "A picture; the score is that of a search."
 
@@ -219,7 +230,7 @@ _ANSWER = {MIMETYPES["csv"]: str, MIMETYPES["json"]: ExportedPictures, MIMETYPES
 @operation(
     answer=_ANSWER,
     problems=_PROBLEMS,
-    query=(_FORMAT, *(one for one in SEARCH if one.name != "format")),
+    query=(_FORMAT, *(one for one in SEARCH if not (isinstance(one, Parameter) and one.name == "format"))),
 )
 def export_hits() -> Response:
     """All hits of a search, or without a query all pictures that the filters keep, as a file."""
@@ -264,7 +275,11 @@ def exported(form: str, ids: Sequence[int], scores: Sequence[float] | None = Non
         raise Problem(HTTPStatus.BAD_REQUEST, f"{len(ids):,} files are too many for one archive; filter more")
     pictures = _pictures(services().library.store, ids, scores)
     limits = services().library.settings.limits
-    made = {"csv": as_csv, "json": as_json}[form](pictures) if form != "zip" else as_zip(pictures, limits)
+    made = {
+        "csv": lambda: as_csv(pictures, [field.of.name for field in catalogue()]),
+        "json": lambda: as_json(pictures),
+        "zip": lambda: as_zip(pictures, limits),
+    }[form]()
     response = Response(_exports.stream(made), mimetype=MIMETYPES[form])
     response.headers["Content-Disposition"] = f'attachment; filename="retroflex.{form}"'
     response.headers["Cache-Control"] = "no-store"

@@ -35,7 +35,7 @@ def metrics() -> Response:
 
 
 @health.get("/api/v1/openapi.json")
-@operation(answer=dict)
+@operation(answer=dict, problems=(503,))
 def openapi() -> Response:
     """This API's description."""
     return jsonify(describe(current_app) | {"servers": [{"url": request.script_root or "/"}]})

@@ -11,7 +11,7 @@ from retrieval.search.fields import COUNT, FIELDS, ChoiceField, Count, DayRange,
 from webui.api import answers
 from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation
-from webui.request.filters import BROWSE_SORT, FILTERS, read_filters, read_order
+from webui.request.filters import BROWSE_SORT, FILTERS, catalogue, read_filters, read_order
 from webui.request.parameters import check_fields
 from webui.request.search_request import SEARCH, UPLOADS, read_search_request, read_uploads
 from webui.request.values import WINDOW, read_window
@@ -55,7 +55,16 @@ def _counts(field: Field) -> Any:
 
 
 _TOTAL = {"total": Annotated[COUNT, {"description": "How many pictures all filters keep"}]}
-_MEMBERS = _TOTAL | {field.facet: _counts(field) for field in FIELDS if field.facet}
+_OF_CATALOGUE = {
+    "fields": Annotated[
+        dict[str, list[Value]],
+        {
+            "description": "Of each field of the catalogue that is no text: categories and yes/no most frequent first, "
+            "numbers by value, dates by year; empty where there are more than 200 different numbers"
+        },
+    ]
+}
+_MEMBERS = _TOTAL | {field.facet: _counts(field) for field in FIELDS if field.facet} | _OF_CATALOGUE
 Facets = TypedDict("Facets", _MEMBERS)  # type: ignore[misc]
 Facets.__doc__ = "Counts by value. The filters of all other facets apply, so each is what choosing it would give."
 
@@ -72,7 +81,7 @@ def search_by_words() -> Response:
 def search_by_picture() -> Response:
     """Pictures by uploaded pictures, and by all that a search by GET takes."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)
-    check_fields((*request.form, *request.files), (one.name for one in (*UPLOADS, *SEARCH, *WINDOW)))
+    check_fields((*request.form, *request.files), (*UPLOADS, *SEARCH, *WINDOW))
     return jsonify(answers.search(read_search_request(request.form, uploads), read_window(request.form)).document)
 
 
@@ -92,7 +101,9 @@ def browse() -> Response:
 def facets() -> Response:
     """How many pictures have each value of each facet."""
     total, facets = services().library.collection.facets(read_filters(request.args))
-    return jsonify({"total": total} | {name: [_value(count) for count in counts] for name, counts in facets.items()})
+    counted = {name: [_value(count) for count in counts] for name, counts in facets.items()}
+    stored = {field.of.name: counted.pop(field.facet) for field in catalogue() if field.facet in counted}
+    return jsonify({"total": total} | counted | {"fields": stored})
 
 
 def _value(count: Count | FolderCount) -> dict[str, Any]:

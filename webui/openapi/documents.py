@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, NotRequired, TypedDict
+from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
+from data.catalogue.values import SOURCES as SOURCES_OF_FACTS
+from data.catalogue.values import TYPES
 from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 
@@ -26,6 +28,7 @@ class Links(TypedDict):
 
 
 MOMENT = Annotated[str | None, {"format": "date-time"}]
+FIELD_TYPE = Literal[(*TYPES,)]  # type: ignore[valid-type]
 SOURCE = Annotated[
     Literal[(*SOURCES,)] | None,  # type: ignore[valid-type]
     {
@@ -48,6 +51,7 @@ class Listed(TypedDict):
     captions: list[str]
     taken_at: TAKEN
     taken_from: SOURCE
+    fields: Annotated[dict[str, Any], {"description": "The values of the catalogue's fields, by name"}]
     width: COUNT
     height: COUNT
     links: Links
@@ -56,7 +60,13 @@ class Listed(TypedDict):
 class Matched(TypedDict):
     """A text beside the captions that has words of the query."""
 
-    field: Literal["name", "folder", "date", "title", "description", "keyword", "person", "place"]
+    field: Annotated[
+        str,
+        {
+            "pattern": "^(name|folder|date|title|description|keyword|person|place|field[.].+)$",
+            "description": "name, folder, date, title, description, keyword, person, place, or field.NAME",
+        },
+    ]
     text: str
 
 
@@ -169,6 +179,20 @@ class CopiesOf(TypedDict):
     near: list[NearCopy]
 
 
+class FieldValue(TypedDict):
+    """The value of a field of the catalogue, and who says so."""
+
+    name: str
+    label: str
+    type: FIELD_TYPE
+    value: Annotated[Any, {"description": "A text, number or true/false; days as 2024-07-31"}]
+    source: Annotated[
+        Literal[SOURCES_OF_FACTS],  # type: ignore[valid-type]
+        {"description": "user: a person; a person's value is never overwritten"},
+    ]
+    confidence: Annotated[float | None, {"description": "From 0 to 1 of what a model predicted, else null"}]
+
+
 class Picture(TypedDict):
     """All that is stored about one picture, and what its camera wrote."""
 
@@ -180,6 +204,7 @@ class Picture(TypedDict):
     bytes: COUNT
     taken_at: TAKEN
     taken_from: SOURCE
+    fields: list[FieldValue]
     metadata: Annotated[list[Text], {"description": "What its file says in words"}]
     captions: list[Caption]
     folder: Folder | None

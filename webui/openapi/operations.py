@@ -13,7 +13,7 @@
 - `problems` are the statuses of its errors, besides those of every operation (`EVERYWHERE`).
 - `kept`: the answer has an ETag, so it may be 304.
 - `query` are the parameters of the query string, `form` the fields of a multipart form, `body` the type of a JSON
-  body.
+  body. Parameters of the library's catalogue are `LibraryParameters`, so the document fits the library.
 
 Add a new blueprint to `webui.app.BLUEPRINTS`. A test fails for a route that is not declared, and schemathesis for an
 answer that is not as declared.
@@ -25,7 +25,7 @@ marshmallow; here the types suffice, in about 200 lines.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -67,14 +67,33 @@ class Parameter:
 
 
 @dataclass(frozen=True)
+class LibraryParameters:
+    """Parameters that depend on the open library, such as those of its catalogue; `made` makes them in a context of
+    the application."""
+
+    made: Callable[[], tuple[Parameter, ...]]
+
+
+Declared = Parameter | LibraryParameters
+
+
+def expanded(declared: Iterable[Declared]) -> list[Parameter]:
+    """Return all parameters, those of the open library among them. Raise StoreError."""
+    parameters: list[Parameter] = []
+    for one in declared:
+        parameters.extend((one,) if isinstance(one, Parameter) else one.made())
+    return parameters
+
+
+@dataclass(frozen=True)
 class Operation:
     """What `operation` declares about a view function; `answers` by media type."""
 
     answers: dict[str, Any]
     status: int
     problems: tuple[int, ...]
-    query: tuple[Parameter, ...]
-    form: tuple[Parameter, ...]
+    query: tuple[Declared, ...]
+    form: tuple[Declared, ...]
     body: Any
     kept: bool
 
@@ -84,8 +103,8 @@ def operation(
     media: str = JSON,
     status: int = 200,
     problems: tuple[int, ...] = (),
-    query: tuple[Parameter, ...] = (),
-    form: tuple[Parameter, ...] = (),
+    query: tuple[Declared, ...] = (),
+    form: tuple[Declared, ...] = (),
     body: Any = None,
     kept: bool = False,
 ) -> Callable[[View], View]:
@@ -106,7 +125,8 @@ def describe(app: Flask) -> Schema:
     for rule, view in _declared(app):
         item = paths.setdefault(path_of(rule), {})
         for method in sorted((rule.methods or set()).intersection(METHODS)):
-            item[method.lower()] = _operation(view, rule, schemas)
+            with app.app_context():
+                item[method.lower()] = _operation(view, rule, schemas)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -140,7 +160,7 @@ def _declared(app: Flask) -> Iterator[tuple[Rule, Callable[..., Any]]]:
 
 def _operation(view: Callable[..., Any], rule: Rule, schemas: Schemas) -> Schema:
     declared: Operation = vars(view)["operation"]
-    parameters = [*_of_path(rule), *(_parameter(one, "query", schemas) for one in declared.query)]
+    parameters = [*_of_path(rule), *(_parameter(one, "query", schemas) for one in expanded(declared.query))]
     described: Schema = {
         "operationId": re.sub(r"_(\w)", lambda found: found[1].upper(), view.__name__),
         "summary": about(view),
@@ -149,7 +169,7 @@ def _operation(view: Callable[..., Any], rule: Rule, schemas: Schemas) -> Schema
     if parameters:
         described["parameters"] = parameters
     if declared.form:
-        described["requestBody"] = _body("multipart/form-data", _fields(declared.form, schemas))
+        described["requestBody"] = _body("multipart/form-data", _fields(expanded(declared.form), schemas))
     elif declared.body is not None:
         described["requestBody"] = _body(JSON, schemas.of(declared.body))
     return described
@@ -173,7 +193,7 @@ def _body(media: str, schema: Schema) -> Schema:
     return {"required": True, "content": {media: {"schema": schema}}}
 
 
-def _fields(form: tuple[Parameter, ...], schemas: Schemas) -> Schema:
+def _fields(form: list[Parameter], schemas: Schemas) -> Schema:
     required = [one.name for one in form if one.required]
     properties = {one.name: {"description": one.about} | schemas.of(one.kind) for one in form}
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})

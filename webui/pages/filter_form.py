@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
+from data.catalogue.values import DATE
 from data.paths import clean_text
 from data.roots import folder_id
+from retrieval.search.catalogue import StoredField, StoredRange
 from retrieval.search.collection import Facets
 from retrieval.search.fields import (
-    FIELDS,
     ChoiceField,
+    Count,
     DayRange,
     Field,
     FolderCount,
@@ -21,8 +23,12 @@ from retrieval.search.fields import (
     Option,
     orders,
 )
+from webui.request.filters import catalogue
 from webui.request.search_request import SearchRequest
 from webui.services import services
+
+MOST_VALUES = 100
+"""Values of a field of the catalogue that the form offers; the most frequent."""
 
 
 class Choice(NamedTuple):
@@ -34,7 +40,10 @@ class Choice(NamedTuple):
 
 
 class Control(NamedTuple):
-    """A control of the form: `kind` is select, checkboxes, date or number; the last two have a `value`, no choices."""
+    """A control of the form: `kind` is select, checkboxes, date, number or text.
+
+    The last three have a `value`, no choices.
+    """
 
     kind: str
     name: str
@@ -42,6 +51,7 @@ class Control(NamedTuple):
     choices: list[Choice]
     value: str = ""
     largest: int | None = None
+    step: str = ""
 
 
 class ActiveFilter(NamedTuple):
@@ -64,7 +74,7 @@ class FilterForm:
 def filter_form(request: SearchRequest) -> FilterForm:
     """Return the form for this request, with the number of pictures of each choice. Raise StoreError."""
     facets = services().library.collection.facets(request.filters)
-    controls = [control for field in FIELDS for control in _controls(field, facets, request)]
+    controls = [control for field in _fields() for control in _controls(field, facets, request)]
     return FilterForm(facets.total, _sort(request), controls, active_filters(request))
 
 
@@ -72,7 +82,7 @@ def active_filters(request: SearchRequest) -> list[ActiveFilter]:
     """Return the filters that are set."""
     return [
         ActiveFilter(_chip(field, option, value), _without(request, option.name, value))
-        for field in FIELDS
+        for field in _fields()
         for option in field.options
         if option.name in request.filters
         for value in _values(request.filters[option.name])
@@ -83,6 +93,10 @@ def filters_to_loosen(request: SearchRequest, count: Callable[[SearchRequest], i
     """Return the filters without which there would be hits, with how many; most first."""
     counted = [(active, count(active.without)) for active in active_filters(request)]
     return sorted(((active, hits) for active, hits in counted if hits), key=lambda pair: -pair[1])
+
+
+def _fields() -> tuple[Field, ...]:
+    return services().library.collection.fields()
 
 
 def _values(given: Any) -> tuple[Any, ...]:
@@ -97,8 +111,10 @@ def _without(request: SearchRequest, name: str, value: Any) -> SearchRequest:
 def _chip(field: Field, option: Option, value: Any) -> str:
     if isinstance(field, FolderField):
         shown = _name(value)
-    elif isinstance(field, DayRange):
+    elif isinstance(value, date):
         shown = f"{value.day} {value:%B %Y}"
+    elif isinstance(field, StoredField):
+        shown = str(value)
     elif isinstance(field, ChoiceField):
         shown = next(choice.chip or choice.value for choice in field.choices if choice.value == value)
     else:
@@ -107,7 +123,7 @@ def _chip(field: Field, option: Option, value: Any) -> str:
 
 
 def _sort(request: SearchRequest) -> list[Choice]:
-    first, *others = orders(request.queried)
+    first, *others = orders(request.queried, catalogue())
     return [
         Choice("", first.label, request.order == first.name),
         *(Choice(order.name, order.label, request.order == order.name) for order in others),
@@ -118,18 +134,33 @@ def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[
     for option in field.options:
         given = request.filters.get(option.name)
         match field:
+            case StoredField():
+                yield from _stored_controls(field, option, facets, given)
             case DayRange():
                 yield Control("date", option.name, option.label, [], _text(given))
             case NumberRange(steps=()):
                 yield Control("number", option.name, option.label, [], _text(given), field.largest)
             case ChoiceField(several=True):
-                yield Control("checkboxes", option.name, option.label, _alternatives(field, facets, given or ()))
+                counted = facets.counts.get(field.facet, [])
+                yield Control("checkboxes", option.name, option.label, _alternatives(counted, given or ()))
             case FolderField():
                 yield _select(option, field.any, _folders(facets.counts[field.facet], given))
             case NumberRange():
                 yield _select(option, field.any, _steps(field, given))
             case ChoiceField():
                 yield _select(option, field.any, _choices(field, facets, given))
+
+
+def _stored_controls(field: StoredField, option: Option, facets: Facets, given: Any) -> Iterator[Control]:
+    """Controls of a field of the catalogue: from and to, a text, or the values that there are."""
+    if isinstance(field, StoredRange):
+        if option != field.options[0]:
+            kind = "date" if field.of.type == DATE else "number"
+            yield Control(kind, option.name, option.label, [], _text(given), step="any")
+    elif not field.facet:
+        yield from (Control("text", option.name, option.label, [], _text(one)) for one in given or ("",))
+    elif choices := _alternatives(facets.counts[field.facet][:MOST_VALUES], given or ()):
+        yield Control("checkboxes", option.name, option.label, choices)
 
 
 def _select(option: Option, any_value: str, choices: list[Choice]) -> Control:
@@ -145,11 +176,14 @@ def _choices(field: ChoiceField, facets: Facets, given: str | None) -> list[Choi
     ]
 
 
-def _alternatives(field: ChoiceField, facets: Facets, given: tuple[str, ...]) -> list[Choice]:
-    """Only values that some picture has, and those that are chosen."""
-    counts: dict[str, int] = dict(facets.counts.get(field.facet, ()))
-    values = dict.fromkeys((*counts, *given))
-    return [Choice(value, _counted(value, counts.get(value, 0)), value in given) for value in values]
+def _alternatives(counted: list[Count], given: tuple[str, ...]) -> list[Choice]:
+    """Only values that some picture has, and those that are chosen, in small or large letters."""
+    counts = dict(counted)
+    chosen = {value.casefold() for value in given}
+    others = [value for value in given if value.casefold() not in {one.casefold() for one in counts}]
+    return [
+        Choice(value, _counted(value, counts.get(value, 0)), value.casefold() in chosen) for value in (*counts, *others)
+    ]
 
 
 def _steps(field: NumberRange, given: int | None) -> list[Choice]:
@@ -175,7 +209,7 @@ def _counted(label: str, count: int) -> str:
     return f"{label} ({count:,})"
 
 
-def _text(given: date | int | None) -> str:
+def _text(given: date | float | str | None) -> str:
     return "" if given is None else str(given)
 
 

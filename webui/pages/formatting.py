@@ -14,6 +14,8 @@ from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
 from data.text import plural, split_by_query
+from retrieval.search.catalogue import PREFIX
+from webui.request.filters import catalogue
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
@@ -43,6 +45,7 @@ def register(app: Flask) -> None:
         size_in_words,
         passed_over_text,
         left_out_text,
+        where_matched,
     ):
         app.add_template_filter(named, named.__name__)
 
@@ -58,6 +61,12 @@ def marked(caption: str, words: str) -> Markup:
     """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
     pieces = split_by_query(caption, words)
     return Markup("").join(Markup("<mark>{}</mark>").format(one) if asked else escape(one) for one, asked in pieces)
+
+
+def where_matched(field: str) -> str:
+    """Return the label of a text beside the captions: Folder, or that of a field of the catalogue."""
+    stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
+    return stored.get(field, field.removeprefix(PREFIX).capitalize())
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 from pathlib import PurePath
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
+from data.catalogue.fields import has_user_facts, remove_user_facts, set_user_fact
+from data.catalogue.values import CRAWLED, PREDICTED, USER, CatalogueField, Value
+from data.store import Store, StoredPicture
 from webui.api import answers
 from webui.api.answers import Document
+from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
-from webui.pages.formatting import facts_of
+from webui.pages.formatting import facts_of, percent
 from webui.pages.hits import browse, query_pictures
+from webui.request.filters import catalogue
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
 from webui.request.values import Window, find_picture, read_position
@@ -23,7 +28,35 @@ SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 
 picture_page = Blueprint("picture_page", __name__)
 
+FACT = "fact."
+"""Begins the names of the form's fields for the catalogue; those of filters begin otherwise."""
+SAVED = {"undo": "undone", "facts": "facts", "unfacts": "unfacts"}
+
 _PICTURE = "/picture/<id:picture_id>"
+
+
+class Fact(NamedTuple):
+    """A field of the catalogue on the page of a picture: its value as text or number, None for none."""
+
+    name: str
+    label: str
+    type: str
+    value: Any
+    said: Document
+
+    @property
+    def text(self) -> str:
+        """The value in the form."""
+        if isinstance(self.value, bool):
+            return "yes" if self.value else "no"
+        return "" if self.value is None else str(self.value)
+
+    @property
+    def by(self) -> str:
+        """Who says so, where that is not the import."""
+        if self.said.get("source") == PREDICTED:
+            return f"predicted, {percent(self.said['confidence'] or 0)} sure"
+        return {USER: "yours", CRAWLED: "found with the picture"}.get(self.said.get("source", ""), "")
 
 
 class Neighbours(NamedTuple):
@@ -53,6 +86,8 @@ def show(picture_id: int) -> str:
         caption=captions[0]["text"] if captions else "",
         by_user=any(caption["source"] == "user" for caption in captions),
         facts=facts_of(document),
+        catalogue=_catalogue(document),
+        edited=any(fact["source"] == USER for fact in document["fields"]) or has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,
         back=search.page_with(at),
@@ -64,15 +99,46 @@ def show(picture_id: int) -> str:
 def correct(picture_id: int) -> Response:
     """Save, remove or undo a person's caption, and show the picture again."""
     search, at = read_page_request(request.form), read_position(request.form)
-    find_picture(picture_id)
-    store, action = services().library.store, request.form.get("do", "save")
-    if action == "undo":
+    picture = find_picture(picture_id)
+    store, action = _store(), request.form.get("do", "save")
+    if action == "facts":
+        _save_facts(picture)
+    elif action == "unfacts":
+        remove_user_facts(store, picture_id)
+    elif action == "undo":
         store.undo_user_caption(picture_id)
     elif action == "remove":
         store.remove_user_caption(picture_id)
     else:
         store.set_user_caption(picture_id, check_caption(request.form.get("text", "")))
-    return redirect(search.picture(picture_id, at, saved="undone" if action == "undo" else "saved"), 303)
+    return redirect(search.picture(picture_id, at, saved=SAVED.get(action, "saved")), 303)
+
+
+def _store() -> Store:
+    return services().library.store
+
+
+def _catalogue(document: Document) -> list[Fact]:
+    """Return the fields of the catalogue with what the picture has, and who says so."""
+    known = {one["name"]: one for one in document["fields"]}
+    return [
+        Fact(of.name, of.label, of.type, known.get(of.name, {}).get("value"), known.get(of.name, {}))
+        for of in (field.of for field in catalogue())
+    ]
+
+
+def _save_facts(picture: StoredPicture) -> None:
+    """Store the values in the form that differ from those shown, as a person's. Raise Problem 400 before any is."""
+    before = {fact.field.id: fact.text for fact in picture.facts}
+    changed: dict[CatalogueField, Value | None] = {}
+    for of in (field.of for field in catalogue()):
+        given = request.form.get(f"{FACT}{of.name}")
+        if given is not None:
+            value = read_value(of, given)
+            if (value.text if value else None) != before.get(of.id):
+                changed[of] = value
+    for of, value in changed.items():
+        set_user_fact(_store(), picture.id, of, value)
 
 
 def _neighbours(search: SearchRequest, at: int, picture_id: int) -> Neighbours:

@@ -3,24 +3,40 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from http import HTTPStatus
 from typing import Annotated, Any, Literal
 
 from werkzeug.datastructures import MultiDict
 
+from data.catalogue.values import BOOLEAN, DATE, DECIMAL, INTEGER
 from data.roots import folder_id
-from retrieval.search.fields import FIELDS, ChoiceField, DayRange, Field, FolderField, NumberRange, order_names
+from retrieval.search.catalogue import StoredField
+from retrieval.search.fields import (
+    FIELDS,
+    ChoiceField,
+    DayRange,
+    Field,
+    FolderField,
+    NumberRange,
+    Option,
+    order_names,
+)
 from retrieval.search.filters import Filters
-from webui.openapi.operations import Parameter
+from webui.openapi.operations import Declared, LibraryParameters, Parameter
 from webui.problems import Problem
-from webui.request.values import check_known, known_value, whole_number
+from webui.request.values import check_known, check_text, known_value, whole_number
 from webui.services import services
 
+_STORED = {INTEGER: int, DECIMAL: float, DATE: Annotated[str, {"format": "date"}], BOOLEAN: Literal["yes", "no"]}
 
-def _schema(field: Field) -> Any:
+
+def _schema(field: Field, option: Option) -> Any:
     match field:
+        case StoredField():
+            value = _STORED.get(field.of.type, str)
+            return list[value] if option == field.options[0] else value  # type: ignore[valid-type]
         case FolderField():
             return Annotated[str, {"pattern": "^[0-9a-f]{16}$"}]
         case DayRange():
@@ -29,30 +45,43 @@ def _schema(field: Field) -> Any:
             return Annotated[int, {"minimum": 1, "maximum": field.largest}]
         case ChoiceField():
             literal: Any = Literal
-            value = literal[field.values]
-            return list[value] if field.several else value  # type: ignore[valid-type]
+            one = literal[field.values]
+            return list[one] if field.several else one  # type: ignore[valid-type]
     raise TypeError(f"no schema is known for {field!r}")
 
 
-FILTERS = tuple(Parameter(option.name, _schema(field), option.help) for field in FIELDS for option in field.options)
+def _parameters(fields: Sequence[Field]) -> tuple[Parameter, ...]:
+    return tuple(
+        Parameter(option.name, _schema(field, option), option.help) for field in fields for option in field.options
+    )
+
+
+def _sort(queried: bool, about: str) -> LibraryParameters:
+    literal: Any = Literal
+    return LibraryParameters(lambda: (Parameter("sort", literal[order_names(queried, catalogue())], about),))
+
+
+def catalogue() -> tuple[StoredField, ...]:
+    """Return the fields of the library's catalogue. Raise StoreError."""
+    return services().library.collection.catalogue()
+
+
+FILTERS: tuple[Declared, ...] = (*_parameters(FIELDS), LibraryParameters(lambda: _parameters(catalogue())))
 """What `read_filters` reads."""
-SORT = Parameter(
-    "sort", Literal[order_names(queried=True)], "Order of the hits; newest and oldest go by the date taken"
-)
-BROWSE_SORT = Parameter(
-    "sort", Literal[order_names(queried=False)], "By the date taken, or as pictures were added, last first"
-)
+SORT = _sort(True, "Order of the hits; newest and oldest go by the date taken")
+BROWSE_SORT = _sort(False, "By the date taken, or as pictures were added, last first")
 """What `read_order` reads for a search, and without a query."""
 
 
 def read_filters(fields: MultiDict[str, str]) -> Filters:
     """Return the filters; empty parameters count as not given. Raise Problem 400 or QueryError."""
-    return Filters(**{option.name: _read(field, option.name, fields) for field in FIELDS for option in field.options})
+    own = services().library.collection.fields()
+    return Filters(own, **{option.name: _read(field, option.name, fields) for field in own for option in field.options})
 
 
 def read_order(fields: Mapping[str, str], queried: bool) -> str:
     """Return the order in `sort`, or the default for hits or without a query. Raise Problem 400."""
-    names = order_names(queried)
+    names = order_names(queried, catalogue()) if fields.get("sort") else order_names(queried)
     return known_value(fields, "sort", names) or names[0]
 
 
@@ -63,15 +92,20 @@ def filter_parameters(filters: Filters) -> dict[str, str | list[str]]:
 
 def _read(field: Field, name: str, fields: MultiDict[str, str]) -> Any:
     match field:
+        case StoredField():
+            given = [check_text(name, one) for one in fields.getlist(name) if one.strip()]
+            if name == field.options[0].name:
+                return tuple(field.read(name, one) for one in given)
+            return field.read(name, given[0]) if given else None
         case FolderField():
-            given = fields.get(name)
-            return services().library.collection.folder(given) if given else None
+            folder = fields.get(name)
+            return services().library.collection.folder(folder) if folder else None
         case DayRange():
             return _day(fields, name)
         case NumberRange():
             return whole_number(fields, name, None, 1, field.largest)
         case ChoiceField(several=True):
-            return tuple(check_known(name, given, field.values) for given in fields.getlist(name) if given)
+            return tuple(check_known(name, one, field.values) for one in fields.getlist(name) if one)
         case ChoiceField():
             return known_value(fields, name, field.values)
     raise TypeError(f"no parameter is known for {field!r}")
@@ -80,7 +114,7 @@ def _read(field: Field, name: str, fields: MultiDict[str, str]) -> Any:
 def _write(value: Any) -> str | list[str]:
     if isinstance(value, bytes):
         return folder_id(value)
-    return list(value) if isinstance(value, tuple) else str(value)
+    return list(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _day(fields: Mapping[str, str], name: str) -> date | None:

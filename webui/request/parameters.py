@@ -11,7 +11,7 @@ from urllib.parse import unquote_to_bytes
 
 from flask import Flask, current_app, request
 
-from webui.openapi.operations import Operation
+from webui.openapi.operations import Declared, LibraryParameters, Operation, expanded
 from webui.problems import Problem
 
 View = TypeVar("View", bound=Callable[..., Any])
@@ -20,7 +20,7 @@ LONGEST_SHOWN = 40
 """Characters of an unknown name that a message repeats."""
 
 
-def takes(*names: str) -> Callable[[View], View]:
+def takes(*names: str | Declared) -> Callable[[View], View]:
     """Declare the parameters of a page, so that it can name the others."""
 
     def declare(view: View) -> View:
@@ -36,15 +36,20 @@ def check_parameters(app: Flask) -> None:
     app.context_processor(lambda: {"ignored": _ignored()})
 
 
-def check_fields(given: Iterable[str | None], known: Iterable[str]) -> None:
+def check_fields(given: Iterable[str | None], known: Iterable[str | Declared]) -> None:
     """Raise Problem 400 for the first unknown name of a form's field; Werkzeug returns None for one without a name."""
-    for name in unknown_names(given, list(known)):
+    for name in unknown_names(given, known):
         raise Problem(HTTPStatus.BAD_REQUEST, name)
 
 
-def unknown_names(given: Iterable[str | None], known: list[str]) -> list[str]:
+def unknown_names(given: Iterable[str | None], known: Iterable[str | Declared]) -> list[str]:
     """Return a line about each name in `given` that is not known; it names the nearest known one."""
-    return [_unknown(name or "", known) for name in given if name not in known]
+    declared = list(known)
+    names = [one if isinstance(one, str) else one.name for one in declared if not isinstance(one, LibraryParameters)]
+    unknown = [name for name in given if name not in names]
+    if unknown:  # only then the library is asked
+        names += [one.name for one in expanded(one for one in declared if isinstance(one, LibraryParameters))]
+    return [_unknown(name or "", names) for name in unknown if name not in names]
 
 
 def _check() -> None:
@@ -54,12 +59,12 @@ def _check() -> None:
         raise Problem(HTTPStatus.BAD_REQUEST, "the parameters in the address must be encoded as UTF-8") from error
     operation: Operation | None = _declared("operation")
     if operation is not None and request.path.startswith("/api/"):
-        check_fields(request.args, [one.name for one in operation.query])
+        check_fields(request.args, operation.query)
 
 
 def _ignored() -> list[str]:
-    known: tuple[str, ...] | None = _declared("parameters")
-    return [] if known is None else unknown_names(request.args, list(known))
+    known: tuple[str | Declared, ...] | None = _declared("parameters")
+    return [] if known is None else unknown_names(request.args, known)
 
 
 def _declared(name: str) -> Any:

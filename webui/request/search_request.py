@@ -14,7 +14,7 @@ from retrieval.search.fields import RELEVANCE, order_names
 from retrieval.search.filters import Filters
 from retrieval.search.query import MAX_EXCLUDED, MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
 from retrieval.search.search import DEFAULT_LIMIT
-from webui.openapi.operations import Parameter
+from webui.openapi.operations import Declared, Parameter
 from webui.problems import Problem
 from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
 from webui.request.values import LONGEST_ID, check_text, no_picture, size_in_words
@@ -36,7 +36,7 @@ _IDS = Annotated[
     list[Annotated[str, {"pattern": r"^[0-9]+(@[0-9]+(\.[0-9]+)?)?$"}]], {"maxItems": MAX_PICTURES, "default": []}
 ]
 _EXCLUDED = Annotated[list[str], {"maxItems": MAX_EXCLUDED, "default": []}]
-SEARCH = (
+SEARCH: tuple[Declared, ...] = (
     Parameter("q", str, "The words, at most 1,000; q, like or exclude must be given"),
     Parameter("exclude", _EXCLUDED, "Words that no caption of a hit may say, as -word in q"),
     Parameter("verbatim", Annotated[bool, {"default": False}], "Whether to search for q as it is spelled"),
@@ -49,8 +49,8 @@ SEARCH = (
     SORT,
 )
 """What `read_search_request` reads."""
-PAGE_PARAMETERS = (*(one.name for one in SEARCH), "why")
-"""The names of what `read_page_request` reads."""
+PAGE_PARAMETERS: tuple[str | Declared, ...] = (*SEARCH, "why")
+"""What `read_page_request` reads."""
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,7 @@ from tests.conftest import COLOURS, draw_picture
 from training import pipeline
 from training.config import EmbedConfig, TrainConfig
 from training.decoder import trainer as module
-from training.inputs import load_encoder_source
+from training.inputs import EncoderSource, load_encoder_source
 from training.pipeline import TrainingInputs, train_bundle
 from training.texts import Texts
 
@@ -96,7 +96,7 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     source = load_encoder_source(str(tiny_bundle))
     with pytest.raises(KeyboardInterrupt):
         train_bundle(TrainingInputs(dataset), tmp_path / "run", source, CONFIG)
-    monkeypatch.setattr(pipeline, "KerasVGG16", FrozenEncoder)
+    monkeypatch.setattr(EncoderSource, "build", lambda _: FrozenEncoder())
     monkeypatch.setattr(pipeline, "learn_pooling", lambda *_: None)
     monkeypatch.setattr(pipeline, "calibrate_activations", lambda *_: {})
     resumed, _ = train_bundle(TrainingInputs(dataset), tmp_path / "run", source, CONFIG)
@@ -138,9 +138,6 @@ def _rows(log: Path) -> list[dict[str, str]]:
 
 class FrozenEncoder:
     """Fails to encode: a resumed run must read its features from disk."""
-
-    def __init__(self, config: object, weights: object, precision: object) -> None:
-        self.config = config
 
     def encode(self, pictures: np.ndarray) -> None:
         raise AssertionError("features were encoded twice")

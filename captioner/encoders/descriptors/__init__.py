@@ -1,0 +1,1 @@
+"""Descriptors: encoders that compute vectors of colours, textures and shapes by formulas, without weights."""

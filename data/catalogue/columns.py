@@ -1,0 +1,191 @@
+"""Fields of the catalogue as arrays over a library, so that a million pictures are filtered in milliseconds.
+
+A column is read when it is first used. After a change of the store only the pictures that changed are read again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, Select, case, func, select
+
+from data import reads
+from data.catalogue.values import SOURCES, TEXT, CatalogueField, key_of
+from data.changes import changes_since
+from data.database import StoreDamaged, chunks
+from data.store import Store
+from data.tables import catalogue_values, facts
+
+NONE = -1
+"""The code of a picture that has no value."""
+FEW = 20_000
+"""Changed pictures that are read one after the other; more are read with all others."""
+_RANK = case({source: rank for rank, source in enumerate(SOURCES)}, value=facts.c.source, else_=len(SOURCES))
+
+
+class Dictionary(NamedTuple):
+    """The v values of a field: ids, int64, rising; numbers, float64, NaN for none; texts, None for type text."""
+
+    ids: np.ndarray
+    numbers: np.ndarray
+    texts: list[str] | None
+
+
+class Column(NamedTuple):
+    """A field of n pictures: `codes`, int64 (n,), are rows of `values`, NONE where a picture has no value.
+
+    `confidences`, float32 (n,), are those of predicted values, NaN for all others.
+    """
+
+    codes: np.ndarray
+    values: Dictionary
+    confidences: np.ndarray
+
+
+@dataclass(frozen=True)
+class _Stored:
+    """What a column was made of at one generation: the items with a value, rising, and what each has."""
+
+    generation: int
+    items: np.ndarray
+    values: np.ndarray
+    confidences: np.ndarray
+
+
+class ColumnCache:
+    """What is in memory of the columns of a store, whatever its state; several threads may use it."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._stored: dict[int, _Stored] = {}
+        self._values: dict[int, tuple[object, Dictionary]] = {}
+        self._reading = Lock()
+
+    def column(self, of: CatalogueField, ids: np.ndarray, generation: int) -> Column:
+        """Return the field for pictures of rising `ids`, at this generation or a later one. Raises StoreError."""
+        with self._reading:
+            stored = self._stored[of.id] = self._current(of, generation)
+            values = self._dictionary(of)
+        codes, confidences = np.full(len(ids), NONE), np.full(len(ids), np.nan, np.float32)
+        if len(stored.items) and len(values.ids):
+            at = np.minimum(np.searchsorted(stored.items, ids), len(stored.items) - 1)
+            ranks = np.minimum(np.searchsorted(values.ids, stored.values), len(values.ids) - 1)
+            ranks = np.where(values.ids[ranks] == stored.values, ranks, NONE)
+            present = stored.items[at] == ids
+            codes = np.where(present, ranks[at], NONE)
+            confidences = np.where(present, stored.confidences[at], np.nan)
+        return Column(codes, values, confidences)
+
+    def find(self, of: CatalogueField, text: str) -> list[int]:
+        """Return the ids of the values that are this text, in small or large letters. Raises StoreError."""
+        query = select(catalogue_values.c.id, catalogue_values.c.text)
+        same = (catalogue_values.c.field_id == of.id) & (catalogue_values.c.key == key_of(text))
+        with self._store.reading() as connection:
+            rows = connection.execute(query.where(same)).all()
+        return [number for number, stored in rows if stored.casefold() == text.casefold()]
+
+    def text_ranks(self, of: CatalogueField, values: Dictionary) -> np.ndarray:
+        """Return the place of each value in the order of their texts, (v,). Raises StoreError."""
+        if values.texts is not None:
+            ordered = sorted(range(len(values.texts)), key=lambda row: values.texts[row].casefold())  # type: ignore[index]
+            rows = np.array(ordered, np.int64)
+        else:
+            query = select(catalogue_values.c.id).where(catalogue_values.c.field_id == of.id)
+            with self._store.reading() as connection:
+                ids = connection.scalars(query.order_by(func.lower(catalogue_values.c.text))).all()
+            rows = np.searchsorted(values.ids, np.array(ids, np.int64))
+        ranks = np.zeros(len(values.ids))
+        ranks[rows[rows < len(ranks)]] = np.arange(np.count_nonzero(rows < len(ranks)))
+        return ranks
+
+    def _current(self, of: CatalogueField, generation: int) -> _Stored:
+        before = self._stored.get(of.id)
+        if before is not None and before.generation >= generation:
+            return before
+        with self._store.reading() as connection:
+            changes = changes_since(connection, before.generation) if before else None
+            if before is None or changes is None or len(changes.changed) > FEW:
+                return _Stored(reads.generation(connection), *_read(connection, [_facts_of(of)]))
+            pieces = chunks(changes.changed.tolist())
+            new = _read(connection, [_facts_of(of).where(facts.c.item_id.in_(one)) for one in pieces])
+        kept = ~np.isin(before.items, np.concatenate([changes.changed, changes.gone]))
+        items = np.concatenate([before.items[kept], new[0]])
+        order = np.argsort(items, kind="stable")
+        values = np.concatenate([before.values[kept], new[1]])
+        confidences = np.concatenate([before.confidences[kept], new[2]])
+        return _Stored(changes.generation, items[order], values[order], confidences[order])
+
+    def _dictionary(self, of: CatalogueField) -> Dictionary:
+        """Return the values of a field, read again when there are others. They are never changed, only added."""
+        own = catalogue_values.c.field_id == of.id
+        with self._store.reading() as connection:
+            count = connection.execute(select(func.count(), func.max(catalogue_values.c.id)).where(own)).one()
+            state = (of.type, *count)
+            known = self._values.get(of.id)
+            if known is None or known[0] != state:
+                self._values[of.id] = state, _read_dictionary(connection, of)
+        return self._values[of.id][1]
+
+
+class Columns:
+    """The columns of one state of a store: of the pictures of rising `ids`, at its generation."""
+
+    def __init__(self, cache: ColumnCache, ids: np.ndarray, generation: int) -> None:
+        self._cache, self._ids, self._generation = cache, ids, generation
+        self._columns: dict[int, Column] = {}
+        self._ranks: dict[int, np.ndarray] = {}
+
+    def column(self, of: CatalogueField) -> Column:
+        """Return a field of all pictures. Raises StoreError."""
+        if of.id not in self._columns:
+            self._columns[of.id] = self._cache.column(of, self._ids, self._generation)
+        return self._columns[of.id]
+
+    def find(self, of: CatalogueField, text: str) -> list[int]:
+        """Return the ids of the values that are this text, see `ColumnCache.find`. Raises StoreError."""
+        return self._cache.find(of, text)
+
+    def text_ranks(self, of: CatalogueField) -> np.ndarray:
+        """Return the place of each value of the field in the order of their texts, (v,). Raises StoreError."""
+        if of.id not in self._ranks:
+            self._ranks[of.id] = self._cache.text_ranks(of, self.column(of).values)
+        return self._ranks[of.id]
+
+
+def _facts_of(of: CatalogueField) -> Select[tuple[int, int | None, int, float | None]]:
+    return select(facts.c.item_id, facts.c.value_id, _RANK, facts.c.confidence).where(facts.c.field_id == of.id)
+
+
+def _read(
+    connection: Connection, queries: list[Select[tuple[int, int | None, int, float | None]]]
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return items, value ids and confidences, of several sources the first; without values that a person took away."""
+    rows = [row for query in queries for row in connection.execute(query).all()]
+    if not rows:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
+    columns = zip(*rows, strict=True)
+    try:
+        items, values, ranks = (np.array([NONE if one is None else one for one in next(columns)]) for _ in range(3))
+        items, values, ranks = items.astype(np.int64), values.astype(np.int64), ranks.astype(np.int64)
+        confidences = np.array(next(columns), np.float32)  # None becomes NaN
+    except (ValueError, TypeError, OverflowError) as error:
+        raise StoreDamaged("a row of facts is damaged; run `retroflex check` to mend it") from error
+    order = np.lexsort((ranks, items))
+    items, values, confidences = items[order], values[order], confidences[order]
+    first = np.diff(items, prepend=items[0] - 1) != 0
+    kept = first & (values != NONE)
+    return items[kept], values[kept], confidences[kept]
+
+
+def _read_dictionary(connection: Connection, of: CatalogueField) -> Dictionary:
+    columns = [catalogue_values.c.id, catalogue_values.c.number]
+    if of.type != TEXT:
+        columns.append(catalogue_values.c.text)
+    query = select(*columns).where(catalogue_values.c.field_id == of.id).order_by(catalogue_values.c.id)
+    rows = connection.execute(query).all()
+    ids, numbers, *texts = zip(*rows, strict=True) if rows else ((), (), ())
+    found = [str(text) for text in texts[0]] if of.type != TEXT else None
+    return Dictionary(np.array(ids, np.int64), np.array(numbers, np.float64), found)

@@ -1,0 +1,96 @@
+"""The catalogue of a store: its fields, and what a person says of a picture."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+
+from sqlalchemy import Connection, delete, func, select, update
+
+from data.catalogue import writes
+from data.catalogue.reads import fields_in, users_facts
+from data.catalogue.values import USER, CatalogueField, Value
+from data.database import StoreError
+from data.errors import RetroflexError
+from data.store import Store
+from data.tables import catalogue_fields, catalogue_values, facts, files, pictures
+
+
+class NoSuchField(RetroflexError):
+    """The catalogue has no field of this name."""
+
+
+def read_fields(store: Store) -> tuple[CatalogueField, ...]:
+    """Return the fields of the catalogue in order. Raises StoreError."""
+    with store.reading() as connection:
+        return fields_in(connection)
+
+
+def field_named(fields: Sequence[CatalogueField], name: str) -> CatalogueField:
+    """Return the field of this name. Raise NoSuchField, which names the nearest."""
+    for field in fields:
+        if field.name == name:
+            return field
+    names = [field.name for field in fields]
+    near = get_close_matches(name, names, 1, cutoff=0.3) or names[:1]
+    advice = f"the nearest is {near[0]}" if near else "`retroflex import` makes fields"
+    raise NoSuchField(f"the catalogue has no field {name[:64]!r}; {advice}")
+
+
+def counts_by_field(store: Store) -> dict[int, int]:
+    """Return by field how many pictures that have a file have a value by any source. Raises StoreError."""
+    has_file = select(files.c.path).where(files.c.picture_id == facts.c.item_id).exists()
+    counted = select(facts.c.field_id, func.count(facts.c.item_id.distinct()))
+    query = counted.where(facts.c.value_id.is_not(None), has_file).group_by(facts.c.field_id)
+    with store.reading() as connection:
+        return dict(map(tuple, connection.execute(query)))
+
+
+def set_user_fact(store: Store, item: int, of: CatalogueField, value: Value | None) -> None:
+    """Store what a person says of a picture, None for nothing; no other source replaces it. Raises StoreError."""
+    with store.writing() as connection:
+        _check_picture(connection, item)
+        writes.put_facts(connection, {item: {of.id: value}}, USER)
+
+
+def has_user_facts(store: Store, item: int) -> bool:
+    """Return whether a person said anything of a picture in the catalogue, also that a value is none."""
+    with store.reading() as connection:
+        return bool(users_facts(connection, [item]))
+
+
+def remove_user_facts(store: Store, item: int) -> None:
+    """Take all that a person said of a picture in the catalogue away. Raises StoreError."""
+    with store.writing() as connection:
+        _check_picture(connection, item)
+        connection.execute(delete(facts).where(facts.c.item_id == item, facts.c.source == USER))
+        writes.note_items(connection, [item])
+
+
+def remove_user_fact(store: Store, item: int, of: CatalogueField) -> None:
+    """Take a person's value away, so that those of other sources count again. Raises StoreError."""
+    with store.writing() as connection:
+        _check_picture(connection, item)
+        by_user = (facts.c.field_id == of.id) & (facts.c.item_id == item) & (facts.c.source == USER)
+        connection.execute(delete(facts).where(by_user))
+        writes.note_items(connection, [item])
+
+
+def relabel(store: Store, of: CatalogueField, label: str) -> None:
+    """Give a field another label. Raises StoreError."""
+    with store.writing() as connection:
+        connection.execute(update(catalogue_fields).where(catalogue_fields.c.id == of.id).values(label=label))
+
+
+def remove_field(store: Store, of: CatalogueField) -> None:
+    """Remove a field with all its values, also those of persons. Raises StoreError."""
+    with store.writing() as connection:
+        writes.note_field(connection, of.id)
+        for table in (facts, catalogue_values):
+            connection.execute(delete(table).where(table.c.field_id == of.id))
+        connection.execute(delete(catalogue_fields).where(catalogue_fields.c.id == of.id))
+
+
+def _check_picture(connection: Connection, item: int) -> None:
+    if connection.scalar(select(func.count()).where(pictures.c.id == item)) == 0:
+        raise StoreError(f"no picture has the id {item}")
