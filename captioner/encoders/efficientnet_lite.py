@@ -31,6 +31,8 @@ EPSILON = 1e-3
 """Of the batch normalisation that the weights were trained with."""
 STEM = 32
 HEAD = 1280
+CELL = 32
+"""Pixels of a side of the grid's cells."""
 STEP = 8
 """Pictures at once: a network of many small layers takes a fifth longer for one alone."""
 EXTRA = "pip install '.[efficientnet]'"
@@ -88,7 +90,7 @@ def _channels(wished: float) -> int:
 
 @dataclass(frozen=True)
 class Lite0Config:
-    """`side`: pictures are squeezed to side x side pixels, a multiple of 32."""
+    """`side`: pictures are squeezed to side x side pixels."""
 
     side: int = 224
     name: ClassVar[str] = "efficientnet_lite0"
@@ -98,8 +100,8 @@ class Lite0Config:
 
     @property
     def cells(self) -> int:
-        """Cells of the grid, of 32 x 32 pixels: 7 x 7 for 224."""
-        return math.ceil(self.side / 32) ** 2
+        """Cells of the grid: 7 x 7 for 224 pixels."""
+        return math.ceil(self.side / CELL) ** 2
 
     @property
     def package(self) -> str:

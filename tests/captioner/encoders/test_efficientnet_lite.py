@@ -9,14 +9,12 @@ import numpy as np
 import pytest
 
 from captioner.encoders import efficientnet_lite, registry, weights
-from captioner.encoders.efficientnet_lite import Lite0Config, Lite2Config, Stage, blocks
+from captioner.encoders.efficientnet_lite import Lite0Config, Lite2Config, blocks
 from captioner.encoders.registry import EncoderParts, build, build_further, family, what_is_missing
 from data.errors import RetroflexError
 from tests.captioner.encoders import lite_reference
+from tests.captioner.encoders.tiny_lite import TINY_HALVED, random_tensors, shrink
 from tests.captioner.encoders.torch_writer import write_torch
-
-STAGES = (Stage(1, 8, 1, 1, 3), Stage(6, 16, 2, 2, 5))
-HALVED = (1,)
 
 
 @pytest.fixture(autouse=True)
@@ -26,22 +24,10 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "cache"
 
 
-def random_tensors(config: Lite0Config) -> dict[str, np.ndarray]:
-    """The tensors of a random network, named as in the PyTorch file."""
-    random, tensors = np.random.default_rng(3), {}
-    for layer in efficientnet_lite._layers(config):
-        height, width, inputs, outputs = layer.shape
-        spread = (height * width * inputs) ** -0.5
-        tensors[f"{layer.convolution}.weight"] = random.normal(0, spread, (outputs, inputs, height, width))
-        for part, low, high in (("weight", 0.5, 2), ("bias", -1, 3), ("running_mean", -1, 1), ("running_var", 0.1, 9)):
-            tensors[f"{layer.normalisation}.{part}"] = random.uniform(low, high, outputs)
-    return {name: value.astype(np.float32) for name, value in tensors.items()}
-
-
 @pytest.fixture
 def tiny(monkeypatch: pytest.MonkeyPatch) -> dict[str, np.ndarray]:
     """The tensors of a network of the same family with three blocks."""
-    monkeypatch.setattr(efficientnet_lite, "STAGES", STAGES)
+    shrink(monkeypatch)
     return random_tensors(Lite0Config())
 
 
@@ -50,7 +36,7 @@ def test_a_tiny_network_computes_what_its_tensors_say(tiny: dict[str, np.ndarray
     folded = efficientnet_lite.from_torch(config, tiny)
     picture = lite_reference.picture(config.side)
     encoded = build(config, EncoderParts(folded)).encode(picture)
-    expected = lite_reference.grids(tiny, HALVED, picture)
+    expected = lite_reference.grids(tiny, TINY_HALVED, picture)
     assert encoded.grids is not None
     assert encoded.grids.shape == (1, 8 * 8, config.channels)
     np.testing.assert_allclose(encoded.grids, expected, atol=2e-5)
