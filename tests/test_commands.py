@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
+from tests.prepared import retroflex
 
 RETROFLEX = Path(sys.executable).parent / "retroflex"
 
@@ -27,8 +28,8 @@ def caller(library: Path, bundle: Path) -> Call:
     environment = {**os.environ, "RETROFLEX_LIBRARY": str(library), "RETROFLEX_BUNDLE": str(bundle)}
 
     def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-        command = [str(RETROFLEX), *map(str, arguments)]
-        return subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=120)
+        done = retroflex(arguments, environment)
+        return subprocess.CompletedProcess(done.args, done.returncode, done.stdout.decode(), done.stderr.decode())
 
     return run
 

@@ -19,6 +19,7 @@ from data.roots import remember_root
 from data.settings import load_settings
 from data.store import open_store
 from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
+from tests.prepared import retroflex
 from tests.test_commands import RETROFLEX, Call, caller, one_line, read_until
 
 COLOUR = "\x1b["
@@ -43,12 +44,14 @@ def environment(photos: Path, tiny_bundle: Path) -> dict[str, str]:
     variables = {"RETROFLEX_LIBRARY": str(photos.parent / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
     whole = {**os.environ, **variables, "TERM": "xterm"}
     whole.pop("NO_COLOR", None)
-    subprocess.run([RETROFLEX, "index", photos], env=whole, check=True, capture_output=True)
+    retroflex(["index", photos], whole).check_returncode()
     return whole
 
 
 def printed(environment: dict[str, str], *arguments: object) -> subprocess.CompletedProcess[bytes]:
-    return subprocess.run([RETROFLEX, *map(str, arguments)], env=environment, capture_output=True, check=True)
+    done = retroflex(arguments, environment)
+    done.check_returncode()
+    return done
 
 
 def on_terminal(environment: dict[str, str], *arguments: object) -> str:
@@ -80,7 +83,7 @@ def test_only_paths_go_to_standard_output(environment: dict[str, str]) -> None:
     assert len(some.stdout.splitlines()) == 2
     assert b"2 of 13 hits" in some.stderr
     assert b"No caption says" in some.stderr
-    both = subprocess.run([RETROFLEX, "search", "a", "--json", "--paths"], env=environment, capture_output=True)
+    both = retroflex(["search", "a", "--json", "--paths"], environment)
     assert (both.returncode, both.stdout) == (2, b"")
     assert b"--json and --paths exclude each other" in both.stderr
 
@@ -100,7 +103,7 @@ def test_only_paths_go_to_standard_output(environment: dict[str, str]) -> None:
 def test_a_closed_pipe_is_no_error(environment: dict[str, str], arguments: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    ended = subprocess.run([RETROFLEX, *arguments], env=environment, stdout=writing, stderr=subprocess.PIPE)
+    ended = retroflex(arguments, environment, output=writing)
     os.close(writing)
     assert (ended.returncode, ended.stderr) == (0, b"")
 
