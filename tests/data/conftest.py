@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -37,8 +38,19 @@ def url(tmp_path: Path) -> str:
     return f"sqlite:///{tmp_path}/library/library.sqlite3"
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of an empty store; to make it takes far longer than to copy it."""
+    file = tmp_path_factory.mktemp("made_once") / "library.sqlite3"
+    Store.open(f"sqlite:///{file}").close()
+    return file
+
+
 @pytest.fixture
-def store(url: str) -> Iterator[Store]:
+def store(url: str, made_once: Path) -> Iterator[Store]:
+    file = Path(url.removeprefix("sqlite:///"))
+    file.parent.mkdir()
+    shutil.copy(made_once, file)
     opened = Store.open(url)
     yield opened
     opened.close()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -72,11 +74,20 @@ def add() -> Add:
     return add_picture
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a library of the gallery; to make it takes far longer than to copy it."""
+    folder = tmp_path_factory.mktemp("made_once") / "library"
+    with closing(Library.open(load_settings(library=folder), create=True)) as opened:
+        for name, (captions, vector) in GALLERY.items():
+            add_picture(opened.store, name, captions, vector)
+    return folder
+
+
 @pytest.fixture
-def library(tmp_path: Path) -> Iterator[Library]:
-    opened = Library.open(load_settings(library=tmp_path / "library"), create=True)
-    for name, (captions, vector) in GALLERY.items():
-        add_picture(opened.store, name, captions, vector)
+def library(tmp_path: Path, made_once: Path) -> Iterator[Library]:
+    shutil.copytree(made_once, tmp_path / "library")
+    opened = Library.open(load_settings(library=tmp_path / "library"))
     yield opened
     opened.close()
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import os
+import shutil
+import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -103,15 +106,30 @@ def settings(tmp_path: Path) -> Settings:
     return load_settings(library=tmp_path / "library", max_upload_bytes=UPLOAD_CAP)
 
 
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The library of `library` and its photos, in one folder; to make them takes far longer than to copy them."""
+    folder = tmp_path_factory.mktemp("made_once")
+    with closing(Library.open(load_settings(library=folder / "library"), create=True)) as opened:
+        for number in range(12):
+            colour = list(COLOURS)[number % 3]
+            suffix = ("jpg", "png", "webp")[number % 3]
+            name = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[suffix]
+            path = folder / "photos" / f"{colour} {number}.{suffix}"
+            add(opened, path, draw(colour, seed=number, picture_format=name))
+    return folder
+
+
 @pytest.fixture
-def library(settings: Settings, photo_folder: Path) -> Iterator[Library]:
+def library(settings: Settings, photo_folder: Path, made_once: Path) -> Iterator[Library]:
     """Four red, four green and four blue pictures, ids 1 to 12."""
-    opened = Library.open(settings, create=True)
-    for number in range(12):
-        colour = list(COLOURS)[number % 3]
-        suffix = ("jpg", "png", "webp")[number % 3]
-        name = {"jpg": "JPEG", "png": "PNG", "webp": "WEBP"}[suffix]
-        add(opened, photo_folder / f"{colour} {number}.{suffix}", draw(colour, seed=number, picture_format=name))
+    shutil.copytree(made_once / "library", settings.library)
+    shutil.copytree(made_once / "photos", photo_folder)
+    with closing(sqlite3.connect(settings.database)) as database, database:
+        for (path,) in database.execute("SELECT path FROM files").fetchall():
+            moved = os.fsencode(photo_folder / os.path.basename(os.fsdecode(path)))
+            database.execute("UPDATE files SET path = ? WHERE path = ?", (moved, path))
+    opened = Library.open(settings)
     yield opened
     opened.close()
 
