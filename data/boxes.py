@@ -1,4 +1,7 @@
-"""The properties of the main picture in a HEIF or AVIF file that Pillow's decoders do not return (ISO/IEC 23008-12)."""
+"""Boxes of HEIF, AVIF and JP2 files, and the main picture's properties that Pillow's decoders do not return.
+
+HEIF is ISO/IEC 23008-12, JP2 ISO/IEC 15444-1.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +18,7 @@ def properties(content: bytes) -> list[tuple[bytes, bytes]]:
     try:
         meta = _only(content, b"meta")
         container = _only(meta, b"iprp")
-        every = list(_boxes(_only(container, b"ipco")))
+        every = list(boxes(_only(container, b"ipco")))
         numbers = _associated(_only(container, b"ipma"), _primary(_only(meta, b"pitm")))
         return [every[number - 1] for number in numbers if 0 < number <= len(every)]
     except (KeyError, struct.error, IndexError):
@@ -48,7 +51,7 @@ def clean_aperture(content: bytes, size: tuple[int, int]) -> tuple[int, int, int
     return None
 
 
-def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+def boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
     """Yield kind and content of each box; a container's content begins with its first box."""
     position = 0
     while position + 8 <= len(content):
@@ -64,9 +67,17 @@ def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
         position = end
 
 
+def inner(content: bytes, kind: bytes) -> list[tuple[bytes, bytes]]:
+    """Return kind and content of the boxes in the first box of a kind, none without it or where it is damaged."""
+    try:
+        return list(boxes(_only(content, kind)))
+    except (KeyError, struct.error):
+        return []
+
+
 def _only(content: bytes, kind: bytes) -> bytes:
     """Return the content of the first box of a kind. Raise KeyError without one."""
-    for other, body in _boxes(content):
+    for other, body in boxes(content):
         if other == kind:
             return body
     raise KeyError(kind)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data import png
+from data.jpeg2000 import CODESTREAM
 from data.loading import SUFFIXES
 from data.paths import clean_text
 
@@ -50,6 +51,7 @@ SHOWN_SUFFIXES = 8
 NO_SUFFIX = ""
 
 _MAGIC = (b"\xff\xd8\xff", png.SIGNATURE, b"GIF87a", b"GIF89a", b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_JPEG_2000 = (CODESTREAM, b"\0\0\0\x0cjP  \r\n\x87\n")
 _HEIF_BRANDS = frozenset({b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1", b"avif", b"avis"})
 _BMP_HEADERS = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
 """Bytes of the second header of a BMP file."""
@@ -78,7 +80,7 @@ def begins_like_picture(path: Path) -> bool:
 
 
 def _is_picture(head: bytes) -> bool:
-    if head.startswith(_MAGIC) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
+    if head.startswith((*_MAGIC, *_JPEG_2000)) or (head[:4] == b"RIFF" and head[8:12] == b"WEBP"):
         return True
     if head[:2] == b"BM":  # as a text may begin, so more of it is checked
         return head[6:10] == b"\0\0\0\0" and int.from_bytes(head[14:18], "little") in _BMP_HEADERS

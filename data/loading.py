@@ -17,7 +17,7 @@ import numpy as np
 import pillow_heif
 from PIL import Image, PngImagePlugin, TiffImagePlugin
 
-from data import png
+from data import jpeg2000, png
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 
@@ -27,7 +27,7 @@ NAMES = {"DIB": "BMP", "MPO": "JPEG"}
 """What Pillow calls by another name than users do; it opens MPO, several JPEG pictures in a file, as JPEG."""
 
 pillow_heif.register_heif_opener()
-for _name in ("Jpeg", "Mpo", "Png", "WebP", "Gif", "Bmp", "Tiff", "Avif"):
+for _name in ("Jpeg", "Mpo", "Png", "WebP", "Gif", "Bmp", "Tiff", "Avif", "Jpeg2K"):
     import_module(f"PIL.{_name}ImagePlugin")  # registers what it reads
 Image.MAX_IMAGE_PIXELS = None  # `Limits` caps pixels; Pillow's own cap counts those that are not decoded.
 PngImagePlugin.MAX_TEXT_CHUNK = 16 * 2**20  # Larger colour profiles than Pillow's megabyte exist.
@@ -101,7 +101,7 @@ def load(
     source = image.size
 
     def reduce(picture: Image.Image) -> None:
-        picture.draft("RGB", draft_size(source, min_side, limits))
+        set_scale(picture, content, draft_size(source, min_side, limits))
 
     try:
         reduce(image)
@@ -110,6 +110,8 @@ def load(
             _check_decoded(image, source, limits)
             image.load()
             _mend_transparency(image, content)
+            if image.format == "JPEG2000":  # else it hides Pillow's method of that name
+                image.reduce = 0  # type: ignore[method-assign, assignment]
         return pixels or image, ()
     except PictureTooLarge:
         raise
@@ -126,6 +128,16 @@ def _mend_transparency(image: Image.Image, content: bytes) -> None:
         image.info["transparency"] = clear * 255 // (2 ** content[24] - 1)
     elif image.format in ("BMP", "DIB") and image.mode == "RGBA" and image.getchannel("A").getextrema() == (0, 0):
         image.putalpha(255)
+
+
+def set_scale(image: Image.Image, content: bytes, wanted: tuple[int, int]) -> tuple[int, int]:
+    """Let a picture be decoded at a reduced scale, at least of the size `wanted`; return the size that it will have."""
+    if image.format != "JPEG2000":
+        image.draft("RGB", wanted)
+        return image.size
+    count = jpeg2000.halvings(content, image.size, wanted)
+    image.reduce = count  # type: ignore[method-assign, assignment]
+    return -(-image.width // 2**count), -(-image.height // 2**count)
 
 
 def draft_size(size: tuple[int, int], min_side: int | None, limits: Limits = DEFAULT_LIMITS) -> tuple[int, int]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from PIL import ExifTags, Image
 
-from data import boxes, png
+from data import boxes, jpeg2000, png
 from data.colour.profiles import ADOBE_RGB, HLG, PQ, PRIMARIES, TRANSFERS, Space
 
 MAX_PROFILE_BYTES = 16 * 2**20
@@ -39,6 +39,8 @@ def _embedded_profile(image: Image.Image, content: bytes) -> object:
     """Return the ICC profile; False stands for one that Pillow could not read, None for none."""
     if image.format in ("BMP", "DIB"):
         return _bmp_profile(content)
+    if image.format == "JPEG2000":
+        return jpeg2000.profile(content)
     return image.info["icc_profile"] or False if "icc_profile" in image.info else None
 
 

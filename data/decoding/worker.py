@@ -24,7 +24,7 @@ from data.decoding.budget import HEADER_BYTES
 from data.decoding.messages import receive, send
 from data.decoding.orders import Job, make
 from data.errors import PictureDamaged, PictureError, one_line
-from data.loading import draft_size
+from data.loading import draft_size, set_scale
 from data.pictures import open_header
 
 BYTES_A_PIXEL = {
@@ -38,10 +38,13 @@ BYTES_A_PIXEL = {
     "HEIF": 12,
     "AVIF": 13,
     "WEBP": 18,
+    "JPEG2000": 27,
 }
 """The most that Pillow and the libraries below it take for a pixel, measured in the mode that takes most."""
 COEFFICIENT_BYTES = 2
 """For a colour of a pixel of a JPEG in several scans."""
+CODED_BYTES = 2
+"""For a pixel of a JPEG 2000, at whatever scale it is decoded."""
 RESULT_BYTES = 8
 """For a pixel of the result, before and after it is turned upright."""
 OVERHEAD = 48 * 2**20
@@ -142,6 +145,7 @@ def estimate(job: Job) -> Cost:
         return Cost(HEADER_BYTES, seconds)
     needed = decoded[0] * decoded[1] * (BYTES_A_PIXEL[kind] + RESULT_BYTES / factor**2)
     needed += pixels * colours * COEFFICIENT_BYTES if kind in ("JPEG", "MPO") else 0
+    needed += pixels * CODED_BYTES if kind == "JPEG2000" else 0
     return Cost(int(needed) + OVERHEAD, seconds)
 
 
@@ -152,9 +156,8 @@ def _header(job: Job) -> tuple[tuple[int, int], str, int, tuple[int, int]]:
         return size, "WEBP", 4, size
     image = open_header(job.content, job.limits)
     size, min_side = image.size, job.order.min_side
-    if min_side:
-        image.draft("RGB", draft_size(size, min_side))
-    return size, str(image.format), len(image.getbands()), image.size
+    decoded = set_scale(image, job.content, draft_size(size, min_side)) if min_side else size
+    return size, str(image.format), len(image.getbands()), decoded
 
 
 def _webp_size(content: bytes) -> tuple[int, int] | None:

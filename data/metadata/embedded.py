@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from PIL import ExifTags, Image
 
-from data import png
+from data import jpeg2000, png
 from data.metadata import dates
 from data.metadata.iptc import read_iptc
 from data.metadata.xmp import MOST_BYTES, read_xmp
@@ -53,7 +53,7 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     chunks = dict(_png_chunks(content)) if content.startswith(png.SIGNATURE) else {}
     written = _png_texts(chunks)
     exif = _exif_entries(image, chunks)
-    packet = written.get(_XMP_KEYWORD, "").encode() or image.info.get("xmp") or b""
+    packet = written.get(_XMP_KEYWORD, "").encode() or image.info.get("xmp") or _box_xmp(image, content)
     xmp_dates, xmp_texts = read_xmp(packet if isinstance(packet, bytes) else str(packet).encode())
     iptc_dates, iptc_texts = _guarded_iptc(image)
     candidates: dict[str, Iterable[Any]] = {
@@ -67,6 +67,11 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     taken_from, taken_at = _first_date(candidates, now)
     png_texts = [PictureText(field, written[name]) for name, field in _PNG_TEXTS.items() if name in written]
     return Metadata(taken_at, taken_from, cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts]))
+
+
+def _box_xmp(image: Image.Image, content: bytes) -> bytes:
+    """Return the XMP packet of a JPEG 2000, whose boxes Pillow does not read; empty for other files."""
+    return jpeg2000.xmp(content) if image.format == "JPEG2000" else b""
 
 
 def exif_date(image: Image.Image, now: datetime) -> datetime | None:

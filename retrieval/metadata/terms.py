@@ -26,7 +26,9 @@ _CAMERA_FOLDER = re.compile(r"\d{3}[a-z_]{3,5}")
 _JOINED = re.compile(r"([^\W\d_]{2,})(\d{2,})|(\d{2,})([^\W\d_]{2,})")
 _CAPITAL = re.compile(r"(?<=[^\W\d_A-ZÀ-Þ])(?=[A-ZÀ-Þ])")
 _CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff]")
-_SUFFIX = re.compile(r"\.(jpe?g|jpe|jfif|png|apng|webp|gif|bmp|dib|tiff?|hei[cf]s?|hif|avifs?|mpo)$", re.IGNORECASE)
+_SUFFIX = re.compile(
+    r"\.(jpe?g|jpe|jfif|png|apng|webp|gif|bmp|dib|tiff?|hei[cf]s?|hif|avifs?|mpo|jp[2fx]|jpc|j2[ck])$", re.IGNORECASE
+)
 _HIERARCHY = re.compile(r"[|/\\]")
 
 NAME, FOLDER, KEYWORD = "name", "folder", "keyword"

@@ -28,6 +28,7 @@ MIMETYPES = {
     "TIFF": "image/tiff",
     "HEIF": "image/heic",
     "AVIF": "image/avif",
+    "JPEG2000": "image/jp2",
 }
 
 pictures = Blueprint("pictures", __name__, url_prefix="/api/v1")
