@@ -209,14 +209,14 @@ class VectorDescriber:
     """Describes pictures by vectors of a further encoder, without captions."""
 
     def __init__(self, encoder: Encoder) -> None:
-        self.model_version, self.input_side = encoder.model_version, encoder.side
+        self.kind, self.model_version, self.input_side = encoder.name, encoder.model_version, encoder.side
         self._encoder = encoder
 
     def encode(self, pictures: np.ndarray) -> Features:
         return self._encoder.encode(pictures)
 
     def caption(self, features: Features) -> list[Description]:
-        return [Description([], {self._encoder.name: vector}, captioned=False) for vector in features.vectors]
+        return [Description([], {self.kind: vector}, captioned=False) for vector in features.vectors]
 
     def describe(self, pictures: np.ndarray) -> list[Description]:
         return self.caption(self.encode(pictures))

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from threading import Lock, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -20,7 +20,8 @@ from platformdirs import user_cache_path
 from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
-from captioner.types import Caption, Description, SearchModel
+from captioner.types import JOINT, Caption, Description, SearchModel
+from data.errors import RetroflexError
 from data.notices import Notices, read_notices
 from data.paths import to_bytes
 from data.records import Status
@@ -34,6 +35,9 @@ from retrieval.search.filters import Selection
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
+
+if TYPE_CHECKING:
+    from captioner.pipeline import VectorDescriber
 
 
 class Library:
@@ -118,6 +122,32 @@ class Library:
             return None
         picture_id = self.store.picture_id(digest)
         return None if picture_id is None else self.description(picture_id)
+
+    def further_describer(self, kind: str) -> VectorDescriber:
+        """Return the describer by the further encoder that made the library's vectors of this kind; downloads nothing.
+
+        Raises QueryError for a kind that the library does not have, and RetroflexError if the encoder cannot be built
+        here or is of another version.
+        """
+        from captioner.encoders.registry import build_further, family, what_is_missing
+        from captioner.pipeline import VectorDescriber
+
+        self.searcher().check_kind(kind)
+        missing = what_is_missing(family(kind))
+        if missing:
+            raise RetroflexError(f"{kind} cannot describe a picture here: {missing}")
+        describer, stored = VectorDescriber(build_further(kind)), self.searcher().index.models[kind]
+        if describer.model_version != stored:
+            raise RetroflexError(
+                f"the library's {kind} vectors were made by {stored}, and this is {describer.model_version}; "
+                f"to compare with them, run: retroflex index --features {kind}"
+            )
+        return describer
+
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of vectors that pictures can be compared by, of encoders. Raises StoreError."""
+        return sorted(self.searcher().index.vectors.models.keys() - {JOINT})
 
     @property
     def caches(self) -> Settings:

@@ -27,6 +27,7 @@ from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import UploadDescriber
+from webui.describing.further import FurtherDescribers
 from webui.media import Thumbnails
 from webui.pages import formatting
 from webui.pages.hits import pages
@@ -98,6 +99,7 @@ def _services(
     return Services(
         library,
         UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
+        FurtherDescribers(library),
         Thumbnails(library.caches.thumbnail_dir, limits),
         Jobs(library.settings),
         ServerFolders(roots),

@@ -13,6 +13,7 @@ from retrieval.library import Library
 from webui.auth.rates import RateLimits
 from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import UploadDescriber
+from webui.describing.further import FurtherDescribers
 from webui.media import Thumbnails
 from webui.telemetry.metrics import Metrics
 
@@ -25,6 +26,7 @@ class Services:
 
     library: Library
     describer: UploadDescriber
+    further: FurtherDescribers
     thumbnails: Thumbnails
     jobs: Jobs
     server_folders: ServerFolders

@@ -222,7 +222,7 @@ def _missing(name: str) -> str:
     file = _keras_folder() / ARCHITECTURES[name].file
     if file.exists():
         return ""
-    return f"its weights are downloaded on first use, or put {file.name} into {file.parent}"
+    return f"its weights are missing: index --features {name} downloads them; or put {file.name} into {file.parent}"
 
 
 def _register(name: str, architecture: Architecture) -> None:

@@ -5,22 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import cast
 
 import numpy as np
 
 from captioner.bundle import BUNDLED
 from captioner.checksums import bundle_version
-from captioner.types import Description
+from captioner.types import JOINT, Description
 from data.errors import PictureError, RetroflexError
 from data.limits import Limits
 from data.paths import display
 from data.pictures import read_bytes
 from data.records import content_hash
 from retrieval.library import Library
-
-if TYPE_CHECKING:
-    from captioner.pipeline import VectorDescriber
 
 
 def describe_files(paths: Sequence[Path], library: Library, by: str | None = None) -> list[Description]:
@@ -49,29 +46,14 @@ def _described(paths: Sequence[Path], library: Library, by: str | None) -> list[
     from captioner.pipeline import describe_now, read_files
 
     settings = library.settings
-    further = by is not None and by != library.model.encoder
-    describer = _further(str(by), library) if further else Captioner.load(settings.bundle)
+    further = by is not None and by not in (library.model.encoder, JOINT)
+    describer = library.further_describer(str(by)) if further else Captioner.load(settings.bundle)
     read = partial(read_files, side=describer.input_side, limits=settings.limits)
     described = describe_now(paths, read, describer)
     for file, description in described:
         if description is None:
             raise RetroflexError(f"{display(file.path)} {file.problem}")
     return [description for _, description in described if description is not None]
-
-
-def _further(name: str, library: Library) -> VectorDescriber:
-    """Return the describer that made the library's vectors of this kind. Raises RetroflexError if it is another."""
-    from captioner.encoders.registry import build_further
-    from captioner.pipeline import VectorDescriber
-
-    describer = VectorDescriber(build_further(name))
-    stored = library.searcher().index.models[name]
-    if describer.model_version != stored:
-        raise RetroflexError(
-            f"the library's {name} vectors were made by {stored}, and this is {describer.model_version}; "
-            f"to compare with them, run: retroflex index --features {name}"
-        )
-    return describer
 
 
 def _digest(path: Path, limits: Limits) -> str:

@@ -8,7 +8,8 @@ from typing import Any, NamedTuple
 
 from flask import request, url_for
 
-from captioner.types import Description
+from captioner.pipeline import VectorDescriber
+from captioner.types import JOINT, Description
 from data.facts import folder_of
 from data.paths import clean_text
 from data.roots import folder_id
@@ -46,8 +47,9 @@ def search(search: SearchRequest, window: Window) -> Answer:
     """
     services().metrics.searched(search.kinds)
     stored = query_of(search)
+    further = _further(search)
     like, unlike = (
-        [services().describer.describe(content) for content in contents]
+        [services().describer.describe(content, further) for content in contents]
         for contents in (search.uploads.like, search.uploads.unlike)
     )
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
@@ -59,12 +61,25 @@ def search(search: SearchRequest, window: Window) -> Answer:
     return Answer(_with_links(result), previews, avoided, result.notice, result.words)
 
 
+def _further(search: SearchRequest) -> VectorDescriber | None:
+    """Return what describes uploads for the kind that pictures are compared by; None if the captioner does.
+
+    Raise QueryError for a kind that the library does not have, Problem 503 if its encoder cannot be loaded.
+    """
+    library = services().library
+    if search.by is None:
+        return None
+    library.searcher().check_kind(search.by)
+    uploaded = search.uploads.like or search.uploads.unlike
+    return None if not uploaded or search.by in (library.model.encoder, JOINT) else services().further.get(search.by)
+
+
 def query_of(search: SearchRequest) -> Query:
     """Return the query without its uploads. Raise Problem 404 for an unknown picture, or StoreError."""
     like, unlike = (
         [QueryImage(_stored(one.id), one.weight) for one in given] for given in (search.like, search.unlike)
     )
-    return Query(search.text, like, unlike, exclude=search.exclude, verbatim=search.verbatim)
+    return Query(search.text, like, unlike, exclude=search.exclude, verbatim=search.verbatim, by=search.by)
 
 
 def _stored(picture_id: int) -> Description:

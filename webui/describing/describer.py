@@ -8,10 +8,12 @@ import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from captioner.pipeline import Reading, describe_now
+import numpy as np
+
+from captioner.pipeline import Reading, VectorDescriber, describe_now
 from captioner.types import Describer, Description
 from data.decoding.orders import Decoded, Order, Webp
 from data.decoding.pool import Decoders
@@ -65,7 +67,7 @@ class UploadDescriber:
         self._pending = threading.BoundedSemaphore(MAX_PENDING)
         self._model_lock = threading.Lock()
         self._memory_lock = threading.Lock()
-        self._memory: OrderedDict[str, Described] = OrderedDict()
+        self._memory: OrderedDict[tuple[str, str], Described] = OrderedDict()
 
     def start(self) -> None:
         """Start loading the captioner; return at once."""
@@ -81,13 +83,22 @@ class UploadDescriber:
             HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is still loading; search by words works, try again shortly"
         )
 
-    def describe(self, content: bytes) -> Described:
-        """Describe a picture file's bytes. Raises PictureError, Problem 503 if not loaded, or 429 if busy."""
+    def describe(self, content: bytes, further: VectorDescriber | None = None) -> Described:
+        """Describe a picture file's bytes, with the vector of a further encoder if one is given.
+
+        Raises PictureError, Problem 503 if not loaded, or 429 if busy.
+        """
         captioner = self.captioner()
         key = content_hash(content)
-        found = self._stored_or_remembered(content, key, captioner)
-        if found is not None:
-            return found
+        described = self._stored_or_remembered(content, key, captioner) or self._made(captioner, content, key)
+        if further is None or np.any(described.description.vectors.get(further.kind, 0)):
+            return described
+        added = self._recall((key, further.model_version)) or self._made(further, content, key)
+        vectors = {**described.description.vectors, **added.description.vectors}
+        return replace(described, description=replace(described.description, vectors=vectors))
+
+    def _made(self, captioner: Describer, content: bytes, key: str) -> Described:
+        """Return a new description by the captioner, or another describer; it is remembered."""
         if not self._pending.acquire(blocking=False):
             raise Problem(
                 HTTPStatus.TOO_MANY_REQUESTS, "the captioner is busy with other pictures; try again", RETRY_AFTER
@@ -97,7 +108,7 @@ class UploadDescriber:
                 described = self._describe(captioner, content)
         finally:
             self._pending.release()
-        self._remember(key, described)
+        self._remember((key, captioner.model_version), described)
         return described
 
     def _load(self) -> None:
@@ -120,19 +131,19 @@ class UploadDescriber:
         """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
         stored = self._stored(key, captioner.model_version)
         if stored is None:
-            return self._recall(key)
+            return self._recall((key, captioner.model_version))
         return Described(stored, _data_address(self._decode(captioner, content).webp))
 
     def _decode(self, captioner: Describer, content: bytes) -> Decoded:
         return self._decoders.decode(content, Order(captioner.input_side, PREVIEW), self._limits)
 
-    def _recall(self, key: str) -> Described | None:
+    def _recall(self, key: tuple[str, str]) -> Described | None:
         with self._memory_lock:
             if key in self._memory:
                 self._memory.move_to_end(key)
             return self._memory.get(key)
 
-    def _remember(self, key: str, described: Described) -> None:
+    def _remember(self, key: tuple[str, str], described: Described) -> None:
         with self._memory_lock:
             self._memory[key] = described
             while len(self._memory) > MAX_REMEMBERED:

@@ -63,10 +63,14 @@ class ActiveFilter(NamedTuple):
 
 @dataclass(frozen=True)
 class FilterForm:
-    """What the page needs for the filters; `total` counts the pictures that pass them all."""
+    """What the page needs for the filters; `total` counts the pictures that pass them all.
+
+    `by` are the kinds of vectors that pictures can be compared by; empty where there is no choice.
+    """
 
     total: int
     sort: list[Choice]
+    by: list[Choice]
     controls: list[Control]
     active: list[ActiveFilter]
 
@@ -75,7 +79,15 @@ def filter_form(request: SearchRequest) -> FilterForm:
     """Return the form for this request, with the number of pictures of each choice. Raise StoreError."""
     facets = services().library.collection.facets(request.filters)
     controls = [control for field in _fields() for control in _controls(field, facets, request)]
-    return FilterForm(facets.total, _sort(request), controls, active_filters(request))
+    return FilterForm(facets.total, _sort(request), _by(request), controls, active_filters(request))
+
+
+def _by(request: SearchRequest) -> list[Choice]:
+    """Return what the pictures of a query can be compared by, if the library has several kinds of vectors."""
+    kinds = services().library.kinds if {"picture", "upload"} & set(request.kinds) else []
+    if len(kinds) < 2:
+        return []
+    return [Choice("", "Everything", request.by is None), *(Choice(kind, kind, kind == request.by) for kind in kinds)]
 
 
 def active_filters(request: SearchRequest) -> list[ActiveFilter]:

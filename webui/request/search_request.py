@@ -42,6 +42,7 @@ SEARCH: tuple[Declared, ...] = (
     Parameter("verbatim", Annotated[bool, {"default": False}], "Whether to search for q as it is spelled"),
     Parameter("like", _IDS, "Ids of pictures to be like; 7@2 counts twice as much, at most 100 times"),
     Parameter("unlike", _IDS, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is at most 1"),
+    Parameter("by", str, "The kind of vectors that pictures are compared by alone, such as vgg16; several by default"),
     Parameter(
         "all", Annotated[bool, {"default": False}], "Whether to include pictures that are not close to the query"
     ),
@@ -78,6 +79,7 @@ class SearchRequest:
     """Words, pictures to be like and unlike, filters and an order.
 
     `exclude` are words that no caption of a hit may say; a `verbatim` text is searched for as it is spelled.
+    `by` is the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 
@@ -91,6 +93,7 @@ class SearchRequest:
     why: bool = False
     exclude: tuple[str, ...] = ()
     verbatim: bool = False
+    by: str | None = None
 
     @property
     def queried(self) -> bool:
@@ -155,6 +158,7 @@ class SearchRequest:
             "verbatim": "true" if self.verbatim else None,
             "like": list(map(str, self.like)),
             "unlike": list(map(str, self.unlike)),
+            "by": self.by,
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
             **filter_parameters(self.filters),
@@ -213,7 +217,8 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     distant, why, verbatim = (_true_or_false(fields, name) for name in ("all", "why", "verbatim"))
     exclude = tuple(check_text("exclude", given) for given in fields.getlist("exclude") if given.strip())
     given = SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
-    return replace(given, exclude=exclude, verbatim=verbatim)
+    by = check_text("by", fields.get("by", "")).strip() or None
+    return replace(given, exclude=exclude, verbatim=verbatim, by=by)
 
 
 def _query_picture(given: str, largest_weight: float) -> QueryPicture:
