@@ -32,7 +32,7 @@ def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
         ids = range(start, min(start + AT_ONCE, count + 1))
         chosen = random.integers(0, len(pool), (len(ids), each)).tolist()
         with engine.begin() as connection:
-            for table, rows in {**_files(ids), captions: _caption_rows(ids, chosen, pool, bundle.version)}.items():
+            for table, rows in {**file_rows(ids), captions: _caption_rows(ids, chosen, pool, bundle.version)}.items():
                 connection.execute(sa.insert(table), rows)
             connection.execute(sa.insert(features), _features(ids, cells, random, bundle))
     engine.dispose()
@@ -50,7 +50,8 @@ def embedding_width(bundle: Bundle) -> int:
     return config.members * config.dimensions if config else 1
 
 
-def _files(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
+def file_rows(ids: range) -> dict[sa.Table, list[dict[str, Any]]]:
+    """Return rows of pictures with these ids and of their files, /made-up/ID.jpg."""
     shape = {"width": 500, "height": 375, "format": "JPEG", "bytes": 1, "added_at": datetime(2026, 1, 1)}
     return {
         items: [{"id": one, "kind": "picture"} for one in ids],

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from data import writes
+from data.catalogue import mending
 from data.database import StoreDamaged, StoreError, chunks
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
@@ -39,7 +40,10 @@ from data.store import Store
 from data.tables import (
     caption_history,
     captions,
+    catalogue_fields,
+    catalogue_values,
     choices,
+    facts,
     features,
     files,
     items,
@@ -128,7 +132,7 @@ def _mended(store: Store, damage: Damage, limits: Limits) -> Finding:
     table, row, columns = damage
     with store.reading() as connection:
         owner = _owner(connection, table, row)
-        facts = _facts_of_file(connection, owner, limits) if table is pictures and owner is not None else {}
+        of_file = _facts_of_file(connection, owner, limits) if table is pictures and owner is not None else {}
     where = f" of picture {owner}" if owner is not None else ""
     what = ", ".join(columns) or "the length of a vector"
     problem = f"a row of {table.name}{where} is damaged ({what})"
@@ -136,10 +140,13 @@ def _mended(store: Store, damage: Damage, limits: Limits) -> Finding:
         captions: _mend_caption,
         caption_history: _mend_history,
         features: _mend_features,
-        pictures: partial(_mend_picture, facts=facts, columns=columns),
+        pictures: partial(_mend_picture, facts=of_file, columns=columns),
         files: partial(_drop, table=files, told=FOUND_AGAIN),
         items: partial(_mend_item, columns=columns),
         roots: partial(_mend_root, columns=columns),
+        facts: partial(mending.mend_fact, columns=columns),
+        catalogue_values: partial(mending.mend_value, columns=columns),
+        catalogue_fields: partial(mending.mend_field, columns=columns),
         choices: lambda connection, row: None,
         meta: lambda connection, row: None,
     }

@@ -5,9 +5,11 @@ A column is read when it is first used. After a change of the store only the pic
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import NamedTuple
+from types import NoneType
+from typing import Any, NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, Select, case, func, select
@@ -15,7 +17,8 @@ from sqlalchemy import Connection, Select, case, func, select
 from data import reads
 from data.catalogue.values import SOURCES, TEXT, CatalogueField, key_of
 from data.changes import changes_since
-from data.database import StoreDamaged, chunks
+from data.database import chunks
+from data.soundness import sound, tell_damage
 from data.store import Store
 from data.tables import catalogue_values, facts
 
@@ -84,7 +87,7 @@ class ColumnCache:
         query = select(catalogue_values.c.id, catalogue_values.c.text)
         same = (catalogue_values.c.field_id == of.id) & (catalogue_values.c.key == key_of(text))
         with self._store.reading() as connection:
-            rows = connection.execute(query.where(same)).all()
+            rows = connection.execute(query.where(same, sound(catalogue_values))).all()
         return [number for number, stored in rows if stored.casefold() == text.casefold()]
 
     def text_ranks(self, of: CatalogueField, values: Dictionary) -> np.ndarray:
@@ -164,15 +167,16 @@ def _read(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return items, value ids and confidences, of several sources the first; without values that a person took away."""
     rows = [row for query in queries for row in connection.execute(query).all()]
+    if not all(map(_is_sound, rows)):
+        tell_damage(facts, "of a field")
+        rows = [row for query in queries for row in connection.execute(query.where(sound(facts))).all()]
     if not rows:
         return np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(0, np.float32)
     columns = zip(*rows, strict=True)
-    try:
-        items, values, ranks = (np.array([NONE if one is None else one for one in next(columns)]) for _ in range(3))
-        items, values, ranks = items.astype(np.int64), values.astype(np.int64), ranks.astype(np.int64)
-        confidences = np.array(next(columns), np.float32)  # None becomes NaN
-    except (ValueError, TypeError, OverflowError) as error:
-        raise StoreDamaged("a row of facts is damaged; run `retroflex check` to mend it") from error
+    items = np.array(next(columns), np.int64)
+    values = np.array([NONE if one is None else one for one in next(columns)], np.int64)
+    ranks = np.array(next(columns), np.int64)
+    confidences = np.array(next(columns), np.float32)  # None becomes NaN
     order = np.lexsort((ranks, items))
     items, values, confidences = items[order], values[order], confidences[order]
     first = np.diff(items, prepend=items[0] - 1) != 0
@@ -180,11 +184,18 @@ def _read(
     return items[kept], values[kept], confidences[kept]
 
 
+def _is_sound(row: Sequence[Any]) -> bool:
+    """Return whether the types are right; to check them here is faster than by SQL."""
+    item, value, _, confidence = row
+    return type(item) is int and type(value) in (int, NoneType) and type(confidence) in (float, int, NoneType)
+
+
 def _read_dictionary(connection: Connection, of: CatalogueField) -> Dictionary:
     columns = [catalogue_values.c.id, catalogue_values.c.number]
     if of.type != TEXT:
         columns.append(catalogue_values.c.text)
-    query = select(*columns).where(catalogue_values.c.field_id == of.id).order_by(catalogue_values.c.id)
+    query = select(*columns).where(catalogue_values.c.field_id == of.id, sound(catalogue_values))
+    query = query.order_by(catalogue_values.c.id)
     rows = connection.execute(query).all()
     ids, numbers, *texts = zip(*rows, strict=True) if rows else ((), (), ())
     found = [str(text) for text in texts[0]] if of.type != TEXT else None

@@ -5,16 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import BindParameter, Connection, bindparam, select
+from sqlalchemy import BindParameter, Connection, bindparam, or_, select
 
 from data.catalogue.values import SOURCES, TEXT, TYPES, CatalogueField, Fact
 from data.database import chunks
-from data.soundness import sound, tell_damage
+from data.soundness import sound
 from data.tables import catalogue_fields, catalogue_values, facts
 
 _RANK = {source: rank for rank, source in enumerate(SOURCES)}
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
-_ANY_FACTS = (
+_FACTS = (
     select(
         facts.c.item_id,
         facts.c.field_id,
@@ -25,7 +25,7 @@ _ANY_FACTS = (
         catalogue_values.c.number,
     )
     .join_from(facts, catalogue_values, catalogue_values.c.id == facts.c.value_id, isouter=True)
-    .where(facts.c.item_id.in_(_IDS))
+    .where(facts.c.item_id.in_(_IDS), sound(facts), or_(facts.c.value_id.is_(None), sound(catalogue_values)))
 )
 
 
@@ -42,7 +42,7 @@ def fields_in(connection: Connection) -> tuple[CatalogueField, ...]:
 def facts_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, list[Fact]]:
     """Return by picture the value of each field that it has, in the fields' order; of several sources the first
     of SOURCES. `ids` must be few enough for one statement."""
-    rows = connection.execute(_ANY_FACTS.where(sound(facts)), {"ids": list(ids)}).all()
+    rows = connection.execute(_FACTS, {"ids": list(ids)}).all()
     found: defaultdict[int, list[Fact]] = defaultdict(list)
     if not rows:
         return found
@@ -51,9 +51,6 @@ def facts_of(connection: Connection, ids: Sequence[int]) -> defaultdict[int, lis
     for item, field_id, source, confidence, value, text, number in rows:
         field, rank = fields.get(field_id), _RANK.get(source)
         if field is None or rank is None or rank >= best.get((item, field_id), (len(_RANK), None))[0]:
-            continue
-        if value is not None and type(text) is not str:
-            tell_damage(catalogue_values, value)
             continue
         known = Fact(field, text, number, source, confidence) if value is not None else None
         best[item, field_id] = rank, known

@@ -6,7 +6,7 @@ import hashlib
 import math
 import re
 from collections.abc import Callable, Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import NamedTuple
 
 from data.errors import RetroflexError
@@ -151,11 +151,6 @@ def plain(kind: str, value: Value) -> str | int | float | bool:
     if kind == BOOLEAN:
         return value.number == 1
     return int(value.number) if kind == INTEGER else value.number
-
-
-def day_of(number: float) -> date:
-    """Return the day that a date's number stands for."""
-    return _EPOCH + timedelta(days=int(number))
 
 
 def key_of(text: str) -> str:

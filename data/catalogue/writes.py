@@ -12,6 +12,7 @@ from data import writes
 from data.catalogue.reads import fields_in, users_facts
 from data.catalogue.values import IMPORTED, PREDICTED, TYPES, USER, CatalogueField, Value, ValueProblem, key_of
 from data.database import chunks
+from data.soundness import sound
 from data.tables import catalogue_fields, catalogue_values, facts, files, pictures
 
 Values = Mapping[int, Value | None]
@@ -78,7 +79,7 @@ def _stored_values(connection: Connection, pairs: Collection[tuple[int, str]]) -
     for field_id, text in pairs:
         by_field.setdefault(field_id, set()).add(key_of(text))
     found: dict[tuple[int, str], int] = {}
-    query = select(catalogue_values.c.text, catalogue_values.c.id)
+    query = select(catalogue_values.c.text, catalogue_values.c.id).where(sound(catalogue_values))
     for field_id, keys in by_field.items():
         for piece in chunks(keys):
             same = (catalogue_values.c.field_id == field_id) & catalogue_values.c.key.in_(piece)
@@ -107,7 +108,9 @@ def declare_fields(connection: Connection, wanted: Sequence[NewField]) -> dict[s
 def _retype(connection: Connection, field_id: int, kind: str) -> None:
     """Read the numbers of stored values again; the texts stay, so that no person's value is lost."""
     rows = connection.execute(
-        select(catalogue_values.c.id, catalogue_values.c.text).where(catalogue_values.c.field_id == field_id)
+        select(catalogue_values.c.id, catalogue_values.c.text).where(
+            catalogue_values.c.field_id == field_id, sound(catalogue_values)
+        )
     ).all()
     for number, text in rows:
         try:

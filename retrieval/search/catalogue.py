@@ -21,7 +21,6 @@ from data.catalogue.values import (
     TEXT,
     CatalogueField,
     ValueProblem,
-    day_of,
     parse,
 )
 from data.facts import Facts
@@ -129,21 +128,18 @@ class StoredRange(StoredField):
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
         """See Field; dates by year, all by rising value, and none where there are too many values."""
         column = facts.catalogue.column(self.of)
-        numbers, codes = column.values.numbers, _kept(column.codes, kept)
-        shown = [_year_or_number(self.of.type, number) for number in numbers.tolist()]
-        names = sorted({one for one in shown if one is not None})
+        numbers = column.values.numbers
+        known = np.isfinite(numbers)
+        shown = numbers[known]
+        if self.of.type == DATE:
+            shown = shown.astype("datetime64[D]").astype("datetime64[Y]").astype(np.int64) + 1970
+        names, ranks = np.unique(shown, return_inverse=True)
         if len(names) > MOST_COUNTED:
             return []
-        rank = {name: row for row, name in enumerate(names, 1)}
-        rows = np.array([0, *(rank.get(one, 0) if one is not None else 0 for one in shown)])
-        counts = np.bincount(rows[codes + 1], minlength=len(names) + 1)[1:].tolist()
-        return [Count(f"{name:g}", count) for name, count in zip(names, counts, strict=True) if count]
-
-
-def _year_or_number(kind: str, number: float) -> float | None:
-    if np.isnan(number):
-        return None
-    return float(day_of(number).year) if kind == DATE else number
+        rows = np.zeros(len(numbers) + 1, np.int64)  # 0 for no value
+        rows[1:][known] = ranks + 1
+        counts = np.bincount(rows[_kept(column.codes, kept) + 1], minlength=len(names) + 1)[1:].tolist()
+        return [Count(f"{name:.15g}", count) for name, count in zip(names.tolist(), counts, strict=True) if count]
 
 
 def _kept(codes: np.ndarray, kept: np.ndarray) -> np.ndarray:

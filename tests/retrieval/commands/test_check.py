@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner, Result
 
+from data.catalogue.values import Value
+from data.catalogue.writes import NewField, declare_fields, put_facts
 from data.choices import Copy, read_choices, remember_choices
 from data.facts import read_facts
 from data.paths import to_bytes
@@ -22,10 +24,12 @@ from retrieval.commands.check import check
 from retrieval.commands.library import status
 from retrieval.index.files import CURRENT
 from retrieval.library import Library
+from retrieval.search.filters import Filters
 from retrieval.search.query import Query
 from tests.conftest import draw_picture
 from tests.retrieval.indexing.test_indexer import FakeCaptioner, run
 
+FIELDS = [NewField("shade", "category", "Shade"), NewField("year", "integer", "Year")]
 MINE = "grandmother's garden in Köln"
 
 
@@ -45,6 +49,10 @@ def photos(tmp_path: Path, settings: Settings) -> Path:
         draw_picture(folder / f"{number}.png", "red", seed=number)
         run(opened.store, folder)
     opened.store.set_user_caption(1, MINE)
+    with opened.store.writing() as connection:
+        shade, year = declare_fields(connection, FIELDS).values()
+        values = {shade.id: Value("Käse"), year.id: Value("2011", 2011.0)}
+        put_facts(connection, dict.fromkeys((1, 2), values))
     remember_choices(opened.store, "near-1", {Copy(1): True})
     opened.searcher()
     opened.close()
@@ -96,6 +104,17 @@ VALUES = [
     "UPDATE files SET named_at = '2019-13-01 00:00:00.000000' WHERE picture_id = 2",
     "UPDATE pictures SET taken_from = x'ff' WHERE id = 2",
     "UPDATE roots SET indexed_at = '?'",
+    "UPDATE facts SET value_id = 'x' WHERE item_id = 2 AND field_id = 1",
+    "UPDATE facts SET source = CAST(x'ff' AS TEXT) WHERE item_id = 2 AND field_id = 1",
+    "UPDATE facts SET confidence = 'sure' WHERE item_id = 2 AND field_id = 1",
+    "UPDATE catalogue_values SET text = CAST(x'41ff' AS TEXT) WHERE number IS NULL",
+    "UPDATE catalogue_values SET text = NULL WHERE number IS NULL",
+    "UPDATE catalogue_values SET key = NULL WHERE number IS NULL",
+    "UPDATE catalogue_values SET number = 'x' WHERE number IS NOT NULL",
+    "UPDATE catalogue_values SET field_id = 'x' WHERE number IS NULL",
+    "UPDATE catalogue_fields SET name = CAST(x'41ff' AS TEXT) WHERE id = 1",
+    "UPDATE catalogue_fields SET label = NULL, is_key = 7.5 WHERE id = 1",
+    "UPDATE catalogue_fields SET type = x'ff', position = 'x' WHERE id = 1",
     "UPDATE meta SET value = '12p4' WHERE key = 'generation'",
 ]
 
@@ -129,6 +148,11 @@ def all_listings_work(settings: Settings) -> None:
     assert {1, 3} <= set(read_facts(store).ids.tolist())
     assert {one.id for one in store.searched_pictures([1, 2, 3])} >= {1, 3}
     assert len(store.stored_files()) >= 2
+    of_catalogue = opened.collection.fields()
+    assert opened.collection.facets(Filters(of_catalogue)).total >= 2
+    for field in opened.collection.catalogue():
+        for order in field.orders:
+            assert len(opened.collection.browse(Filters(of_catalogue), order.name)) >= 2
     assert {1, 3} <= {hit.id for hit in opened.search(Query("a tone"), distant=True).hits} | {1, 3}
     store.status()
     store.skipped_files()
