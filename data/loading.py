@@ -20,6 +20,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 from data import jpeg2000, png
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
+from data.tiff import open_wide
 
 READERS = (*FORMATS, "DIB")
 """Pillow's names of what is opened, which include bitmaps without a file header."""
@@ -69,6 +70,9 @@ def open_picture(content: bytes) -> Image.Image:
         if content.startswith(png.SIGNATURE):
             with suppress(Exception):
                 return Image.open(io.BytesIO(_sound_png(content)), formats=READERS)
+        with suppress(Exception):
+            if (wide := open_wide(content)) is not None:
+                return wide
         raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
 
 

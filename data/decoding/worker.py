@@ -26,7 +26,9 @@ from data.decoding.orders import Job, make
 from data.errors import PictureDamaged, PictureError, one_line
 from data.loading import draft_size, set_scale
 from data.pictures import open_header
+from data.tiff import WideTiff
 
+WIDE = "TIFF put together by data.tiff"
 BYTES_A_PIXEL = {
     "PNG": 4,
     "GIF": 5,
@@ -39,6 +41,7 @@ BYTES_A_PIXEL = {
     "AVIF": 13,
     "WEBP": 18,
     "JPEG2000": 27,
+    WIDE: 36,
 }
 """The most that Pillow and the libraries below it take for a pixel, measured in the mode that takes most."""
 COEFFICIENT_BYTES = 2
@@ -157,7 +160,8 @@ def _header(job: Job) -> tuple[tuple[int, int], str, int, tuple[int, int]]:
     image = open_header(job.content, job.limits)
     size, min_side = image.size, job.order.min_side
     decoded = set_scale(image, job.content, draft_size(size, min_side)) if min_side else size
-    return size, str(image.format), len(image.getbands()), decoded
+    kind = WIDE if isinstance(image, WideTiff) else str(image.format)
+    return size, kind, len(image.getbands()), decoded
 
 
 def _webp_size(content: bytes) -> tuple[int, int] | None:
