@@ -11,7 +11,7 @@ from data import reads
 from data.database import chunks
 from data.soundness import count_damaged, sound
 from data.store import Store
-from data.tables import files, picture_notes
+from data.tables import files, picture_notes, skipped
 
 
 class Notices(NamedTuple):
@@ -30,6 +30,13 @@ class NotedPicture(NamedTuple):
     notes: Sequence[str]
 
 
+class SkipReason(NamedTuple):
+    """Why files were skipped, as it continues a sentence, and how many were for this reason."""
+
+    reason: str
+    files: int
+
+
 _WITH_FILE = select(files.c.path).where(files.c.picture_id == picture_notes.c.picture_id).exists()
 
 
@@ -38,6 +45,15 @@ def read_notices(store: Store) -> Notices:
     noted = select(func.count(distinct(picture_notes.c.picture_id))).where(_WITH_FILE)
     with store.reading() as connection:
         return Notices(reads.count_absent(connection), connection.scalar(noted) or 0, count_damaged(connection))
+
+
+def skip_reasons(store: Store, limit: int) -> list[SkipReason]:
+    """Return the most frequent reasons why files were skipped, `limit` at most. Raises StoreError."""
+    count = func.count(skipped.c.path)
+    query = select(skipped.c.reason, count).where(sound(skipped)).group_by(skipped.c.reason)
+    query = query.order_by(count.desc(), skipped.c.reason).limit(limit)
+    with store.reading() as connection:
+        return [SkipReason(str(row[0]), int(row[1])) for row in connection.execute(query)]
 
 
 def notes_of(store: Store, ids: Sequence[int]) -> dict[int, list[str]]:

@@ -11,6 +11,7 @@ from flask import request, url_for
 from captioner.pipeline import VectorDescriber
 from captioner.types import JOINT, Description
 from data.facts import folder_of
+from data.notices import notes_of
 from data.paths import clean_text
 from data.roots import folder_id
 from data.store import StoredPicture
@@ -129,6 +130,7 @@ def picture_document(picture: StoredPicture) -> Document:
             | {"model_version": caption.model_version}
             for caption in picture.captions
         ],
+        "notes": notes_of(library.store, [picture.id]).get(picture.id, []),
         "folder": _folder(picture),
         "exif": asdict(read_exif(picture, library.settings.limits)),
         "copies": {"exact": picture.shown_paths[1:], "near": _near(picture, library)},

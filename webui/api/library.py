@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, jsonify, request
 
+from data.notices import noted_pictures, skip_reasons
 from data.paths import clean_text, display, to_bytes
 from data.roots import Root, count_root, forget_root, read_roots, remember_root
 from retrieval.indexing import jobs
@@ -22,6 +23,8 @@ from webui.openapi.documents import (
     Library,
     LibraryFolder,
     NewJob,
+    Noted,
+    Notices,
     Places,
     Skipped,
 )
@@ -29,6 +32,8 @@ from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
 from webui.request.values import WINDOW, body_field, optional_field, read_body, read_window
 from webui.services import services
+
+MOST_REASONS = 20
 
 library = Blueprint("library", __name__, url_prefix="/api/v1/library")
 
@@ -133,6 +138,26 @@ def skipped() -> Response:
     page = store.skipped_files(window.limit, window.offset)
     listed = [{"path": clean_text(path), "reason": reason} for path, reason in page]
     return jsonify({"total": store.status().skipped, "skipped": listed})
+
+
+@library.get("/notices")
+@operation(answer=Notices, problems=(503,))
+def notices() -> Response:
+    """How many pictures are absent or could not be read completely, damaged rows, and why files were skipped."""
+    opened = services().library
+    reasons = [reason._asdict() for reason in skip_reasons(opened.store, MOST_REASONS)]
+    counts = opened.notices()._asdict()
+    return jsonify({**counts, "skipped": opened.store.status().skipped, "skip_reasons": reasons})
+
+
+@library.get("/noted")
+@operation(answer=Noted, problems=(503,), query=WINDOW)
+def noted() -> Response:
+    """Pictures that could not be read completely, and what of them is missing."""
+    window, opened = read_window(request.args), services().library
+    page = noted_pictures(opened.store, window.limit, window.offset)
+    listed = [{"id": one.id, "path": clean_text(one.path), "notes": list(one.notes)} for one in page]
+    return jsonify({"total": opened.notices().noted, "noted": listed})
 
 
 def add_server_folder(token: str) -> Root:

@@ -207,6 +207,10 @@ class Picture(TypedDict):
     fields: list[FieldValue]
     metadata: Annotated[list[Text], {"description": "What its file says in words"}]
     captions: list[Caption]
+    notes: Annotated[
+        list[str],
+        {"description": "What of its file could not be used; each continues a sentence with the file's name"},
+    ]
     folder: Folder | None
     exif: ExifFacts
     copies: CopiesOf
@@ -328,6 +332,42 @@ class Skipped(TypedDict):
 
     total: COUNT
     skipped: list[SkippedFile]
+
+
+class SkipReason(TypedDict):
+    """Why files were skipped, and how many; the reason continues a sentence that begins with a file's name."""
+
+    reason: str
+    files: COUNT
+
+
+class Notices(TypedDict):
+    """What is amiss in the library.
+
+    `absent` pictures have no file at present, `noted` ones could not be read completely, `damaged` rows are left out
+    until `retroflex check` mends them. `skip_reasons` are the most frequent ones.
+    """
+
+    absent: COUNT
+    noted: COUNT
+    damaged: COUNT
+    skipped: COUNT
+    skip_reasons: list[SkipReason]
+
+
+class NotedPicture(TypedDict):
+    """A picture that could not be read completely; each note continues a sentence that begins with the file's name."""
+
+    id: COUNT
+    path: str
+    notes: list[str]
+
+
+class Noted(TypedDict):
+    """One page of pictures that could not be read completely, by path."""
+
+    total: COUNT
+    noted: list[NotedPicture]
 
 
 class Event(TypedDict):

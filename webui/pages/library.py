@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from http import HTTPStatus
+from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.wrappers import Response
 
+from data.identity import DAYS_KEPT
 from webui.api import duplicates, library
 from webui.problems import Problem
 from webui.request.parameters import takes
@@ -25,8 +27,16 @@ library_page = Blueprint("library_page", __name__)
 def show() -> str:
     """Folders, model and indexing; with `in` or `add` also the folders that may be added."""
     adding = bool(request.args.keys() & {"in", "add"})
+    overview: Any = library.overview().json
+    running = bool(overview["job"]) and overview["job"]["state"] in ("running", "stopping")
     return render_template(
-        "library.html", library=library.overview().json, server_folders=library.places().json if adding else None
+        "library.html",
+        library=overview,
+        running=running,
+        # The counts read every row, and change all the time while pictures are added.
+        notices=None if running else library.notices().json,
+        days_kept=DAYS_KEPT,
+        server_folders=library.places().json if adding else None,
     )
 
 
@@ -45,6 +55,13 @@ def change() -> Response:
 def skipped() -> str:
     """The files that could not be indexed, and why."""
     return render_template("skipped.html", answer=library.skipped().json, window=read_window(request.args))
+
+
+@library_page.get("/library/noted")
+@takes(*WINDOW_NAMES)
+def noted() -> str:
+    """The pictures that could not be read completely, and what of them is missing."""
+    return render_template("noted.html", answer=library.noted().json, window=read_window(request.args))
 
 
 def _add(form: MultiDict[str, str]) -> None:
