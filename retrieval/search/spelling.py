@@ -1,8 +1,11 @@
 """Spelling: typed words that nobody knows become words that captions say, where the evidence is clear.
 
-A word stays as it is if captions, names and keywords, the text encoder (in any language) or WordNet know it, and so do
-numbers, codes and names of files. One slip is corrected in a short word, two in a long one; between words that are as
-near, the more frequent is taken.
+A word stays as it is if captions, names and keywords or WordNet know it, and so do numbers, codes and names of files.
+One slip is corrected in a short word, two in a long one; between words that are as near, the more frequent is taken.
+
+The text encoder learnt from captions of several languages, in which there are slips, too. A word that it met stays,
+unless it met it seldom or places no word of captions beside it ("gril"), and two letters are swapped or one is doubled
+in it or halved of a frequent word of captions.
 """
 
 from __future__ import annotations
@@ -19,6 +22,7 @@ from data.store import Store
 from data.text import FUNCTION_WORDS, QUERY_STOP_WORDS, tokenize, without_accents
 from retrieval.index.index import Captions
 from retrieval.search.lexicon import load_lexicon
+from retrieval.search.unsaid import no_synonyms
 from retrieval.search.words import QUOTES
 
 SHORTEST, LONG = 3, 7
@@ -45,6 +49,7 @@ class Speller:
         """`is_named` tells whether names, keywords or dates of pictures have a word."""
         self._captions, self._store, self._is_named = captions, store, is_named
         self._embedder = model.embedder if model else None
+        self._synonyms = self._embedder.synonyms if self._embedder else no_synonyms
         self._spoken: Sequence[str] = model.spoken.words if model and model.spoken else ()
         self._corrected: dict[str, str | None] = {}
 
@@ -76,9 +81,13 @@ class Speller:
         ]
 
     def _is_unknown(self, word: str) -> bool:
-        if not word.isascii() or not word.isalpha() or self.knows_well(word):
+        if not word.isascii() or not word.isalpha() or (self.knows_well(word) and self._means_something(word)):
             return False
         return not (load_lexicon().is_english(word) or self._is_named(word))
+
+    def _means_something(self, word: str) -> bool:
+        """Whether captions say the word, or one that the text encoder places beside it."""
+        return word in self._spoken or bool(self._synonyms(word))
 
     def _is_rare(self, word: str) -> bool:
         """Whether the text encoder met a word so seldom that it may be a slip in a caption that it learnt from."""
@@ -116,7 +125,7 @@ class Speller:
 
     def _best(self, word: str) -> str | None:
         """Return the word or the two words that are meant, None where that is not clear."""
-        split = self._split(word)
+        split = None if word in self._met else self._split(word)  # A word of another language may be a compound.
         if split and len(self._captions.ids_with(split.split())):
             return split
         found = [(STEEPNESS * cost - weight, target) for target, cost, weight in self._candidates(word)]

@@ -10,7 +10,7 @@ from retrieval.library import Library
 from retrieval.search.query import Query, QueryError
 from retrieval.search.search import Searcher
 from retrieval.search.spelling import slip_cost
-from tests.retrieval.conftest import MODEL, Add
+from tests.retrieval.conftest import MODEL, Add, Senses
 
 SPOKEN = Vocabulary(["dog", "man", "beach", "water", "red", "boat", "street", "people", "shirt", "wedding"])
 
@@ -119,6 +119,36 @@ def test_slips_are_corrected_and_told(searcher: Searcher, typed: str, meant: str
 )
 def test_what_may_be_meant_as_typed_stays(searcher: Searcher, text: str) -> None:
     assert searcher.search(Query(text), distant=True).corrected is None
+
+
+class OfSeveralLanguages(Senses):
+    """Met many words, the last ones seldom: "gril" once in a slip, "parkbank" and "motorroller" in German."""
+
+    words = ("dog", "man", "beach", "boat", "gril", "parkbank", "motorroller", *(f"x{one}" for one in range(9)), "boyy")
+
+    def synonyms(self, word: str) -> list[str]:
+        return ["boat"] if word == "motorroller" else []
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("gril", "girl"),
+        ("a gril", "a girl"),
+        ("boyy", "boy"),
+        ("parkbank", None),
+        ("motorroller", None),
+        ("girl", None),
+    ],
+)
+def test_a_slip_that_the_text_encoder_met_is_corrected_if_it_means_nothing_to_it(
+    library: Library, add: Add, typed: str, meant: str | None
+) -> None:
+    add(library.store, "pair", ["a girl and a boy in a park on a bank"], [0.0, 0.2, 1.0, 0.0])
+    spoken = Vocabulary(["girl", "boy", "park", "bank", *(f"y{one}" for one in range(2000))])
+    knowing = MODEL._replace(spoken=spoken, embedder=OfSeveralLanguages())  # type: ignore[arg-type]
+    result = Searcher(library.store, library.searcher().index, knowing).search(Query(typed))
+    assert result.corrected == (meant and {"from": typed, "to": meant})
 
 
 def test_words_of_a_persons_captions_are_learnt(library: Library) -> None:
