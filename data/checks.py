@@ -232,7 +232,7 @@ def _facts_of_file(connection: Connection, picture_id: int, limits: Limits) -> d
         if picture and digest in (None, content_hash(content)):
             size = {"width": picture.width, "height": picture.height, "bytes": len(content)}
             known = {"digest": content_hash(content), "format": picture.format, "taken_at": picture.metadata.taken_at}
-            return {**size, **known, "pixels": None}
+            return {**size, **known, "pixels": None, "colours": 0}
     return {}
 
 

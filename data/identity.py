@@ -211,15 +211,15 @@ def _drop_due(store: Store, due: ColumnElement[bool]) -> int:
         return sum(writes.prune(connection, piece) for piece in chunks(ids))
 
 
-def pictures_without_pixels(store: Store, most: int) -> list[tuple[str, list[bytes]]]:
-    """Return content hash and paths of pictures whose hash of pixels is unknown: all that a person captioned or
-    decided on, and further ones up to `most`. Raises StoreError."""
-    by_person = made_by_person(pictures.c.id)
-    unknown = select(pictures.c.id, pictures.c.digest).where(pictures.c.pixels.is_(None), HAS_FILE)
+def unseen_pictures(store: Store) -> list[tuple[str, list[bytes]]]:
+    """Return content hash and paths of pictures whose hash of pixels or colours are unknown.
+
+    Those that a person captioned or decided on come first. Raises StoreError.
+    """
+    lacking = pictures.c.pixels.is_(None) | (pictures.c.colours == 0)
+    unknown = select(pictures.c.id, pictures.c.digest).where(lacking, HAS_FILE, sound(pictures))
     with store.reading() as connection:
-        rows = connection.execute(unknown.where(by_person)).all()
-        if len(rows) < most:
-            rows = [*rows, *connection.execute(unknown.where(~by_person).limit(most - len(rows)))]
+        rows = connection.execute(unknown.order_by(~made_by_person(pictures.c.id), pictures.c.id)).all()
         paths: dict[int, list[bytes]] = {}
         for piece in chunks([row.id for row in rows]):
             query = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(piece))

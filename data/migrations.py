@@ -347,6 +347,11 @@ def _notes(connection: sa.Connection) -> None:
     table.create(connection)
 
 
+def _colours(connection: sa.Connection) -> None:
+    """Add the colours that pictures mostly have; 0 for existing rows, until `index` looks at their files."""
+    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN colours INTEGER NOT NULL DEFAULT 0"))
+
+
 MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _first_tables,
     _embeddings,
@@ -360,6 +365,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _metadata,
     _notes,
     add_catalogue,
+    _colours,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

@@ -63,7 +63,7 @@ _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 # Statements of every search, built once: to build one takes longer than to run it.
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
-_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from")
+_FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from", "colours")
 _PICTURES = select(pictures.c.id, *(pictures.c[name] for name in _FACTS)).where(
     pictures.c.id.in_(_IDS), sound(pictures)
 )
@@ -201,6 +201,7 @@ def _picture(
         taken_from,
         tuple(metadata),
         tuple(facts),
+        row.colours,
     )
 
 

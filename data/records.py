@@ -51,7 +51,8 @@ class PictureRow:
 
     `taken_at`, `taken_from` and `texts` are those of `data.metadata.embedded.Metadata`; they replace stored ones.
     `pixels` is its `data.pictures.pixel_hash`, None where that is not known. `notes` are lines on what of its file,
-    `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too.
+    `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too. `colours` are those that it
+    mostly has, see `data.colour.names`, 0 where that is not known.
     """
 
     digest: str
@@ -65,6 +66,7 @@ class PictureRow:
     pixels: str | None = None
     notes: Sequence[str] = ()
     sidecar_notes: Sequence[str] = ()
+    colours: int = 0
 
 
 @dataclass(frozen=True)
@@ -111,11 +113,18 @@ class SkipRow:
     reason: str
 
 
+class Seen(NamedTuple):
+    """What decoding tells of a picture: its `pixel_hash`, None where that is not known, and the colours it has."""
+
+    pixels: str | None
+    colours: int
+
+
 @dataclass(frozen=True)
 class Batch:
     """What one transaction writes; `gone` are paths whose files are absent now.
 
-    `pixels` are hashes of pixels by content hash, for pictures that are stored already.
+    `seen` is what decoding told, by content hash, for pictures that are stored already.
     """
 
     files: list[FileRow] = field(default_factory=list)
@@ -123,7 +132,7 @@ class Batch:
     descriptions: list[DescriptionRow] = field(default_factory=list)
     skipped: list[SkipRow] = field(default_factory=list)
     gone: list[bytes] = field(default_factory=list)
-    pixels: dict[str, str] = field(default_factory=dict)
+    seen: dict[str, Seen] = field(default_factory=dict)
     metadata: list[MetadataRow] = field(default_factory=list)
 
 
@@ -143,7 +152,7 @@ class StoredPicture:
 
     `taken_at` is when it was taken by the best source that tells, `taken_from` that source, a key of
     `data.metadata.dates.SOURCES`; None for one that an older version read. `metadata` are the texts in its file.
-    `facts` are the values of the catalogue's fields.
+    `facts` are the values of the catalogue's fields, `colours` those of `PictureRow`.
     """
 
     id: int
@@ -158,6 +167,7 @@ class StoredPicture:
     taken_from: str | None = None
     metadata: Sequence[PictureText] = ()
     facts: Sequence[Fact] = ()
+    colours: int = 0
 
     @property
     def texts_beside(self) -> list[PictureText]:

@@ -59,6 +59,7 @@ pictures = Table(
     Column("pixels", String(32)),  # see `data.pictures.pixel_hash`; NULL where it was not decoded yet
     Column("taken_from", String(16)),  # which part of it says so
     Column("metadata_version", Integer),  # of the program part that read both, and picture_texts
+    Column("colours", Integer, nullable=False, server_default="0"),  # see `data.colour.names`; 0: not looked at yet
     Index("pictures_by_pixels", "pixels"),
 )
 

@@ -11,9 +11,12 @@ from sqlalchemy import (
     ColumnElement,
     Connection,
     DateTime,
+    Integer,
     LargeBinary,
     Select,
+    String,
     bindparam,
+    case,
     cast,
     delete,
     exists,
@@ -31,7 +34,7 @@ from data.database import StoreError, UnknownPicture, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text
-from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, SkipRow
+from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, Seen, SkipRow
 from data.soundness import sound
 from data.tables import (
     absent_files,
@@ -80,7 +83,7 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     _note_successions(connection, batch.files, {ids[digest] for digest in new}, ids)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
-    _put_pixels(connection, {row.digest: row.pixels for row in batch.pictures if row.pixels} | batch.pixels)
+    _put_seen(connection, {row.digest: Seen(row.pixels, row.colours) for row in batch.pictures} | batch.seen)
     _put_descriptions(connection, batch.descriptions, ids)
     for chunk in chunks(ids.values()):
         note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(chunk)))
@@ -198,7 +201,7 @@ def _forget(connection: Connection, paths: Collection[bytes]) -> None:
 def _add_pictures(connection: Connection, rows: Sequence[PictureRow]) -> set[str]:
     """Add the pictures that are not stored yet; return their content hashes."""
     stored = _stored_ids(connection, {row.digest for row in rows})
-    kept = ("digest", "width", "height", "format", "bytes", "pixels")
+    kept = ("digest", "width", "height", "format", "bytes", "pixels", "colours")
     new = {
         row.digest: {name: getattr(row, name) for name in kept} | {"added_at": now()}
         for row in rows
@@ -251,12 +254,14 @@ def _same_pixels(connection: Connection, successors: Mapping[bytes, int]) -> Ite
         yield from ((path, picture_id) for picture_id in ids)
 
 
-def _put_pixels(connection: Connection, pixels: Mapping[str, str]) -> None:
-    """Store hashes of pixels by content hash where there is none yet."""
-    lacking = pictures.c.pixels.is_(None) & (pictures.c.digest == bindparam("of"))
-    if pixels:
-        statement = update(pictures).where(lacking).values(pixels=bindparam("hash"))
-        connection.execute(statement, [{"of": digest, "hash": value} for digest, value in pixels.items()])
+def _put_seen(connection: Connection, seen: Mapping[str, Seen]) -> None:
+    """Store hashes of pixels and colours by content hash where there are none yet."""
+    rows = [{"of": digest, "hash": one.pixels, "new": one.colours} for digest, one in seen.items() if any(one)]
+    lacking = (pictures.c.digest == bindparam("of")) & (pictures.c.pixels.is_(None) | (pictures.c.colours == 0))
+    if rows:
+        hashed = func.coalesce(pictures.c.pixels, bindparam("hash", type_=String))
+        colours = case((pictures.c.colours == 0, bindparam("new", type_=Integer)), else_=pictures.c.colours)
+        connection.execute(update(pictures).where(lacking).values(pixels=hashed, colours=colours), rows)
 
 
 def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRow], ids: Mapping[str, int]) -> None:

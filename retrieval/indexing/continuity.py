@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from data.colour.names import mostly
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError
@@ -16,13 +17,12 @@ from data.identity import DAYS_KEPT, drop_absent, settle
 from data.limits import Limits
 from data.paths import absolute, clean_text, from_bytes, to_bytes
 from data.pictures import read_bytes
-from data.records import Batch, content_hash
+from data.records import Batch, Seen, content_hash
 from data.roots import lies_in
 from data.store import Store
 
-FILLED_AT_ONCE = 1000
-"""Hashes of pixels that a run adds to pictures of an older library; each takes a decode."""
-WRITTEN_AT_ONCE = 100
+LOOKED_AT_ONCE = 100
+"""Pictures in one transaction of `look_again`."""
 
 
 def continue_pictures(
@@ -37,29 +37,30 @@ def continue_pictures(
     drop_absent(store, folders, at_once=forget)
 
 
-def fill_pixels(store: Store, unknown: Sequence[tuple[str, list[bytes]]], side: int, limits: Limits) -> Iterator[int]:
-    """Hash the pixels of pictures, see `pictures_without_pixels`, as indexing at `side` pixels does.
+def look_again(store: Store, unseen: Sequence[tuple[str, Sequence[bytes]]], side: int, limits: Limits) -> Iterator[int]:
+    """Hash pixels and name colours of pictures that an older version indexed, as indexing at `side` pixels does.
 
-    Yield 1 for each that was tried. Files that cannot be read or have changed are left for a later run. Raises
-    StoreError.
+    `unseen` are those of `data.identity.unseen_pictures`. Yield 1 for each that was tried. Files that cannot be read
+    or have changed are left for a later run. Raises StoreError.
     """
-    for start in range(0, len(unknown), WRITTEN_AT_ONCE):
+    for start in range(0, len(unseen), LOOKED_AT_ONCE):
         batch = Batch()
-        for digest, paths in unknown[start : start + WRITTEN_AT_ONCE]:
-            hashed = _pixels(digest, paths, side, limits)
-            batch.pixels.update({digest: hashed} if hashed else {})
+        for digest, paths in unseen[start : start + LOOKED_AT_ONCE]:
+            seen = _look(digest, paths, side, limits)
+            batch.seen.update({digest: seen} if seen else {})
             yield 1
-        if batch.pixels:
+        if batch.seen:
             store.write_batch(batch)
 
 
-def _pixels(digest: str, paths: Sequence[bytes], side: int, limits: Limits) -> str | None:
+def _look(digest: str, paths: Sequence[bytes], side: int, limits: Limits) -> Seen | None:
     for path in paths:
         try:
             content = read_bytes(from_bytes(path), limits)
             if content_hash(content) == digest:
-                facts = decode_bounded(content, Order(square=side, hashed=True), limits).facts
-                return facts.pixels if facts else None
+                decoded = decode_bounded(content, Order(square=side, hashed=True), limits)
+                if decoded.facts and decoded.square is not None:
+                    return Seen(decoded.facts.pixels, mostly(decoded.square))
         except PictureError:
             continue
     return None

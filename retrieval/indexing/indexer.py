@@ -13,18 +13,19 @@ from pathlib import Path
 from captioner.calibration import FORMAT_1_NEAR_COPY
 from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
+from data.colour.names import mostly
 from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
-from data.identity import pictures_without_pixels
+from data.identity import unseen_pictures
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Skip, scan
 from data.store import Store
-from retrieval.indexing.continuity import FILLED_AT_ONCE, absence_warnings, continue_pictures, fill_pixels
+from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
 
 BULK = 8
@@ -129,9 +130,9 @@ def index(
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     continue_pictures(store, roots, new_paths, near_copy, forget)
-    unknown = pictures_without_pixels(store, FILLED_AT_ONCE)
-    steps.total += len(unknown)
-    for tried in fill_pixels(store, unknown, describer.input_side, limits):
+    unseen = unseen_pictures(store)
+    steps.total += len(unseen)
+    for tried in look_again(store, unseen, describer.input_side, limits):
         steps.advance(tried)
     return report
 
@@ -249,6 +250,7 @@ class _Reader:
             facts.pixels,
             facts.notes,
             notes,
+            0 if decoded.square is None else mostly(decoded.square),
         )
         files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))

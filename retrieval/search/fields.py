@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 import numpy as np
 
+from data.colour.names import NAMES
 from data.facts import Facts
 from data.limits import FORMATS
 from data.metadata.dates import SOURCES
@@ -178,6 +179,32 @@ class ChoiceField(Field):
 
 
 @dataclass(frozen=True, kw_only=True)
+class SetField(ChoiceField):
+    """Any number of a few values; a picture passes that has one of those chosen, and counts for each that it has.
+
+    `read` returns as code of a picture an integer with a bit for each of its values. With `swatches` the page shows the
+    values as colours.
+    """
+
+    several: bool = True
+    swatches: bool = False
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field."""
+        name = self.options[0].name
+        if name not in values:
+            return {}
+        present, codes = self.read(facts)
+        return {name: codes & sum(1 << present.index(value) for value in {*values[name]}) > 0}
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
+        """See Field."""
+        present, codes = self.read(facts)
+        counts = [int(np.count_nonzero(codes[kept] >> bit & 1)) for bit in range(len(present))]
+        return [Count(value, count) for value, count in zip(present, counts, strict=True) if count]
+
+
+@dataclass(frozen=True, kw_only=True)
 class RangeField(Field):
     """A value between two options, lowest and highest, both inclusive. `wrong_order` is the error for low > high."""
 
@@ -323,6 +350,17 @@ FIELDS: tuple[Field, ...] = (
         several=True,
         options=(Option("format", "Format", "Format of the file; may be given several times."),),
         facet="format",
+    ),
+    SetField(
+        name="dominant_colour",  # and not colour, which many a catalogue has as a field of its own
+        stored=("colours",),
+        choices=tuple(Choice(name, chip=f"Mostly {name}") for name in NAMES),
+        read=lambda facts: Codes(NAMES, facts.columns["colours"].astype(np.int64)),
+        swatches=True,
+        options=(
+            Option("colour", "Colour", "A colour that the picture mostly has; given several times, one is enough."),
+        ),
+        facet="colour",
     ),
 )
 """All fields, in the order of the page's form."""

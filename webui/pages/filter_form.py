@@ -21,6 +21,7 @@ from retrieval.search.fields import (
     FolderField,
     NumberRange,
     Option,
+    SetField,
     orders,
 )
 from webui.request.filters import catalogue
@@ -40,7 +41,7 @@ class Choice(NamedTuple):
 
 
 class Control(NamedTuple):
-    """A control of the form: `kind` is select, checkboxes, date, number or text.
+    """A control of the form: `kind` is select, checkboxes, swatches, date, number or text.
 
     The last three have a `value`, no choices.
     """
@@ -153,8 +154,9 @@ def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[
             case NumberRange(steps=()):
                 yield Control("number", option.name, option.label, [], _text(given), field.largest)
             case ChoiceField(several=True):
+                kind = "swatches" if isinstance(field, SetField) and field.swatches else "checkboxes"
                 counted = facets.counts.get(field.facet, [])
-                yield Control("checkboxes", option.name, option.label, _alternatives(counted, given or ()))
+                yield Control(kind, option.name, option.label, _alternatives(counted, given or ()))
             case FolderField():
                 yield _select(option, field.any, _folders(facets.counts[field.facet], given))
             case NumberRange():

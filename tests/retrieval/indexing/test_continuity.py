@@ -13,6 +13,7 @@ from PIL.PngImagePlugin import PngInfo
 from sqlalchemy import update
 
 from data.choices import Copy, read_choices, remember_choices
+from data.colour.names import names_of
 from data.metadata.dates import now
 from data.paths import to_bytes
 from data.records import Batch
@@ -338,17 +339,22 @@ def test_a_removed_picture_comes_back_with_its_caption(store: Store, folder: Pat
     assert captions(store)["later.jpg"] == (1, MINE)
 
 
-def test_pixels_of_an_older_library_are_hashed_without_describing_anew(store: Store, folder: Path) -> None:
+def test_an_older_library_gets_hashes_and_colours_without_describing_anew(store: Store, folder: Path) -> None:
+    def seen() -> dict[int, tuple[str, int]]:
+        with store.reading() as connection:
+            return {row.id: (row.pixels, row.colours) for row in connection.execute(pictures.select())}
+
+    before = seen()
+    assert len({pixels for pixels, _ in before.values()}) == 3
+    assert all(name in names_of(before[number][1]) for number, name in enumerate(("red", "green", "blue"), 1))
     with store.writing() as connection:
-        hashes = {row.id: row.pixels for row in connection.execute(pictures.select())}
-        connection.execute(update(pictures).values(pixels=None))
+        connection.execute(update(pictures).where(pictures.c.id != 3).values(pixels=None))
+        connection.execute(update(pictures).where(pictures.c.id != 2).values(colours=0))
     captioner, steps = FakeCaptioner(), list[tuple[int, int]]()
-    run(store, folder, captioner, progress=lambda done, total, _: steps.append((done, total)))
-    with store.reading() as connection:
-        assert {row.id: row.pixels for row in connection.execute(pictures.select())} == hashes
-    assert (captioner.seen, steps) == (0, [(0, 0), (1, 3), (2, 3), (3, 3)])
-    assert len({*hashes.values()}) == 3
-    assert None not in hashes.values()
+    run(store, folder, captioner, progress=lambda done, total, report: steps.append((done, total)))
+    assert seen() == before
+    assert captioner.seen == 0
+    assert steps[-1] == (3, 3)
 
 
 def test_a_picture_removed_while_its_copy_is_indexed_is_described_again(

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from captioner.types import Caption, Description
+from data.colour.names import NAMES, names_of
 from data.limits import FORMATS
 from data.records import content_hash
 from data.roots import forget_root, lies_in, note_indexed, read_roots, remember_root
@@ -27,7 +28,7 @@ ROOTS = (b"/p", b"/q/r")
 MODEL = "model-1"
 ORIENTATIONS = ("landscape", "portrait", "square")
 SOURCES = ("user", "model")
-FACETS = ("folder", "orientation", "year", "source", "format")
+FACETS = ("folder", "orientation", "year", "source", "format", "colour")
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +42,8 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Library]:
         taken = datetime(2019, 12, 30) + timedelta(days=int(random.integers(800))) if number % 5 else None
         width, height = (int(side) for side in random.choice([40, 50, 400], 2))
         picture_format = str(random.choice(["JPEG", "MPO", "PNG", "HEIF"]))
-        batch.pictures.append(PictureRow(digest, width, height, picture_format, 9, taken))
+        colours = number % 2**5
+        batch.pictures.append(PictureRow(digest, width, height, picture_format, 9, taken, colours=colours))
         for folder in random.choice(len(FOLDERS), 1 + (number % 3 == 0), replace=False):
             path = FOLDERS[folder] + b"/%d.jpg" % number
             batch.files.append(FileRow(path, 9, int(random.integers(15, 17)) * 10**17, digest))
@@ -83,6 +85,7 @@ def keeps(filters: Filters, picture: StoredPicture, taken: datetime) -> bool:
         "max_side": lambda side: max(width, height) <= side,
         "format": lambda formats: picture.format.replace("MPO", "JPEG") in formats,
         "source": lambda source: by_user == (source == "user"),
+        "colour": lambda colours: {*colours} & {*names_of(picture.colours)},
     }
     return all(kept[name](value) for name, value in filters.items())
 
@@ -99,6 +102,7 @@ def drawn(seed: int) -> Filters:
         "max_side": lambda: int(random.choice([51, 399, 400])),
         "format": lambda: tuple(random.choice(FORMATS[:2], random.integers(1, 3), replace=False).tolist()),
         "source": lambda: str(random.choice(SOURCES)),
+        "colour": lambda: tuple(random.choice(NAMES[:6], random.integers(1, 3), replace=False).tolist()),
     }
     return Filters(**{name: draw() for name, draw in draws.items() if random.random() < 0.4})
 
@@ -141,6 +145,8 @@ def test_facets_count_as_a_loop_does(collection: Collection, pictures: Pictures,
     assert dict(counts["year"]) == counted(lambda _, taken: str(taken.year), taken_from=None, taken_to=None)
     assert sum(dict(counts["orientation"]).values()) == counted(lambda *_: None, orientation=None).total()
     assert sum(dict(counts["source"]).values()) == counted(lambda *_: None, source=None).total()
+    colours = [counted(lambda one, _, name=name: name in names_of(one.colours), colour=())[True] for name in NAMES]
+    assert dict(counts["colour"]) == {name: count for name, count in zip(NAMES, colours, strict=True) if count}
     for folder in counts["folder"]:
         expected = counted(lambda *_: None, folder=folder.path).total()
         assert folder.pictures == expected, folder.path
@@ -211,8 +217,8 @@ def test_wrong_ranges_are_refused() -> None:
 
 
 def test_filters_of_no_field_are_refused() -> None:
-    with pytest.raises(TypeError, match="no field has an option colour"):
-        Filters(colour="red")
+    with pytest.raises(TypeError, match="no field has an option shape"):
+        Filters(shape="red")
 
 
 def test_what_is_written_is_seen_at_once(tmp_path: Path) -> None:

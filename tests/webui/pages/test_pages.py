@@ -209,8 +209,8 @@ def test_a_hit_says_where_it_matched_and_a_picture_when_it_was_taken(
     assert "(by the file&#39;s own time)" in client.get("/picture/1").text
 
 
-@pytest.mark.parametrize("address", ["/?q=red&colour=blue", "/picture/1?colour=blue", "/library?colour=blue"])
+@pytest.mark.parametrize("address", ["/?q=red&shade=blue", "/picture/1?shade=blue", "/library?shade=blue"])
 def test_a_page_names_the_parameters_that_it_ignores(client: FlaskClient, address: str) -> None:
     answer = client.get(address)
-    assert (answer.status_code, "Ignored: there is no parameter &#39;colour&#39;" in answer.text) == (200, True)
-    assert "Ignored" not in client.get(address.replace("colour=blue", "")).text
+    assert (answer.status_code, "Ignored: there is no parameter &#39;shade&#39;" in answer.text) == (200, True)
+    assert "Ignored" not in client.get(address.replace("shade=blue", "")).text
