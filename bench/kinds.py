@@ -1,0 +1,117 @@
+"""Measure searches of a library whose pictures have further kinds of vectors, which these searches do not use.
+
+`python -m bench.kinds` makes two libraries of the same pictures, one with the two kinds of the captioner and one with
+FURTHER beside them, and searches both in turn, each in a process of its own.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import random
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+
+from bench.library import AT_ONCE, make_library, units
+from bench.load import memory
+from bench.searching import few_words
+from captioner.bundle import BUNDLED, load_bundle
+from data.settings import load_settings
+from data.tables import features
+from retrieval.library import Library
+from retrieval.search.query import Query, QueryImage
+
+FURTHER = {"resnet50": 2048, "efficientnet_lite0": 1280, "hog": 576}
+QUERIES = 100
+
+
+def make(folder: Path, pictures: int, further: bool) -> None:
+    """Make a library, with its search index, of so many pictures."""
+    settings = load_settings(library=folder)
+    make_library(settings.url, pictures, 5, load_bundle(BUNDLED))
+    if further:
+        add_kinds(settings.url, pictures)
+    library = Library.open(settings)
+    library.searcher()
+    library.close()
+
+
+def add_kinds(url: str, pictures: int) -> None:
+    """Add random vectors of the kinds FURTHER to all pictures."""
+    engine, draw = sa.create_engine(url), np.random.default_rng(1)
+    for kind, length in FURTHER.items():
+        for start in range(1, pictures + 1, AT_ONCE):
+            ids = range(start, min(start + AT_ONCE, pictures + 1))
+            rows = [
+                {"item_id": item, "kind": kind, "dimensions": length, "value": one.tobytes(), "model_version": kind}
+                for item, one in zip(ids, units(draw, len(ids), length), strict=True)
+            ]
+            with engine.begin() as connection:
+                connection.execute(sa.insert(features), rows)
+    engine.dispose()
+
+
+def search(folder: Path) -> dict[str, float]:
+    """Return milliseconds of processor time of searches by words and by pictures, and the memory they take."""
+    started = time.process_time()
+    library = Library.open(load_settings(library=folder))
+    library.searcher()
+    figures = {"open_ms": 1e3 * (time.process_time() - started)}
+    choice = random.Random(0)
+    words = [few_words(choice) for _ in range(QUERIES)]
+    pictures = [choice.randint(1, library.store.status().pictures) for _ in range(QUERIES)]
+    queries = {
+        "words": [partial(Query, one) for one in words],
+        "picture": [partial(_like, library, one) for one in pictures],
+    }
+    for name, made in queries.items():
+        times = [_milliseconds(library, query) for query in made]
+        figures |= {f"{name}_median_ms": float(np.median(times)), f"{name}_p99_ms": float(np.percentile(times, 99))}
+    return figures | {"memory_mib": memory(os.getpid())}
+
+
+def _milliseconds(library: Library, query: Callable[[], Query]) -> float:
+    started = time.process_time()
+    library.search(query())
+    return 1e3 * (time.process_time() - started)
+
+
+def _like(library: Library, picture: int) -> Query:
+    described = library.description(picture)
+    assert described is not None
+    return Query(like=[QueryImage(described)])
+
+
+def compare(pictures: int, rounds: int) -> dict[str, dict[str, float]]:
+    """Return the figures of both libraries, each the median of the rounds, which take turns."""
+    with tempfile.TemporaryDirectory() as folder:
+        folders = {"two_kinds": Path(folder) / "two", "five_kinds": Path(folder) / "five"}
+        for name, one in folders.items():
+            make(one, pictures, name == "five_kinds")
+        found: dict[str, list[dict[str, float]]] = {name: [] for name in folders}
+        for _ in range(rounds):
+            for name, one in folders.items():
+                command = [sys.executable, "-m", "bench.kinds", "--search", str(one)]
+                done = subprocess.run(command, check=True, capture_output=True, text=True)
+                found[name].append(json.loads(done.stdout))
+    return {
+        name: {key: float(np.median([one[key] for one in made])) for key in made[0]} for name, made in found.items()
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--search", type=Path, help="measure this library alone")
+    chosen = parser.parse_args()
+    print(json.dumps(search(chosen.search) if chosen.search else compare(chosen.pictures, chosen.rounds), indent=2))
