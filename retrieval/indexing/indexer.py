@@ -130,10 +130,7 @@ def index(
     if found.gone:
         store.write_batch(Batch(gone=found.gone))
     continue_pictures(store, roots, new_paths, near_copy, forget)
-    unseen = unseen_pictures(store)
-    steps.total += len(unseen)
-    for tried in look_again(store, unseen, describer.input_side, limits):
-        steps.advance(tried)
+    steps.look_again(store, describer.input_side, limits)
     return report
 
 
@@ -149,6 +146,13 @@ class _Steps:
     def advance(self, count: int) -> None:
         self.done += count
         self.progress(self.done, self.total, self.report)
+
+    def look_again(self, store: Store, side: int, limits: Limits) -> None:
+        """Complete what an older version did not store of the pixels, see `continuity.look_again`."""
+        unseen = unseen_pictures(store)
+        self.total += len(unseen)
+        for tried in look_again(store, unseen, side, limits):
+            self.advance(tried)
 
 
 def _described(
