@@ -23,7 +23,7 @@ from data.limits import Limits
 from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
-from data.scan import FoundFile, Skip, scan
+from data.scan import FoundFile, Scan, Skip, scan
 from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
@@ -104,14 +104,7 @@ def index(
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     pictures = {path for path, file in stored.items() if file.digest}
     gone, new_paths = pictures & {*found.gone}, {to_bytes(file.path) for file in found.changed}
-    report = Report(
-        unchanged=found.unchanged - len(stale),
-        gone=len(gone),
-        skipped=list(found.skipped),
-        warnings=[] if forget else absence_warnings(pictures, gone, roots),
-        passed_over=found.passed_over,
-        left_out=found.left_out,
-    )
+    report = _report_of(found, len(stale), len(gone), [] if forget else absence_warnings(pictures, gone, roots))
     to_read = [*found.changed, *stale]
     sidecars = Sidecars(found.sidecars)
     outdated = outdated_copies(store, stored, {*found.gone, *new_paths}, sidecars)
@@ -132,6 +125,18 @@ def index(
     continue_pictures(store, roots, new_paths, near_copy, forget)
     steps.look_again(store, describer.input_side, limits)
     return report
+
+
+def _report_of(found: Scan, stale: int, gone: int, warnings: list[str]) -> Report:
+    """Return the report of a walk, before anything is read."""
+    return Report(
+        unchanged=found.unchanged - stale,
+        gone=gone,
+        skipped=list(found.skipped),
+        warnings=warnings,
+        passed_over=found.passed_over,
+        left_out=found.left_out,
+    )
 
 
 @dataclass

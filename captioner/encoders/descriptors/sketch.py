@@ -1,25 +1,18 @@
-"""Outlines, to be found by a sketch: orientations of a picture's edges against those of a person's strokes.
+"""Outlines, to be found by a sketch: orientations of a picture's edges against those of a drawing's strokes.
 
 A picture's edges are where the gradient is largest across the edge and well above its mean around, so that outlines of
-pale things on white count as those of dark ones. Orientations are counted softly on a grid of cells, for edges and
-strokes in the same way, after Hu and Collomosse, "A performance evaluation of gradient field HOG descriptor for sketch
-based image retrieval" (2013). Needs OpenCV.
+pale things on white count as those of dark ones. Both sides of a stroke are edges of one orientation, so a sketch is
+encoded as any other picture is. Orientations are counted softly on a grid of cells, after Hu and Collomosse, "A
+performance evaluation of gradient field HOG descriptor for sketch based image retrieval" (2013). Needs OpenCV.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from captioner.arithmetic import unit
 from captioner.encoders.base import Features
-from captioner.encoders.descriptors.base import luma, register_descriptor, what_opencv_needs
-from captioner.errors import BundleError
-from data.errors import RetroflexError
-
-if TYPE_CHECKING:
-    from captioner.encoders.base import Encoder
+from captioner.encoders.descriptors.base import register_descriptor
 
 NAME = "sketch"
 SIDE, CELLS, BINS = 128, 10, 8
@@ -27,8 +20,6 @@ SMOOTHING, AROUND = 1.2, 24.0
 """Standard deviations, in pixels, of the blur before gradients are taken, and of their mean around a pixel."""
 ABOVE, FAINTEST = 1.2, 0.8
 """An edge is so many times above the mean around it, and has at least this gradient, in levels of 255 a pixel."""
-LEAST_INK = 20.0
-"""Levels of 255 between paper and the darkest stroke; less is an empty sketch."""
 
 
 def edges(picture: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -53,25 +44,6 @@ def _ridge(gradient: np.ndarray, angle: np.ndarray) -> np.ndarray:
         gradient[(row + sign * down).clip(0, side - 1), (column + sign * right).clip(0, side - 1)] for sign in (1, -1)
     )
     return (gradient >= ahead) & (gradient > behind)
-
-
-def strokes(sketch: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return where a sketch has ink, 0 to 1, and the angles across its strokes, both (s, s), of uint8 RGB (s, s, 3).
-
-    Paper is what most of the sketch is; strokes may be darker or lighter. Angles are those of the structure tensor, by
-    which both sides of a stroke agree. Raises RetroflexError for a sketch without strokes.
-    """
-    import cv2
-
-    grey = luma(sketch[None])[0]
-    ink = np.abs(grey - np.median(grey))
-    if ink.max() < LEAST_INK:
-        raise RetroflexError("the sketch has no strokes; draw the outlines of what the picture shows, dark on white")
-    ink /= ink.max()
-    blurred = cv2.GaussianBlur(ink, (0, 0), SMOOTHING)
-    right, down = (cv2.Sobel(blurred, cv2.CV_32F, *order) for order in ((1, 0), (0, 1)))
-    across, along, both = (cv2.GaussianBlur(one, (0, 0), 2) for one in (right * right, down * down, right * down))
-    return ink, np.arctan2(2 * both, across - along) / 2
 
 
 def orientations(weight: np.ndarray, angle: np.ndarray) -> np.ndarray:
@@ -105,21 +77,6 @@ class EdgeOrientations:
     def encode(self, pictures: np.ndarray) -> Features:
         """Encode uint8 RGB pictures (n, side, side, 3)."""
         return Features(unit(np.array([orientations(*edges(picture)) for picture in pictures], np.float32)))
-
-
-class StrokeOrientations(EdgeOrientations):
-    """The same of sketches: their vectors are compared with those of pictures."""
-
-    def encode(self, pictures: np.ndarray) -> Features:
-        """Encode uint8 RGB sketches (n, side, side, 3). Raises RetroflexError for one without strokes."""
-        return Features(unit(np.array([orientations(*strokes(sketch)) for sketch in pictures], np.float32)))
-
-
-def sketch_reader() -> Encoder:
-    """Return the encoder of sketches. Raises BundleError where OpenCV is missing."""
-    if problem := what_opencv_needs():
-        raise BundleError(problem)
-    return StrokeOrientations()
 
 
 register_descriptor(EdgeOrientations, needs_opencv=True)
