@@ -21,6 +21,7 @@ from data import jpeg2000, png
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 from data.tiff import open_wide
+from data.webp import LARGE, StillWebp, is_large_still, open_still
 
 READERS = (*FORMATS, "DIB")
 """Pillow's names of what is opened, which include bitmaps without a file header."""
@@ -63,6 +64,8 @@ _silence_libtiff()
 
 def open_picture(content: bytes) -> Image.Image:
     """Return a picture whose pixels are not decoded yet. Raises NotAPicture with the decoder's reason."""
+    if is_large_still(content) and (still := open_still(content)) is not None:
+        return still
     try:
         image = Image.open(io.BytesIO(content), formats=READERS)
         return _by_libtiff(content) if _is_planar_of_16_bits(image) else image
@@ -71,8 +74,8 @@ def open_picture(content: bytes) -> Image.Image:
             with suppress(Exception):
                 return Image.open(io.BytesIO(_sound_png(content)), formats=READERS)
         with suppress(Exception):
-            if (wide := open_wide(content)) is not None:
-                return wide
+            if (other := open_wide(content) or open_still(content)) is not None:
+                return other
         raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
 
 
@@ -136,6 +139,10 @@ def _mend_transparency(image: Image.Image, content: bytes) -> None:
 
 def set_scale(image: Image.Image, content: bytes, wanted: tuple[int, int]) -> tuple[int, int]:
     """Let a picture be decoded at a reduced scale, at least of the size `wanted`; return the size that it will have."""
+    if isinstance(image, StillWebp):
+        if image.width * image.height > LARGE and wanted[0] < image.width:
+            image.scale_to(wanted)
+        return image.size
     if image.format != "JPEG2000":
         image.draft("RGB", wanted)
         return image.size
@@ -165,7 +172,7 @@ def check_pixels(image: Image.Image, content: bytes, limits: Limits) -> None:
     size, layers = image.size, getattr(image, "layer", None)
     if size[0] * size[1] > limits.max_source_pixels:
         raise _too_large(size, limits.max_source_pixels, "MAX_SOURCE_PIXELS")
-    if _divided(size, LEAST if layers else 1) > limits.max_pixels:
+    if _divided(size, LEAST if layers or isinstance(image, StillWebp) else 1) > limits.max_pixels:
         raise _too_large(size, limits.max_pixels, "MAX_PIXELS")
     if layers and size[0] * size[1] > limits.max_pixels and _has_several_scans(content, len(layers)):
         most = max(layer[1] for layer in layers) * max(layer[2] for layer in layers)
@@ -286,6 +293,8 @@ def _rest_of_jpeg(content: bytes, reduce: Callable[[Image.Image], None]) -> Imag
 
 def _decoded_rows(image: Image.Image) -> Image.Image | None:
     """Return the image with what its decoder has left in memory."""
+    if isinstance(image, StillWebp):
+        return image
     if image.format not in PARTIAL:
         return None
     unfinished = bool(getattr(image, "tile", None))

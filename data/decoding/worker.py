@@ -12,7 +12,6 @@ import os
 import queue
 import resource
 import signal
-import struct
 import sys
 import threading
 from collections.abc import Sequence
@@ -27,8 +26,10 @@ from data.errors import PictureDamaged, PictureError, one_line
 from data.loading import draft_size, set_scale
 from data.pictures import open_header
 from data.tiff import WideTiff
+from data.webp import StillWebp, header, is_large_still
 
 WIDE = "TIFF put together by data.tiff"
+LOSSY, LOSSLESS = "lossy WebP by data.webp", "lossless WebP by data.webp"
 BYTES_A_PIXEL = {
     "PNG": 4,
     "GIF": 5,
@@ -42,12 +43,14 @@ BYTES_A_PIXEL = {
     "WEBP": 18,
     "JPEG2000": 27,
     WIDE: 36,
+    LOSSY: 8,
+    LOSSLESS: 8,
 }
 """The most that Pillow and the libraries below it take for a pixel, measured in the mode that takes most."""
 COEFFICIENT_BYTES = 2
 """For a colour of a pixel of a JPEG in several scans."""
-CODED_BYTES = 2
-"""For a pixel of a JPEG 2000, at whatever scale it is decoded."""
+CODED_BYTES = {"JPEG2000": 2, LOSSY: 2, LOSSLESS: 6}
+"""For a pixel of the file, at whatever scale it is decoded."""
 RESULT_BYTES = 8
 """For a pixel of the result, before and after it is turned upright."""
 OVERHEAD = 48 * 2**20
@@ -148,34 +151,22 @@ def estimate(job: Job) -> Cost:
         return Cost(HEADER_BYTES, seconds)
     needed = decoded[0] * decoded[1] * (BYTES_A_PIXEL[kind] + RESULT_BYTES / factor**2)
     needed += pixels * colours * COEFFICIENT_BYTES if kind in ("JPEG", "MPO") else 0
-    needed += pixels * CODED_BYTES if kind == "JPEG2000" else 0
+    needed += pixels * CODED_BYTES.get(kind, 0)
     return Cost(int(needed) + OVERHEAD, seconds)
 
 
 def _header(job: Job) -> tuple[tuple[int, int], str, int, tuple[int, int]]:
     """Return size in pixels, Pillow's name of the format, number of colours, and the size as it will be decoded."""
-    size = _webp_size(job.content)
-    if size:
-        return size, "WEBP", 4, size
+    _, webp, _ = header(job.content)
+    if webp and not is_large_still(job.content):  # Pillow takes memory for the pixels to find out
+        return webp, "WEBP", 4, webp
     image = open_header(job.content, job.limits)
     size, min_side = image.size, job.order.min_side
     decoded = set_scale(image, job.content, draft_size(size, min_side)) if min_side else size
     kind = WIDE if isinstance(image, WideTiff) else str(image.format)
+    if isinstance(image, StillWebp):
+        kind = LOSSLESS if image.lossless else LOSSY
     return size, kind, len(image.getbands()), decoded
-
-
-def _webp_size(content: bytes) -> tuple[int, int] | None:
-    """Return the size in the header of a WebP, None for other files; Pillow takes memory for the pixels to find out."""
-    if content[:4] != b"RIFF" or content[8:12] != b"WEBP" or len(content) < 30:
-        return None
-    kind = content[12:16]
-    if kind == b"VP8X":
-        return 1 + int.from_bytes(content[24:27], "little"), 1 + int.from_bytes(content[27:30], "little")
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", content, 21)
-        return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
-    width, height = struct.unpack_from("<HH", content, 26)
-    return width & 0x3FFF, height & 0x3FFF
 
 
 def _as_document(error: Exception) -> dict[str, Any]:

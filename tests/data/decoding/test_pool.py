@@ -17,8 +17,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from data import pictures
-from data.decoding import child, pool, worker
+from data import pictures, webp
+from data.decoding import child, pool
 from data.decoding.budget import MemoryBudget
 from data.decoding.orders import Order, Webp, make
 from data.decoding.pool import Decoders, DecoderUnavailable, decode_bounded, read_square
@@ -113,7 +113,8 @@ def test_a_process_that_hangs_without_computing_is_ended_too(
 def test_a_process_that_kept_much_memory_is_ended(decoders: Decoders) -> None:
     """Pillow does not give back what it took for a WebP when memory ran out."""
     buffer = io.BytesIO()
-    Image.new("RGB", (16_000, 4_990), (1, 2, 3)).save(buffer, "WEBP", quality=1, method=0)
+    frames = [Image.new("RGB", (16_000, 2_800), colour) for colour in ((1, 2, 3), (200, 40, 30))]
+    frames[0].save(buffer, "WEBP", quality=1, method=0, save_all=True, append_images=frames[1:])
     with pytest.raises(PictureTooLarge, match="more than 640 MiB of memory to decode"):
         decoders.decode(buffer.getvalue(), SQUARE, DEFAULT_LIMITS)
     assert max(map(resident, processes_below(os.getpid())[1:])) < 100e6
@@ -274,6 +275,6 @@ def test_noise_of_the_libraries_does_not_reach_the_terminal(
 )
 def test_the_size_of_a_webp_is_read_without_its_pixels(encode: Encode, options: Any, size: tuple[int, int]) -> None:
     content = encode("WEBP", **options)
-    assert worker._webp_size(content) == size == Image.open(io.BytesIO(content)).size
-    assert worker._webp_size(encode("PNG")) is None
+    assert webp.header(content)[1] == size == Image.open(io.BytesIO(content)).size
+    assert webp.header(encode("PNG"))[1] is None
     assert pictures.decode(content).width == size[0]
