@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ import tensorflow as tf
 from PIL import Image
 
 from captioner.calibration import Calibration
+from captioner.decoder import DecoderConfig
+from captioner.embedding import EmbeddingConfig
 from captioner.encoders.base import Features
 from captioner.types import Caption, Description, SearchModel
 
@@ -65,6 +68,20 @@ def colour_dataset(tmp_path: Path) -> Path:
     for split in ("dev", "test"):
         (folder / f"Flickr_8k.{split}Images.txt").write_text("".join(f"{name}.jpg\n" for name in COLOURS))
     return folder
+
+
+@pytest.fixture(scope="module")
+def small_networks() -> Iterator[None]:
+    """Train networks of a twentieth of the usual width: most of the time of a tiny training goes into wide layers."""
+    with pytest.MonkeyPatch.context() as changed:
+        decoder = partial(DecoderConfig, embedding=24, units=32, attention=24)
+        changed.setattr("training.decoder.trainer.DecoderConfig", decoder)
+        changed.setattr("training.decoder.pretraining.DecoderConfig", decoder)
+        changed.setattr(
+            "training.embedding.trainer.EmbeddingConfig",
+            partial(EmbeddingConfig, word=16, units=32, heads=2, dimensions=16),
+        )
+        yield
 
 
 @pytest.fixture

@@ -21,6 +21,7 @@ from training.inputs import EncoderSource, load_encoder_source
 from training.pipeline import TrainingInputs, train_bundle
 from training.texts import Texts
 
+pytestmark = pytest.mark.usefixtures("small_networks")
 CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
 
 
@@ -44,7 +45,9 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def trained(dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[str]]:
+def trained(
+    dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, small_networks: None
+) -> tuple[Path, list[str]]:
     out = tmp_path_factory.mktemp("runs") / "whole"
     return train_bundle(TrainingInputs(dataset), out, load_encoder_source(str(tiny_bundle)), CONFIG)
 

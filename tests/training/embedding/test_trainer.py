@@ -92,6 +92,7 @@ def split() -> Split:
 CONFIG = EmbedConfig(members=2, epochs=10, batch=6, captions=1, rate=5e-3, min_count=1)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_training_maps_sentences_near_their_pictures(split: Split, tmp_path: Path) -> None:
     embedding = train_embedding(split, tmp_path, CONFIG)
     pictures = PictureEmbedder(embedding.config, embedding.weights).embed(split.grids[:3, 0])
@@ -103,6 +104,7 @@ def test_training_maps_sentences_near_their_pictures(split: Split, tmp_path: Pat
     assert all(np.array_equal(embedding.weights[name], again.weights[name]) for name in embedding.weights)
 
 
+@pytest.mark.usefixtures("small_networks")
 def test_captions_in_other_languages_find_the_pictures_too(split: Split, tmp_path: Path) -> None:
     german = [("hund", "rennt"), ("katze", "sitzt"), ("boot",)]
     beside = {name: [[german[int(name) % 3]]] for name in split.names}
