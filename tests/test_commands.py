@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import pty
 import shutil
-import signal
 import subprocess
 import sys
-import termios
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
+from tests.conftest import draw_photos, draw_picture
 from tests.prepared import retroflex
 
 RETROFLEX = Path(sys.executable).parent / "retroflex"
@@ -213,33 +210,6 @@ def test_a_damaged_bundle_is_one_line(call: Call, photos: Path, tmp_path: Path) 
     (tmp_path / "bundle").mkdir()
     one_line(call("index", photos, "--bundle", tmp_path / "bundle"), "checksums.json")
     one_line(call("index", photos, "--bundle", tmp_path / "none"), "no captioner bundle")
-
-
-@pytest.mark.slow
-def test_ctrl_c_stops_in_one_line_and_the_next_run_goes_on(tmp_path: Path, tiny_bundle: Path) -> None:
-    folder = tmp_path / "many"
-    folder.mkdir()
-    for number in range(800):
-        draw_picture(folder / f"{number}.jpg", "green", size=(64, 48), seed=number)
-    environment = {**os.environ, "RETROFLEX_LIBRARY": str(tmp_path / "library"), "RETROFLEX_BUNDLE": str(tiny_bundle)}
-    command = [str(RETROFLEX), "index", str(folder)]
-    # Progress is shown on terminals only, so the command gets one.
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 100))
-    process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.DEVNULL, stderr=theirs, preexec_fn=hear_ctrl_c
-    )
-    os.close(theirs)
-    shown = read_until(ours, b"pic/s")
-    process.send_signal(signal.SIGINT)
-    shown += read_until(ours, None)
-    assert process.wait(timeout=60) == 130
-    assert b"Traceback" not in shown
-    assert b"run the same command to continue" in shown
-    again = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=True)
-    counts = json.loads(again.stdout)
-    assert counts["captioned"] + counts["unchanged"] == 800
-    assert counts["unchanged"] > 0
 
 
 def read_until(terminal: int, wanted: bytes | None) -> bytes:

@@ -93,7 +93,7 @@ def test_one_picture_by_id(library: Library) -> None:
 
 def made_up_batch(numbers: range, random: np.random.Generator) -> Batch:
     batch = Batch()
-    words = np.minimum(random.zipf(1.3, (len(numbers), 5, 10)), 4000)
+    words = np.minimum(random.zipf(1.3, (len(numbers), 2, 10)), 4000)
     for number, captions in zip(numbers, words.tolist(), strict=True):
         digest = content_hash(str(number).encode())
         rows = [CaptionRow(" ".join(f"word{word}" for word in caption), -1.0) for caption in captions]

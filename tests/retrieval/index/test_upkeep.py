@@ -134,7 +134,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 @pytest.mark.usefixtures("small_segments")
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(2))
 @pytest.mark.parametrize("large", [False, True])
 def test_after_any_changes_the_answers_are_those_of_a_new_index(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, large: bool

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from captioner.bundle import load_bundle
 from captioner.captioner import Captioner
@@ -21,7 +23,7 @@ from training.inputs import EncoderSource, load_encoder_source
 from training.pipeline import TrainingInputs, train_bundle
 from training.texts import Texts
 
-pytestmark = pytest.mark.usefixtures("small_networks")
+pytestmark = pytest.mark.usefixtures("few_steps")
 CONFIG = TrainConfig(epochs=3, batch=4, rate=3e-3, min_count=1, text_encoders=1)
 
 
@@ -45,8 +47,19 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def few_steps(small_networks: None) -> Iterator[None]:
+    """Train small networks, and those for sentences in one epoch."""
+    few = EmbedConfig(members=1, epochs=1, batch=4, pairs=2, text_steps=2, buckets=32, min_count=1)
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(pipeline, "_embed_config", lambda _: few)
+        tf.config.run_functions_eagerly(True)  # To trace the few steps into graphs would take far longer.
+        yield
+        tf.config.run_functions_eagerly(False)
+
+
+@pytest.fixture(scope="module")
 def trained(
-    dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, small_networks: None
+    dataset: Path, tiny_bundle: Path, tmp_path_factory: pytest.TempPathFactory, few_steps: None
 ) -> tuple[Path, list[str]]:
     out = tmp_path_factory.mktemp("runs") / "whole"
     return train_bundle(TrainingInputs(dataset), out, load_encoder_source(str(tiny_bundle)), CONFIG)
@@ -109,12 +122,7 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
 
 
 @pytest.mark.slow
-@pytest.mark.usefixtures("untraced")
-def test_all_kinds_of_training_combine(
-    dataset: Path, tiny_bundle: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    few = EmbedConfig(members=1, epochs=1, batch=4, pairs=2, text_steps=2, buckets=32, min_count=1)
-    monkeypatch.setattr(pipeline, "_embed_config", lambda _: few)
+def test_all_kinds_of_training_combine(dataset: Path, tiny_bundle: Path, tmp_path: Path) -> None:
     config = replace(CONFIG, epochs=2, average=0.9, own_words=0.5, tune_epochs=2, critic_epochs=2, distinction=0.3)
     config = replace(config, tune_rate=1e-3, views=1, bits=4, text_epochs=1)
     spoken = [[f"a {colour} picture with dots".split()] * 3 for colour in COLOURS]
