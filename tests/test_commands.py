@@ -75,7 +75,8 @@ def test_index_search_similar_status_remove(call: Call, photos: Path) -> None:
     words = json.loads(call("search", like["query"]["captions"][0], "--json").stdout)
     assert words["total"] >= 1
     hit = words["hits"][0]
-    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores", "matched", "taken_at", "taken_from"}
+    facts = {"taken_at", "taken_from", "fields"}
+    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores", "matched", *facts}
     assert {"bleu", "cosine"} <= set(hit["scores"])
     assert hit["caption"] in hit["captions"]
 

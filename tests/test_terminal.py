@@ -236,7 +236,7 @@ def test_the_summary_tells_what_was_passed_over_and_left_out(call: Call, tmp_pat
     cut = draw_picture(photos / "a.jpg", "red")
     cut.write_bytes(cut.read_bytes()[:-2])
     draw_picture(photos / "@eaDir" / "thumb.png", "blue")
-    for name in ("a.CR3", "b.CR3", "c.MOV", "a.xmp", "Thumbs.db"):
+    for name in ("a.CR3", "b.CR3", "c.MOV", "c.xmp", "Thumbs.db"):
         (photos / name).touch()
     os.symlink("nowhere", photos / "link.jpg")
     told = call("index", photos).stdout
