@@ -5,10 +5,9 @@ Keras downloads a file of weights on first use, or finds it where it has put it 
 
 from __future__ import annotations
 
-import os
-import re
 import sys
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from captioner.encoders.base import Encoder
+from captioner.encoders.keras_files import first_line, keras_folder, layer_names, misfit, no_weights
 from captioner.encoders.keras_network import KerasNetwork, assign, named_weights
 from captioner.encoders.pooling import plain_mean
 from captioner.encoders.registry import EncoderParts, Family, register
@@ -61,7 +61,9 @@ class Architecture:
         load_keras()
         import keras
 
-        with redirect_stdout(sys.stderr), computing_in("float32"):  # Keras tells of downloads on standard output
+        # Keras tells of downloads on standard output, and warns of other sides than its weights were trained with.
+        with redirect_stdout(sys.stderr), warnings.catch_warnings(), computing_in("float32"):
+            warnings.simplefilter("ignore")
             return getattr(keras.applications, self.application)(**options)
 
 
@@ -89,19 +91,6 @@ ARCHITECTURES = {
 }
 """By the names of the encoders."""
 
-SEEN = (
-    ("vgg19", "block5_conv4"),
-    ("vgg16", "block5_conv3"),
-    ("resnet152", "conv4_block36_1_conv"),
-    ("resnet101", "conv4_block23_1_conv"),
-    ("resnet50", "conv4_block6_1_conv"),
-    ("efficientnetv2_s", "block6o_project_conv"),
-    ("efficientnetv2_b0", "block6h_project_conv"),
-    ("mobilenetv2", "block_16_project"),
-    ("mobilenetv3_large", "expanded_conv_14_project"),
-    ("mobilenetv3_small", "expanded_conv_10_project"),
-)
-"""Networks and a layer of each, so that a file of another network can be told; the first that is found counts."""
 CLASSIFIERS = frozenset({"predictions", "logits"})
 
 
@@ -142,14 +131,14 @@ def _read(config: KerasConfig, source: Path | None) -> dict[str, np.ndarray]:
         return named_weights(_downloaded(config))
     if source.suffix == ".safetensors":
         return _fitting(config, source, _tensors(source))
-    layers = _layers(source)
+    layers = layer_names(source)
     own = {"include_top": False, "input_shape": (config.side, config.side, 3)}
     with_classifier = any(layer.lower() in CLASSIFIERS for layer in layers)
     options: dict[str, Any] = {"include_top": True} if with_classifier else own
     try:
         trained = ARCHITECTURES[config.name].build(weights=str(source), **options)
     except Exception as error:
-        raise RetroflexError(_misfit(config.name, source, layers, error)) from error
+        raise RetroflexError(misfit(config.name, source, layers, error)) from error
     weights = named_weights(trained)
     return _fitting(config, source, weights) if with_classifier else weights
 
@@ -159,25 +148,14 @@ def _downloaded(config: KerasConfig) -> keras.Model:
     try:
         return architecture.build(include_top=False, weights="imagenet", input_shape=(config.side, config.side, 3))
     except Exception as error:
-        found = re.search(r"https?://\S+?(?=:? |$)", str(error))
-        where = f"download {found[0]}" if found else f"get {architecture.file} ({_first_line(error)})"
-        raise RetroflexError(
-            f"{config.name} has no weights on this machine, and they cannot be downloaded: {where} and put it into "
-            f"{_keras_folder()}, or give it by --weights {config.name}=FILE"
-        ) from error
-
-
-def _keras_folder() -> Path:
-    """Return where Keras keeps the weights that it has downloaded."""
-    home = os.environ.get("KERAS_HOME")
-    return (Path(home) if home else Path.home() / ".keras") / "models"
+        raise RetroflexError(no_weights(config.name, architecture.file, error)) from error
 
 
 def _tensors(source: Path) -> dict[str, np.ndarray]:
     try:
         return load_file(source)
     except (OSError, SafetensorError) as error:
-        raise RetroflexError(f"{source} cannot be read: {_first_line(error)}") from error
+        raise RetroflexError(f"{source} cannot be read: {first_line(error)}") from error
 
 
 def _fitting(config: KerasConfig, source: Path, weights: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -187,39 +165,12 @@ def _fitting(config: KerasConfig, source: Path, weights: dict[str, np.ndarray]) 
         assign(network, weights)
     except BundleError as error:
         layers = [name.rpartition("/")[0] for name in weights]
-        raise RetroflexError(_misfit(config.name, source, layers, error)) from error
+        raise RetroflexError(misfit(config.name, source, layers, error)) from error
     return named_weights(network)
 
 
-def _layers(source: Path) -> list[str]:
-    """Return the names of the layers in a file of Keras; none if it has only numbers for them.
-
-    Raises RetroflexError for a file of another kind.
-    """
-    import h5py
-
-    try:
-        with h5py.File(source, "r") as file:
-            group = file.get("model_weights", file)
-            return [one.decode() if isinstance(one, bytes) else str(one) for one in group.attrs.get("layer_names", ())]
-    except OSError as error:
-        raise RetroflexError(f"{source} is no file of weights that Keras reads: .h5 or .weights.h5") from error
-
-
-def _misfit(name: str, source: Path, layers: Sequence[str], error: Exception) -> str:
-    """Return one line that says which network the file seems to be for, if its layers tell."""
-    known = {layer.replace("/", "_").lower() for layer in layers}
-    seen = next((other for other, mark in SEEN if mark in known), None)
-    why = f"it seems to be for {seen}" if seen and seen != name else _first_line(error)
-    return f"{source} does not have the weights of {name}: {why}"
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
 def _missing(name: str) -> str:
-    file = _keras_folder() / ARCHITECTURES[name].file
+    file = keras_folder() / ARCHITECTURES[name].file
     if file.exists():
         return ""
     return f"its weights are missing: index --features {name} downloads them; or put {file.name} into {file.parent}"

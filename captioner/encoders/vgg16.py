@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 from safetensors.numpy import load_file
 
+from captioner.encoders.keras_files import first_line, layer_names, misfit, no_weights, seen
 from captioner.encoders.keras_network import KerasNetwork
 from captioner.encoders.pooling import plain_mean
 from captioner.frameworks import Precision, computing_in, load_keras
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 
 NAME = "vgg16"
 IMAGENET = "imagenet"
+FILE = "vgg16_weights_tf_dim_ordering_tf_kernels_notop.h5"
+"""Keras' name for ImageNet's weights without the classifier."""
 LAYERS = ("block5_conv3", "block5_pool")
 """The layers whose output may be the grid: 14 x 14 cells of 224 pixels, or 7 x 7."""
 LAST_BLOCK = ("block5_conv1", "block5_conv2", "block5_conv3")
@@ -108,6 +111,8 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
         raise RetroflexError(
             f"encoder weights {source}: no such file (give 'bundled', 'imagenet' or a Keras VGG16 file)"
         )
+    if source.endswith(".h5") and not source.endswith(".weights.h5"):
+        _check_layers(Path(source))
     try:
         if source.endswith(".safetensors"):
             return _named(load_file(source))
@@ -118,16 +123,21 @@ def load_vgg16_weights(source: str) -> dict[str, np.ndarray]:
             if source != IMAGENET:
                 model.load_weights(source, **({} if source.endswith(".weights.h5") else {"by_name": True}))
     except Exception as error:
-        raise RetroflexError(f"encoder weights {source} cannot be loaded: {_first_line(error)}") from error
+        if source == IMAGENET:
+            raise RetroflexError(no_weights(NAME, FILE, error)) from error
+        raise RetroflexError(f"encoder weights {source} cannot be loaded: {first_line(error)}") from error
     layers = [model.get_layer(name) for name in CONVOLUTIONS]
     return {f"{layer.name}/{weight.name}": np.asarray(weight.numpy()) for layer in layers for weight in layer.weights}
+
+
+def _check_layers(source: Path) -> None:
+    """Raise RetroflexError unless the file has VGG16's layers; Keras would leave out what it does not have."""
+    layers = layer_names(source)
+    if not set(CONVOLUTIONS) <= set(layers) or seen(layers) != NAME:
+        raise RetroflexError(misfit(NAME, source, layers))
 
 
 def _named(tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Return the convolutions among `tensors`, float32. Raises KeyError, with the name, if one is missing."""
     names = [f"{layer}/{part}" for layer in CONVOLUTIONS for part in ("kernel", "bias")]
     return {name: np.asarray(tensors[name], np.float32) for name in names}
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import h5py
 import keras
 import numpy as np
 import pytest
 
-from captioner.encoders.vgg16 import KerasVGG16, VGG16Config, load_vgg16_weights, preprocess
+from captioner.encoders.vgg16 import CONVOLUTIONS, FILE, KerasVGG16, VGG16Config, load_vgg16_weights, preprocess
 from captioner.errors import BundleError
 from data.errors import RetroflexError
 from tests.conftest import random_vgg16
@@ -83,6 +84,30 @@ def test_bad_weights_are_one_line(tmp_path: Path) -> None:
         with pytest.raises(RetroflexError, match=reason) as caught:
             load_vgg16_weights(source)
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("layers", "said"),
+    [
+        ([*CONVOLUTIONS, "block5_conv4"], "it seems to be for vgg19"),
+        (["conv1_conv", "conv4_block6_1_conv"], "it seems to be for resnet50"),
+        (["conv1"], "it is for another network"),
+    ],
+)
+def test_a_file_of_another_network_is_not_taken_for_this_one(tmp_path: Path, layers: list[str], said: str) -> None:
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file.attrs["layer_names"] = [layer.encode() for layer in layers]
+    with pytest.raises(RetroflexError, match=f"not have the weights of vgg16: {said}"):
+        load_vgg16_weights(str(tmp_path / "other.h5"))
+
+
+def test_offline_says_what_to_download(monkeypatch: pytest.MonkeyPatch) -> None:
+    def offline(**_: object) -> None:
+        raise OSError(f"URL fetch failure on https://example.org/{FILE}: None -- offline")
+
+    monkeypatch.setattr(keras.applications, "VGG16", offline)
+    with pytest.raises(RetroflexError, match=rf"download https://example\.org/{FILE} and put it into .*models"):
+        load_vgg16_weights("imagenet")
 
 
 def test_missing_weight_is_named() -> None:
