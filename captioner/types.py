@@ -90,3 +90,11 @@ class SearchDescriber(StagedDescriber, Protocol):
 
     @property
     def search_model(self) -> SearchModel: ...
+
+
+class KindDescriber(StagedDescriber, Protocol):
+    """A describer by vectors of one kind, without captions."""
+
+    @property
+    def kind(self) -> str:
+        """The kind of its vectors."""

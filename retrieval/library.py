@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -20,7 +20,8 @@ from platformdirs import user_cache_path
 from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
-from captioner.types import JOINT, Caption, Description, SearchModel
+from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
+from captioner.types import JOINT, Caption, Description, KindDescriber, SearchModel
 from data.errors import RetroflexError
 from data.notices import Notices, read_notices
 from data.paths import to_bytes
@@ -35,9 +36,6 @@ from retrieval.search.filters import Selection
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
-
-if TYPE_CHECKING:
-    from captioner.pipeline import VectorDescriber
 
 
 class Library:
@@ -123,7 +121,12 @@ class Library:
         picture_id = self.store.picture_id(digest)
         return None if picture_id is None else self.description(picture_id)
 
-    def further_describer(self, kind: str) -> VectorDescriber:
+    @property
+    def metrics(self) -> list[str]:
+        """The names of its learned metrics, see `captioner.metric`."""
+        return metric_names(self.settings.library)
+
+    def further_describer(self, kind: str) -> KindDescriber:
         """Return the describer by the further encoder that made the library's vectors of this kind; downloads nothing.
 
         Raises QueryError for a kind that the library does not have, and RetroflexError if the encoder cannot be built
@@ -133,16 +136,28 @@ class Library:
         from captioner.pipeline import VectorDescriber
 
         self.searcher().check_kind(kind)
-        missing = what_is_missing(family(kind))
-        if missing:
-            raise RetroflexError(f"{kind} cannot describe a picture here: {missing}")
-        describer, stored = VectorDescriber(build_further(kind)), self.searcher().index.models[kind]
+        describer: KindDescriber
+        if kind in self.metrics:
+            describer = self._by_metric(load_metric(self.settings.library, kind))
+        else:
+            missing = what_is_missing(family(kind))
+            if missing:
+                raise RetroflexError(f"{kind} cannot describe a picture here: {missing}")
+            describer = VectorDescriber(build_further(kind))
+        stored = self.searcher().index.models[kind]
         if describer.model_version != stored:
             raise RetroflexError(
                 f"the library's {kind} vectors were made by {stored}, and this is {describer.model_version}; "
                 f"to compare with them, run: retroflex index --features {kind}"
             )
         return describer
+
+    def _by_metric(self, metric: Metric) -> MetricDescriber:
+        from captioner.captioner import Captioner
+
+        if metric.kind in (self.model.encoder, JOINT):
+            return MetricDescriber(metric, Captioner.load(self.settings.bundle))
+        return MetricDescriber(metric, self.further_describer(metric.kind))
 
     @property
     def kinds(self) -> list[str]:

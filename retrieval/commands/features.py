@@ -45,13 +45,14 @@ def features_options(command: Callable[..., None]) -> Callable[..., None]:
     return names(weights(command))
 
 
-def read_choice(names: Sequence[str], weights: Sequence[str]) -> dict[str, Path | None]:
+def read_choice(names: Sequence[str], weights: Sequence[str], metrics: Sequence[str] = ()) -> dict[str, Path | None]:
     """Return the chosen encoders, in order, each with the file of its weights, None for the usual ones.
 
-    Raises RetroflexError for a name that no encoder has, or a file that is missing or not for a chosen one.
+    `metrics` are names of learned metrics, which may be chosen, too. Raises RetroflexError for a name that nothing
+    has, or a file that is missing or not for a chosen one.
     """
     chosen = dict.fromkeys(name for listed in names for name in listed.split(",") if name)
-    for name in chosen:
+    for name in chosen.keys() - set(metrics):
         family(name)
     files = dict(_named_file(one) for one in weights)
     for name in files.keys() - chosen.keys():

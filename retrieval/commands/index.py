@@ -13,6 +13,7 @@ import click
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
+from captioner.metric import load_metric, metric_names
 from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
 from data.children import end_with_parent
@@ -25,6 +26,7 @@ from retrieval.commands.features import features_options, further_describers, re
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report
+from retrieval.indexing.derived import derive
 from retrieval.indexing.indexer import Report
 from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
@@ -66,7 +68,7 @@ def index(
         raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     check_roots(folders)
-    chosen = read_choice(features, weights)
+    chosen = read_choice(features, weights, metric_names(settings.library))
     first = not settings.exists
     patterns = (*exclude, *(TAKE + pattern for pattern in include))
     shown = Lines if json_progress else Display if as_json else Bar
@@ -119,10 +121,24 @@ class _Run:
     def all(self, recaption: bool, features: Mapping[str, Path | None]) -> tuple[Report, dict[str, int]]:
         """Return the captioner's report, and the numbers of pictures that further encoders described, by name."""
         captioner = Captioner.load(self.library.settings.bundle)
-        further = further_describers(features, captioner.search_model.encoder)
+        metrics = [name for name in features if name in self.library.metrics]
+        others = {name: file for name, file in features.items() if name not in metrics}
+        further = further_describers(others, captioner.search_model.encoder)
         near_copy = captioner.search_model.calibration.near_copy
         report = self._by(captioner, recaption, near_copy)
-        return report, {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
+        added = {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
+        return report, {**added, **{name: self._derived(name) for name in metrics}}
+
+    def _derived(self, name: str) -> int:
+        """Return for how many pictures vectors by a metric were made, of those in the store."""
+        metric = load_metric(self.library.settings.library, name)
+        with tqdm(desc=name, unit="pic", disable=None if self.kind is Bar else True, delay=1) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            return derive(self.library.store, metric, show)
 
     def _by(self, describer: StagedDescriber, recaption: bool, near_copy: float) -> Report:
         flow = Flow()

@@ -127,7 +127,7 @@ def compare(
     settings = load_settings(library=library, bundle=bundle)
     searches = chosen(search, SEARCHES, "search")
     files = read_choice(features.split(",") if features and weights else (), weights)
-    known = known_kinds(lambda: Captioner.load(settings.bundle or BUNDLED), files)
+    known = known_kinds(lambda: Captioner.load(settings.bundle or BUNDLED), files, settings.library)
     kinds = [known[name] for name in chosen(features, known, "kind of vectors")]
     folder = cache or user_cache_path("retroflex") / "compare"
     with _gallery(labelled, label, images, settings) as pictures, closing(DescriptionCache(folder)) as kept:

@@ -13,6 +13,7 @@ import numpy as np
 
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further, families
+from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.pipeline import VectorDescriber, read_files
 from captioner.types import JOINT, StagedDescriber
 from data.errors import RetroflexError
@@ -33,17 +34,36 @@ class Kind:
     name: str
     load: Callable[[], StagedDescriber]
     stage: Callable[[StagedDescriber, np.ndarray], object]
+    metric: Metric | None = None
+    """The learned metric that makes these vectors of those of its own kind, which `source` describes."""
+    source: Callable[[], StagedDescriber] | None = None
 
 
-def known_kinds(captioner: Callable[[], Captioner], weights: Mapping[str, Path | None]) -> dict[str, Kind]:
-    """Return all kinds by name, the captioner's first. `captioner` loads it; `weights` are files for encoders."""
+def known_kinds(
+    captioner: Callable[[], Captioner], weights: Mapping[str, Path | None], library: Path
+) -> dict[str, Kind]:
+    """Return all kinds by name, the captioner's first, and the learned metrics of the folder `library`.
+
+    `captioner` loads it; `weights` are files for encoders. Raise RetroflexError for a damaged metric.
+    """
     shared = cache(captioner)
     own = shared().search_model.encoder
     kinds = [Kind(own, shared, _encode), Kind(JOINT, shared, _describe)]
     others = [one.name for one in families() if one.name != own]
     kinds += [Kind(name, _Further(name, weights.get(name)), _encode) for name in others]
-    kinds.append(Kind(PRODUCT, shared, _describe))
-    return {kind.name: kind for kind in kinds}
+    named = {kind.name: kind for kind in kinds}
+    for name in metric_names(library):
+        named[name] = _by_metric(load_metric(library, name), named)
+    return {**named, PRODUCT: Kind(PRODUCT, shared, _describe)}
+
+
+def _by_metric(metric: Metric, known: Mapping[str, Kind]) -> Kind:
+    def source() -> StagedDescriber:
+        if metric.kind not in known:
+            raise RetroflexError(f"the metric {metric.name} is of {metric.kind} vectors, which nothing makes here")
+        return known[metric.kind].load()
+
+    return Kind(metric.name, lambda: MetricDescriber(metric, source()), _describe, metric, source)
 
 
 def chosen(names: str | None, known: Mapping[str, object], what: str) -> list[str]:

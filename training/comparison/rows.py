@@ -13,6 +13,7 @@ from tqdm import tqdm
 from captioner.arithmetic import unit
 from captioner.types import SearchDescriber, StagedDescriber
 from data.errors import RetroflexError, one_line
+from retrieval.indexing.derived import derive
 from training.comparison.cache import DescriptionCache, descriptions_of, vectors_of
 from training.comparison.gallery import Copies, Gallery
 from training.comparison.kinds import PRODUCT, Kind, ms_to_describe
@@ -80,9 +81,13 @@ class Comparison:
             yield replace(row, ms_describe=described, model_version=describer.model_version)
 
     def _describe(self, kind: Kind, describer: StagedDescriber) -> None:
+        """Describe what is not described yet; vectors by a metric are made of those of its own kind."""
+        by = kind.source() if kind.source else describer
         if self.gallery.store is None:
-            self.cache.describe(describer, self.gallery.files, f"{kind.name}, pictures")
-        self.cache.describe(describer, self.copies.files, f"{kind.name}, copies")
+            self.cache.describe(by, self.gallery.files, f"{kind.name}, pictures")
+        self.cache.describe(by, self.copies.files, f"{kind.name}, copies")
+        if kind.metric and (self.copies.files or self.gallery.store is None):
+            derive(self.cache.store, kind.metric)
 
     def _by_vectors(self, name: str, model_version: str, searches: Sequence[str]) -> Iterator[Row]:
         store, items = self.gallery.store or self.cache.store, self._items()

@@ -8,8 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import request, url_for
 
-from captioner.pipeline import VectorDescriber
-from captioner.types import JOINT, Description
+from captioner.types import JOINT, Description, KindDescriber
 from data.facts import folder_of
 from data.notices import notes_of
 from data.paths import clean_text
@@ -62,7 +61,7 @@ def search(search: SearchRequest, window: Window) -> Answer:
     return Answer(_with_links(result), previews, avoided, result.notice, result.words)
 
 
-def _further(search: SearchRequest) -> VectorDescriber | None:
+def _further(search: SearchRequest) -> KindDescriber | None:
     """Return what describes uploads for the kind that pictures are compared by; None if the captioner does.
 
     Raise QueryError for a kind that the library does not have, Problem 503 if its encoder cannot be loaded.

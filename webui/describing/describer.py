@@ -13,8 +13,8 @@ from http import HTTPStatus
 
 import numpy as np
 
-from captioner.pipeline import Reading, VectorDescriber, describe_now
-from captioner.types import Describer, Description
+from captioner.pipeline import Reading, describe_now
+from captioner.types import Describer, Description, KindDescriber
 from data.decoding.orders import Decoded, Order, Webp
 from data.decoding.pool import Decoders
 from data.errors import RetroflexError
@@ -83,7 +83,7 @@ class UploadDescriber:
             HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is still loading; search by words works, try again shortly"
         )
 
-    def describe(self, content: bytes, further: VectorDescriber | None = None) -> Described:
+    def describe(self, content: bytes, further: KindDescriber | None = None) -> Described:
         """Describe a picture file's bytes, with the vector of a further encoder if one is given.
 
         Raises PictureError, Problem 503 if not loaded, or 429 if busy.

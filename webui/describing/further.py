@@ -5,7 +5,7 @@ from __future__ import annotations
 from http import HTTPStatus
 from threading import Lock
 
-from captioner.pipeline import VectorDescriber
+from captioner.types import KindDescriber
 from data.errors import RetroflexError
 from retrieval.library import Library
 from retrieval.search.query import QueryError
@@ -18,9 +18,9 @@ class FurtherDescribers:
     def __init__(self, library: Library) -> None:
         self._library = library
         self._loading = Lock()
-        self._loaded: dict[str, VectorDescriber] = {}
+        self._loaded: dict[str, KindDescriber] = {}
 
-    def get(self, kind: str) -> VectorDescriber:
+    def get(self, kind: str) -> KindDescriber:
         """Return the describer for a kind of the library. Raises QueryError, or Problem 503 if it cannot be loaded."""
         with self._loading:
             version = self._library.searcher().index.models.get(kind)
@@ -29,7 +29,7 @@ class FurtherDescribers:
                 loaded = self._loaded[kind] = self._load(kind)
             return loaded
 
-    def _load(self, kind: str) -> VectorDescriber:
+    def _load(self, kind: str) -> KindDescriber:
         try:
             return self._library.further_describer(kind)
         except QueryError:

@@ -1,0 +1,322 @@
+"""Train a projection of vectors by triplet loss, from classes or from given triplets.
+
+It begins with the whitening of what pictures of one class differ in (linear discriminant analysis with a shrunk
+scatter), which few pictures already teach, and goes on with semi-hard negatives (Schroff, Kalenichenko and Philbin
+2015, "FaceNet"): those further from the anchor than the positive, but by less than a margin.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.arithmetic import unit
+from data.errors import RetroflexError
+from training.metrics import NEAREST
+
+SHRINKAGES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
+"""Shares of a multiple of the identity in the scatter; the best on what is held out is used."""
+HELD_OUT = 0.25
+"""The share of classes, or of triplets, that training does not see and that say when it is best."""
+PATIENCE = 5
+"""Epochs without a better result after which it ends."""
+CLASSES, EACH = 12, 8
+"""Classes in a batch, and the most pictures of each."""
+MOMENTS = (0.9, 0.999)
+
+
+class Projection(NamedTuple):
+    """`centre` (d,) and `matrix` (d, k), float32."""
+
+    centre: np.ndarray
+    matrix: np.ndarray
+
+    def __call__(self, vectors: np.ndarray) -> np.ndarray:
+        """Return unit vectors (n, k) of unit vectors (n, d)."""
+        return np.asarray(unit((vectors - self.centre) @ self.matrix))
+
+
+@dataclass(frozen=True)
+class Settings:
+    """`epochs` at most, `margin` in squared distance of unit vectors, learning `rate` of Adam
+    in shares of the mean of the matrix."""
+
+    epochs: int = 30
+    margin: float = 0.2
+    rate: float = 0.02
+    seed: int = 0
+
+
+class Triplets(NamedTuple):
+    """Rows of anchors, positives and negatives, int64 (t,) each."""
+
+    anchors: np.ndarray
+    positives: np.ndarray
+    negatives: np.ndarray
+
+    def take(self, rows: np.ndarray) -> Triplets:
+        """Return those of the rows."""
+        return Triplets(self.anchors[rows], self.positives[rows], self.negatives[rows])
+
+
+class Trained(NamedTuple):
+    """A projection, and how it was chosen.
+
+    `score` is that of one that was trained without what was held out, `before` that of the vectors as they were;
+    `shrinkage` is that of the whitening, `epochs` are those of descent after it.
+    """
+
+    projection: Projection
+    score: float
+    before: float
+    shrinkage: float
+    epochs: int
+
+
+class _Choice(NamedTuple):
+    shrinkage: float
+    epochs: int
+    score: float
+
+
+Score = Callable[[Projection], float]
+
+
+class Examples(NamedTuple):
+    """What is trained on: `differences` (m, d) that should not matter, and `batches` of one epoch.
+
+    A batch has rows of the vectors and triplets of their numbers in it, made for their current projections (b, k).
+    """
+
+    differences: np.ndarray
+    batches: Callable[[], Iterator[tuple[np.ndarray, Callable[[np.ndarray], Triplets]]]]
+
+
+def precision_at_10(vectors: np.ndarray, labels: np.ndarray) -> float:
+    """Return the percent of the ten nearest others of each of the unit `vectors` (n, d) that have its label.
+
+    The mean over those whose label another one has. Raise RetroflexError where there is none.
+    """
+    cosines = vectors @ vectors.T
+    np.fill_diagonal(cosines, -np.inf)
+    count = min(NEAREST, len(vectors) - 1)
+    nearest = np.argpartition(-cosines, count - 1, axis=1)[:, :count]
+    same = (labels[nearest] == labels[:, None]).mean(axis=1)
+    _, which, sizes = np.unique(labels, return_inverse=True, return_counts=True)
+    asked = sizes[which] > 1
+    if not asked.any():
+        raise RetroflexError("no class has two pictures; give more pictures")
+    return 100 * float(same[asked].mean())
+
+
+def split_classes(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
+    """Return which rows belong to a `share` of the classes with two pictures or more, drawn by seed; one at least."""
+    names, sizes = np.unique(labels, return_counts=True)
+    names = np.random.default_rng(seed).permutation(names[sizes > 1])
+    return np.isin(labels, names[: max(1, round(share * len(names)))])
+
+
+def train_on_classes(vectors: np.ndarray, labels: np.ndarray, settings: Settings) -> Trained:
+    """Train on unit vectors float32 (n, d) with `labels` (n,).
+
+    Some classes are held out at first; the shrinkage and the number of epochs with the best P@10 among their pictures
+    then serve to train on all. Raise RetroflexError for fewer than four classes with two pictures.
+    """
+    if np.count_nonzero(np.unique(labels, return_counts=True)[1] > 1) < 4:
+        raise RetroflexError("four classes with two pictures or more are needed; give more pictures")
+    held = split_classes(labels, HELD_OUT, settings.seed)
+    unseen, its_labels = vectors[held], labels[held]
+
+    def score(projection: Projection) -> float:
+        return precision_at_10(projection(unseen), its_labels)
+
+    before = precision_at_10(unseen, its_labels)
+    chosen = _train(vectors[~held], _by_class(vectors[~held], labels[~held], settings), score, settings)
+    return _again(vectors, _by_class(vectors, labels, settings), chosen, before, settings)
+
+
+def train_on_triplets(vectors: np.ndarray, triplets: Triplets, settings: Settings) -> Trained:
+    """Train on unit vectors float32 (n, d) and triplets of their rows; the score is the percent in the right order.
+
+    As with classes, some are held out at first. Raise RetroflexError for fewer than four triplets.
+    """
+    count = len(triplets.anchors)
+    if count < 4:
+        raise RetroflexError(f"four triplets or more are needed, not {count}")
+    order = np.random.default_rng(settings.seed).permutation(count)
+    border = max(1, round(HELD_OUT * count))
+    held, seen = triplets.take(order[:border]), triplets.take(order[border:])
+
+    def score(projection: Projection) -> float:
+        return share_in_order(projection(vectors), held)
+
+    chosen = _train(vectors, _by_triplets(vectors, seen, settings), score, settings)
+    return _again(vectors, _by_triplets(vectors, triplets, settings), chosen, share_in_order(vectors, held), settings)
+
+
+def share_in_order(vectors: np.ndarray, triplets: Triplets) -> float:
+    """Return the percent of triplets whose positive is nearer to the anchor than the negative is."""
+    anchors = vectors[triplets.anchors]
+    near = np.einsum("nd,nd->n", anchors, vectors[triplets.positives])
+    return 100 * float(np.mean(near > np.einsum("nd,nd->n", anchors, vectors[triplets.negatives])))
+
+
+def whitenings(vectors: np.ndarray, differences: np.ndarray) -> dict[float, Projection]:
+    """Return by shrinkage the projections that make `differences` (m, d) equally large in all directions.
+
+    These should not matter. Their scatter is shrunk towards a multiple of the identity (Ledoit and Wolf 2004).
+    """
+    values, directions = np.linalg.eigh((differences.T @ differences / len(differences)).astype(np.float64))
+    centre, made = vectors.mean(axis=0).astype(np.float32), {}
+    for share in SHRINKAGES:
+        shrunk = (1 - share) * np.maximum(values, 0) + share * values.mean()
+        matrix = directions / np.sqrt(np.maximum(shrunk, 1e-12)) @ directions.T
+        made[share] = Projection(centre, (matrix / np.abs(matrix).max()).astype(np.float32))
+    return made
+
+
+def differences_of_classes(vectors: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Return the difference of each vector (n, d) to the mean of its class, of `classes` int64 (n,) from 0."""
+    sums = np.zeros((classes.max() + 1, vectors.shape[1]), np.float64)
+    np.add.at(sums, classes, vectors)
+    return np.asarray(vectors - (sums / np.bincount(classes)[:, None])[classes])
+
+
+def class_batches(classes: np.ndarray, random: np.random.Generator) -> Iterator[np.ndarray]:
+    """Yield the rows of CLASSES classes, EACH of one at most, until every class was in a batch."""
+    for chosen in _pieces(random.permutation(classes.max() + 1), CLASSES):
+        yield np.concatenate([random.permutation(np.flatnonzero(classes == one))[:EACH] for one in chosen])
+
+
+def mine(cosines: np.ndarray, classes: np.ndarray) -> Triplets:
+    """Return a triplet for each pair of the same class among the pictures of a batch, `cosines` (n, n).
+
+    The negative is the nearest that is further than the positive; where all are nearer, the furthest.
+    """
+    same = classes[:, None] == classes
+    anchors, positives = np.nonzero(same & ~np.eye(len(classes), dtype=bool))
+    others = np.where(same, np.nan, cosines)[anchors]
+    further = np.where(others < cosines[anchors, positives, None], others, -np.inf)
+    furthest = np.where(np.isnan(others), np.inf, others).argmin(axis=1)
+    negatives = np.where(np.isfinite(further).any(axis=1), further.argmax(axis=1), furthest)
+    there = ~same.all(axis=1)[anchors]
+    return Triplets(anchors[there], positives[there], negatives[there])
+
+
+def loss_and_gradient(
+    vectors: np.ndarray, projection: Projection, triplets: Triplets, margin: float
+) -> tuple[float, np.ndarray]:
+    """Return the mean triplet loss of unit projections, in squared distance, and its gradient (d, k) by the matrix."""
+    centred = vectors - projection.centre
+    projected = centred @ projection.matrix
+    lengths = np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12)
+    units = projected / lengths
+    anchors, positives, negatives = (units[rows] for rows in triplets)
+    losses = 2 * np.einsum("td,td->t", anchors, negatives - positives) + margin
+    active = losses > 0
+    by_unit = np.zeros_like(units)
+    for rows, gradient in zip(triplets, (negatives - positives, -anchors, anchors), strict=True):
+        np.add.at(by_unit, rows[active], 2 * gradient[active])
+    by_unit /= max(1, len(losses))
+    by_projected = (by_unit - units * np.einsum("nd,nd->n", units, by_unit)[:, None]) / lengths
+    return float(np.maximum(losses, 0).mean()) if len(losses) else 0.0, centred.T @ by_projected
+
+
+def _by_class(vectors: np.ndarray, labels: np.ndarray, settings: Settings) -> Examples:
+    classes = np.unique(labels, return_inverse=True)[1]
+    random = np.random.default_rng(settings.seed)
+
+    def batches() -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], Triplets]]]:
+        for rows in class_batches(classes, random):
+            yield rows, partial(_mined, classes[rows])
+
+    return Examples(differences_of_classes(vectors, classes), batches)
+
+
+def _mined(classes: np.ndarray, units: np.ndarray) -> Triplets:
+    return mine(units @ units.T, classes)
+
+
+def _by_triplets(vectors: np.ndarray, triplets: Triplets, settings: Settings) -> Examples:
+    random = np.random.default_rng(settings.seed)
+
+    def batches() -> Iterator[tuple[np.ndarray, Callable[[np.ndarray], Triplets]]]:
+        for numbers in _pieces(random.permutation(len(triplets.anchors)), CLASSES * EACH):
+            rows, own = np.unique(np.concatenate(triplets.take(numbers)), return_inverse=True)
+            part = Triplets(*np.split(own, 3))
+            yield rows, partial(_given, part)
+
+    return Examples(vectors[triplets.anchors] - vectors[triplets.positives], batches)
+
+
+def _given(triplets: Triplets, units: np.ndarray) -> Triplets:
+    return triplets
+
+
+def _train(vectors: np.ndarray, examples: Examples, score: Score, settings: Settings) -> _Choice:
+    """Return the shrinkage with the best score, and after how many epochs of descent from there it is best."""
+    first = whitenings(vectors, examples.differences)
+    scores = {share: score(one) for share, one in first.items()}
+    share = max(scores, key=lambda one: scores[one])
+    best = _Choice(share, 0, scores[share])
+    with tqdm(total=settings.epochs, desc="metric", unit="epoch", disable=None) as bar:
+        for epoch, (projection, loss) in enumerate(_descend(vectors, examples, first[share], settings), 1):
+            now = score(projection)
+            bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{now:.2f}")
+            bar.update()
+            if now > best.score:
+                best = _Choice(share, epoch, now)
+            if epoch - best.epochs >= PATIENCE:
+                break
+    return best
+
+
+def _again(vectors: np.ndarray, examples: Examples, chosen: _Choice, before: float, settings: Settings) -> Trained:
+    """Train on all examples with what was chosen."""
+    projection = whitenings(vectors, examples.differences)[chosen.shrinkage]
+    descent = _descend(vectors, examples, projection, replace(settings, epochs=chosen.epochs))
+    projection = [projection, *(one for one, _ in descent)][-1]
+    return Trained(projection, chosen.score, before, chosen.shrinkage, chosen.epochs)
+
+
+def _descend(
+    vectors: np.ndarray, examples: Examples, first: Projection, settings: Settings
+) -> Iterator[tuple[Projection, float]]:
+    """Follow the gradient by Adam from `first`; yield the projection and the mean loss after each epoch."""
+    centre, matrix = first
+    step = _Adam(settings.rate * float(np.abs(matrix).mean()), matrix.shape)
+    for _ in range(settings.epochs):
+        losses = []
+        for rows, triplets_of in examples.batches():
+            projection = Projection(centre, matrix)
+            triplets = triplets_of(projection(vectors[rows]))
+            loss, gradient = loss_and_gradient(vectors[rows], projection, triplets, settings.margin)
+            matrix = matrix - step(gradient)
+            losses.append(loss)
+        yield Projection(centre, matrix), float(np.mean(losses))
+
+
+class _Adam:
+    """Kingma and Ba (2015), "Adam: A Method for Stochastic Optimization"."""
+
+    def __init__(self, rate: float, shape: tuple[int, ...]) -> None:
+        self._rate, self._steps = rate, 0
+        self._mean: np.ndarray = np.zeros(shape, np.float32)
+        self._square: np.ndarray = np.zeros(shape, np.float32)
+
+    def __call__(self, gradient: np.ndarray) -> np.ndarray:
+        self._steps += 1
+        first, second = MOMENTS
+        self._mean = first * self._mean + (1 - first) * gradient
+        self._square = second * self._square + (1 - second) * gradient**2
+        mean, square = self._mean / (1 - first**self._steps), self._square / (1 - second**self._steps)
+        return np.asarray(self._rate * mean / (np.sqrt(square) + 1e-8), np.float32)
+
+
+def _pieces(values: np.ndarray, size: int) -> Iterator[np.ndarray]:
+    return (values[start : start + size] for start in range(0, len(values), size))
