@@ -24,7 +24,7 @@ def shop(store: Store, batch_of: MakeBatch) -> Store:
     """Picture 1, /a.jpg, with a value by a person, an imported and a predicted one."""
     store.write_batch(batch_of(b"/a.jpg"))
     with store.writing() as connection:
-        mine, theirs, guess = (
+        _, theirs, guess = (
             one.id for one in declare_fields(connection, [NewField(name, "text", name) for name in "mtg"]).values()
         )
         put_facts(connection, {1: {theirs: Value("imported")}})
