@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -68,12 +68,8 @@ class StoredField(Field):
         if name not in values:
             return {}
         column = facts.catalogue.column(self.of)
-        return {name: np.isin(column.codes, self._codes(column, values[name], facts))}
-
-    def _codes(self, column: Column, wanted: Iterable[Any], facts: Facts) -> np.ndarray:
-        """Return the codes of the wanted values."""
-        found = [number for one in wanted for number in facts.catalogue.find(self.of, str(one))]
-        return np.flatnonzero(np.isin(column.values.ids, np.array(found, np.int64)))
+        found = [number for one in values[name] for number in facts.catalogue.find(self.of, str(one))]
+        return {name: having(column, np.isin(column.values.ids, np.array(found, np.int64)))}
 
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
         """See Field; the most frequent first."""
@@ -122,7 +118,7 @@ class StoredRange(StoredField):
         }
         for name, test in tests.items():
             if name in values:
-                masks[name] = np.append(test(values[name]), False)[column.codes]
+                masks[name] = having(column, test(values[name]))
         return masks
 
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
@@ -140,6 +136,11 @@ class StoredRange(StoredField):
         rows[1:][known] = ranks + 1
         counts = np.bincount(rows[_kept(column.codes, kept) + 1], minlength=len(names) + 1)[1:].tolist()
         return [Count(f"{name:.15g}", count) for name, count in zip(names.tolist(), counts, strict=True) if count]
+
+
+def having(column: Column, wanted: np.ndarray) -> np.ndarray:
+    """Return which pictures have a `wanted` value, bool (v,) over the values of the column; bool (n,)."""
+    return np.append(wanted, False)[column.codes]  # the last for NONE, which is -1
 
 
 def _kept(codes: np.ndarray, kept: np.ndarray) -> np.ndarray:
