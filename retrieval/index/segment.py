@@ -99,16 +99,24 @@ class Segment:
 
 
 def build_segment(
-    pictures: Iterable[SearchedPicture], models: Mapping[str, str], most: int, roots: Sequence[bytes] = ()
+    pictures: Iterable[SearchedPicture],
+    models: Mapping[str, str],
+    most: int,
+    roots: Sequence[bytes] = (),
+    before: Sequence[Segment] = (),
 ) -> Segment:
     """Build a segment of at most `most` pictures, by rising id, with the vectors of each kind by its model.
 
-    `roots` are the indexed folders. Raises StoreDamaged or StoreError.
+    `roots` are the indexed folders. Where a segment `before` has the same vectors, what was made of them is taken over.
+    Raises StoreDamaged or StoreError.
     """
     rows = _Rows(models, most, roots)
     postings = BleuPostings.build(rows.captions(pictures))
     ids = np.array(rows.ids, np.int64)
-    kinds = {name: kind_rows.kind(len(ids)) for name, kind_rows in sorted(rows.kinds.items())}
+    kinds = {
+        name: kind_rows.kind(len(ids), [one.kinds[name].vectors for one in before if name in one.kinds])
+        for name, kind_rows in sorted(rows.kinds.items())
+    }
     return Segment(ids, np.array(rows.by_user, bool), postings, rows.metadata.build(), kinds)
 
 
@@ -153,6 +161,7 @@ class _KindRows:
             raise StoreDamaged(f"the vectors of {self._name} by one model differ in length; index again")
         self._values[row] = vector
 
-    def kind(self, count: int) -> Kind:
+    def kind(self, count: int, before: Sequence[VectorIndex]) -> Kind:
         values = np.zeros((count, 0), np.float16) if self._values is None else self._values[:count]
-        return Kind(self._model_version, tuple(self._versions), self._models[:count], VectorIndex.build(values))
+        vectors = VectorIndex.build(values, before=before)
+        return Kind(self._model_version, tuple(self._versions), self._models[:count], vectors)

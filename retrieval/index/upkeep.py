@@ -17,7 +17,7 @@ from data.records import Changes
 from data.roots import read_roots
 from data.store import Store
 from retrieval.index.index import Index, Part
-from retrieval.index.segment import build_segment
+from retrieval.index.segment import Segment, build_segment
 from retrieval.index.storage import IndexStorage, load_index, writing
 
 LARGEST = 2**19
@@ -131,15 +131,18 @@ def _with_new(
     moved = np.unique(np.concatenate([np.asarray(ids, np.int64), *(part.ids for part in merged)]))
     kept = [part for part in index.parts if len(part) and part not in merged]
     pieces = np.array_split(moved, -(-len(moved) // LARGEST) or 1) if len(moved) or not kept else []
-    new = [_part(store, piece, index.models, storage) for piece in pieces]
+    before = [part.segment for part in index.parts]
+    new = [_part(store, piece, index.models, storage, before) for piece in pieces]
     parts = [part for part in (*kept, *new) if len(part)] or new[:1]
     return replace(index, parts=tuple(parts), damage=())
 
 
-def _part(store: Store, ids: np.ndarray, models: Mapping[str, str], storage: IndexStorage) -> Part:
+def _part(
+    store: Store, ids: np.ndarray, models: Mapping[str, str], storage: IndexStorage, before: Sequence[Segment]
+) -> Part:
     """Build and store one segment; only one is in memory at a time."""
     roots = [root.path for root in read_roots(store)]
-    return storage.part(build_segment(store.searched_pictures(ids.tolist()), models, len(ids), roots))
+    return storage.part(build_segment(store.searched_pictures(ids.tolist()), models, len(ids), roots, before))
 
 
 def _not_in(index: Index, store: Store) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -30,13 +31,20 @@ class VectorIndex:
         self._codes = codes
 
     @classmethod
-    def build(cls, matrix: np.ndarray, approximate_from: int = APPROXIMATE_FROM) -> VectorIndex:
-        """Index vectors that need not be normalised; from `approximate_from` vectors on, also by codes."""
+    def build(
+        cls, matrix: np.ndarray, approximate_from: int = APPROXIMATE_FROM, before: Iterable[VectorIndex] = ()
+    ) -> VectorIndex:
+        """Index vectors that need not be normalised; from `approximate_from` vectors on, also by codes.
+
+        The codes of an index `before` of the very same vectors are taken over, since to make them takes long.
+        """
         norms = np.concatenate([_norms(matrix[start : start + ROWS_AT_ONCE]) for start in _starts(len(matrix))])
         inverse = np.divide(1, norms, out=np.zeros_like(norms), where=norms > 0)
         matrix = matrix.astype(np.float16, copy=False)
-        coded = np.count_nonzero(inverse) >= approximate_from
-        return cls(matrix, inverse, Codes.build(matrix, inverse) if coded else None)
+        if np.count_nonzero(inverse) < approximate_from:
+            return cls(matrix, inverse)
+        known = (one._codes for one in before if one._codes is not None and np.array_equal(one.matrix, matrix))
+        return cls(matrix, inverse, next(known, None) or Codes.build(matrix, inverse))
 
     def __len__(self) -> int:
         """The number of pictures."""

@@ -133,3 +133,16 @@ def test_damaged_codes_are_refused(index: VectorIndex, vectors: np.ndarray, tmp_
 def test_only_large_galleries_get_codes(vectors: np.ndarray, tmp_path: Path) -> None:
     VectorIndex.build(vectors[:1000]).save(tmp_path, "look")
     assert {path.name for path in tmp_path.iterdir()} == {"look.npy", "look_inverse_norms.npy"}
+
+
+def test_codes_of_the_very_same_vectors_are_taken_over(vectors: np.ndarray, tmp_path: Path) -> None:
+    first = VectorIndex.build(vectors[:3000], approximate_from=ALWAYS)
+    again = VectorIndex.build(vectors[:3000].copy(), ALWAYS, [VectorIndex.build(vectors[:2999], ALWAYS), first])
+    other = VectorIndex.build(vectors[1:3001], ALWAYS, [first])
+    assert again._codes is first._codes
+    assert other._codes is not first._codes
+    again.save(tmp_path, "again")
+    loaded = VectorIndex.load(tmp_path, "again")
+    query = vectors[7].astype(np.float32)
+    for found, expected in zip(loaded.top(query, 5), first.top(query, 5), strict=True):
+        np.testing.assert_array_equal(found, expected)
