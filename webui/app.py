@@ -33,6 +33,7 @@ from webui.pages import formatting
 from webui.pages.hits import pages
 from webui.pages.library import duplicates_page, library_page
 from webui.pages.picture import picture_page
+from webui.pages.sketch import sketch_page
 from webui.request.head_check import add_head_check
 from webui.request.parameters import check_parameters
 from webui.request.search_request import ENVELOPE
@@ -41,7 +42,7 @@ from webui.services import EXTENSION, Services
 from webui.telemetry.logs import QUIET, Log, add_request_ids, log_requests
 from webui.telemetry.metrics import Metrics
 
-PAGES = (pages, picture_page, library_page, duplicates_page)
+PAGES = (pages, picture_page, sketch_page, library_page, duplicates_page)
 API = (search, pictures, catalogue, library_views, duplicates, export, health, access)
 BLUEPRINTS = (*PAGES, *API)
 """All that is served; a blueprint in this list is protected, measured and described."""

@@ -48,6 +48,8 @@ from retrieval.search.query import (
 )
 
 PICTURE = "PICTURE[@WEIGHT]"
+SKETCH = "sketch"
+"""The kind of vectors that sketches are compared by, see `captioner.encoders.descriptors.sketch`."""
 
 
 class _Narrowed(NamedTuple):
@@ -161,12 +163,16 @@ def search(
 
 
 @click.command()
-@click.argument("picture", type=click.Path(path_type=Path))
+@click.argument("picture", required=False, type=click.Path(path_type=Path))
 @click.option("--by", metavar="NAME", help="Compare by the vectors of this encoder alone, see index --features.")
+@click.option(
+    "--sketch", type=click.Path(path_type=Path), help="A drawing of outlines to find instead, see index --features."
+)
 @_shared_options
 def similar(
-    picture: Path,
+    picture: Path | None,
     by: str | None,
+    sketch: Path | None,
     distant: bool,
     library: Path | None,
     bundle: Path | None,
@@ -179,16 +185,28 @@ def similar(
     explain: bool,
     **filters: Any,
 ) -> None:
-    """Find pictures like PICTURE, which need not be in the library."""
+    """Find pictures like PICTURE, which need not be in the library, or with the outlines of a sketch."""
     from retrieval.commands.describe import describe_files
 
+    file, kind = _compared(picture, sketch, by)
     output = Output(as_json, paths, print0, explain)
     opened = Library.open(load_settings(library=library, bundle=bundle))
+    if sketch is not None and SKETCH not in opened.searcher().index.models:
+        raise QueryError(f"the library has no outlines for a sketch yet; run: retroflex index --features {SKETCH}")
 
     def query() -> Query:
-        return Query(like=[QueryImage(one) for one in describe_files([picture], opened, by)], by=by)
+        return Query(like=[QueryImage(one) for one in describe_files([file], opened, kind)], by=kind)
 
     _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
+
+
+def _compared(picture: Path | None, sketch: Path | None, by: str | None) -> tuple[Path, str | None]:
+    """Return the file to search with and the kind to compare by. Raise click.UsageError unless exactly one is given."""
+    if sketch is not None and picture is None and by in (None, SKETCH):
+        return sketch, SKETCH
+    if picture is None or sketch is not None:
+        raise click.UsageError("give one picture, or a sketch with --sketch and neither a picture nor --by")
+    return picture, by
 
 
 def _search(

@@ -105,7 +105,8 @@ class Searcher:
             vector = image.description.vectors.get(kind)
             if vector is None or not np.any(vector):
                 raise QueryError(
-                    f"a query picture has no vector of the kind {kind} yet; run: retroflex index --features {kind}"
+                    f"a query picture has no vector of the kind {kind}: it shows nothing of it, as an empty sketch, "
+                    f"or is a picture of the library that needs: retroflex index --features {kind}"
                 )
 
     def planner(self, allowed: np.ndarray | None = None) -> Planner:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from flask import request, url_for
 
 from captioner.types import JOINT, Description, KindDescriber
+from data.colour.names import names_of
 from data.facts import folder_of
 from data.notices import notes_of
 from data.paths import clean_text
@@ -118,6 +119,7 @@ def picture_document(picture: StoredPicture) -> Document:
         "format": picture.format,
         "bytes": picture.bytes,
         **taken(picture),
+        "colours": names_of(picture.colours),
         "fields": [
             {"name": fact.field.name, "label": fact.field.label, "type": fact.field.type, "value": fact.plain}
             | {"source": fact.source, "confidence": fact.confidence}

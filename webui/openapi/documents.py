@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, NotRequired, TypedDict
 
 from data.catalogue.values import SOURCES as SOURCES_OF_FACTS
 from data.catalogue.values import TYPES
+from data.colour.names import NAMES
 from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 
@@ -28,6 +29,7 @@ class Links(TypedDict):
 
 
 MOMENT = Annotated[str | None, {"format": "date-time"}]
+COLOUR = Literal[(*NAMES,)]  # type: ignore[valid-type]
 FIELD_TYPE = Literal[(*TYPES,)]  # type: ignore[valid-type]
 SOURCE = Annotated[
     Literal[(*SOURCES,)] | None,  # type: ignore[valid-type]
@@ -204,6 +206,7 @@ class Picture(TypedDict):
     bytes: COUNT
     taken_at: TAKEN
     taken_from: SOURCE
+    colours: Annotated[list[COLOUR], {"description": "The colours that it mostly has"}]
     fields: list[FieldValue]
     metadata: Annotated[list[Text], {"description": "What its file says in words"}]
     captions: list[Caption]

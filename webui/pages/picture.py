@@ -28,6 +28,8 @@ SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 
 picture_page = Blueprint("picture_page", __name__)
 
+COLOUR_KINDS = ("dominant_colours", "colour_layout")
+"""Kinds of vectors that compare colours, the first that a library has."""
 FACT = "fact."
 """Begins the names of the form's fields for the catalogue; those of filters begin otherwise."""
 SAVED = {"undo": "undone", "facts": "facts", "unfacts": "unfacts"}
@@ -86,6 +88,7 @@ def show(picture_id: int) -> str:
         caption=captions[0]["text"] if captions else "",
         by_user=any(caption["source"] == "user" for caption in captions),
         facts=facts_of(document),
+        colour_kind=next((kind for kind in COLOUR_KINDS if kind in services().library.searcher().index.models), None),
         catalogue=_catalogue(document),
         edited=any(fact["source"] == USER for fact in document["fields"]) or has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
