@@ -50,8 +50,10 @@ class Job:
         return asdict(self)
 
 
-ATTEMPTS = 5
-"""Attempts to lock, since another process may take the lock for an instant to check it."""
+PATIENCE = 0.1
+"""Seconds in which to lock, since another process may take the lock for an instant to check it."""
+ENDING = 5.0
+"""Seconds in which to lock when no job is under way: the lock of the last one becomes free after its end is told."""
 
 
 @dataclass(frozen=True)
@@ -72,14 +74,16 @@ class JobFile:
 
     def acquire(self) -> IO[bytes] | None:
         """Return the lock, kept until it is closed or this process ends; None if another process has it."""
-        handle = self._lock.open("ab")
-        for _ in range(ATTEMPTS):
+        handle, began = self._lock.open("ab"), time.monotonic()
+        while True:
             with suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 return handle
+            last = self.read()
+            if time.monotonic() - began > (ENDING if last and last.job.finished else PATIENCE):
+                handle.close()
+                return None
             time.sleep(0.02)
-        handle.close()
-        return None
 
     @contextmanager
     def changing(self) -> Iterator[None]:

@@ -25,6 +25,7 @@ from data.decoding.pool import Decoders, DecoderUnavailable, decode_bounded, rea
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge
 from data.limits import DEFAULT_LIMITS, Limits
 from tests.data.decoding.hostile import giant_png, many_scans, processes_below, resident
+from tests.processes import environment_of, wait_for_end
 
 Encode = Callable[..., bytes]
 SQUARE = Order(square=32)
@@ -225,17 +226,10 @@ def test_a_child_finds_the_packages_of_its_parent_and_no_secrets(
     monkeypatch.setenv("RETROFLEX_TOKEN", "let me in")
     monkeypatch.setenv("RETROFLEX_DATABASE_URL", "postgresql://user:let me in@host/base")
     decoders.decode(encode("PNG"), SQUARE, DEFAULT_LIMITS)
-    environment = Path(f"/proc/{newest_child()}/environ").read_bytes().split(b"\0")
+    environment = environment_of(newest_child()).split(b"\0")
     (path,) = (one for one in environment if one.startswith(b"PYTHONPATH="))
     assert path.endswith(os.pathsep.encode() + os.fsencode(tmp_path))
     assert not [one for one in environment if b"let me in" in one]
-
-
-def is_running(process: int) -> bool:
-    try:
-        return " Z " not in Path(f"/proc/{process}/stat").read_text()
-    except OSError:
-        return False
 
 
 @pytest.mark.parametrize("busy", [False, True])
@@ -250,15 +244,13 @@ def test_children_end_with_a_parent_that_is_killed(busy: bool, tmp_path: Path) -
     parent = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE)
     assert parent.stdout is not None
     assert parent.stdout.readline() == b"ready\n"
-    time.sleep(1)  # it decodes, or has
-    children = processes_below(parent.pid)[1:]
+    while not (children := processes_below(parent.pid)[1:]):
+        time.sleep(0.01)
+    time.sleep(0.5)  # it decodes, or has
     assert len(children) == 1
     parent.kill()
     parent.wait()
-    end = time.monotonic() + 3
-    while is_running(children[0]):
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    wait_for_end(children[0])
 
 
 def test_noise_of_the_libraries_does_not_reach_the_terminal(

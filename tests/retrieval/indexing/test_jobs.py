@@ -23,6 +23,7 @@ from data.store import Store
 from retrieval.indexing.job import Job, JobFile, JobStatus
 from retrieval.indexing.jobs import JobError, Jobs
 from tests.conftest import draw_picture
+from tests.processes import environment_of, wait_for_end
 
 SECONDS = 60.0
 ROOT = Path(__file__).parents[3]
@@ -178,7 +179,7 @@ def test_a_job_and_its_lock_end_with_a_server_that_is_killed(
     server.kill()
     server.communicate()
     lock = wait_for_lock(settings.library)
-    assert not is_running(process)
+    wait_for_end(process)
     lock.close()
     last = jobs.current()
     assert last is not None
@@ -188,27 +189,12 @@ def test_a_job_and_its_lock_end_with_a_server_that_is_killed(
 
 def wait_for_lock(library: Path) -> IO[bytes]:
     """Return the lock of jobs, which the process of a job keeps as long as it runs, even without its server."""
-    end = time.monotonic() + 10
+    end = time.monotonic() + SECONDS
     while True:
         lock = JobFile(library).acquire()
         if lock is not None:
             return lock
         assert time.monotonic() < end
-
-
-def is_running(process: int) -> bool:
-    try:
-        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] not in ("Z", "X")
-    except OSError:
-        return False
-
-
-def environment_of(process: int) -> bytes:
-    """Return the environment, which can be read a moment after the process is there."""
-    end = time.monotonic() + SECONDS
-    while not (environment := Path(f"/proc/{process}/environ").read_bytes()):
-        assert time.monotonic() < end
-    return environment
 
 
 def test_a_job_does_not_know_the_token(
