@@ -174,17 +174,30 @@ def duplicates(
 @evaluate.command()
 @click.option("--labelled", type=click.Path(path_type=Path), required=True, help="Folder with a folder for each class.")
 @click.option("--per-class", type=click.IntRange(2), help="Pictures to draw of each class [default: all].")
+@click.option(
+    "--triples",
+    type=click.IntRange(1),
+    help="Search with so many pictures alone, and with one that is liked and one that is not.",
+)
 @bundle_option
 @click.option("--seed", type=int, default=0, show_default=True, help="Random seed of the drawn pictures.")
 @json_option
-def similar(labelled: Path, per_class: int | None, bundle: Path | None, seed: int, as_json: bool) -> None:
+def similar(
+    labelled: Path, per_class: int | None, triples: int | None, bundle: Path | None, seed: int, as_json: bool
+) -> None:
     """Count how many of the ten nearest neighbours of each picture are of its class."""
     from training.evaluation.folders import read_labelled
     from training.evaluation.picture_search import evaluate_similar
+    from training.evaluation.triples import evaluate_triples
 
     pictures = read_labelled(labelled, per_class, seed)
-    result = evaluate_similar(_load_captioner(bundle, {}), pictures, seed)
-    report(result, {"precision at 10,": result["precision_at_10"]}, {"per_class": per_class}, as_json)
+    captioner = _load_captioner(bundle, {})
+    if triples is None:
+        result = evaluate_similar(captioner, pictures, seed)
+    else:
+        result = evaluate_triples(captioner, pictures, seed, triples)
+    options = {"per_class": per_class, "triples": triples}
+    report(result, {"precision at 10,": result["precision_at_10"]}, options, as_json)
 
 
 @evaluate.command()

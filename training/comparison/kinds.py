@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from captioner.captioner import Captioner
-from captioner.encoders.registry import build_further, families
+from captioner.encoders.registry import build_further, families, family, what_is_missing
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.pipeline import VectorDescriber, read_files
 from captioner.types import JOINT, StagedDescriber
@@ -102,13 +102,16 @@ def ms_to_describe(kind: Kind, describer: StagedDescriber, files: Sequence[Path]
 
 
 class _Further:
-    """Loads a further encoder once."""
+    """Loads a further encoder once; downloads nothing."""
 
     def __init__(self, name: str, weights: Path | None) -> None:
         self._name, self._weights = name, weights
         self._loaded: VectorDescriber | None = None
 
     def __call__(self) -> VectorDescriber:
+        missing = "" if self._weights else what_is_missing(family(self._name))
+        if missing:
+            raise RetroflexError(missing)
         self._loaded = self._loaded or VectorDescriber(build_further(self._name, self._weights))
         return self._loaded
 

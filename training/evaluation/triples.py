@@ -1,0 +1,109 @@
+"""Evaluate a picture that is asked for together with one that is liked and one that is not."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from os.path import commonpath
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from tqdm import tqdm
+
+from captioner.types import SearchDescriber
+from data.captioned import CaptionedPicture
+from data.paths import display
+from retrieval.search.query import Query, QueryImage
+from retrieval.search.search import Searcher
+from training.evaluation.evaluate import EvaluationError
+from training.evaluation.folders import Labelled
+from training.evaluation.gallery import Described, describe_pictures, searchable
+from training.metrics import NEAREST
+
+
+class Triple(NamedTuple):
+    """Rows of a query, of another picture of its class, and of one of another class."""
+
+    query: int
+    liked: int
+    disliked: int
+
+
+WAYS: Mapping[str, tuple[bool, bool]] = {
+    "query alone": (False, False),
+    "with the liked": (True, False),
+    "without the disliked": (False, True),
+    "with both": (True, True),
+}
+"""Whether a way of asking uses the liked picture, and the disliked one."""
+
+
+def evaluate_triples(captioner: SearchDescriber, labelled: Labelled, seed: int, count: int) -> dict[str, Any]:
+    """Search with `count` pictures alone, with one that is liked, with one that is disliked, and with both.
+
+    `seed` draws the queries, and for each the liked picture among the others of its class. The disliked one is what a
+    person would mark: the best hit of another class. Return the facts of the run and `precision_at_10` in percent for
+    each way of asking; none of the three pictures counts as a hit. Raise EvaluationError when no class has three
+    readable pictures, or all are of one class.
+    """
+    started = time.monotonic()
+    above = Path(commonpath(labelled.files))
+    pictures = [CaptionedPicture(display(file.relative_to(above)), file, []) for file in labelled.files]
+    described = describe_pictures(captioner, pictures)
+    classes = dict(zip(labelled.files, labelled.labels, strict=True))
+    labels = np.array([classes[one.path] for one in described.pictures])
+    with searchable(described, captioner) as (searcher, rows):
+        gallery = _Gallery(searcher, described, rows)
+        triples = list(_draw(gallery, labels, seed, count))
+        if not triples:
+            raise EvaluationError("no query has two others of its class and one of another; give more pictures")
+        bar = tqdm(triples, desc="searching", unit="triple", disable=None)
+        shares = [[_share(gallery, labels, triple, way) for way in WAYS.values()] for triple in bar]
+    means = 100 * np.mean(shares, axis=0)
+    return {
+        "task": "similar",
+        "model_version": captioner.model_version,
+        "pictures": len(labels),
+        "classes": len(set(labels.tolist())),
+        "triples": len(triples),
+        "seed": seed,
+        "problems": described.problems,
+        "precision_at_10": {name: float(mean) for name, mean in zip(WAYS, means, strict=True)},
+        "seconds": round(time.monotonic() - started, 1),
+    }
+
+
+class _Gallery:
+    """Searches by rows of the described pictures."""
+
+    def __init__(self, searcher: Searcher, described: Described, rows: Mapping[str, int]) -> None:
+        self._searcher = searcher
+        self._images = [QueryImage(one) for one in described.descriptions]
+        self._order = np.argsort([rows[one.name] for one in described.pictures])
+
+    def ranked(self, like: Sequence[int], unlike: Sequence[int]) -> np.ndarray:
+        """Return all rows that are found, best first, without those of the query."""
+        query = Query(like=[self._images[row] for row in like], unlike=[self._images[row] for row in unlike])
+        found = self._order[np.searchsorted(self._searcher.index.ids, self._searcher.rank(query).ids)]
+        return np.asarray(found[~np.isin(found, [*like, *unlike])])
+
+
+def _draw(gallery: _Gallery, labels: np.ndarray, seed: int, count: int) -> Iterator[Triple]:
+    """Yield at most `count` triples; queries without a liked or a disliked picture are left out."""
+    random = np.random.default_rng(seed)
+    for query in random.permutation(len(labels))[:count].tolist():
+        same = np.flatnonzero(labels == labels[query])
+        ranked = gallery.ranked([query], [])
+        wrong = ranked[labels[ranked] != labels[query]]
+        if len(same) > 2 and len(wrong):
+            yield Triple(query, int(random.choice(same[same != query])), int(wrong[0]))
+
+
+def _share(gallery: _Gallery, labels: np.ndarray, triple: Triple, way: tuple[bool, bool]) -> float:
+    """Return the share of the ten best hits that have the query's class."""
+    with_liked, with_disliked = way
+    like = [triple.query, triple.liked] if with_liked else [triple.query]
+    ranked = gallery.ranked(like, [triple.disliked] if with_disliked else [])
+    nearest = ranked[~np.isin(ranked, triple)][:NEAREST]
+    return float(np.count_nonzero(labels[nearest] == labels[triple.query])) / NEAREST
