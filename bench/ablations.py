@@ -8,11 +8,13 @@ finished.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean, stdev
 
 import click
+import numpy as np
 
 from captioner.bundle import SearchConfig
 from captioner.decoder import Decoder
@@ -38,6 +40,16 @@ class Row:
     change: str
     config: TrainConfig
     from_base: bool = False
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a row is trained and measured on; `start` are the decoder's initial weights, None for random ones."""
+
+    train: Split
+    dev: Split
+    vocabulary: Vocabulary
+    start: dict[str, np.ndarray] | None = None
 
 
 def rows(epochs: int) -> list[Row]:
@@ -83,37 +95,50 @@ def main(dataset: Path, out: Path, epochs: int, seeds: int) -> None:
     from training.inputs import encode_splits, load_encoder_source
 
     train, dev = encode_splits(load_encoder_source("bundled"), dataset, out / "features")
+    data = Data(train, dev, vocabulary_of(train))
     results: dict[str, list[dict[str, float]]] = {}
     for seed in range(seeds):
         for row in rows(epochs):
-            for title, scores in _measure(train, dev, out / f"epochs-{epochs}-seed-{seed}", row, seed).items():
+            searches = SEARCHES if row.title == BASE else {}
+            for title, scores in measure(data, out / f"epochs-{epochs}-seed-{seed}", row, seed, searches).items():
                 results.setdefault(title, []).append(scores)
     click.echo(table(results, {row.title: row.change for row in rows(epochs)}))
 
 
-def _measure(train: Split, dev: Split, runs: Path, row: Row, seed: int) -> dict[str, dict[str, float]]:
-    """Return a row's dev scores by its title and, for the base, those of other searches by theirs."""
+def vocabulary_of(train: Split) -> Vocabulary:
+    """Return the words of the captions of `train`, as a training chooses them."""
+    return Vocabulary.from_captions((one for picture in train.captions for one in picture), TrainConfig.min_count)
+
+
+def measure(
+    data: Data, runs: Path, row: Row, seed: int, searches: Mapping[str, SearchConfig]
+) -> dict[str, dict[str, float]]:
+    """Return a row's dev scores by its title, and those of other `searches` by theirs; train it if need be."""
     from training.decoder.trainer import score_split
 
     folder = runs / row.title.replace(" ", "-")
     if not (folder / SCORES).exists():
         folder.mkdir(parents=True, exist_ok=True)
         config = replace(row.config, seed=seed)
-        vocabulary = Vocabulary.from_captions((one for picture in train.captions for one in picture), config.min_count)
-        decoder = _train(train, vocabulary, config, folder, runs / BASE if row.from_base else folder)
-        searches = {row.title: config.search} | (SEARCHES if row.title == BASE else {})
-        scores = {title: score_split(decoder, vocabulary, dev, search) for title, search in searches.items()}
+        decoder = _train(data, config, folder, runs / BASE if row.from_base else folder)
+        scores = {
+            title: score_split(decoder, data.vocabulary, data.dev, search)
+            for title, search in ({row.title: config.search} | dict(searches)).items()
+        }
         save_text(json.dumps(scores), folder / SCORES)
     saved: dict[str, dict[str, float]] = json.loads((folder / SCORES).read_text())
     return saved
 
 
-def _train(train: Split, vocabulary: Vocabulary, config: TrainConfig, folder: Path, before: Path) -> Decoder:
+def _train(data: Data, config: TrainConfig, folder: Path, before: Path) -> Decoder:
     """Train, resuming from `folder` or else starting from `before`; return the last epoch's decoder."""
     from training.checkpoints import restore_state, save_state
+    from training.decoder.model import set_weights
     from training.decoder.trainer import Trainer
 
-    trainer = Trainer(train, vocabulary, config)
+    trainer = Trainer(data.train, data.vocabulary, config)
+    if data.start:
+        set_weights(trainer.model, data.start)
     own = folder / STATE
     done = restore_state(trainer.model, own if own.exists() else before / STATE)
     for epoch in range(done, config.epochs + config.critic_epochs):
