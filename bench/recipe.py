@@ -30,7 +30,9 @@ AT_ONCE = 256
 @click.option("--dataset", type=click.Path(path_type=Path), required=True)
 @click.option("--also", type=click.Path(path_type=Path), required=True)
 @click.option("--texts", type=click.Path(path_type=Path), required=True)
-@click.option("--untuned", type=click.Path(path_type=Path, exists=True), required=True, help="VGG16 before fine-tuning.")
+@click.option(
+    "--untuned", type=click.Path(path_type=Path, exists=True), required=True, help="VGG16 before fine-tuning."
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True)
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
@@ -41,7 +43,7 @@ def main(dataset: Path, also: Path, texts: Path, untuned: Path, out: Path, epoch
 
     sets, bundled = read_splits(dataset, also), load_encoder_source("bundled")
     base = encode(bundled, sets, out / "features")
-    plain = encode(load_encoder_source(str(untuned), bundled.config), sets, out / "features-untuned")
+    plain = encode(load_encoder_source(str(untuned)), sets, out / "features-untuned")
     own = {one.name for one in read_splits(dataset)["train"].pictures}
     data = Data(base.train, base.dev, vocabulary_of(base.train), _start(base.train, texts, out))
     changes, results = dict[str, str](), dict[str, list[dict[str, float]]]()

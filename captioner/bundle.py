@@ -8,6 +8,7 @@ decoder.safetensors  the decoder, its matrices int8 with scales too
 decoders_further.safetensors  optional: further decoders of the ensemble, likewise
 embedding_*          optional: words, their synonyms, encoders and frequent sentences of the shared space
 pooling.safetensors  optional: how a grid becomes a vector, likewise; without it, the plain mean
+alike.safetensors    optional: how a grid becomes the vector by which pictures of the same kind of thing are found
 activations.json     optional: the largest output of each convolution, for 8-bit products
 README.md            the model card
 checksums.json       SHA-256 of every other file
@@ -32,6 +33,7 @@ from safetensors.numpy import load_file, save_file
 from captioner.calibration import Calibration
 from captioner.checksums import (
     ACTIVATIONS,
+    ALIKE,
     CALIBRATION,
     CARD,
     CHECKSUMS,
@@ -91,7 +93,7 @@ class Bundle:
     """A captioner in memory; `version` names it in the store, `made_by` says how it was made.
 
     After a change of weights or settings, leave `version` empty: saving gives the new model its name. `pooling` and
-    `activations` are those of `captioner.encoders.registry.EncoderParts`.
+    `activations` are those of `captioner.encoders.registry.EncoderParts`; `alike` makes the vectors of the kind ALIKE.
     """
 
     encoder: EncoderConfig
@@ -104,6 +106,7 @@ class Bundle:
     embedding: Embedding | None = None
     calibration: Calibration = field(default_factory=Calibration)
     pooling: Pooling | None = None
+    alike: Pooling | None = None
     activations: Mapping[str, float] = field(default_factory=dict)
     further_decoders: Sequence[Mapping[str, np.ndarray]] = ()
     version: str = ""
@@ -165,8 +168,10 @@ def save_bundle(bundle: Bundle, folder: Path, card: Callable[[str], str]) -> Non
 def _save_models(bundle: Bundle, folder: Path) -> None:
     if bundle.embedding:
         _save_embedding(bundle.embedding, folder)
-    if bundle.pooling:
-        save_file(quantise(asdict(bundle.pooling)), folder / POOLING)
+    for pooling, name in ((bundle.pooling, POOLING), (bundle.alike, ALIKE)):
+        if pooling:
+            arrays = {part: value for part, value in asdict(pooling).items() if value is not None}
+            save_file(quantise(arrays), folder / name)
     if bundle.activations:
         _save_json(dict(bundle.activations), folder / ACTIVATIONS)
     _save_words(bundle.vocabulary, folder / VOCABULARY)
@@ -205,6 +210,7 @@ def load_bundle(folder: Path) -> Bundle:
             embedding=_load_embedding(folder, config, recorded),
             calibration=_load_calibration(folder, config),
             pooling=Pooling(**restore(load_file(folder / POOLING))) if POOLING in recorded else None,
+            alike=Pooling(**restore(load_file(folder / ALIKE))) if ALIKE in recorded else None,
             activations=_load_activations(folder / ACTIVATIONS) if ACTIVATIONS in recorded else {},
             version=bundle_version(folder),
         )

@@ -21,7 +21,7 @@ from captioner.encoders.base import Encoder, Features
 from captioner.encoders.registry import build
 from captioner.frameworks import Precision, best_precision
 from captioner.pipeline import GROUP
-from captioner.types import CELLS, JOINT, Caption, Description, SearchModel
+from captioner.types import ALIKE, CELLS, JOINT, Caption, Description, SearchModel
 from data.text import tokenize
 
 EXACT_AT_ONCE = 32
@@ -117,6 +117,8 @@ class Captioner:
             half.decoder, prepared, state, settings.beam, settings.length_power, settings.groups, settings.diversity
         )
         vectors = {self._bundle.encoder.name: encoded}
+        if self._bundle.alike:
+            vectors[ALIKE] = self._bundle.alike(grids)
         if half.embedder:
             vectors[JOINT] = half.embedder.embed(grids)
             hypotheses = self._in_order(hypotheses, vectors[JOINT])

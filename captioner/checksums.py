@@ -21,7 +21,8 @@ EMBEDDING_WORDS, EMBEDDING_TEXT, EMBEDDING_PICTURES, EMBEDDING_SENTENCES = (
     "embedding_sentences.safetensors",
 )
 EMBEDDING_SYNONYMS = "embedding_synonyms.safetensors"
-POOLING, DECODERS_FURTHER = "pooling.safetensors", "decoders_further.safetensors"
+POOLING, ALIKE = "pooling.safetensors", "alike.safetensors"
+DECODERS_FURTHER = "decoders_further.safetensors"
 ACTIVATIONS, CALIBRATION = "activations.json", "calibration.json"
 OPTIONAL = (
     EMBEDDING_WORDS,
@@ -30,6 +31,7 @@ OPTIONAL = (
     EMBEDDING_SENTENCES,
     EMBEDDING_SYNONYMS,
     POOLING,
+    ALIKE,
     ACTIVATIONS,
     DECODERS_FURTHER,
 )

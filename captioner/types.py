@@ -43,6 +43,8 @@ class Caption:
 
 JOINT = "joint"
 """The kind of a picture's vector in the space that it shares with sentences, see `captioner.embedding`."""
+ALIKE = "alike"
+"""The kind of a picture's vector that is near those of pictures of the same kind of thing (`Bundle.alike`)."""
 CELLS = "cells"
 """The kind of the packed cells that the decoder attends to, see `captioner.cells`."""
 
@@ -51,9 +53,9 @@ CELLS = "cells"
 class Description:
     """What the store keeps of a picture: captions, best first, and features by kind.
 
-    `vectors` are L2-normalised float32 (d,): the encoder's under its name, and JOINT if the captioner has that
-    space. `blobs` are bytes that only the captioner reads, such as CELLS. `captioned` is false if only an encoder
-    described the picture; existing captions are kept then.
+    `vectors` are L2-normalised float32 (d,): the encoder's under its name, JOINT if the captioner has that space, and
+    ALIKE if it learnt kinds of things. `blobs` are bytes that only the captioner reads, such as CELLS. `captioned` is
+    false if only an encoder described the picture; existing captions are kept then.
     """
 
     captions: list[Caption]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -66,7 +67,9 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shared = random_embedding(vocabulary)
     words = {"bias": -2.0, "bleu": 4.0, "cosine": 0.5}
     calibration = Calibration(words=words, reranker={"logprob": 0.01, "hubness": -0.1})
-    pooling = Pooling(np.zeros(512, np.float32), np.random.default_rng(0).normal(size=(512, 9)).astype(np.float32))
+    random = np.random.default_rng(0)
+    pooling = Pooling(np.zeros(512, np.float32), random.normal(size=(512, 9)).astype(np.float32))
+    kinds, mixing = random.normal(size=(2, 9, 3)).astype(np.float32), random.normal(size=(15, 8)).astype(np.float32)
     bundle = Bundle(
         encoder=encoder,
         encoder_weights=random_vgg16(),
@@ -78,6 +81,7 @@ def tiny_bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
         embedding=shared,
         calibration=calibration,
         pooling=pooling,
+        alike=replace(pooling, kinds=kinds, mixing=mixing),
         activations=dict.fromkeys(CONVOLUTIONS[:-1], 800.0),
         further_decoders=[random_decoder(decoder, seed=1)],
     )

@@ -14,7 +14,6 @@ from safetensors.numpy import load_file
 from captioner.bundle import Bundle, load_bundle, save_bundle
 from captioner.calibration import Calibration
 from captioner.embedding import Embedding
-from captioner.encoders.pooling import Pooling
 from captioner.encoders.vgg16 import VGG16Config
 from captioner.encoders.vgg16_int8 import calibrate_activations
 from captioner.encoders.weights import weights_key
@@ -34,7 +33,7 @@ from training.inputs import EncodedSplits, EncoderSource, encode, read_splits
 from training.plots import plot_curves
 from training.relevance.calibrate import calibrate
 from training.relevance.crowd import Crowd, with_crowd
-from training.relevance.whitening import learn_pooling
+from training.relevance.whitening import Poolings, learn_poolings
 from training.texts import Texts
 
 BUNDLE = "bundle"
@@ -98,7 +97,9 @@ def train_bundle(
     plot_curves(out / "log.csv", out / "curves.png")
     sizes = {split: len(one.pictures) for split, one in sets.items()}
     shared = _train_search(source, encoded, trained, inputs.texts, out, config)
-    vectors = _Vectors(_pooling(source, encoded, inputs.crowd, config.seed), _activations(source, encoded, config.seed))
+    vectors = _Vectors(
+        _poolings(source, encoded, inputs.crowd, config.seed), _activations(source, encoded, config.seed)
+    )
     bundle = _bundle(source, trained, vectors, shared, config, sizes)
     problems += encoded.problems
     if inputs.crowd:
@@ -188,9 +189,9 @@ def _train_search(
     return _SearchParts(embedding, calibration, {"words to pictures, dev, cross-validated": figures})
 
 
-def _pooling(source: EncoderSource, encoded: EncodedSplits, crowd: Crowd | None, seed: int) -> Pooling:
+def _poolings(source: EncoderSource, encoded: EncodedSplits, crowd: Crowd | None, seed: int) -> Poolings:
     files = [one.path for one in encoded.pictures[0]]
-    return learn_pooling(source.build(), encoded.train.grids, files, seed, crowd.pictures if crowd else None)
+    return learn_poolings(source.build(), encoded.train.grids, files, seed, crowd.pictures if crowd else None)
 
 
 def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> dict[str, float]:
@@ -207,7 +208,7 @@ def _activations(source: EncoderSource, encoded: EncodedSplits, seed: int) -> di
 class _Vectors:
     """Calibration of the encoder: the pooling of its grids into vectors, and the ranges of its activations."""
 
-    pooling: Pooling
+    poolings: Poolings
     activations: dict[str, float]
 
 
@@ -230,7 +231,8 @@ def _bundle(
         made_by=made_by,
         embedding=shared.embedding,
         calibration=shared.calibration,
-        pooling=vectors.pooling,
+        pooling=vectors.poolings.copies,
+        alike=vectors.poolings.alike,
         activations=vectors.activations,
         further_decoders=trained.further,
     )

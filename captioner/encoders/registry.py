@@ -29,7 +29,7 @@ MODULES = (
     "captioner.encoders.descriptors.sketch",
 )
 """Imported on first use of an encoder; each registers its family."""
-RESERVED = frozenset({"joint", "cells"})
+RESERVED = frozenset({"alike", "joint", "cells"})
 """Kinds of features that belong to no encoder."""
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 

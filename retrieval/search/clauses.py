@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from captioner.calibration import Calibration
-from captioner.types import JOINT, SearchModel
+from captioner.types import ALIKE, JOINT, SearchModel
 from data.store import Store
 from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT
@@ -154,16 +154,17 @@ class Planner:
         if by is not None:
             return ClausePlan(clause, self._by_kind(by))
         calibration = self._model.calibration if self._model else Calibration()
-        nearest = VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed)
+        kind = ALIKE if ALIKE in self._index.models and ALIKE in described.vectors else self._encoder
+        nearest = VectorRetriever(self._index.vectors, kind, "cosine", self._allowed)
         counts = NEIGHBOURS in calibration.picture
-        neighbours = NeighbourScorer(self._index.vectors, self._encoder, nearest) if counts else None
+        neighbours = NeighbourScorer(self._index.vectors, kind, nearest) if counts else None
         retrievers: list[Stage] = [
             BleuRetriever(self._index.captions, CAPTION_VARIANT, self._pictures, self._allowed),
             nearest,
         ]
         scorers: list[Stage] = [
             BleuScorer(self._index.captions, CAPTION_VARIANT),
-            self._cosine(self._encoder, "cosine"),
+            self._cosine(kind, "cosine"),
             *([] if neighbours is None else [neighbours]),
             self._cosine(JOINT, "embedding"),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -54,9 +54,14 @@ Add = Callable[..., None]
 
 
 def add_picture(
-    store: Store, name: str, captions: Sequence[str], vector: Sequence[float], model: str = "model-1"
+    store: Store,
+    name: str,
+    captions: Sequence[str],
+    vector: Sequence[float],
+    model: str = "model-1",
+    further: Mapping[str, np.ndarray] | None = None,
 ) -> None:
-    """Write one picture to the store under the path /photos/NAME.jpg."""
+    """Write one picture to the store under the path /photos/NAME.jpg, with `further` vectors by kind."""
     digest = content_hash(name.encode())
     rows = [CaptionRow(text, -1.0 - rank) for rank, text in enumerate(captions)]
     unit = np.array(vector, np.float32) / np.linalg.norm(vector)
@@ -64,7 +69,7 @@ def add_picture(
         Batch(
             files=[FileRow(f"/photos/{name}.jpg".encode(), 1, 1, digest)],
             pictures=[PictureRow(digest, 50, 40, "JPEG", 1, None)],
-            descriptions=[DescriptionRow(digest, model, rows, {"vgg16": unit, JOINT: unit[:3]})],
+            descriptions=[DescriptionRow(digest, model, rows, {"vgg16": unit, JOINT: unit[:3], **(further or {})})],
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from captioner.encoders.pooling import Pooling, root_mean_square
 from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, encode_files
+from training.relevance.kinds import learn_kinds, learn_mixing
 
 COPIED = 300
 """So many pictures are copied by each transformation."""
@@ -33,11 +35,21 @@ CROWD_SHRINKAGE = 0.3
 COPIES = 0.5
 """How much copies count beside a crowd's neighbours: more finds copies better, less finds what is of one class."""
 AT_ONCE = 256
+ROWS_AT_ONCE = 1000
+"""Rows of cosines in memory at once."""
 
 
-def learn_pooling(
+@dataclass(frozen=True)
+class Poolings:
+    """How grids become vectors: those that find `copies`, and those that find what is `alike`, if a crowd taught it."""
+
+    copies: Pooling
+    alike: Pooling | None = None
+
+
+def learn_poolings(
     encoder: Encoder, grids: np.ndarray, files: Sequence[Path], seed: int, crowd: Path | None = None
-) -> Pooling:
+) -> Poolings:
     """Learn from train pictures: `files` (n) and their cached `grids` float16 (n, crops, cells, channels).
 
     Crop 0 is the picture. The copies are made and encoded here. A `crowd`, a folder or tar file of unlabelled pictures
@@ -52,8 +64,19 @@ def learn_pooling(
         copies.append(made.values - pictures[rows[made.rows]])
     strangers = _encode_crowd(encoder, crowd, seed) if crowd else None
     if strangers is None or len(strangers) < ENOUGH:
-        return whiten(pictures, [neighbour_differences(pictures), *copies])
-    return whiten_by_neighbours(strangers, copies)
+        return Poolings(whiten(pictures, [neighbour_differences(pictures), *copies]))
+    return Poolings(whiten_by_neighbours(strangers, copies), learn_alike(strangers, seed))
+
+
+def learn_alike(pictures: np.ndarray, seed: int) -> Pooling:
+    """Learn kinds of things from a crowd of pooled `pictures` (n, c): mutual neighbours are of one kind.
+
+    The whitening before counts no copies, as other vectors find these.
+    """
+    pooling = whiten_by_neighbours(pictures, [])
+    whitened = pooling.whiten(pictures)
+    kinds = learn_kinds(whitened, mutual_neighbours(whitened, CROWD_NEIGHBOURS), seed)
+    return replace(pooling, kinds=kinds, mixing=learn_mixing(whitened, kinds, DIMENSIONS))
 
 
 def whiten_by_neighbours(pictures: np.ndarray, copies: Sequence[np.ndarray]) -> Pooling:
@@ -88,14 +111,27 @@ def neighbour_differences(
 
     Mutual neighbours mostly show the same kind of thing, so what they differ in should count little.
     """
-    vectors = unit(pictures - pictures.mean(axis=0)) if compared is None else compared
-    cosines = vectors @ vectors.T
-    np.fill_diagonal(cosines, -np.inf)
-    near = np.zeros(cosines.shape, bool)
-    nearest = np.argpartition(-cosines, min(count, len(near) - 1) - 1, axis=1)[:, :count]
-    np.put_along_axis(near, nearest, True, axis=1)
-    first, second = np.nonzero(np.triu(near & near.T))
-    return np.asarray(pictures[first] - pictures[second])
+    pairs = mutual_neighbours(pictures - pictures.mean(axis=0) if compared is None else compared, count)
+    return np.asarray(pictures[pairs[:, 0]] - pictures[pairs[:, 1]])
+
+
+def mutual_neighbours(vectors: np.ndarray, count: int) -> np.ndarray:
+    """Return the rows of each two of `vectors` (n, d) that are among each other's `count` nearest by cosine.
+
+    Int64 (m, 2), rising, the smaller row first.
+    """
+    vectors, pictures = unit(vectors), len(vectors)
+    count = min(count, pictures - 1)
+    nearest = np.empty((pictures, count), np.int64)
+    for start in tqdm(range(0, pictures, ROWS_AT_ONCE), desc="neighbours", unit="batch", disable=None):
+        cosines = vectors[start : start + ROWS_AT_ONCE] @ vectors.T
+        rows = np.arange(len(cosines))
+        cosines[rows, start + rows] = -np.inf
+        nearest[start + rows] = np.argpartition(-cosines, max(0, count - 1), axis=1)[:, :count]
+    rows = np.repeat(np.arange(pictures), count)
+    keys = rows * pictures + nearest.ravel()
+    found = keys[(rows < nearest.ravel()) & np.isin(nearest.ravel() * pictures + rows, keys)]
+    return np.stack(np.divmod(np.sort(found), pictures), axis=1)
 
 
 def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray], shrinkage: float = SHRINKAGE) -> Pooling:

@@ -14,6 +14,7 @@ from captioner.captioner import Captioner
 from captioner.checksums import bundle_version
 from captioner.encoders.pooling import Pooling, plain_mean, root_mean_square
 from captioner.errors import BundleError
+from captioner.types import ALIKE
 
 
 @pytest.fixture
@@ -45,13 +46,46 @@ def test_vectors_are_projected_and_have_length_one(grids: np.ndarray, pooling: P
     np.testing.assert_allclose(vectors, expected / np.linalg.norm(expected, axis=1, keepdims=True), rtol=1e-5)
 
 
+@pytest.fixture
+def with_kinds_of_things(pooling: Pooling) -> Pooling:
+    random = np.random.default_rng(2)
+    kinds, mixing = random.normal(size=(2, 20, 5)), random.normal(size=(30, 7))
+    return replace(pooling, kinds=kinds.astype(np.float32), mixing=mixing.astype(np.float32))
+
+
+def test_kinds_are_shares_whose_roots_are_mixed_in(grids: np.ndarray, with_kinds_of_things: Pooling) -> None:
+    pooling = with_kinds_of_things
+    assert pooling.kinds is not None
+    assert pooling.mixing is not None
+    for grid, vector in zip(grids, pooling(grids), strict=True):
+        whitened = (root_mean_square(grid[None])[0] - pooling.centre).astype(np.float64) @ pooling.projection
+        parts = [whitened / np.linalg.norm(whitened)]
+        for head in pooling.kinds:
+            likely = np.exp(whitened @ head)
+            parts.append(np.sqrt(likely / likely.sum()))
+        mixed = np.concatenate(parts) @ pooling.mixing
+        np.testing.assert_allclose(vector, mixed / np.linalg.norm(mixed), rtol=1e-4, atol=1e-5)
+
+
+def test_a_bundle_carries_kinds(tiny_bundle: Path, tmp_path: Path, with_kinds_of_things: Pooling) -> None:
+    save_bundle(replace(load_bundle(tiny_bundle), alike=with_kinds_of_things, version=""), tmp_path / "kinds", str)
+    read = load_bundle(tmp_path / "kinds").alike
+    assert read is not None
+    for name in ("kinds", "mixing"):
+        np.testing.assert_allclose(getattr(read, name), getattr(with_kinds_of_things, name), atol=0.03)
+    captioner = Captioner(load_bundle(tmp_path / "kinds"), "float32")
+    pictures = np.random.default_rng(0).integers(0, 255, (2, 32, 32, 3)).astype(np.uint8)
+    for one, expected in zip(captioner.describe(pictures), read(captioner.encode(pictures).grids), strict=True):
+        np.testing.assert_allclose(one.vectors[ALIKE], expected, atol=1e-6)
+
+
 def test_the_order_of_the_cells_does_not_matter(grids: np.ndarray, pooling: Pooling) -> None:
     np.testing.assert_allclose(pooling(grids[:, ::-1]), pooling(grids), atol=1e-5)
 
 
-def test_a_grid_of_zeros_gives_no_nan(pooling: Pooling) -> None:
+def test_a_grid_of_zeros_gives_no_nan(pooling: Pooling, with_kinds_of_things: Pooling) -> None:
     zeros = np.zeros((1, 4, 512), np.float32)
-    for pool in (plain_mean, root_mean_square, pooling):
+    for pool in (plain_mean, root_mean_square, pooling, with_kinds_of_things):
         assert np.isfinite(pool(zeros)).all()
 
 

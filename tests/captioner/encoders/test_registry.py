@@ -38,7 +38,7 @@ def test_a_registered_encoder_is_built_until_it_is_removed() -> None:
         family(MeanColour.name)
 
 
-@pytest.mark.parametrize("name", ["joint", "cells", "", "../x", "Caps", "a" * 40])
+@pytest.mark.parametrize("name", ["alike", "joint", "cells", "", "../x", "Caps", "a" * 40])
 def test_a_name_that_no_store_could_keep_is_refused(name: str) -> None:
     with pytest.raises(ValueError, match="cannot be called"):
         register(Family(name, VGG16Config, lambda *_: MeanColour()))

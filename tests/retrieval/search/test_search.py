@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from captioner.types import JOINT, Caption, Description
+from captioner.types import ALIKE, JOINT, Caption, Description
 from data.text import fold, tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, score
 from retrieval.commands.options import Output, print_result
@@ -284,6 +284,18 @@ def test_a_picture_is_found_by_what_its_neighbours_support(library: Library, add
     assert abs(lonely.scores["cosine"] - kind.scores["cosine"]) < 0.03
     assert kind.scores["neighbours"] > lonely.scores["neighbours"] + 0.015
     assert kind.score > lonely.score
+
+
+def test_kinds_of_things_are_compared_where_query_and_library_have_them(library: Library, add: Add) -> None:
+    cup, mug = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+    add(library.store, "looks", ["a thing"], [0.9, 0.0, 0.0, 0.8], further={ALIKE: mug})
+    add(library.store, "kind", ["a thing"], [0.0, 0.9, 0.1, 0.8], further={ALIKE: cup})
+    (image,) = looks([0.9, 0.0, 0.0, 0.8]).like
+    both = replace(image.description, vectors={**image.description.vectors, ALIKE: cup})
+    by_kind = searching(library).search(Query(like=[QueryImage(both)])).hits
+    assert by_kind[0].path == "/photos/kind.jpg"
+    assert by_kind[0].scores["cosine"] == pytest.approx(1, abs=1e-3)
+    assert searching(library).search(Query(like=[image])).hits[0].path == "/photos/looks.jpg"
 
 
 def test_only_the_nearest_support_one_another(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ from training.config import EmbedConfig, TrainConfig
 from training.decoder import trainer as module
 from training.inputs import EncoderSource, load_encoder_source
 from training.pipeline import TrainingInputs, train_bundle
+from training.relevance.whitening import Poolings
 from training.texts import Texts
 
 pytestmark = pytest.mark.usefixtures("few_steps")
@@ -112,8 +113,10 @@ def test_a_stopped_run_ends_as_an_undisturbed_one(
     source = load_encoder_source(str(tiny_bundle))
     with pytest.raises(KeyboardInterrupt):
         train_bundle(TrainingInputs(dataset), tmp_path / "run", source, CONFIG)
+    pooling = load_bundle(trained[0]).pooling
+    assert pooling is not None
     monkeypatch.setattr(EncoderSource, "build", lambda _: FrozenEncoder())
-    monkeypatch.setattr(pipeline, "learn_pooling", lambda *_: None)
+    monkeypatch.setattr(pipeline, "learn_poolings", lambda *_: Poolings(pooling))
     monkeypatch.setattr(pipeline, "calibrate_activations", lambda *_: {})
     resumed, _ = train_bundle(TrainingInputs(dataset), tmp_path / "run", source, CONFIG)
     whole, again = load_bundle(trained[0]).decoder_weights, load_bundle(resumed).decoder_weights

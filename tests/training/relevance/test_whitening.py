@@ -11,9 +11,9 @@ from captioner.arithmetic import unit
 from captioner.encoders.vgg16 import KerasVGG16, VGG16Config
 from data.decoding.pool import read_square
 from tests.conftest import COLOURS, draw_picture, random_vgg16
-from training.relevance import whitening
+from training.relevance import kinds, whitening
 from training.relevance.whitening import (
-    learn_pooling,
+    learn_poolings,
     neighbour_differences,
     whiten,
     whiten_by_neighbours,
@@ -68,9 +68,9 @@ def test_is_learnt_from_pictures_and_grids(views: int, tmp_path: Path, monkeypat
     squares = np.stack([read_square(path, 32) for path in files])
     grids = np.stack([encoder.encode(view).grids for view in (squares, squares[:, :, ::-1])], axis=1).astype(np.float16)
     files[2].write_text("lost since it was encoded")
-    pooling = learn_pooling(encoder, grids[:, :views], files, seed=0)
+    pooling = learn_poolings(encoder, grids[:, :views], files, seed=0).copies
     assert pooling.projection.shape == (512, 256)
-    again = learn_pooling(encoder, grids[:, :views], files, seed=0)
+    again = learn_poolings(encoder, grids[:, :views], files, seed=0).copies
     np.testing.assert_allclose(again.centre, pooling.centre)
     vectors = pooling(grids[:, 0].astype(np.float32))
     mirrored = pooling(grids[:, 1].astype(np.float32))
@@ -115,9 +115,12 @@ def test_copies_count_beside_neighbours(random: np.random.Generator) -> None:
 @pytest.mark.parametrize("enough", [6, 7])
 def test_a_crowd_teaches_if_it_is_large(enough: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(whitening, "ENOUGH", enough)
+    monkeypatch.setattr(kinds, "KINDS", 3)
     files = [draw_picture(tmp_path / f"{number}.png", list(COLOURS)[number % 4], seed=number) for number in range(6)]
     encoder = KerasVGG16(VGG16Config(32, "block5_conv3"), random_vgg16(), "float32")
     grids = encoder.encode(np.stack([read_square(path, 32) for path in files])).grids[:, None].astype(np.float16)
-    without, taught = (learn_pooling(encoder, grids, files, 0, crowd) for crowd in (None, tmp_path))
-    assert taught.projection.shape == (512, 256)
-    assert np.allclose(without.projection, taught.projection) == (enough == 7)
+    without, taught = (learn_poolings(encoder, grids, files, 0, crowd) for crowd in (None, tmp_path))
+    assert taught.copies.projection.shape == (512, 256)
+    assert np.allclose(without.copies.projection, taught.copies.projection) == (enough == 7)
+    assert without.alike is None
+    assert (taught.alike is None) == (enough == 7)
