@@ -123,10 +123,10 @@ def test_encoder_and_decoder_of_different_bundles(copy: Path) -> None:
 
 def test_an_unknown_encoder_is_named_with_the_nearest(copy: Path) -> None:
     config = json.loads((copy / "config.json").read_text())
-    config["encoder"]["name"] = "vgg61"
+    config["encoder"]["name"] = "vgg166"
     (copy / "config.json").write_text(json.dumps(config))
     sign(copy)
-    with pytest.raises(RetroflexError, match="no encoder is called 'vgg61'; did you mean vgg16"):
+    with pytest.raises(RetroflexError, match="no encoder is called 'vgg166'; did you mean vgg16"):
         load_bundle(copy)
 
 

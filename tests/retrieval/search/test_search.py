@@ -157,6 +157,7 @@ def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits", "corrected", "expanded", "without"}
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"} | {
         "matched",
+        "fields",
         "taken_at",
         "taken_from",
     }
