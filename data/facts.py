@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from sqlalchemy import Connection, String, select, type_coerce
@@ -50,29 +51,33 @@ def read_facts(store: Store, columns: Sequence[str] = (), cache: ColumnCache | N
     `cache` keeps columns of the catalogue from one state of the store to the next.
     """
     with store.reading() as connection:
-        owners, folder_of, folders, changed = _files(connection)
-        ids, file_rows = np.unique(owners, return_inverse=True)
-        widths, heights, formats, taken = _pictures(connection, ids)
-        extra = _columns(connection, ids, columns)
+        table = _pictures(connection, columns)
+        listed = _files(connection, table["id"])
+        ids, file_rows = np.unique(listed.owners, return_inverse=True)
+        with_file = np.isin(table["id"], ids)
+        formats = [SAME_FORMAT.get(name, name) for name in table["format"][with_file].tolist()]
         names = sorted(set(formats))
-        taken = np.where(np.isnat(taken), _named(connection, ids), taken)
         oldest = np.full(len(ids), np.iinfo(np.int64).max)
-        np.minimum.at(oldest, file_rows, changed)
+        np.minimum.at(oldest, file_rows, listed.changed)
+        named = np.full(len(ids), np.datetime64("NaT", "s"))
+        np.fmin.at(named, file_rows, listed.named)
+        taken = _moments(table["taken_at"])[with_file]
+        taken = np.where(np.isnat(taken), named, taken)
         generation = reads.generation(connection)
         return Facts(
             generation,
             ids,
-            widths,
-            heights,
+            table["width"].astype(np.int32)[with_file],
+            table["height"].astype(np.int32)[with_file],
             np.array([names.index(name) for name in formats], np.int16),
             names,
             np.where(np.isnat(taken), (oldest // 10**9).astype("datetime64[s]"), taken),
             np.isin(ids, _captioned_by_user(connection)),
-            extra,
+            {name: table[name][with_file] for name in columns},
             Columns(cache or ColumnCache(store), ids, generation),
             file_rows,
-            folder_of,
-            folders,
+            listed.folder_of,
+            listed.folders,
         )
 
 
@@ -81,49 +86,52 @@ def folder_of(path: bytes) -> bytes:
     return path.rpartition(b"/")[0] or b"/"
 
 
-def _files(connection: Connection) -> tuple[np.ndarray, np.ndarray, list[bytes], np.ndarray]:
-    """Return each file's picture id and folder index, the folders, and each file's time of change."""
-    query = select(files.c.picture_id, files.c.path, files.c.mtime_ns).join(pictures)
-    rows = connection.execute(query.where(sound(files), sound(pictures))).all()
-    owners, paths, changed = zip(*rows, strict=True) if rows else ((), (), ())
-    index_of: dict[bytes, int] = {}
-    indices = [index_of.setdefault(folder_of(path), len(index_of)) for path in paths]
-    return np.array(owners, np.int64), np.array(indices, np.int64), list(index_of), np.array(changed, np.int64)
+class _Files(NamedTuple):
+    """m files: `owners` (m,) int64 are ids of pictures, `folder_of` (m,) int64 indices into `folders`.
+
+    `changed` (m,) int64 is in nanoseconds, `named` (m,) datetime64[s] the date in the name, NaT without one.
+    """
+
+    owners: np.ndarray
+    folder_of: np.ndarray
+    folders: list[bytes]
+    changed: np.ndarray
+    named: np.ndarray
 
 
-def _pictures(connection: Connection, ids: np.ndarray) -> tuple[np.ndarray, np.ndarray, list[str], np.ndarray]:
-    """Return width, height, format and date taken (datetime64[s], NaT where unknown) of the pictures `ids`, rising."""
-    taken_at = type_coerce(pictures.c.taken_at, String)  # NumPy parses many dates faster than SQLAlchemy
-    query = select(pictures.c.id, pictures.c.width, pictures.c.height, pictures.c.format, taken_at)
-    rows = connection.execute(query.where(sound(pictures)).order_by(pictures.c.id)).all()
-    stored, widths, heights, formats, taken = zip(*rows, strict=True) if rows else ((), (), (), (), ())
-    with_file = np.isin(np.array(stored, np.int64), ids)
-    format_names = [SAME_FORMAT.get(name, name) for name, kept in zip(formats, with_file, strict=True) if kept]
-    dates = np.array(taken, "datetime64[us]").astype("datetime64[s]")
-    return np.array(widths, np.int32)[with_file], np.array(heights, np.int32)[with_file], format_names, dates[with_file]
-
-
-def _named(connection: Connection, ids: np.ndarray) -> np.ndarray:
-    """Return the earliest date in the names of the files of the pictures `ids`, rising; NaT where there is none."""
+def _files(connection: Connection, ids: np.ndarray) -> _Files:
+    """Return the files of the pictures `ids`, rising."""
     named_at = type_coerce(files.c.named_at, String)
-    query = select(files.c.picture_id, named_at).join(pictures).where(files.c.named_at.is_not(None))
-    rows = connection.execute(query.where(sound(files), sound(pictures))).all()
-    owners, moments = zip(*rows, strict=True) if rows else ((), ())
-    named = np.full(len(ids), np.datetime64("NaT", "s"))
-    dates = np.array(moments, "datetime64[us]").astype("datetime64[s]")
-    np.fmin.at(named, np.searchsorted(ids, np.array(owners, np.int64)), dates)
-    return named
+    rows = connection.execute(
+        select(files.c.picture_id, files.c.path, files.c.mtime_ns, named_at).where(sound(files))
+    ).all()
+    owners, paths, changed, named = zip(*rows, strict=True) if rows else ((), (), (), ())
+    kept = np.isin(np.array(owners, np.int64), ids)
+    index_of: dict[bytes, int] = {}
+    indices = [
+        index_of.setdefault(folder_of(path), len(index_of)) for path, own in zip(paths, kept, strict=True) if own
+    ]
+    return _Files(
+        np.array(owners, np.int64)[kept],
+        np.array(indices, np.int64),
+        list(index_of),
+        np.array(changed, np.int64)[kept],
+        _moments(named)[kept],
+    )
 
 
-def _columns(connection: Connection, ids: np.ndarray, names: Sequence[str]) -> dict[str, np.ndarray]:
-    """Return these columns, which are never NULL, of the pictures `ids`, rising."""
-    if not (names and len(ids)):
-        return {name: np.zeros(0) for name in names}
-    query = select(pictures.c.id, *(pictures.c[name] for name in names))
-    query = query.where(sound(pictures)).order_by(pictures.c.id)
-    stored, *columns = (np.array(column) for column in zip(*connection.execute(query).all(), strict=True))
-    with_file = np.isin(stored, ids)
-    return {name: column[with_file] for name, column in zip(names, columns, strict=True)}
+def _pictures(connection: Connection, columns: Sequence[str]) -> dict[str, np.ndarray]:
+    """Return the columns that facts are made of, and these, of all sound pictures by rising id."""
+    names = list(dict.fromkeys(("id", "width", "height", "format", "taken_at", *columns)))
+    wanted = [type_coerce(pictures.c[name], String) if name == "taken_at" else pictures.c[name] for name in names]
+    rows = connection.execute(select(*wanted).where(sound(pictures)).order_by(pictures.c.id)).all()
+    values = zip(*rows, strict=True) if rows else [()] * len(names)
+    return {name: np.array(column) for name, column in zip(names, values, strict=True)}
+
+
+def _moments(texts: Sequence[str | None] | np.ndarray) -> np.ndarray:
+    """Return datetime64[s] of stored dates, NaT for None; NumPy parses many of them faster than SQLAlchemy."""
+    return np.array(texts, "datetime64[us]").astype("datetime64[s]")
 
 
 def _captioned_by_user(connection: Connection) -> np.ndarray:

@@ -8,7 +8,7 @@ import logging
 import threading
 import warnings
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import suppress
 from importlib import import_module
 from typing import Any
@@ -19,6 +19,7 @@ from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from data import jpeg2000, png
 from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, one_line
+from data.jpeg.segments import SOS, segments
 from data.limits import DEFAULT_LIMITS, FORMATS, Limits
 from data.tiff import open_wide
 from data.webp import LARGE, StillWebp, is_large_still, open_still
@@ -199,26 +200,12 @@ def _too_large(size: tuple[int, int], cap: int, setting: str, why: str = "") -> 
 
 def _has_several_scans(content: bytes, components: int) -> bool:
     """Return whether a JPEG file is progressive or has its components apart: libjpeg keeps all coefficients then."""
-    for marker, begin, _ in _segments(content):
+    for marker, begin, _ in segments(content):
         if marker in (0xC2, 0xC6, 0xCA, 0xCE):
             return True
         if marker == SOS:
             return content[begin] < components
     return True
-
-
-def _segments(content: bytes) -> Iterator[tuple[int, int, int]]:
-    """Yield marker, begin and end of the segments of a JPEG file up to its first scan."""
-    position, marker = 2, 0
-    while position + 5 < len(content) and marker != SOS:
-        if content[position] != 0xFF:
-            return
-        marker, length = content[position + 1], int.from_bytes(content[position + 2 : position + 4], "big")
-        if marker == 0xFF:  # a byte that only fills
-            position += 1
-        else:
-            yield marker, position + 4, position + 2 + length
-            position += 2 + length
 
 
 def _decode_eighth(image: Image.Image, content: bytes) -> Image.Image | None:
@@ -241,7 +228,7 @@ def _warn_once(error: Exception) -> None:
         logger.warning("JPEG files are decoded by Pillow, more slowly: the faster decoder failed: %s", one_line(error))
 
 
-SOS, EOI = 0xDA, b"\xff\xd9"
+EOI = b"\xff\xd9"
 ROWS = 64
 """Rows that are looked at together: a copy of all would double the memory."""
 PARTIAL = frozenset({"PNG", "GIF", "BMP", "DIB", "TIFF"})
@@ -280,7 +267,7 @@ def _as_far_as_it_goes(
 
 def _rest_of_jpeg(content: bytes, reduce: Callable[[Image.Image], None]) -> Image.Image | None:
     """Decode a JPEG file up to its last byte, or else up to its last complete scan or table; None without any pixel."""
-    if any(marker == SOS and end >= len(content) for marker, _, end in _segments(content)):
+    if any(marker == SOS and end >= len(content) for marker, _, end in segments(content)):
         return None
     for end in (len(content), content.rfind(b"\xff\xc4"), content.rfind(b"\xff\xda")):
         with suppress(Exception):  # the next attempt may go further

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 
 from data import png
+from data.jpeg.segments import SOS, segments
 
 PIXELS = 8_000_000
 """The largest picture that is decoded at its full size or kept as coefficients: 48 MB or less."""
@@ -17,7 +18,7 @@ BASELINE_PIXELS = 120_000_000
 """The largest JPEG that is reduced while it is decoded, row by row: a second or less."""
 BYTES = 64 * 2**20
 
-SOF0, SOF1, SOF2, SOS = 0xC0, 0xC1, 0xC2, 0xDA
+SOF0, SOF1, SOF2 = 0xC0, 0xC1, 0xC2
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 """Markers that begin a frame; the others of this range define tables."""
 SCALES = (8, 4, 2, 1)
@@ -40,18 +41,15 @@ def is_ordinary(content: bytes, min_side: int | None) -> bool:
 
 def _is_ordinary_jpeg(content: bytes, min_side: int | None) -> bool:
     """Walk the segments to the first scan, then judge by frame and scan."""
-    position, frame = 2, 0
-    while True:
-        fill, marker, length = struct.unpack_from(">BBH", content, position)
-        if fill != 0xFF or length < 2:
-            return False
+    frame = 0
+    for marker, begin, _ in segments(content):
         if marker == SOS:
-            return bool(frame) and _is_cheap(content, frame, content[position + 4], min_side)
+            return bool(frame) and _is_cheap(content, frame, content[begin], min_side)
         if marker in FRAMES:
             if frame:
                 return False
-            frame = position
-        position += 2 + length
+            frame = begin - 4
+    return False
 
 
 def _is_cheap(content: bytes, frame: int, components_in_scan: int, min_side: int | None) -> bool:
