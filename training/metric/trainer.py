@@ -7,7 +7,7 @@ scatter), which few pictures already teach, and goes on with semi-hard negatives
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import NamedTuple
@@ -21,8 +21,8 @@ from training.metrics import NEAREST
 
 SHRINKAGES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 """Shares of a multiple of the identity in the scatter; the best on what is held out is used."""
-HELD_OUT = 0.25
-"""The share of classes, or of triplets, that training does not see and that say when it is best."""
+FOLDS = 4
+"""Parts of the classes, or of the triplets; each is held out once."""
 PATIENCE = 5
 """Epochs without a better result after which it ends."""
 CLASSES, EACH = 12, 8
@@ -67,8 +67,8 @@ class Triplets(NamedTuple):
 class Trained(NamedTuple):
     """A projection, and how it was chosen.
 
-    `score` is that of one that was trained without what was held out, `before` that of the vectors as they were;
-    `shrinkage` is that of the whitening, `epochs` are those of descent after it.
+    `score` is the mean of whitenings that were made without what was held out, `before` that of the vectors as they
+    were; `shrinkage` is that of the whitening, `epochs` are those of descent after it.
     """
 
     projection: Projection
@@ -78,13 +78,8 @@ class Trained(NamedTuple):
     epochs: int
 
 
-class _Choice(NamedTuple):
-    shrinkage: float
-    epochs: int
-    score: float
-
-
-Score = Callable[[Projection], float]
+Score = Callable[[Projection | None], float]
+"""Rates a projection on what was held out; None stands for the vectors as they are."""
 
 
 class Examples(NamedTuple):
@@ -95,6 +90,14 @@ class Examples(NamedTuple):
 
     differences: np.ndarray
     batches: Callable[[], Iterator[tuple[np.ndarray, Callable[[np.ndarray], Triplets]]]]
+
+
+class Trial(NamedTuple):
+    """A training without some examples, and how it is rated on these."""
+
+    vectors: np.ndarray
+    examples: Examples
+    score: Score
 
 
 def precision_at_10(vectors: np.ndarray, labels: np.ndarray) -> float:
@@ -121,42 +124,52 @@ def split_classes(labels: np.ndarray, share: float, seed: int) -> np.ndarray:
     return np.isin(labels, names[: max(1, round(share * len(names)))])
 
 
+def folds_of_classes(labels: np.ndarray, seed: int) -> list[np.ndarray]:
+    """Return which rows are held out, bool (n,), in each of FOLDS parts of the classes with two pictures or more."""
+    names, sizes = np.unique(labels, return_counts=True)
+    names = np.random.default_rng(seed).permutation(names[sizes > 1])
+    return [np.isin(labels, names[number::FOLDS]) for number in range(FOLDS)]
+
+
 def train_on_classes(vectors: np.ndarray, labels: np.ndarray, settings: Settings) -> Trained:
     """Train on unit vectors float32 (n, d) with `labels` (n,).
 
-    Some classes are held out at first; the shrinkage and the number of epochs with the best P@10 among their pictures
-    then serve to train on all. Raise RetroflexError for fewer than four classes with two pictures.
+    Every class is held out once, and the shrinkage with the best mean P@10 among classes held out is used; one part
+    of them tells how many epochs are best. Then all serve to train. Raise RetroflexError for fewer than four classes
+    with two pictures.
     """
-    if np.count_nonzero(np.unique(labels, return_counts=True)[1] > 1) < 4:
+    if np.count_nonzero(np.unique(labels, return_counts=True)[1] > 1) < FOLDS:
         raise RetroflexError("four classes with two pictures or more are needed; give more pictures")
-    held = split_classes(labels, HELD_OUT, settings.seed)
-    unseen, its_labels = vectors[held], labels[held]
-
-    def score(projection: Projection) -> float:
-        return precision_at_10(projection(unseen), its_labels)
-
-    before = precision_at_10(unseen, its_labels)
-    chosen = _train(vectors[~held], _by_class(vectors[~held], labels[~held], settings), score, settings)
-    return _again(vectors, _by_class(vectors, labels, settings), chosen, before, settings)
+    trials = []
+    for held in folds_of_classes(labels, settings.seed):
+        score = partial(_precision, vectors[held], labels[held])
+        trials.append(Trial(vectors[~held], _by_class(vectors[~held], labels[~held], settings), score))
+    return _train(vectors, _by_class(vectors, labels, settings), trials, settings)
 
 
 def train_on_triplets(vectors: np.ndarray, triplets: Triplets, settings: Settings) -> Trained:
     """Train on unit vectors float32 (n, d) and triplets of their rows; the score is the percent in the right order.
 
-    As with classes, some are held out at first. Raise RetroflexError for fewer than four triplets.
+    As with classes, each is held out once. Raise RetroflexError for fewer than four triplets.
     """
     count = len(triplets.anchors)
     if count < 4:
         raise RetroflexError(f"four triplets or more are needed, not {count}")
     order = np.random.default_rng(settings.seed).permutation(count)
-    border = max(1, round(HELD_OUT * count))
-    held, seen = triplets.take(order[:border]), triplets.take(order[border:])
+    trials = []
+    for number in range(FOLDS):
+        held = np.isin(np.arange(count), order[number::FOLDS])
+        score = partial(_in_order, vectors, triplets.take(np.flatnonzero(held)))
+        trials.append(Trial(vectors, _by_triplets(vectors, triplets.take(np.flatnonzero(~held)), settings), score))
+    return _train(vectors, _by_triplets(vectors, triplets, settings), trials, settings)
 
-    def score(projection: Projection) -> float:
-        return share_in_order(projection(vectors), held)
 
-    chosen = _train(vectors, _by_triplets(vectors, seen, settings), score, settings)
-    return _again(vectors, _by_triplets(vectors, triplets, settings), chosen, share_in_order(vectors, held), settings)
+def _precision(vectors: np.ndarray, labels: np.ndarray, projection: Projection | None) -> float:
+    return precision_at_10(vectors if projection is None else projection(vectors), labels)
+
+
+def _in_order(vectors: np.ndarray, triplets: Triplets, projection: Projection | None) -> float:
+    return share_in_order(vectors if projection is None else projection(vectors), triplets)
 
 
 def share_in_order(vectors: np.ndarray, triplets: Triplets) -> float:
@@ -258,30 +271,39 @@ def _given(triplets: Triplets, units: np.ndarray) -> Triplets:
     return triplets
 
 
-def _train(vectors: np.ndarray, examples: Examples, score: Score, settings: Settings) -> _Choice:
-    """Return the shrinkage with the best score, and after how many epochs of descent from there it is best."""
-    first = whitenings(vectors, examples.differences)
-    scores = {share: score(one) for share, one in first.items()}
+def _train(vectors: np.ndarray, examples: Examples, trials: Sequence[Trial], settings: Settings) -> Trained:
+    """Train on all `examples` as was best in the trials."""
+    scores = {share: float(np.mean(values)) for share, values in _scores_by_shrinkage(trials).items()}
     share = max(scores, key=lambda one: scores[one])
-    best = _Choice(share, 0, scores[share])
+    epochs = _best_epochs(trials[0], share, settings)
+    projection = whitenings(vectors, examples.differences)[share]
+    descent = _descend(vectors, examples, projection, replace(settings, epochs=epochs))
+    projection = [projection, *(one for one, _ in descent)][-1]
+    return Trained(projection, scores[share], float(np.mean([one.score(None) for one in trials])), share, epochs)
+
+
+def _scores_by_shrinkage(trials: Sequence[Trial]) -> dict[float, list[float]]:
+    scores: dict[float, list[float]] = {share: [] for share in SHRINKAGES}
+    for trial in tqdm(trials, desc="whitening", unit="trial", disable=None, delay=1):
+        for share, projection in whitenings(trial.vectors, trial.examples.differences).items():
+            scores[share].append(trial.score(projection))
+    return scores
+
+
+def _best_epochs(trial: Trial, share: float, settings: Settings) -> int:
+    """Return after how many epochs of descent from that shrinkage a trial is best."""
+    first = whitenings(trial.vectors, trial.examples.differences)[share]
+    best, highest = 0, trial.score(first)
     with tqdm(total=settings.epochs, desc="metric", unit="epoch", disable=None) as bar:
-        for epoch, (projection, loss) in enumerate(_descend(vectors, examples, first[share], settings), 1):
-            now = score(projection)
+        for epoch, (projection, loss) in enumerate(_descend(trial.vectors, trial.examples, first, settings), 1):
+            now = trial.score(projection)
             bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{now:.2f}")
             bar.update()
-            if now > best.score:
-                best = _Choice(share, epoch, now)
-            if epoch - best.epochs >= PATIENCE:
+            if now > highest:
+                best, highest = epoch, now
+            if epoch - best >= PATIENCE:
                 break
     return best
-
-
-def _again(vectors: np.ndarray, examples: Examples, chosen: _Choice, before: float, settings: Settings) -> Trained:
-    """Train on all examples with what was chosen."""
-    projection = whitenings(vectors, examples.differences)[chosen.shrinkage]
-    descent = _descend(vectors, examples, projection, replace(settings, epochs=chosen.epochs))
-    projection = [projection, *(one for one, _ in descent)][-1]
-    return Trained(projection, chosen.score, before, chosen.shrinkage, chosen.epochs)
 
 
 def _descend(
