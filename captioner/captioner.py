@@ -78,6 +78,12 @@ class Captioner:
         """The part of the captioner that search needs."""
         return self._bundle.search_model
 
+    @property
+    def kinds(self) -> list[str]:
+        """The kinds of its vectors, the encoder's first."""
+        own = self._bundle
+        return [own.encoder.name, *([ALIKE] if own.alike else []), *([JOINT] if own.embedding else [])]
+
     def warm_up(self) -> Captioner:
         """Describe a blank picture, so that everything is loaded before the first real one; return self."""
         self.describe(np.zeros((1, self.input_side, self.input_side, 3), np.uint8))

@@ -15,7 +15,7 @@ from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further, families, family, what_is_missing
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.pipeline import VectorDescriber, read_files
-from captioner.types import JOINT, StagedDescriber
+from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 
 PRODUCT = "product"
@@ -48,7 +48,7 @@ def known_kinds(
     """
     shared = cache(captioner)
     own = shared().search_model.encoder
-    kinds = [Kind(own, shared, _encode), Kind(JOINT, shared, _describe)]
+    kinds = [Kind(name, shared, _encode if name == own else _describe) for name in shared().kinds]
     others = [one.name for one in families() if one.name != own]
     kinds += [Kind(name, _Further(name, weights.get(name)), _encode) for name in others]
     named = {kind.name: kind for kind in kinds}

@@ -14,7 +14,7 @@ from data.paths import absolute, display
 from data.tabular import SUFFIXES, read_table
 from training.comparison.cache import DescriptionCache, vectors_of
 from training.comparison.kinds import Kind
-from training.metric.trainer import Triplets
+from training.metric.triplet_loss import Triplets
 
 COLUMNS = ("anchor", "positive", "negative")
 

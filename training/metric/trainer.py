@@ -15,8 +15,8 @@ from typing import NamedTuple
 import numpy as np
 from tqdm import tqdm
 
-from captioner.arithmetic import unit
 from data.errors import RetroflexError
+from training.metric.triplet_loss import Projection, Triplets, loss_and_gradient, mine, share_in_order
 from training.metrics import NEAREST
 
 SHRINKAGES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
@@ -30,17 +30,6 @@ CLASSES, EACH = 12, 8
 MOMENTS = (0.9, 0.999)
 
 
-class Projection(NamedTuple):
-    """`centre` (d,) and `matrix` (d, k), float32."""
-
-    centre: np.ndarray
-    matrix: np.ndarray
-
-    def __call__(self, vectors: np.ndarray) -> np.ndarray:
-        """Return unit vectors (n, k) of unit vectors (n, d)."""
-        return np.asarray(unit((vectors - self.centre) @ self.matrix))
-
-
 @dataclass(frozen=True)
 class Settings:
     """`epochs` at most, `margin` in squared distance of unit vectors, learning `rate` of Adam
@@ -50,18 +39,6 @@ class Settings:
     margin: float = 0.2
     rate: float = 0.02
     seed: int = 0
-
-
-class Triplets(NamedTuple):
-    """Rows of anchors, positives and negatives, int64 (t,) each."""
-
-    anchors: np.ndarray
-    positives: np.ndarray
-    negatives: np.ndarray
-
-    def take(self, rows: np.ndarray) -> Triplets:
-        """Return those of the rows."""
-        return Triplets(self.anchors[rows], self.positives[rows], self.negatives[rows])
 
 
 class Trained(NamedTuple):
@@ -172,13 +149,6 @@ def _in_order(vectors: np.ndarray, triplets: Triplets, projection: Projection | 
     return share_in_order(vectors if projection is None else projection(vectors), triplets)
 
 
-def share_in_order(vectors: np.ndarray, triplets: Triplets) -> float:
-    """Return the percent of triplets whose positive is nearer to the anchor than the negative is."""
-    anchors = vectors[triplets.anchors]
-    near = np.einsum("nd,nd->n", anchors, vectors[triplets.positives])
-    return 100 * float(np.mean(near > np.einsum("nd,nd->n", anchors, vectors[triplets.negatives])))
-
-
 def whitenings(vectors: np.ndarray, differences: np.ndarray) -> dict[float, Projection]:
     """Return by shrinkage the projections that make `differences` (m, d) equally large in all directions.
 
@@ -204,40 +174,6 @@ def class_batches(classes: np.ndarray, random: np.random.Generator) -> Iterator[
     """Yield the rows of CLASSES classes, EACH of one at most, until every class was in a batch."""
     for chosen in _pieces(random.permutation(classes.max() + 1), CLASSES):
         yield np.concatenate([random.permutation(np.flatnonzero(classes == one))[:EACH] for one in chosen])
-
-
-def mine(cosines: np.ndarray, classes: np.ndarray) -> Triplets:
-    """Return a triplet for each pair of the same class among the pictures of a batch, `cosines` (n, n).
-
-    The negative is the nearest that is further than the positive; where all are nearer, the furthest.
-    """
-    same = classes[:, None] == classes
-    anchors, positives = np.nonzero(same & ~np.eye(len(classes), dtype=bool))
-    others = np.where(same, np.nan, cosines)[anchors]
-    further = np.where(others < cosines[anchors, positives, None], others, -np.inf)
-    furthest = np.where(np.isnan(others), np.inf, others).argmin(axis=1)
-    negatives = np.where(np.isfinite(further).any(axis=1), further.argmax(axis=1), furthest)
-    there = ~same.all(axis=1)[anchors]
-    return Triplets(anchors[there], positives[there], negatives[there])
-
-
-def loss_and_gradient(
-    vectors: np.ndarray, projection: Projection, triplets: Triplets, margin: float
-) -> tuple[float, np.ndarray]:
-    """Return the mean triplet loss of unit projections, in squared distance, and its gradient (d, k) by the matrix."""
-    centred = vectors - projection.centre
-    projected = centred @ projection.matrix
-    lengths = np.maximum(np.linalg.norm(projected, axis=1, keepdims=True), 1e-12)
-    units = projected / lengths
-    anchors, positives, negatives = (units[rows] for rows in triplets)
-    losses = 2 * np.einsum("td,td->t", anchors, negatives - positives) + margin
-    active = losses > 0
-    by_unit = np.zeros_like(units)
-    for rows, gradient in zip(triplets, (negatives - positives, -anchors, anchors), strict=True):
-        np.add.at(by_unit, rows[active], 2 * gradient[active])
-    by_unit /= max(1, len(losses))
-    by_projected = (by_unit - units * np.einsum("nd,nd->n", units, by_unit)[:, None]) / lengths
-    return float(np.maximum(losses, 0).mean()) if len(losses) else 0.0, centred.T @ by_projected
 
 
 def _by_class(vectors: np.ndarray, labels: np.ndarray, settings: Settings) -> Examples:

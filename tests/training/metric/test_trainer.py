@@ -8,17 +8,13 @@ import pytest
 from captioner.arithmetic import unit
 from data.errors import RetroflexError
 from training.metric.trainer import (
-    Projection,
     Settings,
-    Triplets,
-    loss_and_gradient,
-    mine,
     precision_at_10,
-    share_in_order,
     split_classes,
     train_on_classes,
     train_on_triplets,
 )
+from training.metric.triplet_loss import Projection, Triplets, loss_and_gradient, mine, share_in_order
 
 
 def classes_in_noise(classes: int = 16, each: int = 8, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
