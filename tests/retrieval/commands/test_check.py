@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -33,17 +34,13 @@ FIELDS = [NewField("shade", "category", "Shade"), NewField("year", "integer", "Y
 MINE = "grandmother's garden in Köln"
 
 
-@pytest.fixture
-def settings(tmp_path: Path, tiny_bundle: Path) -> Settings:
-    return load_settings(library=tmp_path / "library", bundle=tiny_bundle)
-
-
-@pytest.fixture
-def photos(tmp_path: Path, settings: Settings) -> Path:
-    """Indexed pictures 1, 2 and 3; a person captioned the first."""
-    folder = tmp_path / "photos"
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> Path:
+    """A folder with a library and its photos, made once, and copies of both in `made`."""
+    place = tmp_path_factory.mktemp("check")
+    folder = place / "photos"
     folder.mkdir()
-    opened = Library.open(settings, create=True)
+    opened = Library.open(load_settings(library=place / "library", bundle=tiny_bundle), create=True)
     remember_root(opened.store, to_bytes(folder))
     for number in (1, 2, 3):
         draw_picture(folder / f"{number}.png", "red", seed=number)
@@ -56,7 +53,23 @@ def photos(tmp_path: Path, settings: Settings) -> Path:
     remember_choices(opened.store, "near-1", {Copy(1): True})
     opened.searcher()
     opened.close()
-    return folder
+    for name in ("library", "photos"):
+        shutil.copytree(place / name, place / "made" / name)
+    return place
+
+
+@pytest.fixture
+def settings(place: Path, tiny_bundle: Path) -> Settings:
+    return load_settings(library=place / "library", bundle=tiny_bundle)
+
+
+@pytest.fixture
+def photos(place: Path) -> Path:
+    """Indexed pictures 1, 2 and 3, in a new library at each test; a person captioned the first."""
+    for name in ("library", "photos"):
+        shutil.rmtree(place / name)
+        shutil.copytree(place / "made" / name, place / name)
+    return place / "photos"
 
 
 def damage(settings: Settings, statement: str) -> None:
