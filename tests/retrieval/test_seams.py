@@ -72,7 +72,7 @@ def test_a_picture_of_the_library_needs_no_encoder(colours: list[str]) -> None:
     assert hits[0].id == 1
     assert hits[0].scores[MeanColour.name] == pytest.approx(1, abs=1e-3)
     with pytest.raises(
-        QueryError, match="the library has no vectors of the kind 'hog'; there are joint, mean_colour, vgg16"
+        QueryError, match="the library has no vectors of the kind 'hog'; there are alike, joint, mean_colour, vgg16"
     ):
         library.search(Query(like=[QueryImage(described)], by="hog"))
     library.close()
