@@ -149,8 +149,9 @@ class BleuPostings:
         rows = np.arange(len(self))
         for start in range(len(ids) - size + 1):
             longest = [one.ngram for one in self._ngrams.terms(ids[start : start + size], size) if one.order == size]
-            found = self._ngrams.postings(longest[0])[0] if longest else rows[:0]
-            rows = np.intersect1d(rows, found, assume_unique=True)
+            if not longest:
+                return rows[:0]
+            rows = np.intersect1d(rows, self._ngrams.postings(longest[0])[0], assume_unique=True)
         return rows
 
     def save(self, folder: Path) -> None:

@@ -19,6 +19,9 @@ from retrieval.vectors.base import RankedItems
 from retrieval.vectors.local import Column, LocalVectorStore
 from retrieval.vectors.pieces import Pieces, mark_absent
 
+WORDS_KEPT = 2**14
+"""Words whose number of pictures is kept, of one state of the index."""
+
 
 @dataclass(frozen=True, eq=False)
 class Part:
@@ -64,6 +67,7 @@ class Captions:
 
     def __init__(self, pieces: Pieces, segments: Sequence[BleuPostings]) -> None:
         self._pieces, self._segments = pieces, segments
+        self._saying: dict[str, int] = {}
 
     def warm_up(self) -> None:
         """Load what makes large segments fast, see `BleuPostings.warm_up`."""
@@ -83,8 +87,18 @@ class Captions:
 
     def spread(self, words: Sequence[str]) -> np.ndarray:
         """Return how many pictures' captions have each of `words` (w,), int64 (w,)."""
-        pairs = zip(self._segments, self._pieces.absent_but(None), strict=True)
-        return np.stack([segment.spread(words, absent) for segment, absent in pairs]).sum(axis=0)
+        return np.array([self._pictures_saying(word) for word in words], np.int64)
+
+    def _pictures_saying(self, word: str) -> int:
+        """One query asks for the same words several times: to read, to correct, to rank it."""
+        found = self._saying.get(word)
+        if found is None:
+            pairs = zip(self._segments, self._pieces.absent_but(None), strict=True)
+            found = sum(int(segment.spread([word], absent)[0]) for segment, absent in pairs)
+            if len(self._saying) >= WORDS_KEPT:
+                self._saying.clear()
+            self._saying[word] = found
+        return found
 
     def ids_with(self, words: Sequence[str]) -> np.ndarray:
         """Return the ids of the pictures whose captions say `words` one after the other, rising; see `rows_with`."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Protocol
 
 import numpy as np
 
@@ -29,14 +29,31 @@ class AllWanted:
         return np.ones(len(candidates.ids))
 
 
-class OfClause:
-    """Retrieve what another clause retrieves, without its scores."""
+class Other(Protocol):
+    """A clause beside the query's own, with its pipeline."""
 
-    def __init__(self, clause: Clause, retrieve: Callable[[Clause], Candidates]) -> None:
-        self._clause, self._retrieve = clause, retrieve
+    @property
+    def clause(self) -> Clause: ...
+
+    @property
+    def pipeline(self) -> Pipeline: ...
+
+
+class OfClause:
+    """Retrieve what another clause retrieves, without its scores, which are kept for `relevance`."""
+
+    def __init__(self, other: Other) -> None:
+        self._other = other
+        self._found = Candidates()
 
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
-        return candidates.with_ids(self._retrieve(self._clause).ids)
+        self._found = self._other.pipeline.retrieve(self._other.clause)
+        return candidates.with_ids(self._found.ids)
+
+    def relevance(self, ids: np.ndarray) -> np.ndarray:
+        """Return the relevance to the other clause of the items of rising `ids` (m,), those found among them."""
+        clause, pipeline = self._other.clause, self._other.pipeline
+        return pipeline.fusion(clause, pipeline.score(clause, self._found.with_ids(ids)))
 
 
 class AlsoCloseTo:
@@ -45,14 +62,13 @@ class AlsoCloseTo:
     A caption seldom counts right: what "dogs" finds is found for "three dogs", those first whose captions say both.
     """
 
-    def __init__(self, clause: Clause, pipeline: Pipeline, own: Pipeline, saying: np.ndarray) -> None:
-        """`clause` and `pipeline` are the other's, `own` is that of the query itself; `saying` are ids, rising."""
-        self._clause, self._pipeline, self._own, self._saying = clause, pipeline, own, saying
+    def __init__(self, other: OfClause, own: Pipeline, saying: np.ndarray) -> None:
+        """`own` is the pipeline of the query itself; `saying` are ids, rising."""
+        self._other, self._own, self._saying = other, own, saying
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
         own = self._own.fusion(clause, candidates)
-        scored = self._pipeline.score(self._clause, Candidates().with_ids(candidates.ids))
-        other = self._pipeline.fusion(self._clause, scored)
+        other = self._other.relevance(candidates.ids)
         least = self._own.close + own * 1e-3
         found = np.where((other > 0) & (other >= self._own.close), np.maximum(own, least), own)
         return np.where(np.isin(candidates.ids, self._saying), (1 + found) / 2, found)

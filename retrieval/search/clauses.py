@@ -77,10 +77,10 @@ class Planner:
         plan = self._words(text)
         if uncounted is None or plan.matches is not None:
             return plan
-        others = self._captions(uncounted, _query_words(uncounted))
-        retrievers: list[Stage] = [*plan.pipeline.retrievers, OfClause(others.clause, others.pipeline.retrieve)]
+        others = OfClause(self._captions(uncounted, _query_words(uncounted)))
+        retrievers: list[Stage] = [*plan.pipeline.retrievers, others]
         saying = self._index.captions.ids_with(tokenize(text))
-        fusion = AlsoCloseTo(others.clause, others.pipeline, plan.pipeline, saying)
+        fusion = AlsoCloseTo(others, plan.pipeline, saying)
         return replace(plan, pipeline=replace(plan.pipeline, retrievers=retrievers, fusion=fusion))
 
     def without(self, number: int, text: str) -> ClausePlan:

@@ -143,6 +143,8 @@ def match(text: str, index: MetadataIndex, captions: Captions, allowed: np.ndarr
     rest = stem_of(text)[0] if dated is None else without(text, years)
     months = {date.text.lower(): date for date in dates if date.month}
     units = _units(rest, index, months)
+    if dated is None and not len(whole) and not any(len(unit.ids) for unit in units):
+        return None
     rest = _without_months(rest, units, captions)
     if dated is not None:
         then = np.union1d(dated.ids, whole)
@@ -179,10 +181,10 @@ def _is_name(text: str) -> bool:
 def _whole(text: str, index: MetadataIndex) -> tuple[frozenset[str], np.ndarray]:
     """Return the terms that stand for the query as a whole text, and the pictures that have one of them."""
     stem, suffix = stem_of(text.rpartition("/")[2])
-    terms = [f"={key(stem)}.{suffix}"] if suffix else [f"={key(text)}"]
+    term = f"={key(stem)}.{suffix}" if suffix else f"={key(text)}"
     if not (suffix or words_of(text) or (text.isdigit() and len(text) > 1)):
         return frozenset(), _NO_IDS
-    return frozenset(terms), reduce(np.union1d, map(index.find, terms), _NO_IDS)
+    return frozenset([term]), index.find(term)
 
 
 def _dated(dates: Sequence[DateRange], index: MetadataIndex, captions: Captions) -> Unit | None:

@@ -48,9 +48,13 @@ class VerbatimScorer:
         (words,) = clause.sentences
         order = min(len(words), INDEXED_ORDER)
         exact = BleuVariant(order, (1 / order,) * order, smoothing=1)
-        likely = candidates.ids[candidates.scores["bleu"] > 0.5]
+        # Nearly no query stands in a caption as it is, which is found out soonest.
+        saying = np.isin(candidates.ids, self._captions.ids_with(words), assume_unique=True)
+        likely = candidates.ids[saying & (candidates.scores["bleu"] > 0.5)]
+        if not len(likely):
+            return candidates.with_scores(VERBATIM, np.full(len(candidates.ids), np.nan))
         likely = likely[self._captions.scores(words, exact, likely) > 1 - 1e-9]
-        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist()) if len(likely) else {}
+        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist())
         ids = [number for number, one in stored.items() if any(tokenize(text) == [*words] for text in one.texts)]
         return candidates.with_scores(VERBATIM, np.ones(len(ids)), np.array(sorted(ids), np.int64))
 

@@ -89,6 +89,8 @@ class Pieces:
 
     def ids_at(self, rows: Sequence[np.ndarray]) -> np.ndarray:
         """Return the ids of those of each segment's rows that are present, int64, rising, each once."""
+        if not any(map(len, rows)):
+            return np.zeros(0, np.int64)
         found = []
         for piece_ids, absent, own in zip(self._ids, self._absent, rows, strict=True):
             found.append(piece_ids[own if absent is None else own[~absent[own]]])
