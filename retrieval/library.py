@@ -133,6 +133,7 @@ class Library:
         here or is of another version.
         """
         from captioner.encoders.registry import build_further, family, what_is_missing
+        from captioner.encoders.weights import of_library
         from captioner.pipeline import VectorDescriber
 
         self.searcher().check_kind(kind)
@@ -140,10 +141,11 @@ class Library:
         if kind in self.metrics:
             describer = self._by_metric(load_metric(self.settings.library, kind))
         else:
-            missing = what_is_missing(family(kind))
+            trained = of_library(self.settings.library, kind)
+            missing = "" if trained else what_is_missing(family(kind))
             if missing:
                 raise RetroflexError(f"{kind} cannot describe a picture here: {missing}")
-            describer = VectorDescriber(build_further(kind))
+            describer = VectorDescriber(build_further(kind, trained))
         stored = self.searcher().index.models[kind]
         if describer.model_version != stored:
             raise RetroflexError(

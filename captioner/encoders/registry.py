@@ -22,6 +22,7 @@ MODULES = (
     "captioner.encoders.vgg16_family",
     "captioner.encoders.keras_applications",
     "captioner.encoders.efficientnet_lite",
+    "captioner.encoders.autoencoder",
     "captioner.encoders.descriptors.colour_layout",
     "captioner.encoders.descriptors.dominant_colours",
     "captioner.encoders.descriptors.gabor",
@@ -62,6 +63,7 @@ class Family:
     - `weights` reads the weights for some settings, from a file if one is given; None if the family reads none. It
       raises RetroflexError, one line that says what to install or to download, or what is wrong with the file.
     - `missing` returns in one line what has to be installed or downloaded before `build`; "" if nothing has.
+    - `kept` weights stay in the user's cache once they were read; not so those that belong to one library.
     - `summary` says in a few words what it is, `dimension` how many numbers a vector has; 0 if that depends.
     """
 
@@ -72,6 +74,7 @@ class Family:
     missing: Callable[[], str] = _nothing_missing
     summary: str = ""
     dimension: int = 0
+    kept: bool = True
 
 
 _FAMILIES: dict[str, Family] = {}
@@ -126,16 +129,17 @@ def read_weights(config: EncoderConfig, source: Path | None = None) -> Weights:
     They come from the file `source`, else from that cache, else from the family's own place. Raises RetroflexError,
     one line, for a family without weights, a file that does not fit, and where something is missing.
     """
-    read = family(config.name).weights
-    if read is None:
+    one = family(config.name)
+    if one.weights is None:
         raise RetroflexError(
             f"{config.name} has no weights, so none can be read" + (f" from {source}" if source else "")
         )
-    kept = None if source else load_kept(config.name)
+    kept = load_kept(config.name) if one.kept and not source else None
     if kept is not None:
         return kept
-    weights = read(config, source)
-    keep(config.name, weights)
+    weights = one.weights(config, source)
+    if one.kept:
+        keep(config.name, weights)
     return weights
 
 
@@ -151,4 +155,4 @@ def build_further(name: str, source: Path | None = None) -> Encoder:
 
 def what_is_missing(one: Family) -> str:
     """Return in one line what has to be installed or downloaded before `build_further`; "" if nothing has."""
-    return "" if one.weights is not None and kept_file(one.name).exists() else one.missing()
+    return "" if one.weights is not None and one.kept and kept_file(one.name).exists() else one.missing()

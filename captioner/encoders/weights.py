@@ -24,6 +24,17 @@ def kept_file(name: str) -> Path:
     return user_cache_path("retroflex", appauthor=False) / "encoders" / f"{name}.safetensors"
 
 
+def trained_file(library: Path, name: str) -> Path:
+    """Return where a library has the weights of an encoder that was trained on its pictures; they need not be there."""
+    return library / "encoders" / f"{name}.safetensors"
+
+
+def of_library(library: Path, name: str) -> Path | None:
+    """Return the file of `trained_file` if it is there."""
+    file = trained_file(library, name)
+    return file if file.is_file() else None
+
+
 def load_kept(name: str) -> Weights | None:
     """Return the kept weights, or None if there are none; damaged ones count as none."""
     try:

@@ -13,6 +13,7 @@ import click
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
+from captioner.encoders.weights import of_library
 from captioner.metric import load_metric, metric_names
 from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
@@ -122,7 +123,8 @@ class _Run:
         """Return the captioner's report, and the numbers of pictures that further encoders described, by name."""
         captioner = Captioner.load(self.library.settings.bundle)
         metrics = [name for name in features if name in self.library.metrics]
-        others = {name: file for name, file in features.items() if name not in metrics}
+        library = self.library.settings.library
+        others = {name: file or of_library(library, name) for name, file in features.items() if name not in metrics}
         further = further_describers(others, captioner.search_model.encoder)
         near_copy = captioner.search_model.calibration.near_copy
         report = self._by(captioner, recaption, near_copy)

@@ -13,6 +13,7 @@ import numpy as np
 
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further, families, family, what_is_missing
+from captioner.encoders.weights import of_library
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.pipeline import VectorDescriber, read_files
 from captioner.types import StagedDescriber
@@ -44,13 +45,14 @@ def known_kinds(
 ) -> dict[str, Kind]:
     """Return all kinds by name, the captioner's first, and the learned metrics of the folder `library`.
 
-    `captioner` loads it; `weights` are files for encoders. Raise RetroflexError for a damaged metric.
+    `captioner` loads it; `weights` are files for encoders, by default those trained for the library. Raise
+    RetroflexError for a damaged metric.
     """
     shared = cache(captioner)
     own = shared().search_model.encoder
     kinds = [Kind(name, shared, _encode if name == own else _describe) for name in shared().kinds]
     others = [one.name for one in families() if one.name != own]
-    kinds += [Kind(name, _Further(name, weights.get(name)), _encode) for name in others]
+    kinds += [Kind(name, _Further(name, weights.get(name) or of_library(library, name)), _encode) for name in others]
     named = {kind.name: kind for kind in kinds}
     for name in metric_names(library):
         named[name] = _by_metric(load_metric(library, name), named)
