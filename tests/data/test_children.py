@@ -66,7 +66,7 @@ def test_a_child_ends_with_its_parent(how: str) -> None:
     assert parent.stdout.readline() == b"ready\n"
     assert len(processes_below(parent.pid)) == 2
     getattr(parent, how)()
-    parent.communicate(timeout=10)  # The child has the same standard output, which ends only when both have ended.
+    parent.communicate(timeout=60)  # The child has the same standard output, which ends only when both have ended.
 
 
 def test_a_child_lives_while_its_parent_does_and_leaves_no_descriptor() -> None:

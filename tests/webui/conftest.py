@@ -88,7 +88,7 @@ def add(library: Library, path: Path, content: bytes) -> None:
     )
 
 
-def wait_until(condition: Callable[[], bool], seconds: float = 10) -> None:
+def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Return once `condition` holds; fail when it does not in time."""
     end = time.monotonic() + seconds
     while not condition():
@@ -204,7 +204,7 @@ def running(app: Flask, behind_proxy: bool = False) -> Iterator[str]:
         yield address(server.socket)
     finally:
         server.stop()
-        thread.join(10)
+        thread.join(60)
 
 
 @pytest.fixture(name="address")

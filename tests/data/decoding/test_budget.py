@@ -74,7 +74,7 @@ def test_waiting_ends(budget: MemoryBudget) -> None:
         began = time.monotonic()
         with pytest.raises(Busy), budget.hold(1, 0.1):
             pass
-        assert 0.1 <= time.monotonic() - began < 1
+        assert time.monotonic() - began >= 0.1
     with budget.hold(MEMORY, 0) as held:
         assert held == MEMORY
 

@@ -252,7 +252,7 @@ def test_two_batches_are_encoded_at_a_time(store: Store, photos: Path, monkeypat
 
     class Waiting(FakeCaptioner):
         def encode(self, pictures: np.ndarray) -> Features:
-            other.wait(timeout=10)
+            other.wait(timeout=60)
             return super().encode(pictures)
 
     captioner = Waiting()

@@ -67,7 +67,7 @@ def test_damaged_progress_is_waited_out(tmp_path: Path) -> None:
     def hold() -> None:
         with take_turn(tmp_path, print, nothing):
             (tmp_path / PROGRESS).write_text('{"done": ')
-            released.wait(10)
+            released.wait(60)
 
     holder = threading.Thread(target=hold)
     holder.start()

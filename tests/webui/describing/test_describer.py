@@ -42,7 +42,7 @@ def test_words_work_while_the_captioner_loads(library: Library, captioner: Any, 
     gate = threading.Event()
 
     def load() -> Any:
-        gate.wait(10)
+        gate.wait(60)
         return captioner
 
     client = create_app(library, load).test_client()
@@ -76,7 +76,7 @@ def test_a_busy_captioner_refuses_further_pictures(app: Flask, captioner: Any, p
     gate, describe = threading.Event(), captioner.describe
 
     def slow(pictures: Any) -> Any:
-        gate.wait(10)
+        gate.wait(60)
         return describe(pictures)
 
     captioner.describe = slow
@@ -92,5 +92,5 @@ def test_a_busy_captioner_refuses_further_pictures(app: Flask, captioner: Any, p
     assert app.test_client().get(SEARCH, query_string={"q": "red"}).status_code == 200
     gate.set()
     for thread in threads:
-        thread.join(10)
+        thread.join(60)
     assert sorted(statuses) == [200] * MAX_PENDING + [429] * 3

@@ -20,7 +20,7 @@ def test_users_at_once_get_answers_and_memory_stays(
     """Twelve users for four seconds, then words at a fixed rate: no error but the documented 429."""
     with started(library) as process:
         at = address(process)
-        eventually(lambda: ready(at), 20)
+        eventually(lambda: ready(at))
         load = Load(at, process.pid, [painted("red", seed=seed) for seed in range(20)], 12)
         together, steady = load.users(12, 4), load.at_rate(10, 2)
     for kind in ("words", "thumbnail", "upload"):

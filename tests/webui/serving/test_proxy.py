@@ -36,7 +36,7 @@ def proxy_to(upstream: str) -> type[BaseHTTPRequestHandler]:
             body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
             told = {"X-Forwarded-For": "192.0.2.7", "X-Forwarded-Proto": "https", "X-Forwarded-Prefix": PREFIX}
             headers = {**self.headers, **told, "X-Forwarded-Host": NAME, "Host": upstream}
-            connection = http.client.HTTPConnection(upstream, timeout=10)
+            connection = http.client.HTTPConnection(upstream, timeout=60)
             connection.request(self.command, self.path.removeprefix(PREFIX), body, headers)
             answer = connection.getresponse()
             content = answer.read()
@@ -78,7 +78,7 @@ class Browser(requests.Session):
 
     def ask(self, method: str, path: str, **more: Any) -> requests.Response:
         headers = {"Origin": f"https://{NAME}"} | more.pop("headers", {})
-        answer = self.request(method, self._site + path, headers=headers, allow_redirects=False, timeout=10, **more)
+        answer = self.request(method, self._site + path, headers=headers, allow_redirects=False, timeout=60, **more)
         for cookie in self.cookies:
             cookie.secure = False  # The proxy of the test is not really encrypted.
         return answer
@@ -165,5 +165,5 @@ def test_a_prefix_that_leads_elsewhere_is_refused(
 def test_a_proxys_headers_count_only_behind_a_proxy(library: Library, captioner: Any, serving: Any) -> None:
     forged = {"X-Forwarded-Host": "evil.example", "X-Forwarded-Prefix": "/evil", "X-Forwarded-For": "192.0.2.1"}
     with serving(create_app(library, lambda: captioner)) as at:
-        answer = requests.get(f"{at}api/v1/search?q=red", headers=forged, timeout=10)
+        answer = requests.get(f"{at}api/v1/search?q=red", headers=forged, timeout=60)
     assert answer.json()["hits"][0]["links"]["file"].startswith("/api/v1/")

@@ -20,7 +20,7 @@ from webui.telemetry.logs import Log
 
 
 def test_it_answers_over_a_real_socket(address: str) -> None:
-    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=10)
+    connection = http.client.HTTPConnection(urlsplit(address).netloc, timeout=60)
     connection.request("GET", "/api/v1/search?q=red")
     assert json.load(connection.getresponse())["total"] >= 4
 
@@ -28,7 +28,7 @@ def test_it_answers_over_a_real_socket(address: str) -> None:
 @pytest.mark.parametrize("size", [400_000, 5_000_000])
 def test_too_large_a_body_is_a_413_problem_without_being_read(address: str, size: int) -> None:
     netloc = urlsplit(address)
-    with socket.create_connection((netloc.hostname, netloc.port), timeout=10) as client:
+    with socket.create_connection((netloc.hostname, netloc.port), timeout=60) as client:
         head = f"POST /api/v1/search HTTP/1.1\r\nHost: {netloc.netloc}\r\nContent-Length: {size}\r\n"
         client.sendall(f"{head}Content-Type: multipart/form-data; boundary=x\r\n\r\n".encode())
         if size < 1_000_000:
@@ -41,7 +41,7 @@ def test_too_large_a_body_is_a_413_problem_without_being_read(address: str, size
 
 def test_a_request_that_is_no_http_is_a_problem(address: str) -> None:
     netloc = urlsplit(address)
-    with socket.create_connection((netloc.hostname, netloc.port), timeout=10) as client:
+    with socket.create_connection((netloc.hostname, netloc.port), timeout=60) as client:
         client.sendall(b"GET / HTTP/1.1\r\nHost : x\r\n bad\r\n\r\n")
         assert b"application/problem+json" in client.recv(4096)
 
@@ -72,12 +72,12 @@ def test_parts_of_an_answer_are_sent_as_they_come(library: Library, captioner: A
 
     def parts() -> Iterator[bytes]:
         yield b"data: 1\n\n"
-        assert gate.wait(10)
+        assert gate.wait(60)
         yield b"data: 2\n\n"
 
     app.add_url_rule("/events", view_func=lambda: Response(parts(), mimetype="text/event-stream"))
     with serving(app) as at:
-        connection = http.client.HTTPConnection(urlsplit(at).netloc, timeout=5)
+        connection = http.client.HTTPConnection(urlsplit(at).netloc, timeout=60)
         connection.request("GET", "/events")
         answer = connection.getresponse()
         assert answer.readline() == b"data: 1\n"
@@ -91,15 +91,15 @@ def test_many_open_streams_leave_room_for_a_search(library: Library, captioner: 
 
     def parts() -> Iterator[bytes]:
         yield b"begun"
-        gate.wait(10)
+        gate.wait(60)
 
     app.add_url_rule("/events", view_func=lambda: Response(parts(), mimetype="text/event-stream"))
     with serving(app) as at:
-        streams = [http.client.HTTPConnection(urlsplit(at).netloc, timeout=5) for _ in range(THREADS - 4)]
+        streams = [http.client.HTTPConnection(urlsplit(at).netloc, timeout=60) for _ in range(THREADS - 4)]
         for stream in streams:
             stream.request("GET", "/events")
             assert stream.getresponse().read(5) == b"begun"
-        search = http.client.HTTPConnection(urlsplit(at).netloc, timeout=5)
+        search = http.client.HTTPConnection(urlsplit(at).netloc, timeout=60)
         search.request("GET", "/api/v1/search?q=red")
         assert search.getresponse().status == 200
         gate.set()
