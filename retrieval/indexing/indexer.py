@@ -31,6 +31,9 @@ from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
 
+KEPT_BYTES = 64 * 2**20
+"""Of the files of a group, from when they are hashed until they are decoded; the others are read twice."""
+
 NEVER = -1
 """A time of change that no file has: what is skipped with it is tried again each time."""
 
@@ -219,7 +222,7 @@ class _Reader:
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
         """Return a reading for each content among a group of files, and for each file that cannot be read."""
-        readings, contents = list[Reading[Batch]](), dict[str, bytes]()
+        readings, contents, kept = list[Reading[Batch]](), dict[str, bytes | None](), 0
         rows: dict[str, list[FileRow]] = {}
         for file in group:
             try:
@@ -228,7 +231,9 @@ class _Reader:
                 readings.append(Reading(Batch(skipped=[_skip(to_bytes(file.path), file, error)])))
                 continue
             digest = content_hash(content)
-            contents.setdefault(digest, content)
+            if digest not in contents:
+                contents[digest] = content if kept + len(content) <= KEPT_BYTES else None
+                kept += len(contents[digest] or b"")
             rows.setdefault(digest, []).append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
         new = self._store.describe_needed(contents.keys(), self._version)
         readings += [
@@ -236,12 +241,13 @@ class _Reader:
         ]
         paths = self._store.paths_of(new)
         return readings + [
-            self._decoded(rows[digest], contents[digest], paths.get(digest, ())) for digest in sorted(new)
+            self._decoded(rows[digest], contents.pop(digest), paths.get(digest, ())) for digest in sorted(new)
         ]
 
-    def _decoded(self, files: list[FileRow], content: bytes, stored: Sequence[bytes]) -> Reading[Batch]:
-        """Decode the content of `files`; the picture may have further files that are `stored`."""
+    def _decoded(self, files: list[FileRow], content: bytes | None, stored: Sequence[bytes]) -> Reading[Batch]:
+        """Decode the content of `files`, None if it is not kept; the picture may have further files, `stored`."""
         try:
+            content = self._read_again(files[0]) if content is None else content
             decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
             rows = [_skip(file.path, file, error) for file in files]
@@ -263,6 +269,13 @@ class _Reader:
         )
         files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
+
+    def _read_again(self, file: FileRow) -> bytes:
+        """Return a file's bytes once more. Raises a PictureError."""
+        content = read_bytes(from_bytes(file.path), self._limits)
+        if content_hash(content) != file.digest:
+            raise PictureUnreadable("cannot be read: it is being changed; index again when that is done")
+        return content
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:

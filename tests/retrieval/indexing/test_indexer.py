@@ -7,6 +7,7 @@ import random
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from captioner.types import Caption, Description
 from data.decoding import pool
 from data.decoding.pool import Decoders
 from data.jpeg.eighth import decode_eighth
-from data.limits import DEFAULT_LIMITS
+from data.limits import DEFAULT_LIMITS, Limits
 from data.notices import noted_pictures
 from data.store import Store
 from retrieval.indexing import indexer
@@ -288,7 +289,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from tests.retrieval.indexing.test_indexer import FakeCaptioner
-from data.limits import DEFAULT_LIMITS
+from data.limits import DEFAULT_LIMITS, Limits
 from data.notices import noted_pictures
 from data.store import Store
 from captioner import pipeline
@@ -356,3 +357,39 @@ def test_what_could_not_be_read_of_a_picture_is_told_and_kept(store: Store, phot
     (photos / "photo0.jpg").write_bytes(whole)
     run(store, photos)
     assert noted_pictures(store) == []
+
+
+def test_large_files_are_read_twice_instead_of_kept(
+    store: Store, photos: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(store, photos)
+    other = Store.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")
+    monkeypatch.setattr(indexer, "KEPT_BYTES", 3000)
+    read, times = indexer.read_bytes, Counter[Path]()
+
+    def count(path: Path, limits: Limits) -> bytes:
+        times[path] += 1
+        return read(path, limits)
+
+    monkeypatch.setattr(indexer, "read_bytes", count)
+    run(other, photos)
+    assert contents(other) == contents(store)
+    assert {*times.values()} == {1, 2}
+
+
+def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
+    store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(indexer, "KEPT_BYTES", 0)
+    read, seen = indexer.read_bytes, set[Path]()
+
+    def growing(path: Path, limits: Limits) -> bytes:
+        again = path in seen
+        seen.add(path)
+        return read(path, limits) + b"more" * (again and path.name == "photo0.jpg")
+
+    monkeypatch.setattr(indexer, "read_bytes", growing)
+    reasons = [(one.path.name, one.reason) for one in run(store, photos).skipped]
+    assert reasons == [("photo0.jpg", "cannot be read: it is being changed; index again when that is done")]
+    monkeypatch.undo()
+    assert (run(store, photos).captioned, store.status().pictures) == (1, 12)
