@@ -79,10 +79,18 @@ def average_precision(relevant: np.ndarray, total: int) -> float:
     return float(np.sum(np.arange(1, len(ranks) + 1) / ranks)) / total
 
 
-def first_found(search: Callable[[int], np.ndarray], targets: Sequence[int]) -> float | None:
-    """Return for how many percent of the copies the first result is the original: row `targets[number]`."""
-    hits = [len(found := search(number)) > 0 and int(found[0]) == target for number, target in enumerate(targets)]
-    return _percent([float(hit) for hit in hits])
+def first_found(
+    search: Callable[[int], np.ndarray], targets: Sequence[int], items: np.ndarray | None = None
+) -> float | None:
+    """Return for how many percent of the copies the first result is the original: row `targets[number]`.
+
+    `items` (n,) are the pictures of the rows, of which several may be the same; None where each is another one.
+    """
+    hits = []
+    for number, target in enumerate(targets):
+        found = search(number)[:1].tolist()
+        hits.append(float(any(one == target or (items is not None and items[one] == items[target]) for one in found)))
+    return _percent(hits)
 
 
 def _recall(nearest: np.ndarray, cosines: np.ndarray, query: int) -> float:

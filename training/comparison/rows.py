@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import NamedTuple, cast
 
 import numpy as np
 from tqdm import tqdm
@@ -99,9 +99,10 @@ class Comparison:
         targets = self.copies.rows[known]
         copies, targets = copies[there[targets]], (np.cumsum(there) - 1)[targets[there[targets]]]
         labels = None if self.gallery.labels is None else self.gallery.labels[there]
+        searched = _Searched(matrix, labels, items[there], unit(copies).astype(np.float32), targets)
         for way in searches:
             try:
-                yield self._search(Row(name, way), matrix, labels, unit(copies).astype(np.float32), targets)
+                yield self._search(Row(name, way), searched)
             except ImportError as error:
                 yield Row(name, way, problem=_reason(error, SEARCHES[way].extra))
 
@@ -115,9 +116,8 @@ class Comparison:
         by = f"made by {stored}, and this is {model_version}" if stored else "not in the library"
         return f"its vectors are {by}; run retroflex index --features {name}"
 
-    def _search(
-        self, row: Row, matrix: np.ndarray, labels: np.ndarray | None, copies: np.ndarray, targets: np.ndarray
-    ) -> Row:
+    def _search(self, row: Row, searched: _Searched) -> Row:
+        matrix, labels, items, copies, targets = searched
         started = time.perf_counter()
         index = SEARCHES[row.search].build(matrix)
         seconds = time.perf_counter() - started
@@ -129,7 +129,7 @@ class Comparison:
                 labels,
                 matrix,
             ).to_json()
-            found = first_found(lambda number: index.search(copies[number], 1), targets.tolist())
+            found = first_found(lambda number: index.search(copies[number], 1), targets.tolist(), items)
             size = round(index.bytes / len(matrix))
         finally:
             index.close()
@@ -163,9 +163,20 @@ class Comparison:
             figures = measure(
                 lambda query, count: search.ranked(kept[query], count), len(rows), queries, labels, None
             ).to_json()
-            found = first_found(lambda number: search.ranked(copies[number][0], 1), [row for _, row in copies])
+            targets = [row for _, row in copies]
+            found = first_found(lambda number: search.ranked(copies[number][0], 1), targets, items[rows])
             size = round(search.bytes / len(rows))
         return Row(PRODUCT, PRODUCT, **figures, copies=found, build_s=round(seconds, 4), bytes=size, pictures=len(rows))
+
+
+class _Searched(NamedTuple):
+    """Unit vectors `matrix` (n, d) with classes and item ids (n,), and `copies` (m, d) of the rows `targets` (m,)."""
+
+    matrix: np.ndarray
+    labels: np.ndarray | None
+    items: np.ndarray
+    copies: np.ndarray
+    targets: np.ndarray
 
 
 def _reason(error: Exception, extra: str = "") -> str:

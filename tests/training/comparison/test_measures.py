@@ -43,5 +43,8 @@ def test_without_classes_only_neighbours_count() -> None:
 
 def test_copies_count_where_the_first_is_the_original() -> None:
     assert first_found(lambda number: np.array([number, 9]), [0, 1, 9, 3]) == 75
+    assert first_found(lambda number: np.array([number, 9]), [0, 1, 9, 3], np.arange(10) // 2 * 2) == 75
+    twice = np.array([5, 5, 6])  # rows 0 and 1 are the same picture
+    assert first_found(lambda number: np.array([1]), [0, 1, 2, 2], twice) == 50
     assert first_found(lambda number: np.zeros(0, np.int64), [0]) == 0
     assert first_found(lambda number: np.array([0]), []) is None
