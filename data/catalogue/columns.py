@@ -5,7 +5,7 @@ A column is read when it is first used. After a change of the store only the pic
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from types import NoneType
@@ -38,7 +38,7 @@ class Dictionary(NamedTuple):
 
 
 class Column(NamedTuple):
-    """A field of n pictures: `codes`, int64 (n,), are rows of `values`, NONE where a picture has no value.
+    """A field of n pictures: `codes`, int32 (n,), are rows of `values`, NONE where a picture has no value.
 
     `confidences`, float32 (n,), are those of predicted values, NaN for all others.
     """
@@ -72,13 +72,13 @@ class ColumnCache:
         with self._reading:
             stored = self._stored[of.id] = self._current(of, generation)
             values = self._dictionary(of)
-        codes, confidences = np.full(len(ids), NONE), np.full(len(ids), np.nan, np.float32)
+        codes, confidences = np.full(len(ids), NONE, np.int32), np.full(len(ids), np.nan, np.float32)
         if len(stored.items) and len(values.ids):
             at = np.minimum(np.searchsorted(stored.items, ids), len(stored.items) - 1)
             ranks = np.minimum(np.searchsorted(values.ids, stored.values), len(values.ids) - 1)
             ranks = np.where(values.ids[ranks] == stored.values, ranks, NONE)
             present = stored.items[at] == ids
-            codes = np.where(present, ranks[at], NONE)
+            codes = np.where(present, ranks[at], NONE).astype(np.int32)
             confidences = np.where(present, stored.confidences[at], np.nan)
         return Column(codes, values, confidences)
 
@@ -89,6 +89,14 @@ class ColumnCache:
         with self._store.reading() as connection:
             rows = connection.execute(query.where(same, sound(catalogue_values))).all()
         return [number for number, stored in rows if stored.casefold() == text.casefold()]
+
+    def items_with(self, of: CatalogueField, values: Collection[int]) -> list[tuple[int, int]]:
+        """Return (item, value id) of the items that have one of these values of a field now. Raises StoreError."""
+        generation = self._store.generation()
+        with self._reading:
+            stored = self._stored[of.id] = self._current(of, generation)
+        rows = np.isin(stored.values, np.array(list(values), np.int64))
+        return list(zip(stored.items[rows].tolist(), stored.values[rows].tolist(), strict=True))
 
     def text_ranks(self, of: CatalogueField, values: Dictionary) -> np.ndarray:
         """Return the place of each value in the order of their texts, (v,). Raises StoreError."""
@@ -191,12 +199,11 @@ def _is_sound(row: Sequence[Any]) -> bool:
 
 
 def _read_dictionary(connection: Connection, of: CatalogueField) -> Dictionary:
-    columns = [catalogue_values.c.id, catalogue_values.c.number]
-    if of.type != TEXT:
-        columns.append(catalogue_values.c.text)
-    query = select(*columns).where(catalogue_values.c.field_id == of.id, sound(catalogue_values))
-    query = query.order_by(catalogue_values.c.id)
+    own, value = catalogue_values.c.field_id == of.id, catalogue_values.c
+    if of.type == TEXT:  # of which there may be a million; their texts are read where they are needed
+        ids = np.fromiter(connection.scalars(select(value.id).where(own).order_by(value.id)), np.int64)
+        return Dictionary(ids, np.full(len(ids), np.nan), None)
+    query = select(value.id, value.number, value.text).where(own, sound(catalogue_values)).order_by(value.id)
     rows = connection.execute(query).all()
-    ids, numbers, *texts = zip(*rows, strict=True) if rows else ((), (), ())
-    found = [str(text) for text in texts[0]] if of.type != TEXT else None
-    return Dictionary(np.array(ids, np.int64), np.array(numbers, np.float64), found)
+    numbers = np.array([row.number for row in rows], np.float64)  # None becomes NaN
+    return Dictionary(np.array([row.id for row in rows], np.int64), numbers, [row.text for row in rows])

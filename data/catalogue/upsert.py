@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, select
 
+from data.catalogue.columns import ColumnCache
 from data.catalogue.fields import field_named, read_fields
 from data.catalogue.files import as_text
 from data.catalogue.matching import FileNames
@@ -15,8 +16,9 @@ from data.catalogue.profile import NameProblem, field_name
 from data.catalogue.values import CatalogueField, Value, ValueProblem, key_of, label_of, parse
 from data.catalogue.writes import Changed, NewField, declare_fields, put_facts
 from data.database import chunks
+from data.soundness import sound
 from data.store import Store
-from data.tables import catalogue_values, facts, files
+from data.tables import catalogue_values, files
 
 
 @dataclass
@@ -29,12 +31,18 @@ class Upserted:
 
 
 def upsert_rows(
-    store: Store, key: str, rows: Sequence[Any], types: Mapping[str, str], taken: Collection[str]
+    store: Store,
+    columns: ColumnCache,
+    key: str,
+    rows: Sequence[Any],
+    types: Mapping[str, str],
+    taken: Collection[str],
 ) -> Upserted:
     """Store rows, objects by column, as imported values; a row with an error is left out whole.
 
-    Columns become fields as in an import: `types` has those of new ones; names that are `taken` get a prefix. Raise
-    NoSuchField where the key is no field, or NameProblem for a name that cannot be one.
+    `columns` of the same store tell which picture has which key. Columns become fields as in an import: `types` has
+    those of new ones; names that are `taken` get a prefix. Raise NoSuchField where the key is no field, or NameProblem
+    for a name that cannot be one.
     """
     fields = _Fields(store, key, types, taken)
     result, cells = Upserted(), dict[int, dict[str, Value | None]]()
@@ -48,7 +56,7 @@ def upsert_rows(
             cells.pop(number, None)
             result.errors[number] = str(error)
     wanted = {number: text for text, number in keys.items() if number in cells}
-    found = _pictures(store, fields.key_id, wanted)
+    found = _pictures(store, columns, fields.key, wanted)
     _check_pictures(found, wanted, key, result)
     with store.writing() as connection:
         by_name = declare_fields(connection, fields.used({*found}, cells))
@@ -74,10 +82,9 @@ class _Fields:
             field_named(list(self._stored.values()), self._key_name)
 
     @property
-    def key_id(self) -> int | None:
-        """The id of the key's field, None for a new one."""
-        stored = self._stored.get(self._key_name)
-        return stored.id if stored else None
+    def key(self) -> CatalogueField | None:
+        """The key's field, None for a new one."""
+        return self._stored.get(self._key_name)
 
     def read(self, row: Any) -> tuple[str, dict[str, Value | None]]:
         """Return the key of a row, and its values by the names of fields. Raise ValueProblem or NameProblem."""
@@ -113,12 +120,16 @@ class _Fields:
         return stored.label if stored else label_of(name)
 
 
-def _pictures(store: Store, key_id: int | None, wanted: Mapping[int, str]) -> dict[int, list[int]]:
+def _pictures(
+    store: Store, columns: ColumnCache, key: CatalogueField | None, wanted: Mapping[int, str]
+) -> dict[int, list[int]]:
     """Return the pictures with a file of each key, by number: those with this value, else those with such a file."""
     found: dict[int, list[int]] = {}
-    if key_id is not None:
+    if key is not None:
         with store.reading() as connection:
-            by_text = _with_values(connection, key_id, set(wanted.values()))
+            text_of = _value_ids(connection, key.id, set(wanted.values()))
+            having = columns.items_with(key, text_of)
+            by_text = _by_text(connection, having, text_of)
         found = {number: by_text[text] for number, text in wanted.items() if text in by_text}
     if len(found) < len(wanted):
         names = FileNames(store, None)
@@ -127,17 +138,27 @@ def _pictures(store: Store, key_id: int | None, wanted: Mapping[int, str]) -> di
     return found
 
 
-def _with_values(connection: Connection, key_id: int, texts: Collection[str]) -> dict[str, list[int]]:
-    text_of: dict[int, str] = {}
+def _value_ids(connection: Connection, key_id: int, texts: Collection[str]) -> dict[int, str]:
+    """Return the texts of a field by the ids of their values."""
     query = select(catalogue_values.c.id, catalogue_values.c.text).where(catalogue_values.c.field_id == key_id)
+    query = query.where(sound(catalogue_values))
+    found: dict[int, str] = {}
     for piece in chunks({key_of(text) for text in texts}):
         rows = connection.execute(query.where(catalogue_values.c.key.in_(piece)))
-        text_of |= {number: text for number, text in rows if text in texts}
+        found |= {number: text for number, text in rows if text in texts}
+    return found
+
+
+def _by_text(
+    connection: Connection, having: Sequence[tuple[int, int]], text_of: Mapping[int, str]
+) -> dict[str, list[int]]:
+    """Return the pictures that have a file by the text of their value."""
+    present: set[int] = set()
+    for piece in chunks([item for item, _ in having]):
+        present.update(connection.scalars(select(files.c.picture_id).where(files.c.picture_id.in_(piece))))
     items: dict[str, list[int]] = {}
-    has_file = select(files.c.path).where(files.c.picture_id == facts.c.item_id).exists()
-    having = select(facts.c.item_id, facts.c.value_id).where(facts.c.field_id == key_id, has_file).distinct()
-    for ids in chunks(text_of):
-        for item, value in connection.execute(having.where(facts.c.value_id.in_(ids))):
+    for item, value in having:
+        if item in present:
             items.setdefault(text_of[value], []).append(item)
     return items
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from sqlalchemy import Connection, delete, func, insert, select, tuple_, update
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
 from data import writes
 from data.catalogue.reads import fields_in, users_facts
@@ -183,9 +183,10 @@ def _stored_facts(
 def _replace(
     connection: Connection, source: str, gone: Sequence[tuple[int, int]], new: Sequence[dict[str, object]]
 ) -> None:
-    for piece in chunks(gone):
-        pairs = tuple_(facts.c.field_id, facts.c.item_id).in_(piece)
-        connection.execute(delete(facts).where(facts.c.source == source, pairs))
+    if gone:
+        same = facts.c.field_id == bindparam("field"), facts.c.item_id == bindparam("item")
+        statement = delete(facts).where(*same, facts.c.source == source)
+        connection.execute(statement, [{"field": field_id, "item": item} for field_id, item in gone])
     if new:
         connection.execute(insert(facts), list(new))
 

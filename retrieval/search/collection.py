@@ -39,7 +39,8 @@ class Collection:
         self._store = store
         self._state: tuple[Facts, FolderTree] | None = None
         self._reading = Lock()
-        self._columns = ColumnCache(store)
+        self.columns = ColumnCache(store)
+        """The fields of the catalogue as arrays, kept from one state to the next."""
         self._catalogue: tuple[int, tuple[StoredField, ...]] = (-1, ())
 
     def catalogue(self) -> tuple[StoredField, ...]:
@@ -58,7 +59,7 @@ class Collection:
         with self._reading:
             if self._state is None or self._state[0].generation != self._store.generation():
                 stored = [name for field in fields.FIELDS for name in field.stored]
-                facts = read_facts(self._store, stored, self._columns)
+                facts = read_facts(self._store, stored, self.columns)
                 self._state = facts, folder_tree(facts, [root.path for root in read_roots(self._store)])
             return self._state
 

@@ -109,7 +109,7 @@ def put_rows() -> Response:
     library = services().library
     library.store.check_writable()
     try:
-        stored = upsert_rows(library.store, key, rows, types, built_in_names())
+        stored = upsert_rows(library.store, library.collection.columns, key, rows, types, built_in_names())
     except (NameProblem, NoSuchField) as error:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
     return jsonify(_as_json(stored))
