@@ -1,0 +1,1 @@
+"""Pictures of a web service, fetched by its API with their licences and what is known of them."""
