@@ -154,17 +154,20 @@ class Planner:
         if by is not None:
             return ClausePlan(clause, self._by_kind(by))
         calibration = self._model.calibration if self._model else Calibration()
-        kind = ALIKE if ALIKE in self._index.models and ALIKE in described.vectors else self._encoder
-        nearest = VectorRetriever(self._index.vectors, kind, "cosine", self._allowed)
+        nearest = VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed)
         counts = NEIGHBOURS in calibration.picture
-        neighbours = NeighbourScorer(self._index.vectors, kind, nearest) if counts else None
+        kinds = counts and ALIKE in self._index.models and ALIKE in described.vectors
+        kin = VectorRetriever(self._index.vectors, ALIKE, ALIKE, self._allowed) if kinds else nearest
+        neighbours = NeighbourScorer(self._index.vectors, ALIKE if kinds else self._encoder, kin) if counts else None
         retrievers: list[Stage] = [
             BleuRetriever(self._index.captions, CAPTION_VARIANT, self._pictures, self._allowed),
             nearest,
+            *([kin] if kinds else []),
         ]
         scorers: list[Stage] = [
             BleuScorer(self._index.captions, CAPTION_VARIANT),
-            self._cosine(kind, "cosine"),
+            self._cosine(self._encoder, "cosine"),
+            *([self._cosine(ALIKE, ALIKE)] if kinds else []),
             *([] if neighbours is None else [neighbours]),
             self._cosine(JOINT, "embedding"),
         ]

@@ -287,16 +287,22 @@ def test_a_picture_is_found_by_what_its_neighbours_support(library: Library, add
     assert kind.score > lonely.score
 
 
-def test_kinds_of_things_are_compared_where_query_and_library_have_them(library: Library, add: Add) -> None:
-    cup, mug = np.array([1, 0], np.float32), np.array([0, 1], np.float32)
+def test_kinds_of_things_support_one_another_where_query_and_library_have_them(library: Library, add: Add) -> None:
+    cup, mug = np.array([1, 0], np.float32), np.array([0.28, 0.96], np.float32)
     add(library.store, "looks", ["a thing"], [0.9, 0.0, 0.0, 0.8], further={ALIKE: mug})
-    add(library.store, "kind", ["a thing"], [0.0, 0.9, 0.1, 0.8], further={ALIKE: cup})
+    for number in range(3):
+        add(library.store, f"kind{number}", ["a thing"], [0.9, 0.1, 0.1, 0.8], further={ALIKE: cup})
     (image,) = looks([0.9, 0.0, 0.0, 0.8]).like
     both = replace(image.description, vectors={**image.description.vectors, ALIKE: cup})
-    by_kind = searching(library).search(Query(like=[QueryImage(both)])).hits
-    assert by_kind[0].path == "/photos/kind.jpg"
-    assert by_kind[0].scores["cosine"] == pytest.approx(1, abs=1e-3)
-    assert searching(library).search(Query(like=[image])).hits[0].path == "/photos/looks.jpg"
+    by_kind = {hit.path: hit for hit in searching(library).search(Query(like=[QueryImage(both)])).hits}
+    same, other = by_kind["/photos/kind0.jpg"], by_kind["/photos/looks.jpg"]
+    assert same.score > other.score
+    assert same.scores[ALIKE] == pytest.approx(1, abs=1e-3)
+    assert same.scores["neighbours"] > other.scores["neighbours"] + 0.1
+    assert other.scores["cosine"] > same.scores["cosine"]
+    by_looks = searching(library).search(Query(like=[image])).hits
+    assert by_looks[0].path == "/photos/looks.jpg"
+    assert ALIKE not in by_looks[0].scores
 
 
 def test_only_the_nearest_support_one_another(library: Library, monkeypatch: pytest.MonkeyPatch) -> None:
