@@ -79,9 +79,9 @@ class Hit(Listed):
     scores: Annotated[
         dict[str, float],
         {
-            "description": "The parts of the score by name: bleu, cosine, alike, neighbours, embedding, or the kind of by; "
-            "prefixed with words., like1., like2., unlike1. and so on where the query has several parts, uploads "
-            "first; metadata where names, keywords or dates match, 1 as a whole"
+            "description": "The parts of the score by name: bleu, cosine, alike, neighbours, embedding, or the kind "
+            "of by; prefixed with words., like1., like2., unlike1. and so on where the query has several parts, "
+            "uploads first; metadata where names, keywords or dates match, 1 as a whole"
         },
     ]
     matched: Annotated[
