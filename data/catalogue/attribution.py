@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 from data.catalogue.values import CATEGORY, TEXT, Fact
 from data.catalogue.writes import NewField
@@ -25,19 +26,45 @@ _CREDIT = (AUTHOR, LICENCE)
 
 
 def attribution(facts: Sequence[Fact]) -> dict[str, str]:
-    """Return the values of FIELDS by name as printable text; none where nobody says whose the picture is."""
-    found = {fact.field.name: _printable(fact.text) for fact in facts if fact.field.name in COLUMNS}
+    """Return what there is of FIELDS by name, as printable text; none where nobody says whose the picture is."""
+    return _attribution({fact.field.name: fact.text for fact in facts})
+
+
+def _attribution(values: Mapping[str, Any]) -> dict[str, str]:
+    found = {name: _printable(str(values[name])) for name in COLUMNS if values.get(name) is not None}
     return found if any(name in found for name in _CREDIT) else {}
 
 
-def credit(facts: Sequence[Fact]) -> str:
-    """Return author, licence and where the picture was found as one line, "" where nobody says."""
-    known = attribution(facts)
+class Credit(NamedTuple):
+    """What stands with a picture wherever it is shown, "" for what nobody says; addresses are of the web."""
+
+    title: str
+    author: str
+    licence: str
+    licence_url: str
+    page: str
+
+    @property
+    def line(self) -> str:
+        """All of it as one line."""
+        licence = f"{self.licence} ({self.licence_url})" if self.licence_url else self.licence
+        whose = " by ".join(part for part in (self.title and f"“{self.title}”", self.author or "unknown") if part)
+        return ", ".join(part for part in (whose if self.title else f"by {whose}", licence, self.page) if part)
+
+
+def credit(values: Mapping[str, Any]) -> Credit | None:
+    """Return the credit by the catalogue's values by name, None where nobody says whose the picture is."""
+    known = _attribution(values)
     if not known:
-        return ""
-    licence = " ".join([known.get(LICENCE, ""), f"({known[LICENCE_URL]})" if LICENCE_URL in known else ""]).strip()
-    parts = (f"by {known[AUTHOR]}" if AUTHOR in known else "", licence, known.get(PAGE, ""))
-    return ", ".join(part for part in parts if part)
+        return None
+    addresses = (known.get(name, "") for name in (LICENCE_URL, PAGE))
+    texts = (known.get(name, "") for name in (TITLE, AUTHOR, LICENCE))
+    return Credit(*texts, *(one if is_web_address(one) else "" for one in addresses))
+
+
+def is_web_address(text: str) -> bool:
+    """Return whether a text may be the target of a link."""
+    return text.startswith(("https://", "http://")) and text.isprintable() and " " not in text
 
 
 def _printable(text: str) -> str:

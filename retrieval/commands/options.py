@@ -11,8 +11,9 @@ from typing import Any, NamedTuple
 
 import click
 
+from data.catalogue.attribution import credit
 from data.text import plural, split_by_query
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import Hit, SearchResult, values_of
 from retrieval.search.search import DEFAULT_LIMIT
 
 SHOWN_PROBLEMS = 5
@@ -107,6 +108,8 @@ def _print_hits(result: SearchResult, explain: bool) -> None:
         click.echo(f"{score}  {path}\n       {caption}")
         if hit.matched:
             click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
+        if told := credit(values_of(hit.picture)["fields"]):
+            click.echo(f"       {told.line}")
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
 

@@ -7,16 +7,20 @@ import io
 import json
 import os
 import re
+import shutil
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Annotated, Any, Literal, NamedTuple, TypedDict
+from tempfile import SpooledTemporaryFile
+from typing import IO, Annotated, Any, Literal, NamedTuple, TypedDict
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 from flask import Blueprint, Response, request
 
 from data import limits
+from data.catalogue.attribution import COLUMNS as CREDITED
+from data.catalogue.attribution import attribution
 from data.limits import Limits
 from data.paths import clean_text
 from data.store import Store, StoredPicture
@@ -39,6 +43,7 @@ BETWEEN = " | "
 PIECE = 2**20
 LONGEST_NAME = 100
 MISSING = "MISSING.txt"
+ATTRIBUTION = "ATTRIBUTION.csv"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _RESERVED = re.compile(r"(CON|PRN|AUX|NUL|CLOCK\$|CONIN\$|CONOUT\$|(COM|LPT)[0-9¹²³])", re.IGNORECASE)
 """Names of devices on Windows, with any suffix."""
@@ -76,26 +81,43 @@ def as_json(pictures: Iterable[Exported]) -> Iterator[bytes]:
 
 
 def as_zip(pictures: Iterable[Exported], limits: Limits) -> Iterator[bytes]:
-    """Yield an archive of the files, uncompressed; missing ones are listed in MISSING.txt inside.
+    """Yield an archive of the files, uncompressed; missing ones are listed in MISSING.txt inside, and ATTRIBUTION.csv
+    says whose the others are, where the catalogue knows.
 
     Only a file that still holds what was indexed is included. One file is in memory at a time.
     """
     sink, names, missing = _Sink(), _Names(), list[str]()
-    with ZipFile(sink, "w", ZIP_STORED) as archive:
+    with ZipFile(sink, "w", ZIP_STORED) as archive, SpooledTemporaryFile(PIECE) as credits:
         for picture, _ in pictures:
             try:
                 content = read_original(picture, limits)
             except Problem:
                 missing += picture.shown_paths or [f"picture {picture.id}"]
                 continue
-            with archive.open(ZipInfo(names.name(picture), _moment(picture.taken_at)), "w") as entry:
+            name = names.name(picture)
+            _credit(credits, name, picture)
+            with archive.open(ZipInfo(name, _moment(picture.taken_at)), "w") as entry:
                 for start in range(0, len(content), PIECE):
                     entry.write(content[start : start + PIECE])
                     yield sink.take()
             yield sink.take()
+        if credits.tell():
+            credits.seek(0)
+            with archive.open(ATTRIBUTION, "w") as entry:
+                shutil.copyfileobj(credits, entry)
         if missing:
             archive.writestr(MISSING, "".join(f"{path}\n" for path in missing))
     yield sink.take()
+
+
+def _credit(table: IO[bytes], name: str, picture: StoredPicture) -> None:
+    """Add a row on whose the picture is, after a header; nothing where nobody says."""
+    known = attribution(picture.facts)
+    if not known:
+        return
+    if not table.tell():
+        table.write(_csv_line(("file", *CREDITED)))
+    table.write(_csv_line(map(_cell, (name, *(known.get(column) for column in CREDITED)))))
 
 
 class _Sink(io.RawIOBase):
@@ -121,7 +143,7 @@ class _Names:
     """Names inside an archive: the files' own, without characters that some systems refuse, each only once."""
 
     def __init__(self) -> None:
-        self._taken = {MISSING.casefold()}
+        self._taken = {MISSING.casefold(), ATTRIBUTION.casefold()}
 
     def name(self, picture: StoredPicture) -> str:
         stem, suffix = os.path.splitext(_valid_name(clean_text(os.path.basename(picture.paths[0]))))

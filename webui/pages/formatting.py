@@ -10,6 +10,7 @@ from typing import Any
 from flask import Flask
 from markupsafe import Markup, escape
 
+from data.catalogue.attribution import credit, is_web_address
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
@@ -46,8 +47,10 @@ def register(app: Flask) -> None:
         passed_over_text,
         left_out_text,
         where_matched,
+        credit,
     ):
         app.add_template_filter(named, named.__name__)
+    app.add_template_test(is_web_address, "web_address")
 
 
 def ratio(size: Sequence[int]) -> str:

@@ -97,6 +97,9 @@ def test_pictures_are_fetched_indexed_and_found_by_their_facts(replay: Replay, t
     hits = json.loads(CliRunner().invoke(search, arguments).stdout)["hits"]
     assert hits[0]["path"].endswith("flickr-1.jpg")
     assert hits[0]["fields"]["author"] == "Jane Doe"
+    licence = "CC BY 2.0 (https://creativecommons.org/licenses/by/2.0/)"
+    line = f"       “Créac'h tower” by Jane Doe, {licence}, https://www.flickr.com/photos/12345@N01/1\n"
+    assert line in CliRunner().invoke(search, arguments[:-1]).stdout
     assert hits[0]["matched"] == [{"field": "field.title", "text": "Créac'h tower"}]
 
 

@@ -16,6 +16,9 @@ from zipfile import ZIP_STORED, ZipFile
 import pytest
 from flask.testing import FlaskClient
 
+from data.catalogue import attribution
+from data.catalogue.values import CRAWLED, Value
+from data.catalogue.writes import declare_fields, put_facts
 from data.limits import Limits
 from retrieval.library import Library
 from tests.webui.api_checks import SEARCH, problem, valid
@@ -157,3 +160,33 @@ def test_names_that_some_system_takes_for_the_same_are_told_apart(
             "café (2).png",
             "CAFÉ (3).PNG",
         ]
+
+
+def test_an_archive_says_whose_the_pictures_are(
+    client: FlaskClient, library: Library, photo_folder: Path, add_picture: Any, painted: Callable[..., bytes]
+) -> None:
+    add_picture(library, photo_folder / "attribution.csv", painted("red", seed=91))
+    rows = {
+        2: {
+            "author": "=HYPERLINK(1)",
+            "licence": "CC BY 2.0",
+            "page_url": "https://example.org/2",
+            "title": "A, \x1bB",
+        },
+        3: {"tags": "sea"},
+        4: {"author": "Jo", "place": "-4.5, 3"},
+    }
+    with library.store.writing() as connection:
+        fields = declare_fields(connection, attribution.FIELDS)
+        values = {item: {fields[name].id: Value(text) for name, text in own.items()} for item, own in rows.items()}
+        put_facts(connection, values, CRAWLED)
+    answer = client.post(EXPORT, json={"format": "zip", "ids": [1, 2, 3, 4, 13]})
+    with ZipFile(io.BytesIO(answer.data)) as archive:
+        assert archive.testzip() is None
+        names = archive.namelist()
+        (first, second) = table(archive.read("ATTRIBUTION.csv").decode())
+    assert names[4:] == ["attribution (2).csv", "ATTRIBUTION.csv"]
+    assert list(first) == ["file", *attribution.COLUMNS]
+    assert (first["file"], first["author"], first["title"]) == (names[1], "'=HYPERLINK(1)", "A,  B")
+    assert (first["licence"], first["page_url"]) == ("CC BY 2.0", "https://example.org/2")
+    assert (second["file"], second["author"], second["place"], second["licence"]) == (names[3], "Jo", "'-4.5, 3", "")
