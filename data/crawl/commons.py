@@ -14,6 +14,7 @@ from data.crawl.service import ID, Candidate, Cursor, Page, place, plain, withou
 API = "https://commons.wikimedia.org/w/api.php"
 HOSTS = ("upload.wikimedia.org",)
 PER_PAGE = 50
+MOST_RESULTS = 10_000
 WIDTHS = (250, 330, 500, 960, 1280, 1920, 3840)
 """The widths in pixels that Wikimedia keeps ready: https://www.mediawiki.org/wiki/Common_thumbnail_sizes"""
 _FACTS = ("Artist", "LicenseUrl", "License", "ObjectName", "Categories", "GPSLatitude", "GPSLongitude")
@@ -62,9 +63,17 @@ def _read(side: int, document: Any, asked: float | None) -> Page:
         pages = document.get("query", {}).get("pages", [])
         pages = [one for one in pages if one.get("imageinfo") and ID.fullmatch(plain(one.get("pageid")))]
         pages.sort(key=lambda one: int(one.get("index", 0)))
-        return Page([_candidate(one, one["imageinfo"][0], side) for one in pages], document.get("continue"))
-    except (KeyError, TypeError, ValueError, AttributeError) as problem:
+        return Page([_candidate(one, one["imageinfo"][0], side) for one in pages], _following(document.get("continue")))
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as problem:
         raise TryAgain("sends an answer without what was asked for", asked) from problem
+
+
+def _following(further: Any) -> Cursor:
+    """Return where the next page begins; the search has no results after MOST_RESULTS."""
+    if not isinstance(further, dict):
+        return None
+    offset = plain(further.get("gsroffset", 0))
+    return further if offset.isdecimal() and int(offset[:9]) < MOST_RESULTS else None
 
 
 def _candidate(page: Mapping[str, Any], info: Mapping[str, Any], side: int) -> Candidate:

@@ -81,7 +81,7 @@ class Crawler:
             page = self._page(at)
             failed = self.report.failed
             whole = self._take(page.pictures, progress)
-            at, done = page.following, page.following is None
+            at, done = page.following, page.following in (None, at)
             behind = behind or self.report.failed > failed  # the next run begins with this page again
             if whole and not behind:
                 self._folder.set_place(key, at, done)

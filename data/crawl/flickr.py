@@ -61,7 +61,7 @@ class Flickr:
                 self._fail(document, asked)
             try:
                 return read(document)
-            except (KeyError, TypeError, AttributeError) as error:
+            except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
                 raise TryAgain("sends an answer without what was asked for", asked) from error
 
         return client.ask(self._api, form, check)

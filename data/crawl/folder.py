@@ -133,7 +133,15 @@ def _read_log(log: Path) -> Iterator[Entry]:
     with log.open(encoding="utf-8", errors="replace") as lines:
         for line in lines:
             with suppress(ValueError, TypeError):
-                yield Entry(**json.loads(line))
+                entry = Entry(**json.loads(line))
+                if _is_sound(entry):
+                    yield entry
+
+
+def _is_sound(entry: Entry) -> bool:
+    said = {**vars(entry), "facts": ""}
+    facts = entry.facts.items() if isinstance(entry.facts, dict) else [(0, 0)]
+    return all(isinstance(one, str) for one in said.values()) and all(isinstance(value, str) for _, value in facts)
 
 
 def _flush(path: Path) -> None:

@@ -162,9 +162,9 @@ def _fetch(
 
     client = Client(source.hosts, source.agent)
     crawler = Crawler(source.service, client, crawled, wish, settings.limits)
-    title = source.service.title
+    title, present = source.service.title, crawler.report.present
     try:
-        with tqdm(desc=title, unit="pic", total=wish.limit, disable=True if hidden else None) as bar:
+        with tqdm(desc=title, unit="pic", total=wish.limit, initial=present, disable=True if hidden else None) as bar:
 
             def show(done: int) -> None:
                 bar.update(done - bar.n)

@@ -8,7 +8,7 @@ import pytest
 
 from data.crawl.client import CrawlError, Unavailable
 from data.crawl.commons import Commons
-from data.crawl.service import Page
+from data.crawl.service import Page, without_html
 from tests.data.crawl.replay import FakeTime, Replay, client_of, reply
 
 
@@ -87,7 +87,34 @@ def test_a_busy_service_and_refusals(replay: Replay, time: FakeTime) -> None:
     replay.replies["/api"] = [reply({"error": {"code": "badvalue", "info": "Unrecognized\x1b[31m value"}})]
     with pytest.raises(CrawlError, match=r"refuses the search: Unrecognized \[31m value"):
         search(replay, time)
-    for answer in ([], {"query": []}, {"query": {"pages": [{"pageid": 1, "imageinfo": [3]}]}}):
+    endless = found(1)
+    endless["imageinfo"][0]["width"] = float("inf")
+    for answer in (
+        [],
+        {"query": []},
+        {"query": {"pages": [{"pageid": 1, "imageinfo": [3]}]}},
+        {"query": {"pages": [endless]}},
+    ):
         replay.replies["/api"] = [reply(answer)]
         with pytest.raises(Unavailable):
             search(replay, time)
+
+
+def test_a_search_ends_after_ten_thousand_results(replay: Replay, time: FakeTime) -> None:
+    for following, ends in (({"gsroffset": 9950}, False), ({"gsroffset": 10_000}, True), ([1], True), ({}, False)):
+        replay.replies["/api"] = [reply({"continue": following})]
+        assert (search(replay, time).following is None) == ends
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<b>A</b> &lt;B&gt;<style>p {}</style>\n<i>C", "A <B> C"),
+        ("seen <![foo bar]>", "seen"),
+        (None, ""),
+        (["x"], ""),
+        ("x" * 9_000, "x" * 2_000),
+    ],
+)
+def test_html_becomes_text(html: Any, text: str) -> None:
+    assert without_html(html) == text

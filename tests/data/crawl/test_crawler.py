@@ -90,7 +90,7 @@ def test_the_service_is_slow_broken_and_repeats_itself(replay: Replay, time: Fak
         Reply(status=429, headers={"Retry-After": "30"}),
         reply({"stat": "fail", "code": 105, "message": "Service currently unavailable"}),
         Reply(json.dumps({"stat": "ok"}).encode()),
-        Reply(b'{"photos": {"page": 1,'),
+        reply({"stat": "ok", "photos": {"photo": [], "pages": "many"}}),
         page(1, 2, one, same),
     ]
     replay.replies["/2.jpg"] = [Reply(jpeg(1), cut=10), Reply(jpeg(1))]
@@ -189,7 +189,9 @@ def test_a_damaged_state_is_left_out(replay: Replay, time: FakeTime, tmp_path: P
     serve_flickr(replay, [photo(replay, 1), photo(replay, 2)])
     crawl(replay, time, tmp_path)
     log = tmp_path / STATE / "flickr.jsonl"
-    log.write_text("[1]\n" + log.read_text()[:-20])  # the second line is cut off
+    log.write_text(
+        '[1]\n{"id": [2], "outcome": "kept", "query": ""}\n' + log.read_text()[:-20]
+    )  # the last line is cut off
     for place in (tmp_path / STATE).glob("flickr-*.json"):
         place.write_text("{")
     (tmp_path / STATE / "flickr-9.part").write_text("left by a kill")
