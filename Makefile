@@ -29,6 +29,8 @@ setup: .venv/.setup
 
 .venv/.dev: .venv/.setup
 	$(BIN)/python -m pip install --quiet --editable '.[dev]'
+	$(BIN)/python -m pip install --quiet --editable '.[annoy]' || \
+		echo "Annoy needs a C++ compiler, which is missing here: its tests will be skipped"
 	touch $@
 
 demo: .venv/.demo

@@ -188,7 +188,7 @@ SEARCHES: Mapping[str, SearchMethod] = MappingProxyType(
         "exact": SearchMethod(exact),
         "kdtree": SearchMethod(kd_tree, "neighbours"),
         "balltree": SearchMethod(ball_tree, "neighbours"),
-        "annoy": SearchMethod(annoy, "neighbours"),
+        "annoy": SearchMethod(annoy, "annoy"),
         "hnsw": SearchMethod(hnsw),
         "ivf": SearchMethod(ivf),
         "milvus": SearchMethod(Milvus, "milvus"),

@@ -146,11 +146,11 @@ def test_a_missing_package_is_a_row(
         raise ModuleNotFoundError("No module named 'annoy'", name="annoy")
 
     searches = training.comparison.rows.SEARCHES
-    changed = {**searches, "annoy": type(searches["annoy"])(gone, "neighbours")}  # type: ignore[arg-type]
+    changed = {**searches, "annoy": type(searches["annoy"])(gone, "annoy")}  # type: ignore[arg-type]
     monkeypatch.setattr(training.comparison.rows, "SEARCHES", changed)
     given = ("--labelled", labelled, "--cache", cache, "--bundle", tiny_bundle, "--features", "mean_colour")
     rows = rows_of(run(*given, "--copies", 0, "--search", "annoy,exact", "--json"))
-    problem = "not available: needs the package annoy; install it with pip install 'retroflex[neighbours]'"
+    problem = "not available: needs the package annoy; install it with pip install 'retroflex[annoy]'"
     assert rows["mean_colour", "annoy"]["problem"] == problem
     assert rows["mean_colour", "exact"]["problem"] is None
 
