@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import pty
 import re
 import signal
@@ -23,6 +24,7 @@ from tests.conftest import draw_photos, draw_picture, hear_ctrl_c
 from tests.prepared import retroflex
 from tests.test_commands import RETROFLEX, Call, caller, one_line, read_until
 
+ROOT = Path(__file__).parents[1]
 COLOUR = "\x1b["
 
 
@@ -337,3 +339,14 @@ def test_progress_follows_each_picture(many: Path, tmp_path: Path, tiny_bundle: 
     assert encoded[-1] == steps[-1]["done"] == steps[-1]["captioned"] == 100
     assert all(step["done"] <= step["encoded"] <= step["total"] for step in steps)
     assert any(step["encoded"] - step["done"] > 0 for step in steps), "not only what is written counts"
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
+def test_threads_of_indexing_share_two_heaps() -> None:
+    code = (
+        "import ctypes, threading; from retrieval.commands.index import use_few_heaps; assert use_few_heaps()\n"
+        "keep = [threading.Thread(target=lambda: bytes(9000)) for _ in range(20)]; [one.start() for one in keep]\n"
+        "ctypes.CDLL(None).malloc_stats()"
+    )
+    told = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT).stderr
+    assert 1 <= told.count("Arena") <= 2

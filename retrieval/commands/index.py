@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -34,6 +35,9 @@ from retrieval.indexing.run import run as run_plan
 from retrieval.indexing.turn import Turn, take_turn
 from retrieval.library import Library, opened_for_indexing
 
+M_ARENA_MAX = -8
+"""The option's number in glibc's malloc.h."""
+
 
 @click.command()
 @click.argument("folders", nargs=-1, type=click.Path(path_type=Path))
@@ -65,6 +69,7 @@ def index(
 ) -> None:
     """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
     end_with_parent()
+    use_few_heaps()
     if (exclude or include) and not folders:
         raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
@@ -97,6 +102,17 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
     with indexing_turn(library.settings.library, kind) as turn:
         run = _Run(plan_given(library.store, [folder], ()), library, turn, kind, forget=False)
         return run.all(recaption=True, features={})[0]
+
+
+def use_few_heaps() -> bool:
+    """Let the threads of this process share two heaps, since each keeps what was freed; return whether they do.
+
+    Only glibc can be told so. Over hostile files that takes a tenth off the peak of memory.
+    """
+    try:
+        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2))
+    except (AttributeError, OSError, TypeError):
+        return False
 
 
 @contextmanager
