@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -14,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from data.catalogue.values import DECIMAL
 from data.catalogue.writes import NewField, declare_fields
+from data.crawl import client, commons, flickr
 from data.errors import RetroflexError
 from data.settings import load_settings
 from data.store import open_store
@@ -27,11 +29,13 @@ from tests.data.crawl.replay import (
     Replay,
     Reply,
     client_of,
+    jpeg,
     photo,
     replaying,
     reply,
     serve_flickr,
 )
+from tests.data.crawl.test_commons import found
 from tests.retrieval.commands.test_catalogue import Stand
 
 
@@ -43,8 +47,6 @@ def replay(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repla
     monkeypatch.setenv("FLICKR_API_KEY", KEY)
     monkeypatch.setattr(index.Captioner, "load", lambda bundle: Stand())
     with replaying() as server:
-        from data.crawl import client, flickr
-
         monkeypatch.setattr(client, "Client", lambda hosts, agent: client_of(server, FakeTime()))
         monkeypatch.setattr(flickr, "Flickr", partial(flickr.Flickr, api=server.url("/rest")))
         yield server
@@ -109,6 +111,29 @@ def test_what_came_before_the_network_failed_is_indexed(replay: Replay, tmp_path
     result = run(tmp_path)
     assert "run the same command later to go on" in refused(result)
     assert "1 captioned" in result.output
+
+
+def test_commons_needs_no_key_and_is_told_who_asks(
+    replay: Replay, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[tuple[Any, str]] = []
+
+    def client_for(hosts: Any, agent: str) -> client.Client:
+        made.append((hosts, agent))
+        return client_of(replay, FakeTime())
+
+    monkeypatch.delenv("FLICKR_API_KEY")
+    monkeypatch.setattr(client, "Client", client_for)
+    monkeypatch.setattr(commons, "Commons", partial(commons.Commons, api=replay.url("/api")))
+    listed = found(7)
+    listed["imageinfo"][0]["thumburl"] = replay.url("/7.jpg")
+    replay.replies |= {"/api": [reply({"query": {"pages": [listed]}})], "/7.jpg": [Reply(jpeg(7))]}
+    result = run(tmp_path, "--contact", "me@example.org", service="commons")
+    assert result.exit_code == 0, result.output or result.exception
+    assert (tmp_path / "to" / "commons-7.jpg").read_bytes() == jpeg(7)
+    ((hosts, agent),) = made
+    assert hosts == ("upload.wikimedia.org",)
+    assert re.fullmatch(r"Retroflex/[0-9.]+ \(me@example\.org\) python-requests", agent)
 
 
 @pytest.mark.parametrize(
