@@ -14,6 +14,11 @@ from captioner.encoders.base import Features
 from captioner.likelihood import Likelihood
 from captioner.vocabulary import Vocabulary
 
+JOINT = "joint"
+"""The kind of a picture's vector in the space that it shares with sentences, see `captioner.embedding`."""
+ALIKE = "alike"
+"""The kind of a picture's vector that is near those of pictures of the same kind of thing (`Bundle.alike`)."""
+
 
 class SearchModel(NamedTuple):
     """The part of a bundle that search needs, read without its networks for pictures.
@@ -32,6 +37,11 @@ class SearchModel(NamedTuple):
     sentences: np.ndarray | None = None
     spoken: Vocabulary | None = None
 
+    @property
+    def kinds(self) -> tuple[str, ...]:
+        """The kinds of vectors that a captioner makes, the encoder's first; a bundle may lack the others."""
+        return (self.encoder, ALIKE, JOINT)
+
 
 @dataclass(frozen=True)
 class Caption:
@@ -41,10 +51,6 @@ class Caption:
     logprob: float
 
 
-JOINT = "joint"
-"""The kind of a picture's vector in the space that it shares with sentences, see `captioner.embedding`."""
-ALIKE = "alike"
-"""The kind of a picture's vector that is near those of pictures of the same kind of thing (`Bundle.alike`)."""
 CELLS = "cells"
 """The kind of the packed cells that the decoder attends to, see `captioner.cells`."""
 

@@ -21,7 +21,7 @@ from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
 from captioner.errors import BundleError
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
-from captioner.types import ALIKE, JOINT, Caption, Description, KindDescriber, SearchModel
+from captioner.types import JOINT, Caption, Description, KindDescriber, SearchModel
 from data.errors import RetroflexError
 from data.notices import Notices, read_notices
 from data.paths import to_bytes
@@ -157,7 +157,7 @@ class Library:
     def _by_metric(self, metric: Metric) -> MetricDescriber:
         from captioner.captioner import Captioner
 
-        if metric.kind in (self.model.encoder, ALIKE, JOINT):
+        if metric.kind in self.model.kinds:
             return MetricDescriber(metric, Captioner.load(self.settings.bundle))
         return MetricDescriber(metric, self.further_describer(metric.kind))
 

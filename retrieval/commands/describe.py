@@ -11,7 +11,7 @@ import numpy as np
 
 from captioner.bundle import BUNDLED
 from captioner.checksums import bundle_version
-from captioner.types import JOINT, Description
+from captioner.types import Description
 from data.errors import PictureError, RetroflexError
 from data.limits import Limits
 from data.paths import display
@@ -46,7 +46,7 @@ def _described(paths: Sequence[Path], library: Library, by: str | None) -> list[
     from captioner.pipeline import describe_now, read_files
 
     settings = library.settings
-    further = by is not None and by not in (library.model.encoder, JOINT)
+    further = by is not None and by not in library.model.kinds
     describer = library.further_describer(str(by)) if further else Captioner.load(settings.bundle)
     read = partial(read_files, side=describer.input_side, limits=settings.limits)
     described = describe_now(paths, read, describer)

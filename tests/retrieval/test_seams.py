@@ -64,6 +64,16 @@ def test_the_library_is_searched_by_either_kind(colours: list[str], tmp_path: Pa
     assert "cosine" in json.loads(usual.stdout)["hits"][0]["scores"]
 
 
+@pytest.mark.parametrize("kind", ["vgg16", "alike", "joint"])
+def test_a_new_picture_is_compared_by_one_of_the_captioners_kinds(
+    colours: list[str], tmp_path: Path, kind: str
+) -> None:
+    red = draw_picture(tmp_path / "another red.png", "red", seed=77)
+    found = CliRunner().invoke(similar, [str(red), "--by", kind, "--json", *colours])
+    assert found.exit_code == 0, found.output
+    assert [set(hit["scores"]) for hit in json.loads(found.stdout)["hits"]] == [{kind}] * 9
+
+
 def test_a_picture_of_the_library_needs_no_encoder(colours: list[str]) -> None:
     library = opened(colours)
     described = library.description(1)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 import numpy as np
 
 from captioner.pipeline import Flow, ThreadExecutor
-from captioner.types import ALIKE, JOINT, Caption, Description, SearchDescriber, StagedDescriber
+from captioner.types import Caption, Description, SearchDescriber, StagedDescriber
 from data.limits import DEFAULT_LIMITS
 from data.paths import absolute, to_bytes
 from data.settings import DATABASE_FILE
@@ -72,7 +72,7 @@ def descriptions_of(store: Store, model: SearchDescriber, items: np.ndarray) -> 
     """Return the description of each of the `items` (n,) by a captioner, without cells; None where there is none."""
     ids = np.unique(items).tolist()
     known = store.pictures(ids)
-    kinds = (model.search_model.encoder, JOINT, ALIKE)
+    kinds = model.search_model.kinds
     blobs = {kind: store.features(ids, kind, model.model_version) for kind in kinds}
     made: dict[int, Description] = {}
     for item in blobs[kinds[0]].keys() & known.keys():

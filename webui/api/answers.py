@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from flask import request, url_for
 
-from captioner.types import JOINT, Description, KindDescriber
+from captioner.types import Description, KindDescriber
 from data.colour.names import names_of
 from data.facts import folder_of
 from data.notices import notes_of
@@ -72,7 +72,7 @@ def _further(search: SearchRequest) -> KindDescriber | None:
         return None
     library.searcher().check_kind(search.by)
     uploaded = search.uploads.like or search.uploads.unlike
-    return None if not uploaded or search.by in (library.model.encoder, JOINT) else services().further.get(search.by)
+    return None if not uploaded or search.by in library.model.kinds else services().further.get(search.by)
 
 
 def query_of(search: SearchRequest) -> Query:
