@@ -56,11 +56,16 @@ class Site(NamedTuple):
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave the tests of this folder out where there is no browser."""
+    """Leave the tests of this folder out where there is no browser, and run them first.
+
+    They mostly wait, so other tests should run beside them; at the end of a run one worker would wait alone.
+    """
     missing = pytest.mark.skip(reason="needs Debian's packages chromium and chromium-driver")
-    for item in items:
-        if not (CHROMIUM and CHROMEDRIVER) and Path(__file__).parent in item.path.parents:
+    here = {item for item in items if Path(__file__).parent in item.path.parents}
+    for item in here:
+        if not (CHROMIUM and CHROMEDRIVER):
             item.add_marker(missing)
+    items.sort(key=lambda item: item not in here)
 
 
 def fill(library: Library, photos: Path) -> None:
