@@ -302,7 +302,7 @@ def interrupted(many: Path, environment: dict[str, str], signals: int) -> bytes:
     os.close(theirs)
     read_until(ours, b"pic/s")
     process.send_signal(signal.SIGINT)
-    shown = read_until(ours, b"written\r\n")
+    shown = read_until(ours, b"ends at once\r\n")
     if signals == 2:
         process.send_signal(signal.SIGINT)
     else:

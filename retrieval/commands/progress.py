@@ -82,7 +82,8 @@ class Bar(Display):
         if self._flow.stopping:  # the line that says so stays the last
             return
         self._bar.total = total
-        self._bar.update(encoded - self._bar.n)
+        if not self._bar.update(encoded - self._bar.n):
+            self._bar.refresh()  # tqdm passes over an update that comes early, and there may be no other for long
 
 
 class Lines(Display):
