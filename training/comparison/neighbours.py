@@ -146,11 +146,13 @@ class Milvus:
     """The most rows that it returns for a query."""
 
     def __init__(self, matrix: np.ndarray) -> None:
+        from milvus_lite.server_manager import server_manager_instance as servers
         from pymilvus import MilvusClient
 
         with ExitStack() as stack:
             self._file = stack.enter_context(temporary_folder()) / "vectors.db"
             self._client = MilvusClient(str(self._file))
+            stack.callback(servers.release_server, str(self._file))  # else it writes on until the process ends
             stack.callback(self._client.close)
             self._client.create_collection(self.NAME, dimension=matrix.shape[1], metric_type="IP")
             for start in range(0, len(matrix), self.AT_ONCE):
