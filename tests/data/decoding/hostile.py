@@ -89,13 +89,13 @@ def resident(process: int) -> int:
         return 0
 
 
-def tree_memory(process: int | None = None) -> int:
-    """Bytes of memory of a process (this one) and all processes below it.
+def tree_memory() -> dict[int, int]:
+    """Bytes of memory of this process and all below it, by process.
 
-    A child that does not run its own program yet still has its parent's memory; it is not counted twice.
+    A child that does not run its own program yet still has its parent's memory; it is left out.
     """
-    top, *below = processes_below(process or os.getpid())
-    return resident(top) + sum(resident(one) for one in below if command_line(one) != command_line(top))
+    top, *below = processes_below(os.getpid())
+    return {one: resident(one) for one in (top, *(one for one in below if command_line(one) != command_line(top)))}
 
 
 def command_line(process: int) -> bytes:
@@ -106,13 +106,17 @@ def command_line(process: int) -> bytes:
 
 
 @contextmanager
-def peak_memory(process: int | None = None) -> Iterator[list[int]]:
-    """Yield a list that on leaving has the most bytes that the tree of a process (this one) had at a time."""
-    peak, done = [0], threading.Event()
+def peak_growth() -> Iterator[list[int]]:
+    """Yield a list that on leaving has the most bytes that this process and those below it had gained at a time.
+
+    What one of them gives back, or what was another test's and ends meanwhile, takes nothing off that.
+    """
+    before, peak, done = tree_memory(), [0], threading.Event()
 
     def watch() -> None:
         while not done.wait(0.005):
-            peak[0] = max(peak[0], tree_memory(process))
+            gained = sum(max(0, size - before.get(process, 0)) for process, size in tree_memory().items())
+            peak[0] = max(peak[0], gained)
 
     thread = threading.Thread(target=watch)
     thread.start()
