@@ -9,12 +9,9 @@ from typing import Any
 
 import numpy as np
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Integer,
-    LargeBinary,
     Table,
-    cast,
     delete,
     func,
     literal_column,
@@ -35,7 +32,7 @@ from data.migrations import GENERATION_KEY
 from data.paths import clean_text, from_bytes
 from data.pictures import read_bytes
 from data.records import content_hash
-from data.soundness import Damage, damaged_rows, sound
+from data.soundness import Damage, at_row, bytes_at, damaged_rows, sound
 from data.store import Store
 from data.tables import (
     caption_history,
@@ -69,10 +66,6 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.problem}: {self.mended or 'cannot be mended'}"
-
-
-def _at(row: int) -> ColumnElement[bool]:
-    return literal_column("rowid", Integer) == row
 
 
 def check_file(store: Store) -> Iterator[Finding]:
@@ -166,47 +159,43 @@ def _owner(connection: Connection, table: Table, row: int) -> int | None:
     if name not in table.c or table is metadata.tables["skipped"]:
         return None
     column = literal_column(f"CASE WHEN typeof({name}) = 'integer' THEN {name} END", Integer)
-    return connection.scalar(select(column).select_from(table).where(_at(row)))
-
-
-def _bytes_of(connection: Connection, table: Table, column: str, row: int) -> bytes | None:
-    return connection.scalar(select(cast(table.c[column], LargeBinary)).where(_at(row)))
+    return connection.scalar(select(column).select_from(table).where(at_row(row)))
 
 
 def _drop(connection: Connection, row: int, table: Table, told: str) -> str:
     if "picture_id" in table.c:
-        ids = select(table.c.picture_id).where(_at(row), sound(table, "picture_id"))
+        ids = select(table.c.picture_id).where(at_row(row), sound(table, "picture_id"))
         writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(ids)))
         if table is picture_texts:  # read again by the next run of indexing
             connection.execute(update(pictures).where(pictures.c.id.in_(ids)).values(metadata_version=None))
-    connection.execute(delete(table).where(_at(row)))
+    connection.execute(delete(table).where(at_row(row)))
     return told
 
 
 def _mend_caption(connection: Connection, row: int) -> str:
     item = _owner(connection, captions, row)
     by_model = connection.scalar(
-        select(func.count()).select_from(captions).where(_at(row), captions.c.model_version.is_not(None))
+        select(func.count()).select_from(captions).where(at_row(row), captions.c.model_version.is_not(None))
     )
-    kept = None if by_model else writes.readable(_bytes_of(connection, captions, "text", row))
+    kept = None if by_model else writes.readable(bytes_at(connection, captions, "text", row))
     if kept is not None and item is not None:
         values = {"text": kept, "source": "user", "rank": 0, "logprob": None, "model_version": None}
-        connection.execute(update(captions).where(_at(row)).values(**values))
+        connection.execute(update(captions).where(at_row(row)).values(**values))
         writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id == item))
         return f"a person's caption, of which this can be read: {kept}"
-    connection.execute(delete(captions).where(_at(row)))
+    connection.execute(delete(captions).where(at_row(row)))
     return _forget_description(connection, item)
 
 
 def _mend_history(connection: Connection, row: int) -> str:
-    kept = writes.readable(_bytes_of(connection, caption_history, "text", row))
-    connection.execute(update(caption_history).where(_at(row)).values(text=kept))
+    kept = writes.readable(bytes_at(connection, caption_history, "text", row))
+    connection.execute(update(caption_history).where(at_row(row)).values(text=kept))
     return _MENDED
 
 
 def _mend_features(connection: Connection, row: int) -> str:
     item = _owner(connection, features, row)
-    connection.execute(delete(features).where(_at(row)))
+    connection.execute(delete(features).where(at_row(row)))
     return _forget_description(connection, item)
 
 
@@ -240,20 +229,20 @@ def _mend_picture(connection: Connection, row: int, facts: dict[str, Any], colum
     values = {"added_at": now(), **{c.name: None for c in pictures.c if c.nullable}, **facts}
     if not set(columns) <= set(values):
         return None
-    connection.execute(update(pictures).where(_at(row)).values({name: values[name] for name in columns}))
-    writes.note_changes(connection, select(pictures.c.id).where(_at(row)))
+    connection.execute(update(pictures).where(at_row(row)).values({name: values[name] for name in columns}))
+    writes.note_changes(connection, select(pictures.c.id).where(at_row(row)))
     return "read again from its file" if facts else "without what is lost, as its file is not there"
 
 
 def _mend_item(connection: Connection, row: int, columns: Sequence[str]) -> str | None:
     values = {name: writes.PICTURE if name == "kind" else None for name in columns if name != "id"}
-    connection.execute(update(items).where(_at(row)).values(**values))
+    connection.execute(update(items).where(at_row(row)).values(**values))
     return _MENDED
 
 
 def _mend_root(connection: Connection, row: int, columns: Sequence[str]) -> str | None:
     if set(columns) == {"indexed_at"}:
-        connection.execute(update(roots).where(_at(row)).values(indexed_at=None))
+        connection.execute(update(roots).where(at_row(row)).values(indexed_at=None))
         return _MENDED
     return None
 

@@ -16,9 +16,9 @@ from PIL import ExifTags, Image
 from data import boxes
 from data.colour.source import colour_source
 from data.colour.srgb import to_srgb
-from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, PictureUnreadable
+from data.errors import NotAPicture, PictureDamaged, PictureTooLarge, PictureUnreadable, one_line
 from data.limits import DEFAULT_LIMITS, Limits
-from data.loading import NAMES, check_pixels, load, one_line, open_picture
+from data.loading import NAMES, check_pixels, load, open_picture
 from data.metadata.dates import now
 from data.metadata.embedded import Metadata, read_metadata
 

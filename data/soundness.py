@@ -25,6 +25,7 @@ from sqlalchemy import (
     String,
     Table,
     case,
+    cast,
     literal_column,
     select,
 )
@@ -65,6 +66,7 @@ _BY_TYPE: Sequence[tuple[type, str]] = (
 )
 
 ROW = literal_column("rowid", Integer)
+"""Where SQLite has a row, whatever its columns hold."""
 
 logger = logging.getLogger(__name__)
 _told: set[tuple[str, object]] = set()
@@ -145,6 +147,16 @@ class Damage(NamedTuple):
     table: Table
     row: int
     columns: tuple[str, ...]
+
+
+def at_row(row: int) -> ColumnElement[bool]:
+    """Return the condition that a row is at this ROW."""
+    return ROW == row  # noqa: SIM300  ROW is a column
+
+
+def bytes_at(connection: Connection, table: Table, column: str, row: int) -> bytes | None:
+    """Return what a column of the row at ROW holds, as bytes, of whatever type it is."""
+    return connection.scalar(select(cast(table.c[column], LargeBinary)).where(at_row(row)))
 
 
 def damaged_rows(connection: Connection, table: Table) -> list[Damage]:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from data.crawl.client import CrawlError
+from data.disk import move, replace_text
 from data.paths import display
 
 STATE = ".retroflex-crawl"
@@ -54,9 +55,7 @@ class CrawlFolder:
 
     def keep(self, part: Path, entry: Entry) -> None:
         """Put a whole file in its place and note it. Raises OSError."""
-        _flush(part)
-        os.replace(part, self.folder / entry.file)
-        _flush(self.folder)
+        move(part, self.folder / entry.file)
         self.note(entry)
         self.by_hash[entry.sha256] = entry
 
@@ -78,11 +77,7 @@ class CrawlFolder:
 
     def set_place(self, query: str, at: Any, done: bool) -> None:
         """Note where a search goes on, in one step. Raises OSError."""
-        file = self._place(query)
-        beside = file.with_suffix(".new")
-        beside.write_text(json.dumps({"at": at, "done": done}), encoding="utf-8")
-        _flush(beside)
-        os.replace(beside, file)
+        replace_text(self._place(query), json.dumps({"at": at, "done": done}))
 
     def _place(self, query: str) -> Path:
         return self._state / f"{self._service}-{query}.json"
@@ -142,11 +137,3 @@ def _is_sound(entry: Entry) -> bool:
     said = {**vars(entry), "facts": ""}
     facts = entry.facts.items() if isinstance(entry.facts, dict) else [(0, 0)]
     return all(isinstance(one, str) for one in said.values()) and all(isinstance(value, str) for _, value in facts)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

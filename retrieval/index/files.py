@@ -12,7 +12,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import json
-import os
 import shutil
 import uuid
 from collections.abc import Callable, Collection, Iterator
@@ -20,6 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from data.disk import flush, replace_text
 from retrieval.arrays import IndexDamaged
 
 FORMAT = 7
@@ -114,7 +114,7 @@ def read_current(index_dir: Path) -> Sealed | None:
 
 def set_current(index_dir: Path, state: Sealed, segments: Collection[Sealed]) -> None:
     """Make `state` the current one in one step, and remove all folders but it and its `segments`. Raises OSError."""
-    _replace(index_dir / CURRENT, f"{state.name} {state.checksum}\n")
+    replace_text(index_dir / CURRENT, f"{state.name} {state.checksum}\n")
     keep = {state.name, *(segment.name for segment in segments)}
     for path in index_dir.iterdir():
         if path.is_dir() and path.name not in keep:
@@ -127,7 +127,7 @@ def _write_manifest(folder: Path, facts: Facts, durable: bool) -> str:
     (folder / MANIFEST).write_text(content)
     if durable:
         for path in (*folder.iterdir(), folder):
-            _flush(path)
+            flush(path)
     return _digest(content.encode())
 
 
@@ -145,19 +145,3 @@ def _describe(path: Path) -> dict[str, int | str]:
 
 def _digest(content: bytes) -> str:
     return hashlib.blake2b(content, digest_size=16).hexdigest()
-
-
-def _replace(path: Path, content: str) -> None:
-    beside = path.with_name(f"{path.name}.new")
-    beside.write_text(content)
-    _flush(beside)
-    os.replace(beside, path)
-    _flush(path.parent)
-
-
-def _flush(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -22,8 +22,6 @@ from data.store import Store
 from retrieval.indexing.continuity import absence_warnings, continue_pictures
 from retrieval.indexing.indexer import Progress, Report, index
 
-"""Called with files done, all files, and the report so far."""
-
 
 @dataclass(frozen=True)
 class Task:
