@@ -12,7 +12,8 @@ from data.catalogue.reads import fields_in, users_facts
 from data.catalogue.values import USER, CatalogueField, Value
 from data.database import StoreError
 from data.errors import RetroflexError
-from data.store import Store
+from data.settings import Settings
+from data.store import Store, open_store
 from data.tables import catalogue_fields, catalogue_values, facts, files, pictures
 
 
@@ -24,6 +25,17 @@ def read_fields(store: Store) -> tuple[CatalogueField, ...]:
     """Return the fields of the catalogue in order. Raises StoreError."""
     with store.reading() as connection:
         return fields_in(connection)
+
+
+def fields_at(settings: Settings) -> tuple[CatalogueField, ...]:
+    """Return the fields of the library that the settings name, none where there is no library. Raises StoreError."""
+    if not settings.exists:
+        return ()
+    store = open_store(settings)
+    try:
+        return read_fields(store)
+    finally:
+        store.close()
 
 
 def field_named(fields: Sequence[CatalogueField], name: str) -> CatalogueField:
@@ -47,10 +59,18 @@ def counts_by_field(store: Store) -> dict[int, int]:
 
 
 def set_user_fact(store: Store, item: int, of: CatalogueField, value: Value | None) -> None:
-    """Store what a person says of a picture, None for nothing; no other source replaces it. Raises StoreError."""
+    """Store what a person says of one field of a picture, see `set_user_facts`."""
+    set_user_facts(store, item, {of.id: value})
+
+
+def set_user_facts(store: Store, item: int, values: writes.Values) -> None:
+    """Store what a person says of a picture, by the fields' ids, in one transaction.
+
+    None says that there is no value. No other source replaces them. Raises StoreError.
+    """
     with store.writing() as connection:
         _check_picture(connection, item)
-        writes.put_facts(connection, {item: {of.id: value}}, USER)
+        writes.put_facts(connection, {item: values}, USER)
 
 
 def has_user_facts(store: Store, item: int) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -59,7 +59,7 @@ class TableFile:
             yield from _parquet_rows(self.path, progress)
             return
         with _opened(self.path) as binary:
-            text = io.TextIOWrapper(binary, self.encoding, "replace" if self.encoding == FALLBACK else "strict", "")
+            text = self.text(binary)
             size = max(1, self.path.stat().st_size)
             lines = _lines(text, problems, lambda: progress(min(binary.tell(), size), size))
             try:
@@ -68,6 +68,10 @@ class TableFile:
                 )
             except UnicodeError as error:
                 raise EncodingProblem(_not_encoded(self.path, self.encoding)) from error
+
+    def text(self, binary: IO[bytes]) -> IO[str]:
+        """Return the text of the file, its line ends as they are."""
+        return io.TextIOWrapper(binary, self.encoding, "replace" if self.encoding == FALLBACK else "strict", "")
 
     def _fields(self, lines: Iterator[str], problems: Problems) -> Iterator[TableRow]:
         rows = ((line, fields) for line, fields in parsed(lines, self.delimiter, problems) if any(fields))
@@ -119,13 +123,13 @@ def open_table(path: Path, delimiter: str | None = None, encoding: str | None = 
 
 def in_fallback(table: TableFile) -> TableFile:
     """Return the same table, read as Latin-1."""
-    return TableFile(table.path, table.kind, table.delimiter, FALLBACK, table.columns)
+    return replace(table, encoding=FALLBACK)
 
 
 def _with_header(table: TableFile) -> TableFile:
     problems: list[str] = []
     with _opened(table.path) as binary:
-        text = io.TextIOWrapper(binary, table.encoding, "replace" if table.encoding == FALLBACK else "strict", "")
+        text = table.text(binary)
         try:
             rows = parsed(_lines(text, problems, lambda: None), table.delimiter, problems)
             header = next((fields for _, fields in rows if any(fields)), [])
@@ -140,7 +144,7 @@ def _with_header(table: TableFile) -> TableFile:
     columns = [" ".join(name.split()) for name in header]
     while columns and not columns[-1]:
         columns.pop()
-    return TableFile(table.path, table.kind, table.delimiter, table.encoding, _checked(table.path, columns))
+    return replace(table, columns=_checked(table.path, columns))
 
 
 def _one_column(table: TableFile, header: str) -> str:

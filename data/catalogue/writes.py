@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, func, insert, select, tuple_, update
 
 from data import writes
-from data.catalogue.reads import fields_in, users_facts
+from data.catalogue.reads import fields_in
 from data.catalogue.values import IMPORTED, PREDICTED, TYPES, USER, CatalogueField, Value, ValueProblem, key_of
 from data.database import chunks
 from data.soundness import sound
@@ -38,8 +38,13 @@ class Changed:
     updated: int = 0
     removed: int = 0
     pictures: int = 0
-    kept: int = field(default=0)
+    kept: int = 0
     """Values of persons that differ from the given ones, and win."""
+
+    @property
+    def values(self) -> dict[str, int]:
+        """The counts of values, by name."""
+        return {"added": self.added, "updated": self.updated, "removed": self.removed, "kept": self.kept}
 
     def __iadd__(self, other: Changed) -> Changed:
         """Add the counts of both."""
@@ -193,14 +198,12 @@ def _replace(
 
 def _kept(connection: Connection, rows: Mapping[int, Values], value_ids: Mapping[tuple[int, str], int]) -> int:
     """Count the persons' values that differ from the given ones."""
-    pairs = [(item, one) for item, one in users_facts(connection, rows.keys()) if one in rows[item]]
-    if not pairs:
-        return 0
-    theirs = _stored_facts(connection, {item for item, _ in pairs}, USER)
-    given = {(item, one): rows[item][one] for item, one in pairs}
-    return sum(
-        theirs[pair][0] != (None if value is None else value_ids[pair[1], value.text]) for pair, value in given.items()
-    )
+    count = 0
+    for (item, field_id), (theirs, _) in _stored_facts(connection, rows.keys(), USER).items():
+        if field_id in rows[item]:
+            value = rows[item][field_id]
+            count += theirs != (None if value is None else value_ids[field_id, value.text])
+    return count
 
 
 def note_items(connection: Connection, items: Collection[int]) -> None:

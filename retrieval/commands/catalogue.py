@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -12,18 +12,17 @@ from typing import Any
 import click
 from tqdm import tqdm
 
-from data.catalogue.fields import counts_by_field, field_named, read_fields, relabel, remove_field
+from data.catalogue.fields import counts_by_field, field_named, fields_at, read_fields, relabel, remove_field
 from data.catalogue.files import SUFFIXES, Progress, open_table
 from data.catalogue.importing import Importer, ImportReport
 from data.catalogue.listing import SHOWN, Listing
 from data.catalogue.matching import FileNames
 from data.catalogue.profile import TableProfile, Wishes, map_columns, profile, renamed
-from data.catalogue.values import IN_WORDS, LONGEST_LABEL, TYPES, CatalogueField
+from data.catalogue.values import IN_WORDS, LONGEST_LABEL, TYPES
 from data.catalogue.writes import NewField
 from data.errors import RetroflexError
 from data.paths import absolute, display, to_bytes
 from data.settings import load_settings
-from data.store import Store, open_store
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.library import Library, opened_for_indexing
 from retrieval.search.catalogue import built_in_names
@@ -71,10 +70,7 @@ def import_catalogue(
     problems = Listing()
     with _bar("reading", as_json) as progress:
         profiled = profile(open_table(file, delimiter, encoding), problems, progress)
-    stored: Sequence[CatalogueField] = ()
-    if settings.exists:
-        stored = _fields_at(lambda: open_store(settings))
-    columns = map_columns(profiled, key, wishes, stored, built_in_names())
+    columns = map_columns(profiled, key, wishes, fields_at(settings), built_in_names())
     if not as_json:
         _print_fields(profiled, columns, wishes)
     if dry_run:
@@ -115,14 +111,6 @@ def _import(
         importer = Importer(opened.store, found, key, columns)
         with _bar("importing", as_json) as progress:
             return importer.run(profiled.table, progress, forget)
-
-
-def _fields_at(opening: Callable[[], Store]) -> Sequence[CatalogueField]:
-    store = opening()
-    try:
-        return read_fields(store)
-    finally:
-        store.close()
 
 
 def _pairs(option: str, given: Sequence[str]) -> dict[str, str]:
@@ -249,7 +237,7 @@ def _print_report_as_json(profiled: TableProfile, columns: Mapping[str, NewField
         "columns": _columns_as_json(profiled, columns),
         "pictures": report.pictures,
         "unchanged": report.unchanged,
-        "values": {name: getattr(changed, name) for name in ("added", "updated", "removed", "kept")},
+        "values": changed.values,
         "rows_lost": report.rows_lost,
     }
     sys.stdout.write(json.dumps(document, ensure_ascii=False, indent=2)[:-2])

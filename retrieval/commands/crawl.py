@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import click
 from tqdm import tqdm
 
-from data.catalogue.fields import read_fields
+from data.catalogue.fields import fields_at
 from data.errors import RetroflexError
 from data.paths import absolute, display
 from data.settings import Settings, load_settings
-from data.store import open_store
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ def _crawl(
         raise RetroflexError(f"--text needs words, at most {LONGEST_TEXT} characters")
     wish = Wish(text.strip(), read_licences(licences) if licences is not None else DEFAULT, limit, side)
     settings, folder = load_settings(library=library, bundle=bundle), absolute(to)
-    fields = crawl_fields(_stored_fields(settings))
+    fields = crawl_fields(fields_at(settings))
     with opened(folder, source.service.name) as crawled:
         report, problem = _fetch(source, crawled, wish, settings, as_json)
         if not crawled.by_hash:
@@ -141,16 +140,6 @@ def _crawl(
     _print(source, folder, report, indexed, changed, as_json)
     if problem is not None:
         raise problem
-
-
-def _stored_fields(settings: Settings) -> Any:
-    if not settings.exists:
-        return ()
-    store = open_store(settings)
-    try:
-        return read_fields(store)
-    finally:
-        store.close()
 
 
 def _fetch(
@@ -202,8 +191,7 @@ def _print(
         refused = [{"id": number, "reason": reason} for number, reason in report.refused]
         about = {"service": source.service.name, "folder": display(folder), **counts, "refused": refused}
         described = {"captioned": indexed.captioned, "unchanged": indexed.unchanged, "skipped": len(indexed.skipped)}
-        values = {name: getattr(changed, name) for name in ("added", "updated", "removed", "kept")}
-        print_json({**about, "exhausted": report.exhausted, "indexed": described, "values": values})
+        print_json({**about, "exhausted": report.exhausted, "indexed": described, "values": changed.values})
         return
     told = {**counts, "refused": len(report.refused)}
     labels = {"kept": "new", "present": "there before", "unlicensed": "under other licences"}

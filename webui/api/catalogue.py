@@ -9,6 +9,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 from flask import Blueprint, Response, jsonify
 
 from data.catalogue.fields import NoSuchField, counts_by_field, field_named, remove_user_fact, set_user_fact
+from data.catalogue.files import as_text
 from data.catalogue.profile import NameProblem
 from data.catalogue.upsert import Upserted, upsert_rows
 from data.catalogue.values import LONGEST_TEXT, TYPES, CatalogueField, Value, ValueProblem, parse
@@ -117,8 +118,7 @@ def put_rows() -> Response:
 
 def _as_json(stored: Upserted) -> Mapping[str, Any]:
     errors = [{"row": row, "detail": detail} for row, detail in sorted(stored.errors.items())]
-    counts = {name: getattr(stored.changed, name) for name in ("added", "updated", "removed", "kept")}
-    return {"pictures": stored.pictures, **counts, "errors": errors}
+    return {"pictures": stored.pictures, **stored.changed.values, "errors": errors}
 
 
 @catalogue.put(_FIELD)
@@ -132,8 +132,7 @@ def set_field(picture_id: int, name: str) -> Response:
     given = body["value"]
     if isinstance(given, dict | list):
         raise Problem(HTTPStatus.BAD_REQUEST, "the field value must be a text, a number, true, false or null")
-    text = "" if given is None else ("yes" if given else "no") if isinstance(given, bool) else str(given)
-    set_user_fact(services().library.store, picture_id, of, read_value(of, text))
+    set_user_fact(services().library.store, picture_id, of, read_value(of, as_text(given)))
     return jsonify(picture_document(find_picture(picture_id)))
 
 

@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 from flask import Blueprint, redirect, render_template, request
 from werkzeug.wrappers import Response
 
-from data.catalogue.fields import has_user_facts, remove_user_facts, set_user_fact
-from data.catalogue.values import CRAWLED, PREDICTED, USER, CatalogueField, Value
+from data.catalogue.fields import has_user_facts, remove_user_facts, set_user_facts
+from data.catalogue.files import as_text
+from data.catalogue.values import CRAWLED, PREDICTED, USER, Value
 from data.store import Store, StoredPicture
 from webui.api import answers
 from webui.api.answers import Document
@@ -49,9 +50,7 @@ class Fact(NamedTuple):
     @property
     def text(self) -> str:
         """The value in the form."""
-        if isinstance(self.value, bool):
-            return "yes" if self.value else "no"
-        return "" if self.value is None else str(self.value)
+        return as_text(self.value)
 
     @property
     def by(self) -> str:
@@ -90,7 +89,7 @@ def show(picture_id: int) -> str:
         facts=facts_of(document),
         colour_kind=next((kind for kind in COLOUR_KINDS if kind in services().library.searcher().index.models), None),
         catalogue=_catalogue(document),
-        edited=any(fact["source"] == USER for fact in document["fields"]) or has_user_facts(_store(), picture_id),
+        edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,
         back=search.page_with(at),
@@ -133,15 +132,15 @@ def _catalogue(document: Document) -> list[Fact]:
 def _save_facts(picture: StoredPicture) -> None:
     """Store the values in the form that differ from those shown, as a person's. Raise Problem 400 before any is."""
     before = {fact.field.id: fact.text for fact in picture.facts}
-    changed: dict[CatalogueField, Value | None] = {}
+    changed: dict[int, Value | None] = {}
     for of in (field.of for field in catalogue()):
         given = request.form.get(f"{FACT}{of.name}")
         if given is not None:
             value = read_value(of, given)
             if (value.text if value else None) != before.get(of.id):
-                changed[of] = value
-    for of, value in changed.items():
-        set_user_fact(_store(), picture.id, of, value)
+                changed[of.id] = value
+    if changed:
+        set_user_facts(_store(), picture.id, changed)
 
 
 def _neighbours(search: SearchRequest, at: int, picture_id: int) -> Neighbours:
