@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,13 +20,13 @@ from safetensors.numpy import load_file, save_file
 
 from captioner.arithmetic import unit
 from captioner.encoders.base import Features
+from captioner.encoders.registry import NAME
 from captioner.types import Description, StagedDescriber
 from data.errors import RetroflexError
 
 FOLDER = "metrics"
 """The folder of a library that has its metrics, by name."""
 CONFIG, WEIGHTS = "metric.json", "metric.safetensors"
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,7 +57,7 @@ class Metric:
 
 def check_name(name: str, taken: Sequence[str]) -> str:
     """Return the name. Raise RetroflexError if it cannot be the kind of vectors, or another kind is called so."""
-    if not _NAME.fullmatch(name):
+    if not NAME.fullmatch(name):
         raise RetroflexError(f"a metric cannot be called {name[:40]!r}; use small letters, digits and underscores")
     if name in taken:
         raise RetroflexError(f"{name} is another kind of vectors; give the metric a name of its own")

@@ -51,6 +51,8 @@ class Caption:
     logprob: float
 
 
+SKETCH = "sketch"
+"""The kind of vectors that sketches are compared by, see `captioner.encoders.descriptors.sketch`."""
 CELLS = "cells"
 """The kind of the packed cells that the decoder attends to, see `captioner.cells`."""
 

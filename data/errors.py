@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from difflib import get_close_matches
+
 
 def one_line(error: BaseException | None) -> str:
     """Return an error's message as one line, or its type where it has none."""
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def nearest_of(name: str, known: Collection[str]) -> str:
+    """Return advice on a name that is not `known`: the nearest of those, or all."""
+    nearest = get_close_matches(name, known, 1)
+    return f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(known)}"
 
 
 class RetroflexError(Exception):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from captioner.encoders.base import Encoder, EncoderConfig
 from captioner.encoders.pooling import Pooling
 from captioner.encoders.weights import Weights, keep, kept_file, load_kept, weights_key
 from captioner.frameworks import Precision
-from data.errors import RetroflexError
+from data.errors import RetroflexError, nearest_of
 
 MODULES = (
     "captioner.encoders.vgg16_family",
@@ -32,7 +31,8 @@ MODULES = (
 """Imported on first use of an encoder; each registers its family."""
 RESERVED = frozenset({"alike", "joint", "cells"})
 """Kinds of features that belong to no encoder."""
-_NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+NAME = re.compile(r"[a-z][a-z0-9_]{0,31}")
+"""What the kind of vectors in store and index can be called."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def register(family: Family) -> Family:
 
     Raises ValueError for a name that cannot be the kind of vectors in store and index.
     """
-    if not _NAME.fullmatch(family.name) or family.name in RESERVED:
+    if not NAME.fullmatch(family.name) or family.name in RESERVED:
         raise ValueError(f"an encoder cannot be called {family.name!r}: use small letters, digits and underscores")
     _FAMILIES[family.name] = family
     return family
@@ -107,9 +107,7 @@ def family(name: str) -> Family:
     """Return the family of this name. Raises RetroflexError, which suggests the nearest name."""
     by_name = {one.name: one for one in families()}
     if name not in by_name:
-        nearest = get_close_matches(name, by_name, 1)
-        hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(by_name)}"
-        raise RetroflexError(f"no encoder is called {name[:40]!r}; {hint}")
+        raise RetroflexError(f"no encoder is called {name[:40]!r}; {nearest_of(name, by_name)}")
     return by_name[name]
 
 

@@ -15,7 +15,7 @@ from data.catalogue.fields import fields_at
 from data.errors import RetroflexError
 from data.paths import absolute, display
 from data.settings import Settings, load_settings
-from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
+from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark, with_options
 
 if TYPE_CHECKING:
     from data.catalogue.writes import Changed, NewField
@@ -65,9 +65,7 @@ def _options(command: Callable[..., None]) -> Callable[..., None]:
         bundle_option,
         json_option,
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @crawl.command()

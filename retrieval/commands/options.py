@@ -53,7 +53,14 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     explain = click.option("--explain", is_flag=True, help="Show what each score is made of.")
     print0 = click.option("--print0", is_flag=True, help="As --paths, but end each path by a NUL, for xargs -0.")
     paths = click.option("--paths", is_flag=True, help="Print the paths of the hits and nothing else, one a line.")
-    for option in (print0, paths, json_option, explain):
+    return with_options(command, (explain, json_option, paths, print0))
+
+
+def with_options(
+    command: Callable[..., None], options: Sequence[Callable[[Callable[..., None]], Callable[..., None]]]
+) -> Callable[..., None]:
+    """Add options to a command, in the order of its help."""
+    for option in reversed(options):
         command = option(command)
     return command
 

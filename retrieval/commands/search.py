@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from captioner.types import SKETCH
 from data.paths import absolute, to_bytes
 from data.settings import load_settings
 from retrieval.commands.options import (
@@ -48,8 +49,6 @@ from retrieval.search.query import (
 )
 
 PICTURE = "PICTURE[@WEIGHT]"
-SKETCH = "sketch"
-"""The kind of vectors that sketches are compared by, see `captioner.encoders.descriptors.sketch`."""
 
 
 class _Narrowed(NamedTuple):
@@ -125,8 +124,8 @@ def _check_order(library: Library, sort: str) -> None:
     names = order_names(queried=True)
     if sort not in names:
         names = order_names(queried=True, further=library.collection.catalogue())
-        near = get_close_matches(sort, names, 1, cutoff=0.0)[0]
         if sort not in names:
+            near = get_close_matches(sort, names, 1, cutoff=0.0)[0]
             raise QueryError(f"there is no order {sort[:60]!a}; the nearest is {near}")
 
 

@@ -185,12 +185,12 @@ def read_conditions(conditions: Collection[str], own: Sequence[StoredField]) -> 
     Several values of one field with = are alternatives. Raise QueryError, or NoSuchField.
     """
     values: dict[str, Any] = {}
+    by_name = {one.of.name: one for one in own}
     for condition in conditions:
         found = _CONDITION.search(condition)
         if found is None:
             raise QueryError(f"{condition[:60]!a} is no condition; write one like 'year>=2012' or 'colour=Navy Blue'")
         name, sign, raw = condition[: found.start()].strip(), found[1], condition[found.end() :]
-        by_name = {one.of.name: one for one in own}
         field = by_name[field_named([one.of for one in own], name).name]
         if sign == "=":
             option = field.options[0].name

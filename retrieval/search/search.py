@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from typing import Any
 
 import numpy as np
 
 from captioner.types import SearchModel
+from data.errors import nearest_of
 from data.records import PictureText
 from data.roots import read_roots
 from data.store import Store, StoredPicture
@@ -95,9 +95,7 @@ class Searcher:
         """Raise QueryError, with the nearest name, unless the library has vectors of this kind."""
         known = self.index.vectors.models
         if kind not in known:
-            nearest = get_close_matches(kind, known, 1)
-            hint = f"did you mean {nearest[0]}?" if nearest else f"there are {', '.join(sorted(known))}"
-            raise QueryError(f"the library has no vectors of the kind {kind[:40]!r}; {hint}")
+            raise QueryError(f"the library has no vectors of the kind {kind[:40]!r}; {nearest_of(kind, sorted(known))}")
 
     def _check_vectors(self, query: Query, kind: str) -> None:
         self.check_kind(kind)

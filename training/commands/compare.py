@@ -22,6 +22,7 @@ from retrieval.commands.options import (
     library_option,
     print_json,
     print_left_out,
+    with_options,
 )
 
 if TYPE_CHECKING:
@@ -50,9 +51,7 @@ def labelled_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--label", metavar="COLUMN", help="The column of that file that has the class."),
         click.option("--images", type=path, help="The folder of that file's pictures [default: images beside it]."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def read_labelled_pictures(source: Path, label: str | None, images: Path | None) -> Labelled:

@@ -13,7 +13,7 @@ from data.captioned import SPLITS, Dataset
 from data.dataset import read_dataset
 from data.errors import RetroflexError
 from data.settings import load_settings
-from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out
+from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out, with_options
 
 if TYPE_CHECKING:
     from captioner.captioner import Captioner
@@ -32,9 +32,7 @@ def _search_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--diversity", type=click.FloatRange(0), help="Penalty of a word that an earlier group used."),
         click.option("--nearness", type=click.FloatRange(0), help="Weight of a caption's cosine to its picture."),
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 def _common_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -50,9 +48,7 @@ def _common_options(command: Callable[..., None]) -> Callable[..., None]:
         click.option("--limit-pictures", type=click.IntRange(1), help="Use only the first pictures, for a quick test."),
         json_option,
     )
-    for option in reversed(options):
-        command = option(command)
-    return command
+    return with_options(command, options)
 
 
 @evaluate.command()

@@ -74,7 +74,7 @@ def metric(
     if triplets and unseen is not None:
         raise RetroflexError("--unseen leaves out classes, which triplets have not; give --labelled")
     settings = load_settings(library=library, bundle=bundle)
-    known = known_kinds(lambda: Captioner.load(settings.bundle or BUNDLED), {}, Path())
+    known = known_kinds(lambda: Captioner.load(settings.bundle or BUNDLED), {}, None)
     check_name(name, list(known))
     (of,) = chosen(kind, {one: known[one] for one in known if one != PRODUCT}, "kind of vectors")[:1]
     training = Settings(epochs, margin, seed=seed)

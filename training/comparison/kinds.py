@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +16,7 @@ from captioner.encoders.weights import of_library
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.pipeline import VectorDescriber, read_files
 from captioner.types import StagedDescriber
-from data.errors import RetroflexError
+from data.errors import RetroflexError, nearest_of
 
 PRODUCT = "product"
 """The product's whole search by a picture: captions, vectors and neighbours together."""
@@ -41,9 +40,9 @@ class Kind:
 
 
 def known_kinds(
-    captioner: Callable[[], Captioner], weights: Mapping[str, Path | None], library: Path
+    captioner: Callable[[], Captioner], weights: Mapping[str, Path | None], library: Path | None
 ) -> dict[str, Kind]:
-    """Return all kinds by name, the captioner's first, and the learned metrics of the folder `library`.
+    """Return all kinds by name, the captioner's first, and what was learned for the folder `library`, if one is given.
 
     `captioner` loads it; `weights` are files for encoders, by default those trained for the library. Raise
     RetroflexError for a damaged metric.
@@ -52,10 +51,12 @@ def known_kinds(
     own = shared().search_model.encoder
     kinds = [Kind(name, shared, _encode if name == own else _describe) for name in shared().kinds]
     others = [one.name for one in families() if one.name != own]
-    kinds += [Kind(name, _Further(name, weights.get(name) or of_library(library, name)), _encode) for name in others]
+    trained = {name: of_library(library, name) if library else None for name in others}
+    kinds += [Kind(name, _Further(name, weights.get(name) or trained[name]), _encode) for name in others]
     named = {kind.name: kind for kind in kinds}
-    for name in metric_names(library):
-        named[name] = _by_metric(load_metric(library, name), named)
+    if library:
+        for name in metric_names(library):
+            named[name] = _by_metric(load_metric(library, name), named)
     return {**named, PRODUCT: Kind(PRODUCT, shared, _describe)}
 
 
@@ -78,9 +79,7 @@ def chosen(names: str | None, known: Mapping[str, object], what: str) -> list[st
     given = list(dict.fromkeys(name for one in names.split(",") if (name := one.strip())))
     for name in given:
         if name not in known:
-            near = get_close_matches(name, known, 1)
-            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(known)}"
-            raise RetroflexError(f"no {what} is called {name[:40]!r}; {hint}")
+            raise RetroflexError(f"no {what} is called {name[:40]!r}; {nearest_of(name, known)}")
     if not given:
         raise RetroflexError(f"no {what} is named; there are {', '.join(known)}")
     return given

@@ -20,7 +20,7 @@ from training.batches import whole_batches
 from training.decoder.fast_ops import FusedAdamW
 
 HEADS, KINDS = 4, 150
-"""More heads, or from 100 to 300 kinds, change little (docs/ranking.md)."""
+"""More heads, or from 100 to 300 kinds, change little (docs/training.md)."""
 EPOCHS = 6
 BATCH = 1024
 RATE = 1e-3

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from flask import Blueprint, render_template
 
+from captioner.types import SKETCH
 from webui.request.parameters import takes
 from webui.services import services
-
-KIND = "sketch"
-"""The kind of vectors that sketches are compared by."""
 
 sketch_page = Blueprint("sketch_page", __name__)
 
@@ -17,5 +15,5 @@ sketch_page = Blueprint("sketch_page", __name__)
 @takes()
 def show() -> str:
     """A canvas, and a form for a file; or what to do first where the library has no outlines."""
-    ready = KIND in services().library.searcher().index.models
-    return render_template("sketch.html", ready=ready, kind=KIND)
+    ready = SKETCH in services().library.searcher().index.models
+    return render_template("sketch.html", ready=ready, kind=SKETCH)

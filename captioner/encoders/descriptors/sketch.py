@@ -13,8 +13,8 @@ import numpy as np
 from captioner.arithmetic import unit
 from captioner.encoders.base import Features
 from captioner.encoders.descriptors.base import register_descriptor
+from captioner.types import SKETCH
 
-NAME = "sketch"
 SIDE, CELLS, BINS = 128, 10, 8
 SMOOTHING, AROUND = 1.2, 24.0
 """Standard deviations, in pixels, of the blur before gradients are taken, and of their mean around a pixel."""
@@ -69,7 +69,7 @@ def orientations(weight: np.ndarray, angle: np.ndarray) -> np.ndarray:
 class EdgeOrientations:
     """Orientations of pictures' edges in 10 x 10 cells, as square roots; L2-normalised."""
 
-    name, model_version = NAME, "sketch-1"
+    name, model_version = SKETCH, "sketch-1"
     side, cells, channels = SIDE, 0, 0
     dimension = BINS * CELLS**2
     summary = "outlines, to be found by a sketch"
