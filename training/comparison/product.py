@@ -13,7 +13,7 @@ from captioner.types import Description, SearchDescriber
 from data.captioned import CaptionedPicture
 from data.temporary import temporary_folder
 from retrieval.search.query import Query, QueryImage
-from training.evaluation.gallery import Described, searchable
+from training.evaluation.gallery import Described, RowRanker, searchable
 
 
 class ProductSearch:
@@ -25,16 +25,14 @@ class ProductSearch:
         with self._stack:
             folder = self._stack.enter_context(temporary_folder()) / "index"
             described = Described(pictures, list(descriptions), [])
-            self._searcher, rows = self._stack.enter_context(searchable(described, captioner, folder))
-            self._order = np.argsort([rows[str(row)] for row in range(len(descriptions))])
+            self._ranker = RowRanker(described, *self._stack.enter_context(searchable(described, captioner, folder)))
             self.bytes = sum(one.stat().st_size for one in folder.rglob("*") if one.is_file())
             """The files of the search index."""
             self._open = self._stack.pop_all()
 
     def ranked(self, description: Description, count: int) -> np.ndarray:
         """Return the rows of the `count` best, int64, best first; those without any relevance are left out."""
-        ids = self._searcher.rank(Query(like=[QueryImage(description)])).ids
-        return np.asarray(self._order[np.searchsorted(self._searcher.index.ids, ids)][:count])
+        return self._ranker.rank(Query(like=[QueryImage(description)]))[:count]
 
     def __enter__(self) -> ProductSearch:
         return self

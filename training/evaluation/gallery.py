@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from os.path import commonpath
 from pathlib import Path
 from urllib.parse import quote
 
+import numpy as np
 from tqdm import tqdm
 
 from captioner.pipeline import Reading, ThreadExecutor, as_row, in_groups, read_files
 from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
+from data.paths import display
 from data.records import Batch, FileRow, PictureRow, content_hash
 from data.store import Store
 from data.temporary import temporary_folder
 from retrieval.index.upkeep import build_index, current_index
+from retrieval.search.query import Query
 from retrieval.search.search import Searcher
+from training.evaluation.folders import Labelled
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,28 @@ def describe_pictures(captioner: StagedDescriber, pictures: Sequence[CaptionedPi
                     described.descriptions.append(description)
             bar.update(len(group))
     return described
+
+
+def describe_labelled(captioner: StagedDescriber, labelled: Labelled) -> tuple[Described, np.ndarray]:
+    """Describe labelled pictures; return also the label of each that can be decoded, (n,)."""
+    above = Path(commonpath(labelled.files))
+    pictures = [CaptionedPicture(display(file.relative_to(above)), file, []) for file in labelled.files]
+    described = describe_pictures(captioner, pictures)
+    classes = dict(zip(labelled.files, labelled.labels, strict=True))
+    return described, np.array([classes[one.path] for one in described.pictures])
+
+
+class RowRanker:
+    """Ranks described pictures, by their rows, as the `searchable` library of them does."""
+
+    def __init__(self, described: Described, searcher: Searcher, rows: Mapping[str, int]) -> None:
+        self._searcher = searcher
+        self._order = np.argsort([rows[one.name] for one in described.pictures])
+
+    def rank(self, query: Query) -> np.ndarray:
+        """Return the rows that are found, int64, best first."""
+        ids = self._searcher.rank(query).ids
+        return np.asarray(self._order[np.searchsorted(self._searcher.index.ids, ids)])
 
 
 @contextmanager

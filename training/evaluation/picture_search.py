@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from functools import partial
-from os.path import commonpath
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +12,12 @@ import numpy as np
 from tqdm import tqdm
 
 from captioner.types import SearchDescriber, StagedDescriber
-from data.captioned import CaptionedPicture, Dataset
+from data.captioned import Dataset
 from data.loading import SUFFIXES
-from data.paths import display
 from retrieval.search.query import Query, QueryImage
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled
-from training.evaluation.gallery import Described, describe_pictures, searchable
+from training.evaluation.gallery import Described, RowRanker, describe_labelled, searchable
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, Transform, encode_files
 from training.metrics import NEAREST, ranks_of, recall_at
@@ -63,11 +61,7 @@ def evaluate_similar(captioner: SearchDescriber, labelled: Labelled, seed: int) 
     EvaluationError when a class has fewer than two readable pictures.
     """
     started = time.monotonic()
-    above = Path(commonpath(labelled.files))
-    pictures = [CaptionedPicture(display(file.relative_to(above)), file, []) for file in labelled.files]
-    described = describe_pictures(captioner, pictures)
-    classes = dict(zip(labelled.files, labelled.labels, strict=True))
-    labels = np.array([classes[one.path] for one in described.pictures])
+    described, labels = describe_labelled(captioner, labelled)
     for name in labelled.classes:
         if np.count_nonzero(labels == name) < 2:
             raise EvaluationError(f"class {name} has fewer than two readable pictures; two or more are needed")
@@ -89,14 +83,12 @@ def _shares_of_class(captioner: SearchDescriber, described: Described, labels: n
     """Return for each picture the share of the NEAREST others that have its label, (n,); fewer others all count."""
     shares = np.empty(len(labels))
     with searchable(described, captioner) as (searcher, rows):
-        own = np.array([rows[one.name] for one in described.pictures])
-        label_of_row = labels[np.argsort(own)]
+        ranker = RowRanker(described, searcher, rows)
         bar = tqdm(described.descriptions, desc="searching", unit="query", disable=None)
         for picture, description in enumerate(bar):
-            ranked = searcher.rank(Query(like=[QueryImage(description)]))
-            found = np.searchsorted(searcher.index.ids, ranked.ids)
-            nearest = found[found != own[picture]][:NEAREST]
-            shares[picture] = np.mean(label_of_row[nearest] == labels[picture])
+            found = ranker.rank(Query(like=[QueryImage(description)]))
+            nearest = found[found != picture][:NEAREST]
+            shares[picture] = np.mean(labels[nearest] == labels[picture])
     return shares
 
 

@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from os.path import commonpath
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from tqdm import tqdm
 
 from captioner.types import SearchDescriber
-from data.captioned import CaptionedPicture
-from data.paths import display
 from retrieval.search.query import Query, QueryImage
-from retrieval.search.search import Searcher
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled
-from training.evaluation.gallery import Described, describe_pictures, searchable
+from training.evaluation.gallery import Described, RowRanker, describe_labelled, searchable
 from training.metrics import NEAREST
 
 
@@ -48,13 +43,9 @@ def evaluate_triples(captioner: SearchDescriber, labelled: Labelled, seed: int, 
     readable pictures, or all are of one class.
     """
     started = time.monotonic()
-    above = Path(commonpath(labelled.files))
-    pictures = [CaptionedPicture(display(file.relative_to(above)), file, []) for file in labelled.files]
-    described = describe_pictures(captioner, pictures)
-    classes = dict(zip(labelled.files, labelled.labels, strict=True))
-    labels = np.array([classes[one.path] for one in described.pictures])
+    described, labels = describe_labelled(captioner, labelled)
     with searchable(described, captioner) as (searcher, rows):
-        gallery = _Gallery(searcher, described, rows)
+        gallery = _Gallery(described, RowRanker(described, searcher, rows))
         triples = list(_draw(gallery, labels, seed, count))
         if not triples:
             raise EvaluationError("no query has two others of its class and one of another; give more pictures")
@@ -77,15 +68,14 @@ def evaluate_triples(captioner: SearchDescriber, labelled: Labelled, seed: int, 
 class _Gallery:
     """Searches by rows of the described pictures."""
 
-    def __init__(self, searcher: Searcher, described: Described, rows: Mapping[str, int]) -> None:
-        self._searcher = searcher
+    def __init__(self, described: Described, ranker: RowRanker) -> None:
+        self._ranker = ranker
         self._images = [QueryImage(one) for one in described.descriptions]
-        self._order = np.argsort([rows[one.name] for one in described.pictures])
 
     def ranked(self, like: Sequence[int], unlike: Sequence[int]) -> np.ndarray:
         """Return all rows that are found, best first, without those of the query."""
         query = Query(like=[self._images[row] for row in like], unlike=[self._images[row] for row in unlike])
-        found = self._order[np.searchsorted(self._searcher.index.ids, self._searcher.rank(query).ids)]
+        found = self._ranker.rank(query)
         return np.asarray(found[~np.isin(found, [*like, *unlike])])
 
 
