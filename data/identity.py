@@ -31,6 +31,8 @@ from sqlalchemy import (
 from data import writes
 from data.catalogue.writes import continue_facts, copy_users_facts
 from data.database import at_or_below, chunks
+from data.faces.records import FACE
+from data.faces.writes import continue_faces
 from data.metadata.dates import now
 from data.reads import HAS_FILE
 from data.soundness import sound
@@ -40,6 +42,8 @@ from data.tables import (
     caption_history,
     captions,
     choices,
+    face_scans,
+    faces,
     facts,
     features,
     files,
@@ -52,7 +56,7 @@ from data.writes import made_by_person
 
 DAYS_KEPT = 30
 
-_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions, facts}
+_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions, facts, faces, face_scans}
 _DERIVED: list[Column[int]] = [
     key.parent
     for table in metadata.sorted_tables
@@ -171,8 +175,10 @@ def _continue(connection: Connection, old: int, new: int) -> None:
     undecided = (choices.c.picture_id == new) & choices.c.path.not_in(decided)
     connection.execute(update(choices).where(undecided).values(picture_id=old))
     continue_facts(connection, old, new)
+    continue_faces(connection, new)
     for column in _DERIVED:
-        connection.execute(delete(column.table).where(column == old))
+        outdated = column == old if column is not items.c.parent_id else (column == old) & (items.c.kind != FACE)
+        connection.execute(delete(column.table).where(outdated))
         connection.execute(update(column.table).where(column == new).values({column.name: old}))
     row = connection.execute(select(pictures).where(pictures.c.id == new)).one()._asdict()
     connection.execute(delete(pictures).where(pictures.c.id == new))

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from data.catalogue.migration import add_catalogue
 from data.database import StoreError
+from data.faces.migration import add_faces
 
 VERSION_KEY = "schema_version"
 GENERATION_KEY = "generation"
@@ -366,6 +367,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _notes,
     add_catalogue,
     _colours,
+    add_faces,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

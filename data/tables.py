@@ -219,3 +219,38 @@ facts = Table(
     Column("confidence", Float),  # from 0 to 1, of what a model predicted
     Index("facts_by_item", "item_id"),
 )
+
+people = Table(
+    "people",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(128)),  # NULL: a group of faces that nobody has named
+    Column("hidden", Boolean, nullable=False),
+    sqlite_autoincrement=True,  # ids are never reused, so an undone or old link cannot lead to another person
+)
+
+faces = Table(
+    "faces",
+    metadata,
+    Column("item_id", ForeignKey("items.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("person_id", ForeignKey("people.id", ondelete="SET NULL")),  # NULL: alone in its group
+    Column("decided", Boolean, nullable=False),  # a person said whose it is; grouping leaves it where it is
+    Column("confidence", Float, nullable=False),  # of the detector, from 0 to 1
+    Index("faces_by_person", "person_id"),
+)
+
+face_scans = Table(
+    "face_scans",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("model_version", String(128), nullable=False),  # which looked for faces, and may have found none
+    Column("digest", String(64), nullable=False),  # of the content that it looked at
+)
+
+people_history = Table(
+    "people_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("before", Text, nullable=False),  # rows as they were, in JSON, see `data.faces.history`
+)

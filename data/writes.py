@@ -42,6 +42,7 @@ from data.tables import (
     captions,
     changes,
     choices,
+    faces,
     facts,
     features,
     files,
@@ -113,11 +114,13 @@ def forget_below(connection: Connection, paths: Sequence[bytes], except_below: S
 
 def made_by_person(picture_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a person made something of the picture: a caption, also a former one, a decision, a
-    value in the catalogue."""
+    value in the catalogue, or the name of a face."""
     written = exists().where(captions.c.item_id == picture_id, captions.c.source == "user")
     former = exists().where(caption_history.c.picture_id == picture_id)
     valued = exists().where(facts.c.item_id == picture_id, facts.c.source == USER)
-    return or_(written, former, valued, exists().where(choices.c.picture_id == picture_id))
+    chosen = exists().where(choices.c.picture_id == picture_id)
+    known = exists().where(items.c.parent_id == picture_id, faces.c.item_id == items.c.id, faces.c.decided)
+    return or_(written, former, valued, chosen, known)
 
 
 def prune(connection: Connection, ids: Sequence[int] | None = None) -> int:

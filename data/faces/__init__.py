@@ -1,0 +1,1 @@
+"""Faces of pictures and the people they belong to, in the store."""

@@ -1,0 +1,155 @@
+"""What is read of faces. Each call is one transaction, and raises StoreError."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import Connection, and_, exists, func, select
+
+from data.database import chunks
+from data.faces.records import FACE, Box, FaceVectors, StoredFace
+from data.reads import HAS_FILE
+from data.soundness import sound
+from data.store import Store
+from data.tables import face_scans, faces, features, files, items, meta, people, pictures
+
+FACES_KEY, CHANGED_KEY = "faces", "faces_changed"
+"""Rows of `meta`: whether `index` looks for faces, and the generation in which vectors of faces last changed."""
+BOX = (items.c.box_left, items.c.box_top, items.c.box_width, items.c.box_height)
+
+
+class Unscanned(NamedTuple):
+    """A picture that was not searched for faces yet, or by another model, or before its file changed."""
+
+    picture_id: int
+    digest: str
+    paths: list[bytes]
+
+
+class FaceCounts(NamedTuple):
+    """Pictures that were searched for faces, faces, groups of faces, and those that have a name."""
+
+    scanned: int
+    faces: int
+    groups: int
+    named: int
+
+
+def is_wanted(store: Store) -> bool:
+    """Return whether a person asked for faces in this library."""
+    with store.reading() as connection:
+        return connection.scalar(select(meta.c.value).where(meta.c.key == FACES_KEY)) == "1"
+
+
+def changed_in(store: Store) -> str:
+    """Return what tells one state of the faces' vectors from another."""
+    with store.reading() as connection:
+        return connection.scalar(select(meta.c.value).where(meta.c.key == CHANGED_KEY)) or ""
+
+
+def unscanned(store: Store, model_version: str) -> list[Unscanned]:
+    """Return the pictures with a file whose present content `model_version` has not been searched for faces."""
+    done = exists().where(
+        face_scans.c.picture_id == pictures.c.id,
+        face_scans.c.model_version == model_version,
+        face_scans.c.digest == pictures.c.digest,
+    )
+    query = select(pictures.c.id, pictures.c.digest).where(HAS_FILE, ~done, sound(pictures, "id", "digest"))
+    with store.reading() as connection:
+        rows = connection.execute(query.order_by(pictures.c.id)).all()
+        paths: dict[int, list[bytes]] = {}
+        for piece in chunks([row.id for row in rows]):
+            there = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(piece), sound(files, "path"))
+            for picture_id, path in connection.execute(there.order_by(files.c.path)):
+                paths.setdefault(picture_id, []).append(path)
+    return [Unscanned(row.id, row.digest, paths.get(row.id, [])) for row in rows]
+
+
+def faces_of(store: Store, picture_ids: Collection[int]) -> dict[int, list[StoredFace]]:
+    """Return the faces of pictures by picture id, from left to right."""
+    found: dict[int, list[StoredFace]] = {}
+    with store.reading() as connection:
+        for piece in chunks(picture_ids):
+            for face in stored_faces(connection, items.c.parent_id.in_(piece)):
+                found.setdefault(face.picture_id, []).append(face)
+    return {picture_id: sorted(own, key=lambda face: face.box) for picture_id, own in found.items()}
+
+
+def faces_by_id(store: Store, ids: Collection[int]) -> dict[int, StoredFace]:
+    """Return faces by id, without unknown ones."""
+    with store.reading() as connection:
+        return {face.id: face for piece in chunks(ids) for face in stored_faces(connection, items.c.id.in_(piece))}
+
+
+def stored_faces(connection: Connection, condition: Any) -> list[StoredFace]:
+    """Return the faces that meet a condition on `items` and `faces`, by id."""
+    own = faces.c.person_id, faces.c.decided
+    query = select(items.c.id, items.c.parent_id, *BOX, faces.c.confidence, *own)
+    query = query.join(faces, faces.c.item_id == items.c.id).where(_sound(), condition).order_by(items.c.id)
+    return [_face(*row) for row in connection.execute(query)]
+
+
+def _face(
+    number: int,
+    picture_id: int,
+    left: float,
+    top: float,
+    width: float,
+    height: float,
+    confidence: float,
+    person_id: int | None,
+    decided: bool,
+) -> StoredFace:
+    box = Box(left, top, left + width, top + height)
+    return StoredFace(number, picture_id, box, confidence, person_id, decided)
+
+
+def _sound() -> Any:
+    located = and_(*(column.is_not(None) for column in (items.c.parent_id, *BOX)))
+    return and_(items.c.kind == FACE, located, sound(items), sound(faces))
+
+
+def face_vectors(store: Store, kind: str = FACE) -> tuple[str, FaceVectors]:
+    """Return the vectors of a kind of all faces, and the model version that made most of them, which made these.
+
+    Some may be of pictures whose files are absent.
+    """
+    found = select(items.c.id, items.c.parent_id, *BOX, features.c.value)
+    query = found.join(features, features.c.item_id == items.c.id).join(faces, faces.c.item_id == items.c.id)
+    query = query.where(_sound(), features.c.kind == kind, features.c.dimensions.is_not(None), sound(features))
+    with store.reading() as connection:
+        version = _main_version(connection, kind)
+        rows = connection.execute(query.where(features.c.model_version == version).order_by(items.c.id)).all()
+    if not rows:
+        return version, FaceVectors(
+            np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float16)
+        )
+    ids, owners, left, top, width, height, values = (list(column) for column in zip(*rows, strict=True))
+    corners = np.array([left, top, width, height], np.float32).T
+    corners[:, 2:] += corners[:, :2]
+    vectors = np.frombuffer(b"".join(values), "<f2").reshape(len(ids), -1)
+    return version, FaceVectors(np.array(ids, np.int64), np.array(owners, np.int64), corners, vectors)
+
+
+def _main_version(connection: Connection, kind: str) -> str:
+    count = func.count()
+    query = select(features.c.model_version).join(faces, faces.c.item_id == features.c.item_id)
+    query = query.where(features.c.kind == kind, sound(features, "model_version", "kind"))
+    return connection.scalar(query.group_by(features.c.model_version).order_by(count.desc()).limit(1)) or ""
+
+
+def face_counts(store: Store) -> FaceCounts:
+    """Return how many pictures were searched for faces, and what was found."""
+    groups = select(func.count(faces.c.person_id.distinct()))
+    with_name = select(people.c.id).where(people.c.name.is_not(None))
+    named = groups.where(faces.c.person_id.in_(with_name))
+    with store.reading() as connection:
+        numbers = [
+            connection.scalar(select(func.count()).select_from(face_scans)),
+            connection.scalar(select(func.count()).select_from(faces)),
+            connection.scalar(groups),
+            connection.scalar(named),
+        ]
+    return FaceCounts(*(int(number or 0) for number in numbers))
