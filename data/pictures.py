@@ -139,6 +139,15 @@ def square(image: Image.Image, side: int) -> np.ndarray:
     return np.asarray(image.resize((side, side), Image.Resampling.BICUBIC, reducing_gap=2.0))
 
 
+def within(image: Image.Image, longest: int) -> np.ndarray:
+    """Return the pixels of `image`, uint8 (height, width, 3), at most `longest` along the longer side."""
+    scale = longest / max(image.size)
+    if scale < 1:
+        size = max(1, round(image.width * scale)), max(1, round(image.height * scale))
+        image = image.resize(size, Image.Resampling.BICUBIC, reducing_gap=2.0)
+    return np.asarray(image)
+
+
 def _check_bytes(size: int, limits: Limits) -> None:
     if size == 0:
         raise NotAPicture("is empty (0 bytes)")

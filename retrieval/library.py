@@ -28,6 +28,7 @@ from data.paths import to_bytes
 from data.records import Status
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
+from retrieval.faces.search import FaceSearcher, QueryFace
 from retrieval.index.index import Index
 from retrieval.index.upkeep import current_index, merge_index, needs_merging
 from retrieval.merger import Merger
@@ -48,6 +49,7 @@ class Library:
         self._searcher: Searcher | None = None
         self._notices: tuple[int, Notices] | None = None
         self._reloading = Lock()
+        self.faces = FaceSearcher(store)
         self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
 
     @classmethod
@@ -87,6 +89,17 @@ class Library:
     ) -> SearchResult:
         """Return a page of hits, see `Searcher.search`."""
         return self.searcher().search(query, limit, offset, distant, selection)
+
+    def search_face(
+        self,
+        face: QueryFace,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of pictures of a person, see `FaceSearcher.search`."""
+        return self.faces.search(face, self.searcher().index.ids, limit, offset, distant, selection)
 
     @cached_property
     def collection(self) -> Collection:

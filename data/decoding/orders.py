@@ -15,7 +15,7 @@ from PIL import Image
 from data.exif import Exif, read_exif
 from data.limits import Limits
 from data.metadata.embedded import Metadata
-from data.pictures import PictureFacts, decode, square
+from data.pictures import PictureFacts, decode, square, within
 from data.records import PictureText
 
 
@@ -31,17 +31,21 @@ class Webp:
 
 @dataclass(frozen=True)
 class Order:
-    """A square of so many pixels a side, a small WebP, the hash of the pixels; or else what the camera wrote."""
+    """A square of so many pixels a side, a small WebP, the hash of the pixels; or else what the camera wrote.
+
+    `within` orders the pixels in their own proportions, reduced to that many along the longer side if they are more.
+    """
 
     square: int | None = None
     webp: Webp | None = None
     exif: bool = False
     hashed: bool = False
+    within: int | None = None
 
     @property
     def min_side(self) -> int | None:
         """The shorter side, in pixels, to which the picture may be reduced while it is decoded."""
-        return self.square or (self.webp.shorter if self.webp else None)
+        return self.square or self.within or (self.webp.shorter if self.webp else None)
 
 
 @dataclass(frozen=True)
@@ -69,33 +73,40 @@ class Job:
 
 @dataclass(frozen=True)
 class Decoded:
-    """What was ordered: facts, uint8 (side, side, 3), the file of a WebP, EXIF. The others are None or empty."""
+    """What was ordered: facts, uint8 (side, side, 3), the file of a WebP, EXIF, `pixels` uint8 (height, width, 3).
+
+    The others are None or empty.
+    """
 
     facts: PictureFacts | None = None
     square: np.ndarray | None = None
     webp: bytes = b""
     exif: Exif | None = None
+    pixels: np.ndarray | None = None
 
     def to_messages(self) -> tuple[bytes, bytes, bytes]:
-        """Return facts and EXIF in JSON, the pixels of the square, and the WebP."""
+        """Return facts, EXIF and the shapes of pixels in JSON, the pixels, and the WebP."""
         parts = {
             "facts": _facts_to_json(self.facts) if self.facts else None,
             "exif": asdict(self.exif) if self.exif else None,
+            "size": None if self.pixels is None else self.pixels.shape[:2],
         }
-        pixels = self.square.tobytes() if self.square is not None else b""
-        return json.dumps(parts).encode(), pixels, self.webp
+        content = b"".join(one.tobytes() for one in (self.square, self.pixels) if one is not None)
+        return json.dumps(parts).encode(), content, self.webp
 
     @classmethod
     def from_messages(cls, messages: Sequence[bytes], side: int | None) -> Decoded:
         """Return what `to_messages` made the messages of. Raises ValueError, TypeError or KeyError if it did not."""
-        parts, pixels, webp = messages
+        parts, content, webp = messages
         document = json.loads(parts)
-        facts, exif = document["facts"], document["exif"]
+        facts, exif, size = document["facts"], document["exif"], document["size"]
+        values, of_square = np.frombuffer(content, np.uint8), 3 * (side or 0) ** 2
         return cls(
             _facts_from_json(facts) if facts else None,
-            np.frombuffer(pixels, np.uint8).reshape(side, side, 3) if side else None,
+            values[:of_square].reshape(side, side, 3) if side else None,
             webp,
             Exif(**exif) if exif else None,
+            values[of_square:].reshape(*size, 3) if size else None,
         )
 
 
@@ -105,8 +116,12 @@ def make(content: bytes, order: Order, limits: Limits, bulk: bool = False) -> De
         return Decoded(exif=read_exif(content, limits))
     picture = decode(content, limits, order.min_side, bulk, order.hashed)
     facts = PictureFacts(**{field.name: getattr(picture, field.name) for field in fields(PictureFacts)})
-    pixels = square(picture.image, order.square) if order.square else None
-    return Decoded(facts, pixels, shrink(picture.image, order.webp) if order.webp else b"")
+    return Decoded(
+        facts,
+        square(picture.image, order.square) if order.square else None,
+        shrink(picture.image, order.webp) if order.webp else b"",
+        pixels=within(picture.image, order.within) if order.within else None,
+    )
 
 
 def shrink(image: Image.Image, webp: Webp) -> bytes:

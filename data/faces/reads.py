@@ -67,6 +67,17 @@ def unscanned(store: Store, model_version: str) -> list[Unscanned]:
     return [Unscanned(row.id, row.digest, paths.get(row.id, [])) for row in rows]
 
 
+def is_scanned(store: Store, picture_id: int, model_version: str, digest: str) -> bool:
+    """Return whether this content of a picture was searched for faces by this model version."""
+    done = select(face_scans.c.picture_id).where(
+        face_scans.c.picture_id == picture_id,
+        face_scans.c.model_version == model_version,
+        face_scans.c.digest == digest,
+    )
+    with store.reading() as connection:
+        return connection.execute(done).first() is not None
+
+
 def faces_of(store: Store, picture_ids: Collection[int]) -> dict[int, list[StoredFace]]:
     """Return the faces of pictures by picture id, from left to right."""
     found: dict[int, list[StoredFace]] = {}

@@ -24,10 +24,12 @@ from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
+from retrieval.commands.faces import check_faces_option, faces_option, index_faces
 from retrieval.commands.features import features_options, further_describers, read_choice
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report
+from retrieval.faces.indexing import FaceReport
 from retrieval.indexing.derived import derive
 from retrieval.indexing.indexer import Report
 from retrieval.indexing.run import Plan, plan_given, plan_remembered
@@ -50,6 +52,7 @@ M_ARENA_MAX = -8
 @click.option("--keep-captions", is_flag=True, help="Leave pictures alone that another captioner has captioned.")
 @click.option("--forget", is_flag=True, help="Forget pictures whose files are gone, instead of keeping them 30 days.")
 @features_options
+@faces_option
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
@@ -63,6 +66,7 @@ def index(
     forget: bool,
     features: tuple[str, ...],
     weights: tuple[str, ...],
+    faces: bool | None,
     errors: Path | None,
     json_progress: bool,
     as_json: bool,
@@ -74,6 +78,7 @@ def index(
         raise RetroflexError("--exclude and --include need folders; remembered folders keep their own")
     settings = load_settings(library=library, bundle=bundle)
     check_roots(folders)
+    check_faces_option(faces)
     chosen = read_choice(features, weights, metric_names(settings.library))
     first = not settings.exists
     patterns = (*exclude, *(TAKE + pattern for pattern in include))
@@ -85,7 +90,7 @@ def index(
         with indexing_turn(settings.library, shown) as turn:
             plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
             run = _Run(plan, opened, turn, shown, forget)
-            report, added = run.all(not keep_captions, chosen)
+            report, added, found = run.all(not keep_captions, chosen, faces)
         if first and report.is_empty:
             raise RetroflexError(nothing_found(report))
         opened.searcher()
@@ -93,7 +98,7 @@ def index(
     if errors is not None:
         errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
-        print_report(report, added, settings, as_json)
+        print_report(report, added, settings, as_json, found)
 
 
 def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
@@ -101,7 +106,7 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
     check_roots([folder])
     with indexing_turn(library.settings.library, kind) as turn:
         run = _Run(plan_given(library.store, [folder], ()), library, turn, kind, forget=False)
-        return run.all(recaption=True, features={})[0]
+        return run.all(recaption=True, features={}, faces=None)[0]
 
 
 def use_few_heaps() -> bool:
@@ -135,8 +140,10 @@ class _Run:
     kind: type[Display]
     forget: bool
 
-    def all(self, recaption: bool, features: Mapping[str, Path | None]) -> tuple[Report, dict[str, int]]:
-        """Return the captioner's report, and the numbers of pictures that further encoders described, by name."""
+    def all(
+        self, recaption: bool, features: Mapping[str, Path | None], faces: bool | None
+    ) -> tuple[Report, dict[str, int], FaceReport | None]:
+        """Return the captioner's report, the numbers of pictures that further encoders described, and of faces."""
         captioner = Captioner.load(self.library.settings.bundle)
         metrics = [name for name in features if name in self.library.metrics]
         library = self.library.settings.library
@@ -145,7 +152,8 @@ class _Run:
         near_copy = captioner.search_model.calibration.near_copy
         report = self._by(captioner, recaption, near_copy)
         added = {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
-        return report, {**added, **{name: self._derived(name) for name in metrics}}
+        added |= {name: self._derived(name) for name in metrics}
+        return report, added, index_faces(self.library, captioner, faces, self.kind is Bar)
 
     def _derived(self, name: str) -> int:
         """Return for how many pictures vectors by a metric were made, of those in the store."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import click
 
@@ -10,7 +11,9 @@ from data.kinds import counted, passed_over_text
 from data.machine_made import left_out_text
 from data.paths import display
 from data.settings import Settings
+from data.text import plural
 from retrieval.commands.options import print_json, remark
+from retrieval.faces.indexing import FaceReport
 from retrieval.indexing.indexer import Report
 
 SHOWN_SKIPPED = 5
@@ -18,8 +21,13 @@ LABELS = {"known_content": "captioned before under another name", "gone": "no lo
 """How the counts read that do not explain themselves by their names in JSON."""
 
 
-def print_report(report: Report, added: Mapping[str, int], settings: Settings, as_json: bool) -> None:
-    """Print what a run did; `added` are the numbers of pictures that further encoders described, by name."""
+def print_report(
+    report: Report, added: Mapping[str, int], settings: Settings, as_json: bool, faces: FaceReport | None = None
+) -> None:
+    """Print what a run did; `added` are the numbers of pictures that further encoders described, by name.
+
+    `faces` is None where no faces were looked for.
+    """
     counts = {
         "captioned": report.captioned,
         "known_content": report.known_content,
@@ -34,13 +42,13 @@ def print_report(report: Report, added: Mapping[str, int], settings: Settings, a
     if as_json:
         not_read = {"passed_over": counted(report.passed_over), "left_out": report.left_out}
         listed = {"features": added, "warnings": report.warnings, "notes": noted, "skipped_files": skipped}
-        print_json({"library": display(settings.library), **counts, **not_read, **listed})
+        found = {} if faces is None else {"faces": _faces_as_json(faces)}
+        print_json({"library": display(settings.library), **counts, **not_read, **found, **listed})
         return
     click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
-    for line in not_indexed(report):
+    described = [f"{name}: {pictures:,} pictures described" for name, pictures in added.items()]
+    for line in [*not_indexed(report), *described, *_face_lines(faces)]:
         click.echo(line)
-    for name, pictures in added.items():
-        click.echo(f"{name}: {pictures:,} pictures described")
     for skip in skipped[:SHOWN_SKIPPED]:
         click.echo(f"skipped: {skip['path']} {skip['reason']}")
     if len(skipped) > SHOWN_SKIPPED:
@@ -53,6 +61,18 @@ def print_report(report: Report, added: Mapping[str, int], settings: Settings, a
         click.echo(f"... and {len(noted) - SHOWN_SKIPPED} more notes; `retroflex status` lists them")
     if report.is_empty:
         click.echo("no pictures found there")
+
+
+def _faces_as_json(faces: FaceReport) -> dict[str, Any]:
+    unreadable = [{"path": display(skip.path), "reason": skip.reason} for skip in faces.unreadable]
+    return {"pictures": faces.pictures, "faces": faces.faces, "unreadable": unreadable}
+
+
+def _face_lines(faces: FaceReport | None) -> list[str]:
+    if faces is None:
+        return []
+    lines = [f"faces: {faces.faces:,} found in {plural(faces.pictures, 'picture')}"]
+    return lines + [f"no faces: {display(skip.path)} {skip.reason}" for skip in faces.unreadable[:SHOWN_SKIPPED]]
 
 
 def not_indexed(report: Report) -> list[str]:

@@ -167,11 +167,15 @@ def search(
 @click.option(
     "--sketch", type=click.Path(path_type=Path), help="A drawing of outlines to find instead, see index --features."
 )
+@click.option("--face", is_flag=True, help="Find pictures of the person: the largest face in PICTURE.")
+@click.option("--face-number", type=int, help="Another face of PICTURE: 2 is the second largest.")
 @_shared_options
 def similar(
     picture: Path | None,
     by: str | None,
     sketch: Path | None,
+    face: bool,
+    face_number: int | None,
     distant: bool,
     library: Path | None,
     bundle: Path | None,
@@ -184,12 +188,16 @@ def similar(
     explain: bool,
     **filters: Any,
 ) -> None:
-    """Find pictures like PICTURE, which need not be in the library, or with the outlines of a sketch."""
+    """Find pictures like PICTURE, which need not be in the library, of the person in it, or like a sketch."""
     from retrieval.commands.describe import describe_files
 
-    file, kind = _compared(picture, sketch, by)
     output = Output(as_json, paths, print0, explain)
+    by_face = face or face_number is not None
+    file, kind = _compared(picture, sketch, by, by_face)
     opened = Library.open(load_settings(library=library, bundle=bundle))
+    if by_face:
+        _search_face(opened, file, face_number or 1, limit, distant, sort, _Narrowed(filters, where), output)
+        return
     if sketch is not None and SKETCH not in opened.searcher().index.models:
         raise QueryError(f"the library has no outlines for a sketch yet; run: retroflex index --features {SKETCH}")
 
@@ -199,8 +207,10 @@ def similar(
     _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
 
 
-def _compared(picture: Path | None, sketch: Path | None, by: str | None) -> tuple[Path, str | None]:
+def _compared(picture: Path | None, sketch: Path | None, by: str | None, by_face: bool) -> tuple[Path, str | None]:
     """Return the file to search with and the kind to compare by. Raise click.UsageError unless exactly one is given."""
+    if by_face and (picture is None or sketch is not None or by is not None):
+        raise click.UsageError("--face needs one picture, and neither --by nor --sketch")
     if sketch is not None and picture is None and by in (None, SKETCH):
         return sketch, SKETCH
     if picture is None or sketch is not None:
@@ -223,6 +233,30 @@ def _search(
     selection = library.collection.select(_read_filters(library, *narrowed), sort)
     result = library.search(query(), limit, distant=distant, selection=selection)
     print_result(result, output)
+    if not (result.total or output.as_json):
+        print_nothing_close(result, library.store.status().pictures, err=only_paths)
+
+
+def _search_face(
+    library: Library,
+    file: Path,
+    number: int,
+    limit: int,
+    distant: bool,
+    sort: str,
+    narrowed: _Narrowed,
+    output: Output,
+) -> None:
+    """Search for the person in a picture file, and print."""
+    from retrieval.commands.face_search import face_in_file, tell_others
+
+    only_paths = output.only_paths
+    _check_order(library, sort)
+    selection = library.collection.select(_read_filters(library, *narrowed), sort)
+    face = face_in_file(file, library, number)
+    result = library.search_face(face, limit, distant=distant, selection=selection)
+    print_result(result, output)
+    tell_others(face, file)
     if not (result.total or output.as_json):
         print_nothing_close(result, library.store.status().pictures, err=only_paths)
 

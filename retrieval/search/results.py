@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,7 +27,8 @@ class Hit:
 
     `score` is the relevance that orders the hits; `scores` are its parts: "bleu", "cosine" and so on, or "words.bleu",
     "like1.cosine", "unlike1.embedding" for a query of several parts. `matched` are the names, keywords and dates that
-    have words of the query.
+    have words of the query. `face` has the "id" and "box" of the face that a search by a face found: left, top, right
+    and bottom in shares of width and height.
     """
 
     picture: StoredPicture
@@ -35,6 +36,7 @@ class Hit:
     score: float
     scores: dict[str, float]
     matched: Sequence[PictureText] = ()
+    face: Mapping[str, Any] | None = None
 
     @property
     def id(self) -> int:
@@ -60,6 +62,7 @@ class Hit:
             | {"matched": matched}
             | taken(self.picture)
             | values_of(self.picture)
+            | ({"face": dict(self.face)} if self.face else {})
         )
 
 
@@ -67,7 +70,8 @@ class Hit:
 class SearchResult:
     """One page of hits.
 
-    `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture; `total` counts all hits, or with
+    `query` is {"text", "captions": []} for words, {"captions": [...]} for a picture, that of
+    `retrieval.faces.search.QueryFace` for a face; `total` counts all hits, or with
     `more` those among the best candidates: in a large library not every picture that shares a word is ranked.
     `closest` is the best relevance of any picture, hit or not; None if there are no candidates. `unsaid` are
     the words of the query that no caption of the library says, see `retrieval.search.unsaid`. `corrected` is None or

@@ -74,7 +74,7 @@ class Searcher:
         A picture has to be close to be a hit, except to a query of pictures to be unlike, or by a kind of vectors.
         Raises QueryError or StoreError.
         """
-        _check_page(limit, offset)
+        check_page(limit, offset)
         reading = self._reader.read(query)
         like, unlike = self._plan(query, reading, selection)
         ranking = self._rank(like, unlike)
@@ -187,7 +187,8 @@ def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranki
     return hits if selection is None else hits.at(selection.sorted(hits.ids))
 
 
-def _check_page(limit: int, offset: int) -> None:
+def check_page(limit: int, offset: int) -> None:
+    """Raise QueryError for a page that is out of bounds."""
     if not 1 <= limit <= MAX_LIMIT:
         raise QueryError(f"the limit is {limit}; give a number from 1 to {MAX_LIMIT}")
     if offset < 0:

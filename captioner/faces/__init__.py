@@ -1,0 +1,1 @@
+"""Faces in pictures: found, aligned and turned into vectors that tell persons apart."""

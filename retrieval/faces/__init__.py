@@ -1,0 +1,1 @@
+"""Faces in a library: found, searched by, and grouped into people."""

@@ -1,0 +1,141 @@
+"""Find pictures of a person by a face."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import Any
+
+import numpy as np
+
+from captioner.faces.calibration import CLOSE, likelihood
+from data.errors import RetroflexError
+from data.faces.reads import changed_in, face_vectors
+from data.faces.records import Box, FaceVectors
+from data.store import Store
+from data.text import plural
+from retrieval.search.filters import Selection
+from retrieval.search.query import QueryError
+from retrieval.search.results import Hit, SearchResult
+from retrieval.search.search import DEFAULT_LIMIT, check_page
+
+SCORE = "face"
+"""The name of the cosine in the scores of a hit."""
+
+
+@dataclass(frozen=True, eq=False)
+class QueryFace:
+    """A face to search for, one of those in the query picture: its vector and the model version behind it.
+
+    `boxes` are those of all faces of that picture, the largest first; `number`, from 1, is the place in it.
+    """
+
+    vector: np.ndarray
+    model_version: str
+    boxes: Sequence[Box]
+    number: int = 1
+
+    def to_json(self) -> dict[str, Any]:
+        """Return what the answer says of the query, as plain values for JSON."""
+        listed = [{"number": number, "box": rounded(box)} for number, box in enumerate(self.boxes, 1)]
+        return {"captions": [], "face": listed[self.number - 1], "faces": listed}
+
+
+def chosen(
+    vectors: Sequence[np.ndarray], boxes: Sequence[Box], model_version: str, number: int, what: str
+) -> QueryFace:
+    """Return the `number`th largest of the faces of a picture, called `what`. Raises QueryError without such a face."""
+    if not len(boxes):
+        raise QueryError(f"no face is found in {what}; use a larger or clearer picture of the face")
+    if not 1 <= number <= len(boxes):
+        raise QueryError(f"{what} has {plural(len(boxes), 'face')}, so there is no face {number}")
+    order = sorted(range(len(boxes)), key=lambda row: (-boxes[row].area, boxes[row]))
+    return QueryFace(vectors[order[number - 1]], model_version, [boxes[row] for row in order], number)
+
+
+class FaceSearcher:
+    """Searches the faces of a library, which are read when they have changed; several threads may use it at once."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._state: tuple[str, str, FaceVectors] | None = None
+        self._reading = Lock()
+
+    def vectors(self) -> tuple[str, FaceVectors]:
+        """Return the faces of the library, and the model version that made their vectors. Raises StoreError."""
+        with self._reading:
+            changed = changed_in(self._store)
+            if self._state is None or self._state[0] != changed:
+                self._state = (changed, *face_vectors(self._store))
+            return self._state[1:]
+
+    def check(self) -> None:
+        """Raise QueryError where the library has no faces."""
+        if not self.vectors()[0]:
+            raise QueryError("the library has no faces yet; find them: retroflex index --faces")
+
+    def search(
+        self,
+        query: QueryFace,
+        ids: np.ndarray,
+        limit: int = DEFAULT_LIMIT,
+        offset: int = 0,
+        distant: bool = False,
+        selection: Selection | None = None,
+    ) -> SearchResult:
+        """Return a page of pictures that show the person, one hit a picture, by its best face.
+
+        `ids` are the pictures that can be found, rising. With `distant` pictures of other persons follow. Raises
+        QueryError where the library has no faces that can be compared, or StoreError.
+        """
+        check_page(limit, offset)
+        self.check()
+        version, faces = self.vectors()
+        _check_version(query.model_version, version)
+        rows = _allowed(faces.pictures, ids if selection is None else np.intersect1d(ids, selection.ids))
+        cosines = faces.vectors[rows].astype(np.float32) @ query.vector.astype(np.float32)
+        rows, cosines = _best_of_each(faces.pictures, rows, cosines)
+        scores = likelihood(cosines)
+        hits = np.arange(len(rows)) if distant else np.flatnonzero(scores >= CLOSE)
+        if selection is not None:
+            hits = hits[selection.sorted(faces.pictures[rows[hits]])]
+        page = hits[offset : offset + limit]
+        pictures = self._store.pictures(faces.pictures[rows[page]].tolist())
+        found = [
+            Hit(
+                pictures[number],
+                next(iter(pictures[number].texts), ""),
+                float(scores[row]),
+                {SCORE: round(float(cosines[row]), 6)},
+                face={"id": int(faces.ids[rows[row]]), "box": rounded(Box(*faces.boxes[rows[row]].tolist()))},
+            )
+            for row, number in zip(page, faces.pictures[rows[page]].tolist(), strict=True)
+            if number in pictures
+        ]
+        closest = float(scores[0]) if len(scores) else None
+        return SearchResult(query.to_json(), len(hits), False, closest, [], found)
+
+
+def rounded(box: Box) -> list[float]:
+    """Return a box for JSON: left, top, right and bottom in shares of width and height."""
+    return [round(edge, 5) for edge in box]
+
+
+def _check_version(asked: str, stored: str) -> None:
+    if asked != stored:
+        raise RetroflexError(
+            f"the library's faces were found by {stored}, and this is {asked}; find them anew: retroflex index --faces"
+        )
+
+
+def _allowed(pictures: np.ndarray, ids: np.ndarray) -> np.ndarray:
+    return np.flatnonzero(np.isin(pictures, ids))
+
+
+def _best_of_each(pictures: np.ndarray, rows: np.ndarray, cosines: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the row and cosine of the nearest face of each picture, the nearest picture first, ties by id."""
+    order = np.lexsort((pictures[rows], -cosines))
+    _, first = np.unique(pictures[rows][order], return_index=True)
+    best = order[np.sort(first)]
+    return rows[best], cosines[best]

@@ -1,0 +1,71 @@
+"""The face finder that ships, on the photographs of faces that installed libraries have."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from captioner.faces import detector, finder
+from captioner.faces.calibration import is_same_person, likelihood
+from captioner.faces.finder import ShippedFinder
+from data.errors import RetroflexError
+from data.faces.records import Box
+from tests.drawn_faces import photographs, real_faces
+
+
+@pytest.fixture(scope="module")
+def shipped() -> ShippedFinder:
+    return ShippedFinder()
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> dict[str, np.ndarray]:
+    paths = photographs(tmp_path_factory.mktemp("photographs"))
+    return {name: np.asarray(Image.open(path)) for name, path in paths.items()}
+
+
+@real_faces
+def test_faces_are_found_where_they_are_and_told_apart(shipped: ShippedFinder, pictures: dict[str, np.ndarray]) -> None:
+    (astronaut,) = shipped.find(pictures["astronaut"])
+    (small,) = shipped.find(pictures["small"])
+    (admiral,) = shipped.find(pictures["admiral"])
+    left, right = shipped.find(pictures["both"])
+    assert astronaut.box.overlap(Box(0.36, 0.12, 0.52, 0.33)) > 0.7
+    mirrored = Box(1 - small.box.right, small.box.top, 1 - small.box.left, small.box.bottom)
+    assert mirrored.overlap(astronaut.box) > 0.7
+    vectors = np.array([one.vector for one in (astronaut, small, left, admiral, right)])
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+    same = is_same_person(vectors @ vectors.T)
+    assert same.tolist() == [[True] * 3 + [False] * 2] * 3 + [[False] * 3 + [True] * 2] * 2
+    height, width = pictures["astronaut"].shape[:2]
+    expected = (astronaut.box.bottom - astronaut.box.top) * height, (astronaut.box.right - astronaut.box.left) * width
+    assert astronaut.crop.shape[:2] == pytest.approx(expected, abs=2)
+
+
+@real_faces
+@pytest.mark.parametrize("size", [(1, 1), (19, 400), (30, 30), (24, 500), (300, 200)])
+def test_no_face_is_found_where_there_is_none(shipped: ShippedFinder, size: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (*size, 3)).astype(np.uint8)
+    assert shipped.find(noise) == []
+    assert shipped.find(np.zeros((*size, 3), np.uint8)) == []
+
+
+@real_faces
+def test_other_weights_than_the_tested_ones_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(detector.WEIGHTS, "rnet.lz4", "0" * 64)
+    with pytest.raises(RetroflexError, match=r"rnet.lz4 is not that of mtcnn 1.0.0: pip install mtcnn==1.0.0"):
+        ShippedFinder()
+
+
+def test_one_line_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "find_spec", lambda name: None)
+    with pytest.raises(RetroflexError) as refused:
+        ShippedFinder()
+    assert str(refused.value) == "faces need mtcnn, dlib-bin, face-recognition-models: pip install '.[faces]'"
+
+
+def test_the_likelihood_of_one_person_rises_with_the_cosine() -> None:
+    rising = likelihood(np.linspace(-1, 1, 50))
+    assert (np.diff(rising) > 0).all()
+    assert 0 <= rising[0] < 0.01 < 0.97 < rising[-1] <= 1

@@ -1,0 +1,95 @@
+"""Faces on the command line, end to end with the networks that ship."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from captioner.faces import finder
+from data.errors import RetroflexError
+from data.faces.records import Box
+from retrieval.commands.faces import check_faces_option
+from tests.conftest import draw_picture
+from tests.drawn_faces import photographs, real_faces
+from tests.test_commands import Call, caller, one_line
+
+
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory, tiny_bundle: Path) -> tuple[Call, dict[str, Path]]:
+    """A library of three photographs of faces, and one without; the small one is not in it."""
+    folder = tmp_path_factory.mktemp("known")
+    paths = photographs(folder)
+    (folder / "photos").mkdir()
+    there = {
+        name: paths[name].rename(folder / "photos" / paths[name].name) for name in ("astronaut", "admiral", "both")
+    }
+    there["grass"] = draw_picture(folder / "photos" / "grass.png", "green")
+    call = caller(folder / "library", tiny_bundle)
+    done = call("index", "--faces", folder / "photos", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["faces"] == {"pictures": 4, "faces": 4, "unreadable": []}
+    return call, {**there, "small": paths["small"]}
+
+
+def hits(done: Any) -> dict[str, list[float]]:
+    assert done.returncode == 0, done.stderr
+    return {Path(hit["path"]).stem: hit["face"]["box"] for hit in json.loads(done.stdout)["hits"]}
+
+
+@real_faces
+def test_a_photograph_from_elsewhere_finds_the_person(known: tuple[Call, dict[str, Path]]) -> None:
+    call, paths = known
+    found = hits(call("similar", "--face", paths["small"], "--json"))
+    assert found.keys() == {"astronaut", "both"}
+    assert Box(*found["astronaut"]).overlap(Box(0.36, 0.12, 0.52, 0.33)) > 0.7
+
+
+@real_faces
+def test_the_largest_face_counts_unless_another_is_asked_for(known: tuple[Call, dict[str, Path]]) -> None:
+    call, paths = known
+    done = call("similar", "--face", paths["both"], "--json")
+    assert hits(done).keys() == {"admiral", "both"}
+    assert done.stderr == (
+        f"retroflex: {paths['both']} has 2 faces; searched for the largest; --face-number takes the others: 2\n"
+    )
+    assert hits(call("similar", "--face-number", 2, paths["both"], "--json")).keys() == {"astronaut", "both"}
+    shown = call("similar", "--face", paths["astronaut"], "--limit", 1, "--explain")
+    assert "face 1.000" in shown.stdout
+    assert "1 of 2 hits" in shown.stdout
+
+
+@real_faces
+def test_a_later_run_goes_on_and_can_be_told_not_to(known: tuple[Call, dict[str, Path]]) -> None:
+    call, _ = known
+    assert "faces: 0 found in 0 pictures" in call("index").stdout
+    assert "faces" not in call("index", "--no-faces").stdout
+    assert "faces" not in call("index").stdout
+    assert json.loads(call("index", "--faces", "--json").stdout)["faces"]["pictures"] == 0
+
+
+@real_faces
+def test_what_cannot_be_done_is_said_in_one_line(known: tuple[Call, dict[str, Path]]) -> None:
+    call, paths = known
+    one_line(call("similar", "--face", paths["grass"]), "no face is found in", "use a larger or clearer picture")
+    one_line(call("similar", "--face-number", 3, paths["both"]), "has 2 faces, so there is no face 3")
+    one_line(call("similar", "--face", paths["both"].parent / "none.jpg"), "none.jpg cannot be read: No such file")
+    assert "--face needs one picture" in call("similar", "--face").stderr
+    assert "--face needs one picture" in call("similar", "--face", paths["both"], "--by", "vgg16").stderr
+
+
+def test_a_library_without_faces_says_how_to_find_them(tmp_path: Path, tiny_bundle: Path) -> None:
+    call = caller(tmp_path / "library", tiny_bundle)
+    picture = draw_picture(tmp_path / "one.png", "red")
+    assert call("index", picture).returncode == 0
+    one_line(call("similar", "--face", picture), "the library has no faces yet; find them: retroflex index --faces")
+
+
+def test_a_missing_package_is_named_before_any_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(finder, "find_spec", lambda name: None if name == "dlib" else object())
+    with pytest.raises(RetroflexError, match=r"^faces need dlib-bin: pip install '\.\[faces\]'$"):
+        check_faces_option(True)
+    check_faces_option(None)
+    check_faces_option(False)
