@@ -13,7 +13,7 @@ from data.decoding.pool import DECODERS
 from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
-from webui import problems
+from webui import assets, problems
 from webui.api.catalogue import catalogue
 from webui.api.duplicates import duplicates
 from webui.api.export import export
@@ -55,11 +55,13 @@ def create_app(
     log: Log = QUIET,
     rate_limits: RateLimits | None = None,
     roots: Sequence[Path] = (),
+    disks: Callable[[], Sequence[Path]] = tuple,
 ) -> Flask:
     """Return the WSGI application for an open library.
 
     The captioner is loaded once, in the background; search by words works from the start. `reach` says who can reach
-    the server; several processes share `rate_limits`. Folders at and below `roots` can be added to the library.
+    the server; several processes share `rate_limits`. Folders at and below `roots` and
+    `disks()` can be added to the library.
     Raise RetroflexError when others can reach the server and there is neither password nor token.
     """
     app = Flask(__name__)
@@ -68,12 +70,14 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # Each thing has one address; others are 404.
     app.url_map.converters["id"] = PictureId
-    made = _services(library, captioner_loader, rate_limits or RateLimits(), roots)
+    made = _services(library, captioner_loader, rate_limits or RateLimits(), ServerFolders(roots, disks))
     app.extensions[EXTENSION] = made
     add_request_ids(app)
     made.metrics.watch(app)
     if log.requests:
         log_requests(app, log.queries)
+    assets.serve_assets(app)
+    assets.compress_answers(app)
     problems.register(app)
     formatting.register(app)
     security.protect(app, reach)
@@ -94,7 +98,7 @@ def close_app(app: Flask) -> None:
 
 
 def _services(
-    library: Library, captioner_loader: Callable[[], Describer], rate_limits: RateLimits, roots: Sequence[Path]
+    library: Library, captioner_loader: Callable[[], Describer], rate_limits: RateLimits, folders: ServerFolders
 ) -> Services:
     limits, metrics = library.settings.limits, Metrics(library)
     return Services(
@@ -103,7 +107,7 @@ def _services(
         FurtherDescribers(library),
         Thumbnails(library.caches.thumbnail_dir, limits),
         Jobs(library.settings),
-        ServerFolders(roots),
+        folders,
         Copies(lambda: library.searcher().index, lambda: library.model, library.caches.library / "copies.npz"),
         metrics,
         rate_limits,

@@ -62,12 +62,20 @@ def overview() -> Response:
 @operation(
     answer=Places,
     problems=(404, 503),
-    query=(Parameter("in", str, "Token of the folder to list; without it, the top folders"), *WINDOW),
+    query=(
+        Parameter("in", str, "Token of the folder to list; without it, the top folders"),
+        Parameter(
+            "path", str, "Path of the folder to list, as a person types it; it must lie at or below a top folder"
+        ),
+        *WINDOW,
+    ),
 )
 def places() -> Response:
     """Folders of the server's machine that may be added, each named by a token."""
     server_folders, window = services().server_folders, read_window(request.args)
     parent = server_folders.folder(request.args["in"]) if request.args.get("in") else None
+    if parent is None and request.args.get("path"):
+        parent = server_folders.typed(request.args["path"])
     folders = server_folders.inside(parent) if parent else server_folders.tops()
     page = folders[window.offset : window.offset + window.limit]
     listed = [_server_folder(folder) | {"pictures_here": count_pictures(folder.path)} for folder in page]

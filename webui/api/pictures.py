@@ -50,9 +50,9 @@ def picture(picture_id: int) -> Response:
 
 
 @pictures.get(f"{PICTURE}/file")
-@operation(answer=bytes, media="image/*", problems=(404, 410, 503), query=(_VERSION,), kept=True)
+@operation(answer=bytes, media="image/*", problems=(404, 410, 416, 503), query=(_VERSION,), kept=True)
 def file(picture_id: int) -> Response:
-    """The picture's file as it is on disk."""
+    """The picture's file as it is on disk, or with a header Range a part of it, as 206."""
     found = find_picture(picture_id)
     content = read_original(found, services().library.settings.limits)
     return _cached(content, MIMETYPES.get(found.format, "application/octet-stream"), found.digest)
@@ -62,7 +62,7 @@ def file(picture_id: int) -> Response:
 @operation(
     answer=bytes,
     media="image/webp",
-    problems=(404, 410, 413, 415, 422, 503),
+    problems=(404, 410, 413, 415, 416, 422, 503),
     query=(_VERSION,),
     kept=True,
 )
@@ -116,5 +116,5 @@ def _cached(content: bytes, mimetype: str, tag: str) -> Response:
         response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}, immutable"
     else:
         response.headers["Cache-Control"] = "private, no-cache"
-    response.make_conditional(request)
+    response.make_conditional(request, accept_ranges=True, complete_length=len(content))
     return response

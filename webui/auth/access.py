@@ -23,9 +23,11 @@ from webui.auth.security import Reach
 from webui.problems import Problem, for_a_person
 from webui.services import services
 
-OPEN = frozenset({"static", "health.healthz", "access.login", "access.try_to_log_in"})
-CACHEABLE = frozenset({"static", "health.healthz"})
+OPEN = frozenset({"static", "favicon", "health.healthz", "access.login", "access.try_to_log_in"})
+CACHEABLE = frozenset({"static", "favicon", "health.healthz"})
 """The only answers that a browser may keep where login is required."""
+CLEARED = '"cache", "storage"'
+"""What a browser deletes at log-out: pages, and in its storage recent searches and uploads."""
 LONGEST_FORM = 128 * 1024
 """Bytes of a body that are read before login."""
 LIFE = timedelta(days=7)
@@ -148,7 +150,9 @@ def logout() -> AnyResponse:
     session.clear()
     if ending:
         _login().end(ending)
-    return redirect(url_for("access.login"), HTTPStatus.SEE_OTHER)
+    answer = redirect(url_for("access.login"), HTTPStatus.SEE_OTHER)
+    answer.headers["Clear-Site-Data"] = CLEARED
+    return answer
 
 
 @access.app_context_processor

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from http import HTTPStatus
 from operator import attrgetter
@@ -17,10 +18,14 @@ from pathlib import Path
 from itsdangerous import BadData, URLSafeSerializer
 
 from data.loading import SUFFIXES
+from data.paths import display
 from webui.problems import Problem
 
 _SECRET = secrets.token_bytes(32)
 """Of this run; the processes of one server are forked with it."""
+_USER = os.path.basename(os.path.expanduser("~"))
+DISKS = (f"/media/{_USER}", f"/run/media/{_USER}", "/media", "/mnt", "/Volumes")
+"""Folders below which systems mount disks."""
 MAX_ENTRIES = 5_000
 """Entries of a folder that are read to count its pictures."""
 
@@ -37,10 +42,14 @@ class ServerFolder:
 class ServerFolders:
     """The folders at and below a few top folders; may be used by several threads at once."""
 
-    def __init__(self, tops: Sequence[Path]) -> None:
-        """Only what really lies at or below `tops`, links resolved, is ever shown."""
-        self._tops = list(dict.fromkeys(Path(os.path.realpath(top)) for top in tops))
+    def __init__(self, tops: Sequence[Path], disks: Callable[[], Sequence[Path]] = tuple) -> None:
+        """Only what really lies at or below `tops` and what `disks` returns, links resolved, is ever shown."""
+        self._given, self._disks = tops, disks
         self._serializer = URLSafeSerializer(_SECRET, salt="places")
+
+    @property
+    def _tops(self) -> list[Path]:
+        return list(dict.fromkeys(Path(os.path.realpath(top)) for top in (*self._given, *self._disks())))
 
     def tops(self) -> list[ServerFolder]:
         """Return the top folders."""
@@ -55,6 +64,21 @@ class ServerFolders:
         if path is None or not self._allowed(path):
             raise Problem(HTTPStatus.NOT_FOUND, "this folder is no longer available; choose it again")
         return self._folder(path)
+
+    def typed(self, path: str) -> ServerFolder:
+        """Return the folder at a path that a person typed. Raise Problem 404 for one that is not allowed, or not there.
+
+        Both get the same answer, so that nobody learns what lies elsewhere.
+        """
+        try:
+            folder = Path(os.path.realpath(os.path.expanduser(path.strip())))
+            allowed = bool(path.strip()) and self._allowed(folder)
+        except (OSError, ValueError):  # such as a NUL, or a name that is too long
+            allowed = False
+        if not allowed:
+            tops = ", ".join(display(top) for top in self._tops) or "none; serve with --root DIR"
+            raise Problem(HTTPStatus.NOT_FOUND, f"there is no such folder below those that may be added: {tops}")
+        return self._folder(folder)
 
     def inside(self, folder: ServerFolder) -> list[ServerFolder]:
         """Return the folders in a folder, by name. Raise Problem 403 where it cannot be read."""
@@ -76,6 +100,15 @@ class ServerFolders:
         """Whether the folder still exists, and has not become a link that leads elsewhere."""
         real = Path(os.path.realpath(path))
         return real == path and path.is_dir() and any(real == top or top in real.parents for top in self._tops)
+
+
+def mounted_disks() -> list[Path]:
+    """Return where disks are mounted that a person connects, by path."""
+    found = []
+    for place in DISKS:
+        with suppress(OSError), os.scandir(place) as entries:
+            found += [Path(entry.path) for entry in entries if _is_shown(entry) and os.path.ismount(entry.path)]
+    return sorted(found)
 
 
 def count_pictures(folder: Path) -> int | None:

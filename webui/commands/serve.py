@@ -20,7 +20,7 @@ from webui.serving.stopping import Stopping
     "roots",
     multiple=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="Folders below this one can be added from the page, like those below your home; may be repeated.",
+    help="Folders below this one can be added from the page, as below home and on mounted disks; may be repeated.",
 )
 @click.option("--processes", default=1, show_default=True, type=click.IntRange(1, 64), help="Server processes.")
 @click.option("--public-name", multiple=True, help="Host name under which people reach the server; may be repeated.")
@@ -50,6 +50,7 @@ def serve(
         from captioner.captioner import Captioner
         from data.settings import load_settings
         from webui.auth.security import Reach
+        from webui.auth.server_folders import mounted_disks
         from webui.serving.processes import Service
         from webui.telemetry.logs import Log
 
@@ -60,4 +61,4 @@ def serve(
         def load() -> Captioner:
             return Captioner.load(settings.bundle).warm_up()
 
-        Service(settings, load, port, processes, reach, log, (Path.home(), *roots)).run(stopping)
+        Service(settings, load, port, processes, reach, log, (Path.home(), *roots), mounted_disks).run(stopping)

@@ -50,6 +50,7 @@ _REASONS = {
     410: "The picture's file was moved, changed or deleted since it was indexed",
     413: "The upload has too many bytes or pixels",
     415: "The body has another type, or its file is no picture",
+    416: "The file is shorter than the range that was asked for",
     422: "The uploaded picture is damaged, or takes too long to decode",
     429: "Too many requests; try again after Retry-After",
     503: "Not ready, busy, or the library is unavailable; try again after Retry-After",

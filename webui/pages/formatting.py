@@ -17,6 +17,7 @@ from data.metadata.dates import in_words
 from data.text import plural, split_by_query
 from retrieval.search.catalogue import PREFIX
 from webui.request.filters import catalogue
+from webui.request.search_request import SearchRequest
 from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
@@ -48,6 +49,7 @@ def register(app: Flask) -> None:
         left_out_text,
         where_matched,
         credit,
+        title_of,
     ):
         app.add_template_filter(named, named.__name__)
     app.add_template_test(is_web_address, "web_address")
@@ -70,6 +72,15 @@ def where_matched(field: str) -> str:
     """Return the label of a text beside the captions: Folder, or that of a field of the catalogue."""
     stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
     return stored.get(field, field.removeprefix(PREFIX).capitalize())
+
+
+def title_of(search: SearchRequest) -> str:
+    """Return what a search asks for as a title: dog, unlike a picture."""
+    like, unlike = (search.like or search.uploads.like, search.unlike or search.uploads.unlike)
+    words = [search.text, *(f"without {word}" for word in search.exclude)]
+    pictures = ["like a picture"] * bool(like) + ["unlike a picture"] * bool(unlike)
+    title = ", ".join(filter(None, [*words, *pictures]))
+    return title if search.text else title.capitalize()
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:

@@ -23,10 +23,10 @@ library_page = Blueprint("library_page", __name__)
 
 
 @library_page.get("/library")
-@takes("in", "add", *WINDOW_NAMES)
+@takes("in", "add", "path", *WINDOW_NAMES)
 def show() -> str:
-    """Folders, model and indexing; with `in` or `add` also the folders that may be added."""
-    adding = bool(request.args.keys() & {"in", "add"})
+    """Folders, model and indexing; with `in`, `path` or `add` also the folders that may be added."""
+    adding = bool(request.args.keys() & {"in", "add", "path"})
     overview: Any = library.overview().json
     running = bool(overview["job"]) and overview["job"]["state"] in ("running", "stopping")
     return render_template(

@@ -120,7 +120,8 @@ class Supervisor:
 
 @dataclass(frozen=True)
 class Service:
-    """What is served, by how many processes, and to whom; folders below `roots` can be added from the page."""
+    """What is served, by how many processes, and to whom; folders below `roots` and `disks()`
+    can be added from the page."""
 
     settings: Settings
     captioner_loader: Callable[[], Describer]
@@ -129,6 +130,7 @@ class Service:
     reach: Reach = LOCAL
     log: Log = QUIET
     roots: Sequence[Path] = ()
+    disks: Callable[[], Sequence[Path]] = tuple
 
     def run(self, stopping: Stopping) -> None:
         """Print the address, serve until Ctrl-C or SIGTERM, and end the process.
@@ -158,7 +160,7 @@ class Service:
         begin: Callable[[Library], None],
     ) -> None:
         with closing(Library.open(self.settings, merges=True)) as library:
-            app = create_app(library, loader, self.reach, self.log, rate_limits, self.roots)
+            app = create_app(library, loader, self.reach, self.log, rate_limits, self.roots, self.disks)
             server = Server(app, bound, self.reach.behind_proxy)
             with stopping.gently(server.stop):
                 begin(library)

@@ -57,7 +57,10 @@ function escape(event) {
     menu.open = false;
     $("summary", menu).focus();
   } else if ($("#shown")) leave();
-  else if (typing(event.target)) event.target.blur();
+  else if (typing(event.target)) {
+    event.preventDefault();  // A search field would be emptied.
+    event.target.blur();
+  }
   else clear();
 }
 
@@ -73,6 +76,8 @@ addEventListener("keydown", (event) => {
   if (key === "/") {
     event.preventDefault();
     $("#words input").select();
+  } else if (key === "?") {
+    $("#keys").showModal();
   } else if ($("#shown")) {
     if (key === "ArrowLeft") step("previous");
     if (key === "ArrowRight") step("next");

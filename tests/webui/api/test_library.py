@@ -172,6 +172,26 @@ def test_a_folder_that_became_a_link_is_not_followed(owner: FlaskClient, photos:
     problem(owner.post(f"{LIBRARY}/folders", json={"place": token}), 404)
 
 
+def test_a_typed_path_leads_to_a_folder_that_may_be_added_and_to_no_other(owner: FlaskClient, photos: Path) -> None:
+    (photos / "link").symlink_to("/etc")
+    inside = owner.get(f"{LIBRARY}/places", query_string={"path": f" {photos}/../photos "}).get_json()
+    assert inside["in"]["path"] == str(photos)
+    assert str(photos) in owner.get("/library", query_string={"path": str(photos)}).text
+    details = set()
+    for path in ("/etc", "/nowhere", f"{photos}/link", "x" * 5000, "a\0b", "~nobody-here/x"):
+        answer = owner.get(f"{LIBRARY}/places", query_string={"path": path})
+        details.add(problem(answer, 404))
+    assert len(details) == 1, "nobody learns what lies elsewhere"
+
+
+def test_a_disk_that_is_connected_meanwhile_can_be_added(tmp_path: Path) -> None:
+    disks: list[Path] = []
+    folders = ServerFolders([], lambda: disks)
+    assert folders.tops() == []
+    disks.append(tmp_path)
+    assert [one.path for one in folders.tops()] == [tmp_path]
+
+
 def test_tokens_hold_in_every_process_of_a_server_and_in_no_other_place(tmp_path: Path) -> None:
     for name in "ab":
         (tmp_path / name / "inner").mkdir(parents=True)

@@ -74,6 +74,14 @@ def test_ended_sessions_are_forgotten_when_their_cookies_have_expired(
     assert not first.exists()
 
 
+def test_a_browser_forgets_at_log_out(library: Library, captioner: Any, folder: Path) -> None:
+    client = process(library, captioner)
+    log_in(client)
+    assert "Clear-Site-Data" not in client.get("/").headers
+    assert client.post("/logout").headers["Clear-Site-Data"] == '"cache", "storage"'
+    assert 'autocomplete="username"' in client.get("/login").text
+
+
 def test_a_logout_that_cannot_be_stored_says_so(library: Library, captioner: Any, folder: Path) -> None:
     client = process(library, captioner)
     log_in(client)

@@ -139,6 +139,18 @@ def test_the_slash_goes_to_the_words_and_escape_leaves_them(page: Page) -> None:
     assert page.find("input[name=q]").get_property("value") == "red"
     page.press(Keys.ESCAPE)
     assert page.focused("input[name=q]") == -1
+    assert page.find("input[name=q]").get_property("value") == "red", "a search field would be emptied"
+
+
+def test_a_question_mark_shows_the_keys(page: Page) -> None:
+    page.open("?q=red")
+    page.press("?")
+    page.until("#keys[open] h2", "Keys")
+    page.press(Keys.ESCAPE)
+    page.wait(lambda: not page.all("#keys[open]"))
+    page.press("/")
+    page.press("?")
+    assert not page.all("#keys[open]"), "while typing it is a character"
 
 
 def test_an_error_is_a_message_and_the_hits_stay(page: Page, tmp_path: Path) -> None:

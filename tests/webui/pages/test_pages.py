@@ -29,7 +29,9 @@ def test_an_empty_library_leads_to_its_page(tmp_path: Path, captioner: Any) -> N
     empty = Library.open(load_settings(library=tmp_path / "empty"), create=True)
     client = create_app(empty, lambda: captioner).test_client()
     assert 'href="/library">Set up the library' in client.get("/").text
-    assert client.get("/?q=dog").status_code == 200
+    for query in ("/?q=dog", "/?exclude=dog"):
+        assert "<h1>The library is empty</h1>" in client.get(query).text
+    assert "No picture passes the filters" in client.get("/?q=dog&format=PNG").text
     empty.close()
 
 
@@ -39,6 +41,28 @@ def test_words_give_hits_with_caption_relevance_and_alternative_text(client: Fla
     assert 'alt="a red boat on the water"' in page
     assert 'class="score"' in page
     assert 'rel="next" data-keep href="/?q=red+boat&amp;limit=2&amp;offset=2"' in page
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("q=red", "red"),
+        ("unlike=1", "Unlike a picture"),
+        ("q=red&unlike=1", "red, unlike a picture"),
+        ("like=2&unlike=1", "Like a picture, unlike a picture"),
+        ("exclude=red", "Without red"),
+    ],
+)
+def test_the_title_says_what_was_asked_for(client: FlaskClient, query: str, title: str) -> None:
+    assert f"<title>{title} · Retroflex</title>" in client.get(f"/?{query}").text
+
+
+@pytest.mark.parametrize("query", ["q=red", "sort=oldest"])
+def test_a_page_after_the_last_says_so(client: FlaskClient, query: str) -> None:
+    page = client.get(f"/?{query}&offset=100000").text
+    assert "There are no pictures on this page." in page
+    assert "100,001" not in page
+    assert f'href="/?{query}&amp;limit=30" data-keep>Go to the first page' in page
 
 
 def test_an_upload_gives_hits_and_its_captions(client: FlaskClient, painted: Any) -> None:
@@ -170,7 +194,7 @@ def test_what_people_type_or_name_is_text_and_never_markup(
 
 
 def test_the_page_asks_nothing_of_other_hosts(client: FlaskClient) -> None:
-    sources = client.get("/?q=red").text + "".join(path.read_text() for path in STATIC.iterdir())
+    sources = client.get("/?q=red").text + "".join(path.read_text() for path in STATIC.glob("*.[cjs][sv]*"))
     assert "https://" not in sources
     assert {part.split('"')[0] for part in sources.split("http://")[1:]} <= {"www.w3.org/2000/svg"}
 
