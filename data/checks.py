@@ -11,6 +11,8 @@ import numpy as np
 from sqlalchemy import (
     Connection,
     Integer,
+    LargeBinary,
+    String,
     Table,
     delete,
     func,
@@ -19,13 +21,14 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.exc import DBAPIError
 
 from data import writes
 from data.catalogue import mending
-from data.database import StoreDamaged, StoreError, chunks
+from data.database import chunks
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
-from data.errors import PictureError
+from data.errors import PictureError, one_line
 from data.limits import Limits
 from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
@@ -34,6 +37,7 @@ from data.pictures import read_bytes
 from data.records import content_hash
 from data.soundness import Damage, at_row, bytes_at, damaged_rows, sound
 from data.store import Store
+from data.store_errors import StoreDamaged, StoreError
 from data.tables import (
     caption_history,
     captions,
@@ -82,12 +86,27 @@ def check_file(store: Store) -> Iterator[Finding]:
 def _integrity(store: Store) -> list[str]:
     try:
         with store.reading() as connection:
-            on_sqlite = connection.dialect.name == "sqlite"
-            lines = connection.scalars(text("PRAGMA integrity_check(100)")).all() if on_sqlite else []
+            if connection.dialect.name != "sqlite":
+                return _read_whole(connection)
+            lines = connection.scalars(text("PRAGMA integrity_check(100)")).all()
     except StoreDamaged:  # so much that it cannot be said where
         return ["pages of it cannot be read"]
     # Rows that no type allows are found, and mended, by `check_rows`.
     return [line for line in lines if line != "ok" and not line.startswith(("NULL value in", "CHECK constraint"))]
+
+
+def _read_whole(connection: Connection) -> list[str]:
+    """Read every value of every table on a server, which refuses to read damaged pages; return the tables with such."""
+    damaged = []
+    for table in metadata.sorted_tables:
+        long = [column for column in table.c if isinstance(column.type, LargeBinary | String)]
+        try:
+            with connection.begin_nested():
+                read = select(func.count(), *(func.count(func.md5(column)) for column in long))
+                connection.execute(read.select_from(table))
+        except DBAPIError as error:
+            damaged.append(f"{table.name}: {one_line(error.orig)}")
+    return damaged
 
 
 def _reindexed(store: Store) -> bool:
@@ -95,6 +114,8 @@ def _reindexed(store: Store) -> bool:
         return False
     try:
         with store.writing() as connection:
+            if connection.dialect.name != "sqlite":
+                return False
             connection.execute(text("REINDEX"))
     except StoreError:
         return False

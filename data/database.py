@@ -15,12 +15,14 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, make_url, or_
-from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
-from data.errors import RetroflexError, one_line
+from data.errors import one_line
 from data.paths import display
+from data.postgresql import NAMES, POSTGRESQL, READING, create_postgresql, lock_migrations
 from data.soundness import IS_TEXT, is_text
+from data.store_errors import StoreDamaged, StoreError, StoreReadOnly, store_error
 from data.temporary import temporary_folder
 
 T = TypeVar("T")
@@ -30,50 +32,7 @@ _CHUNK = 200
 """Values in one statement: old builds of SQLite allow 999 bound values or terms."""
 BUSY_SECONDS = 5.0
 _WRITES = "retroflex_writes"
-_SNAPSHOT = {"postgresql": "REPEATABLE READ", "mysql": "REPEATABLE READ", "mariadb": "REPEATABLE READ"}
-"""The isolation level at which a transaction sees one state throughout. SQLite's transactions always do."""
-
-
-class StoreError(RetroflexError):
-    """The store could not do it; nothing of the transaction was kept."""
-
-
-class StoreReadOnly(StoreError):
-    """The store is on a disk or in a folder that may not be written."""
-
-
-class StoreTooNew(StoreError):
-    """The store was written by a newer version of the program."""
-
-
-class StoreLocked(StoreError):
-    """Another process kept the store locked for too long."""
-
-
-class StoreFull(StoreError):
-    """The disk under the store is full."""
-
-
-class UnknownPicture(StoreError):
-    """A batch names a picture that is neither stored nor in it; another process may have removed it."""
-
-
-class StoreDamaged(StoreError):
-    """The database file is no database, or its content is inconsistent."""
-
-
-_BY_SQLITE_CODE: dict[int, tuple[type[StoreError], str]] = {
-    sqlite3.SQLITE_BUSY: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
-    sqlite3.SQLITE_LOCKED: (StoreLocked, "is in use by another program; wait until it has finished and try again"),
-    sqlite3.SQLITE_FULL: (StoreFull, "cannot grow because the disk is full; free some space and run it again"),
-    sqlite3.SQLITE_NOTADB: (StoreDamaged, "is no library file or is damaged; move it away and index again"),
-    sqlite3.SQLITE_CORRUPT: (
-        StoreDamaged,
-        "is damaged; restore it from a backup, or move it away and index again",
-    ),
-    sqlite3.SQLITE_CANTOPEN: (StoreError, "cannot be opened; check that the folder exists and may be written"),
-    sqlite3.SQLITE_READONLY: (StoreError, "may not be written; check its permissions"),
-}
+EXAMPLES = "sqlite:////folder/file or postgresql+psycopg://user@host/database"
 
 
 class Database:
@@ -85,8 +44,8 @@ class Database:
         An SQLite file that may not be written is only read: nothing is locked or written beside it.
         """
         self._engine, self.name, self.read_only = _create(url)
-        level = _SNAPSHOT.get(self._engine.dialect.name)
-        self._reader = self._engine.execution_options(isolation_level=level) if level else self._engine
+        self.on_server = self._engine.dialect.name == POSTGRESQL
+        self._reader = self._engine.execution_options(**READING) if self.on_server else self._engine
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
     @contextmanager
@@ -108,6 +67,14 @@ class Database:
         with self._plain_errors(), self._writer.begin() as connection:
             yield connection
 
+    @contextmanager
+    def migrating(self) -> Iterator[Connection]:
+        """Yield a writing connection while no other process makes or changes tables. Raises StoreReadOnly."""
+        with self.writing() as connection:
+            if self.on_server:
+                lock_migrations(connection)
+            yield connection
+
     def check_writable(self) -> None:
         """Raise StoreReadOnly where nothing can be written."""
         if self.read_only:
@@ -122,7 +89,7 @@ class Database:
         try:
             yield
         except SQLAlchemyError as error:
-            raise _store_error(self.name, error) from error
+            raise store_error(self.name, error) from error
 
 
 def can_write(file: Path) -> bool:
@@ -135,16 +102,15 @@ def _create(url: str) -> tuple[Engine, str, bool]:
     try:
         parsed = make_url(url)
     except (ArgumentError, ValueError) as error:  # whose text may hold a password
-        raise StoreError("the database address is malformed; give one like sqlite:////folder/file") from error
+        raise StoreError(f"the database address is malformed; give one like {EXAMPLES}") from error
     if parsed.get_backend_name() == "sqlite":
         file = Path(parsed.database or "")
         if file.is_file() and not can_write(file):
             return _create_read_only(file), _name(parsed), True
         return _create_sqlite(parsed), _name(parsed), False
-    try:
-        return create_engine(parsed), _name(parsed), False
-    except (SQLAlchemyError, ImportError) as error:
-        raise StoreError(f"no driver for {_name(parsed)}: {one_line(error)}; install its package") from error
+    if parsed.get_backend_name() in NAMES:
+        return create_postgresql(parsed), _name(parsed), False
+    raise StoreError(f"{_name(parsed)} is neither SQLite nor PostgreSQL; give one like {EXAMPLES}")
 
 
 def _create_sqlite(url: URL) -> Engine:
@@ -206,15 +172,6 @@ def _begin_sqlite(connection: Connection) -> None:
     """Lock for writing at once: a transaction that begins by reading cannot wait for another writer."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
-
-
-def _store_error(name: str, error: SQLAlchemyError) -> StoreError:
-    cause = error.orig if isinstance(error, DBAPIError) else error
-    code = getattr(cause, "sqlite_errorcode", None)
-    if code is not None and (code & 0xFF) in _BY_SQLITE_CODE:
-        error_type, problem = _BY_SQLITE_CODE[code & 0xFF]
-        return error_type(f"{name} {problem}")
-    return StoreError(f"{name} failed: {one_line(cause)}")
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:

@@ -12,8 +12,9 @@ from typing import Any
 import sqlalchemy as sa
 
 from data.catalogue.migration import add_catalogue
-from data.database import StoreError
 from data.faces.migration import add_faces
+from data.postgresql import POSTGRESQL, unify_texts
+from data.store_errors import StoreError
 
 VERSION_KEY = "schema_version"
 GENERATION_KEY = "generation"
@@ -392,3 +393,5 @@ def migrate(connection: sa.Connection) -> None:
         migration(connection)
         connection.execute(sa.delete(_META).where(_META.c.key == VERSION_KEY))
         connection.execute(sa.insert(_META).values(key=VERSION_KEY, value=str(number)))
+    if connection.dialect.name == POSTGRESQL:
+        unify_texts(connection)

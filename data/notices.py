@@ -73,9 +73,11 @@ def notes_of(store: Store, ids: Sequence[int]) -> dict[int, list[str]]:
 
 def noted_pictures(store: Store, limit: int | None = None, offset: int = 0) -> list[NotedPicture]:
     """Return the pictures with notes by path: all, or `limit` from `offset`. Raises StoreError."""
-    path = func.min(files.c.path)
-    query = select(files.c.picture_id, path).join(picture_notes, picture_notes.c.picture_id == files.c.picture_id)
-    query = query.where(sound(files)).group_by(files.c.picture_id).order_by(path).limit(limit).offset(offset)
+    rank = func.row_number().over(partition_by=files.c.picture_id, order_by=files.c.path).label("rank")
+    with_notes = files.c.picture_id.in_(select(picture_notes.c.picture_id))
+    own = select(files.c.picture_id, files.c.path, rank).where(with_notes, sound(files)).subquery()
+    query = select(own.c.picture_id, own.c.path).where(own.c.rank == 1).order_by(own.c.path)
+    query = query.limit(limit).offset(offset)
     with store.reading() as connection:
         rows = [(int(row[0]), bytes(row[1])) for row in connection.execute(query)]
     notes = notes_of(store, [picture_id for picture_id, _ in rows])

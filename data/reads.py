@@ -26,7 +26,7 @@ from sqlalchemy.exc import DBAPIError
 
 from data.catalogue.reads import facts_of
 from data.catalogue.values import Fact
-from data.database import MEND, StoreDamaged, at_or_below, chunks
+from data.database import MEND, at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
 from data.records import (
@@ -40,6 +40,7 @@ from data.records import (
     searched_facts,
 )
 from data.soundness import guarded, sound, tell_damage
+from data.store_errors import StoreDamaged
 from data.tables import (
     absent_files,
     caption_history,

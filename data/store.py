@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy import Connection
 
 from data import changes, reads, writes
-from data.database import Database, StoreDamaged, StoreError, StoreFull, StoreLocked, StoreReadOnly, StoreTooNew, chunks
+from data.database import Database, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
 from data.paths import absolute, display, to_bytes
@@ -30,6 +30,15 @@ from data.records import (
     StoredPicture,
 )
 from data.settings import Settings
+from data.store_errors import (
+    StoreDamaged,
+    StoreError,
+    StoreFull,
+    StoreLocked,
+    StoreReadOnly,
+    StoreTooNew,
+    StoreUnreachable,
+)
 
 __all__ = [
     "Batch",
@@ -49,6 +58,7 @@ __all__ = [
     "StoreLocked",
     "StoreReadOnly",
     "StoreTooNew",
+    "StoreUnreachable",
     "StoredCaption",
     "StoredFile",
     "StoredPicture",
@@ -267,5 +277,5 @@ def _bring_up_to_date(database: Database) -> None:
                 f"{database.name} is of version {version} and has to be brought up to {len(MIGRATIONS)}, but may only "
                 "be read; copy its folder to where you may write"
             )
-        with database.writing() as connection:
+        with database.migrating() as connection:
             migrate(connection)

@@ -30,12 +30,13 @@ from sqlalchemy import (
 )
 
 from data.catalogue.values import USER
-from data.database import StoreError, UnknownPicture, at_or_below, chunks
+from data.database import at_or_below, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text
 from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, Seen, SkipRow
 from data.soundness import sound
+from data.store_errors import StoreError, UnknownPicture
 from data.tables import (
     absent_files,
     caption_history,
@@ -66,8 +67,7 @@ def bump_generation(connection: Connection) -> None:
     It follows the clock (microseconds), so a store that was made again or restored from a backup never reaches the
     number of an older index. Where the stored number is damaged, the clock alone counts.
     """
-    row = select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()
-    stored = str(connection.scalar(row))
+    stored = str(connection.scalar(select(meta.c.value).where(meta.c.key == GENERATION_KEY).with_for_update()))
     raised = max(int(stored) + 1 if stored.isdecimal() else 0, time.time_ns() // 1000)
     connection.execute(update(meta).where(meta.c.key == GENERATION_KEY).values(value=str(raised)))
     connection.execute(insert(generations).values(generation=raised))
@@ -233,8 +233,8 @@ def _note_successions(
         for one in connection.execute(select(successions).where(unsettled)).all():
             pairs[one.path, one.picture_id] = one.sure
         connection.execute(delete(successions).where(unsettled))
-    for path, picture_id in _same_pixels(connection, successors):
-        pairs.setdefault((path, picture_id), False)
+        for path, picture_id in _same_pixels(connection, {path: successors[path] for path in piece}):
+            pairs.setdefault((path, picture_id), False)
     values = [
         {"path": path, "picture_id": picture_id, "successor_id": successors[path], "sure": sure}
         for (path, picture_id), sure in pairs.items()
@@ -250,11 +250,14 @@ SAME_PIXELS = 50
 
 def _same_pixels(connection: Connection, successors: Mapping[bytes, int]) -> Iterator[tuple[bytes, int]]:
     other = pictures.alias()
+    same = exists().where(pictures.c.pixels == other.c.pixels, pictures.c.id != other.c.id)
+    shared = select(pictures.c.id, pictures.c.pixels).where(pictures.c.id.in_(set(successors.values())), same)
+    pixels = dict(map(tuple, connection.execute(shared)))
     for path, successor in successors.items():
-        query = select(other.c.id).join(pictures, pictures.c.pixels == other.c.pixels)
-        query = query.where(pictures.c.id == successor, other.c.id != successor)
-        ids = connection.scalars(query.order_by(made_by_person(other.c.id).desc(), other.c.id).limit(SAME_PIXELS))
-        yield from ((path, picture_id) for picture_id in ids)
+        if successor in pixels:
+            query = select(other.c.id).where(other.c.pixels == pixels[successor], other.c.id != successor)
+            query = query.order_by(made_by_person(other.c.id).desc(), other.c.id).limit(SAME_PIXELS)
+            yield from ((path, picture_id) for picture_id in connection.scalars(query))
 
 
 def _put_seen(connection: Connection, seen: Mapping[str, Seen]) -> None:
@@ -270,9 +273,11 @@ def _put_seen(connection: Connection, seen: Mapping[str, Seen]) -> None:
 def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRow], ids: Mapping[str, int]) -> None:
     """Store what the files say of themselves, in place of what was stored."""
     latest = {ids[row.digest]: row for row in rows}
-    for picture_id, row in latest.items():
-        values = {"taken_at": row.taken_at, "taken_from": row.taken_from, "metadata_version": METADATA_VERSION}
-        connection.execute(update(pictures).where(pictures.c.id == picture_id).values(**values))
+    if latest:
+        known = update(pictures).where(pictures.c.id == bindparam("of"))
+        known = known.values(taken_at=bindparam("at"), taken_from=bindparam("from"), metadata_version=METADATA_VERSION)
+        dates = [{"of": one, "at": row.taken_at, "from": row.taken_from} for one, row in latest.items()]
+        connection.execute(known, dates)
     for piece in chunks(latest):
         connection.execute(delete(picture_texts).where(picture_texts.c.picture_id.in_(piece)))
     texts = [

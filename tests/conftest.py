@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -20,6 +22,7 @@ from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoders.pooling import Pooling
 from captioner.encoders.vgg16 import BLOCKS, CONVOLUTIONS, VGG16Config
 from captioner.vocabulary import Vocabulary
+from tests.postgres import EmptyStore, Server, programs, running_server
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 200), "grey": (120, 120, 120)}
@@ -122,3 +125,26 @@ def draw_photos(parent: Path) -> Path:
         place = folder / "trip" if number > 9 else folder
         draw_picture(place / f"photo{number}{suffix}", list(COLOURS)[number % 4], seed=number)
     return folder
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """A PostgreSQL server."""
+    found = programs()
+    if found is None or find_spec("psycopg") is None:
+        pytest.skip("PostgreSQL or psycopg is not installed: apt-get install postgresql; pip install '.[postgres]'")
+    with running_server(found) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def postgres_store(postgres: Server) -> EmptyStore:
+    """A store in PostgreSQL that is emptied for each test, which takes far less than to make one."""
+    return EmptyStore(postgres)
+
+
+@pytest.fixture
+def postgres_url(postgres_store: EmptyStore) -> str:
+    """The address of an empty store in PostgreSQL."""
+    postgres_store.empty()
+    return postgres_store.address

@@ -14,7 +14,6 @@ from captioner.calibration import FORMAT_1_NEAR_COPY
 from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
 from data.colour.names import mostly
-from data.database import UnknownPicture
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
@@ -25,6 +24,7 @@ from data.pictures import read_bytes
 from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Scan, Skip, scan
 from data.store import Store
+from data.store_errors import UnknownPicture
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
 

@@ -33,8 +33,11 @@ def encode() -> Encode:
     return write
 
 
-@pytest.fixture
-def url(tmp_path: Path) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of a database without tables."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres").database())
     return f"sqlite:///{tmp_path}/library/library.sqlite3"
 
 
@@ -46,12 +49,20 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
-@pytest.fixture
-def store(url: str, made_once: Path) -> Iterator[Store]:
-    file = Path(url.removeprefix("sqlite:///"))
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The address of an empty store."""
+    if request.param == "postgresql":
+        return str(request.getfixturevalue("postgres_url"))
+    file = tmp_path / "store" / "library.sqlite3"
     file.parent.mkdir()
-    shutil.copy(made_once, file)
-    opened = Store.open(url)
+    shutil.copy(request.getfixturevalue("made_once"), file)
+    return f"sqlite:///{file}"
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    opened = Store.open(store_url)
     yield opened
     opened.close()
 

@@ -99,9 +99,9 @@ def test_many_changes_come_by_rising_id(store: Store, batch_of: MakeBatch) -> No
 
 
 @pytest.fixture
-def without_snapshots(url: str, store: Store, batch_of: MakeBatch) -> Iterator[Connection]:
+def without_snapshots(store_url: str, store: Store, batch_of: MakeBatch) -> Iterator[Connection]:
     """A connection without snapshots: after every statement another picture is written."""
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
+    engine = create_engine(store_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
 
         def write(*_: object) -> None:

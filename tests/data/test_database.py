@@ -11,14 +11,11 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
-from unittest import mock
 
 import pytest
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, event, make_url
 
-from data.database import Database
 from data.migrations import MIGRATIONS
 from data.store import (
     Batch,
@@ -60,6 +57,12 @@ for batch in range(10_000):
 
 def file_of(url: str) -> Path:
     return Path(make_url(url).database or "")
+
+
+@pytest.fixture
+def url(tmp_path: Path) -> str:
+    """The address of an SQLite file; what is PostgreSQL's own is tested in `test_postgresql`."""
+    return f"sqlite:///{tmp_path}/library/library.sqlite3"
 
 
 @pytest.fixture
@@ -203,7 +206,7 @@ def test_the_database_of_another_program_is_left_alone(url: str, table: str) -> 
     [
         ("nonsense", "malformed"),
         ("sqlite:////dev/null/library.sqlite3", "cannot make the folder /dev/null"),
-        ("oracle+nothing://host/x", "no driver for the library at oracle"),
+        ("oracle+nothing://host/x", "is neither SQLite nor PostgreSQL"),
         ("postgresql://host:port/x", "malformed"),
         ("sqlite:////", "cannot be opened"),
     ],
@@ -246,12 +249,3 @@ def test_a_killed_writer_leaves_whole_batches_and_all_it_reported(url: str, seed
     with sqlite3.connect(file_of(url)) as plain:
         assert plain.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     store.close()
-
-
-def test_readers_of_other_databases_get_one_snapshot(monkeypatch: pytest.MonkeyPatch) -> None:
-    """PostgreSQL shows each statement of a transaction what others wrote meanwhile, unless asked for one snapshot."""
-    driver = mock.Mock(paramstyle="format", __version__="1.30.0")
-    monkeypatch.setattr("data.database.create_engine", partial(create_engine, module=driver))
-    database = Database("postgresql+pg8000://host/x")
-    assert database._reader.get_execution_options()["isolation_level"] == "REPEATABLE READ"
-    database.close()

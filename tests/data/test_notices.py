@@ -52,6 +52,7 @@ def test_notes_of_a_picture_that_is_read_again_are_replaced(noted: Store, batch_
     assert [one.path for one in noted_pictures(noted)] == [b"/c.jpg"]
 
 
+@pytest.mark.parametrize("store_url", ["sqlite"], indirect=True)  # PostgreSQL refuses values of other types
 def test_absent_pictures_and_damaged_rows_are_counted(noted: Store) -> None:
     noted.write_batch(Batch(gone=[b"/a.jpg"]))
     with noted.writing() as connection:

@@ -189,11 +189,11 @@ importer.run(profiled.table, lambda done, of: None)
 
 
 def test_a_kill_loses_no_batch_and_the_next_run_does_the_rest(
-    load: Import, stored: Stored, url: str, tmp_path: Path
+    load: Import, stored: Stored, store_url: str, tmp_path: Path
 ) -> None:
     table = "sku,colour\n10,Red\n11,Blue\n12,Green\n"
     (tmp_path / "killed.csv").write_text(table)
-    command = [sys.executable, "-c", KILLED, url, str(tmp_path / "killed.csv")]
+    command = [sys.executable, "-c", KILLED, store_url, str(tmp_path / "killed.csv")]
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parents[3])}
     assert subprocess.run(command, env=environment, check=False).returncode == -signal.SIGKILL
     assert [len(stored(item)) for item in (1, 2, 3)] == [2, 2, 0]
