@@ -283,7 +283,7 @@ def _load_embedding(folder: Path, config: Mapping[str, Any], recorded: Mapping[s
         return None
     weights = {**load_file(folder / EMBEDDING_TEXT), **load_file(folder / EMBEDDING_PICTURES)}
     sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-    return Embedding(sizes, restore(weights), words, _load_sentences(folder), _load_synonyms(folder, recorded))
+    return Embedding(sizes, restore_rows(weights, TABLES), words, _load_sentences(folder), _load_synonyms(folder, recorded))
 
 
 def _load_synonyms(folder: Path, recorded: Mapping[str, str]) -> np.ndarray | None:

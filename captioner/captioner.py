@@ -18,7 +18,7 @@ from captioner.cells import pack_cells
 from captioner.decoder import Decoder, Ensemble
 from captioner.embedding import CaptionEmbedder, PictureEmbedder
 from captioner.encoders.base import Encoder, Features
-from captioner.encoders.registry import build
+from captioner.encoders.registry import EncoderParts, build
 from captioner.frameworks import Precision, best_precision
 from captioner.pipeline import GROUP
 from captioner.types import ALIKE, CELLS, JOINT, Caption, Description, SearchModel
@@ -55,8 +55,9 @@ class Captioner:
         self.input_side = bundle.encoder.side
         self._search = bundle.search
         self._vocabulary = bundle.vocabulary
-        self._bundle = bundle
-        self._parts = replace(bundle.encoder_parts, precision=precision)
+        # Once the encoder is built from its parts, nobody needs them in float32.
+        self._bundle = replace(bundle, encoder_weights={})
+        self._parts: EncoderParts | None = replace(bundle.encoder_parts, precision=precision)
         self._precision = precision or best_precision()
         self._loading = Lock()
         self._choosing = Lock()
@@ -67,6 +68,23 @@ class Captioner:
         """That of the encoder, see `captioner.pipeline.PictureEncoder`."""
         with self._loading:
             return getattr(self._encoder, "step", None)
+
+    @property
+    def group(self) -> int:
+        """Pictures to caption at once, see `captioner.pipeline.regroup`; known once the encoder is loaded.
+
+        In bfloat16, 128 took a third less processor time each than 32 (3.5 instead of 5.4 ms); exact products gain
+        little from many at once, and grids take memory.
+        """
+        return GROUP if self._may_round else EXACT_AT_ONCE
+
+    @property
+    def _may_round(self) -> bool:
+        """Whether products may be in bfloat16: only where the encoder has loaded TensorFlow.
+
+        To load it for captions alone takes half a gigabyte and some seconds, and saves 3 % of the time of indexing.
+        """
+        return self._precision != "float32" and "tensorflow" in sys.modules
 
     @classmethod
     def load(cls, bundle: Path | None = None, precision: Precision | None = None) -> Captioner:
@@ -100,11 +118,7 @@ class Captioner:
         return encoder.encode(pictures)
 
     def caption(self, features: Features, count: int | None = None) -> list[Description]:
-        """Run the second half of `describe`: distinct captions, best first, for encoded pictures.
-
-        In bfloat16, 128 pictures at once took a third less processor time each than 32 (3.5 instead of 5.4 ms); exact
-        products gain little from many at once, and take memory.
-        """
+        """Run the second half of `describe`: distinct captions, best first, for encoded pictures."""
         grids, vectors = features.grids, features.vectors
         assert grids is not None
         half = self._half(len(grids))
@@ -153,13 +167,9 @@ class Captioner:
         return float(sentence_logprob(self._half(1).decoder, grids, self._vocabulary.encode(tokenize(sentence)))[0])
 
     def _half(self, pictures: int) -> _SecondHalf:
-        """Return what captions so many pictures: exact until many come at once, from then on in the best precision.
-
-        That is bfloat16 only where the encoder has loaded TensorFlow: to load it for captions alone takes half a
-        gigabyte and some seconds, and saves 3 % of the time of indexing.
-        """
+        """Return what captions so many pictures: exact until many come at once, from then on in the best precision."""
         with self._choosing:
-            rounded = self._precision != "float32" and pictures >= GROUP and "tensorflow" in sys.modules
+            rounded = self._may_round and pictures >= GROUP
             if self._second_half is None or (rounded and not self._second_half.rounded):
                 self._second_half = _SecondHalf(self._bundle, rounded)
             return self._second_half
@@ -171,7 +181,10 @@ class Captioner:
 
     @cached_property
     def _encoder(self) -> Encoder:
-        return build(self._bundle.encoder, self._parts)
+        assert self._parts
+        encoder = build(self._bundle.encoder, self._parts)
+        self._parts = None
+        return encoder
 
     def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:
         captions: dict[str, Caption] = {}

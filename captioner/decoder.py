@@ -129,7 +129,8 @@ class Decoder:
         kernel = w["lstm/kernel"] * half
         self._recurrent, self._drive = prepare(w["lstm/recurrent_kernel"] * half), prepare(w["glance/kernel"] @ kernel)
         # A word's share of the gates never changes: one table look-up a step.
-        self._word_gates = w["embedding/embeddings"] @ kernel + w["lstm/bias"] * half
+        self._word_gates = w["embedding/embeddings"] @ kernel
+        self._word_gates += w["lstm/bias"] * half
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
         # Everything that depends on the new hidden state alone is one product: query, part of the output, and sentinel.
         parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]

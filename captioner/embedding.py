@@ -74,12 +74,13 @@ class EmbeddingConfig:
 class Embedding:
     """The weights of both encoders of every member, named MEMBER/NAME, and the words of the text encoder.
 
+    Those whose names end with TABLES may be `captioner.quantise.Rows`.
     `sentences` (m, members * dimensions): vectors of usual sentences, see `hubness`. `synonyms` uint16 (vocabulary, k):
     for each word the numbers of words of captions that mean nearly the same, nearest first, filled up with 0.
     """
 
     config: EmbeddingConfig
-    weights: Mapping[str, np.ndarray]
+    weights: Mapping[str, Any]
     vocabulary: Vocabulary
     sentences: np.ndarray
     synonyms: np.ndarray | None = None
@@ -267,7 +268,7 @@ def join_members(members: Sequence[np.ndarray]) -> np.ndarray:
 
 
 class CaptionEmbedder:
-    """Captions, as numbers of the decoder's words, to vectors: `TextEmbedder`, by tables of what each word adds.
+    """Captions, as numbers of the decoder's words, to vectors: `TextEmbedder`, each word read once for all captions.
 
     The likeliest caption of a beam search often fits many pictures; the shared space favours the one that fits this
     picture (docs/training.md says what that gains).
@@ -276,12 +277,11 @@ class CaptionEmbedder:
     def __init__(self, embedding: Embedding, vocabulary: Vocabulary) -> None:
         """`vocabulary` is the decoder's. Raises ValueError where the embedding's weights do not fit."""
         sizes = embedding.config
-        numbers = np.array([UNKNOWN] * len(SPECIAL) + embedding.vocabulary.read(vocabulary.words))
-        self._known = numbers != UNKNOWN
+        self._numbers = np.array([UNKNOWN] * len(SPECIAL) + embedding.vocabulary.read(vocabulary.words))
+        self._known = self._numbers != UNKNOWN
         self._members = [
             member_weights(embedding.weights, member, sizes.text_shapes()) for member in range(sizes.members)
         ]
-        self._tables = [_table(member, numbers) for member in self._members]
         self._parts = np.cumsum([sizes.word, sizes.units, sizes.units])
 
     def cosines(self, captions: np.ndarray, pictures: np.ndarray) -> np.ndarray:
@@ -299,14 +299,15 @@ class CaptionEmbedder:
 
     def _embed(self, read: list[np.ndarray]) -> np.ndarray:
         """Vectors (m, e) of captions that say something."""
-        return join_members(
-            [
-                np.stack([pool_words(*np.split(table[words], self._parts, axis=1)) for words in read])
-                @ member["sentence/kernel"]
-                + member["sentence/bias"]
-                for member, table in zip(self._members, self._tables, strict=True)
-            ]
-        )
+        distinct, rows = np.unique(np.concatenate(read), return_inverse=True)
+        captions = np.split(rows, np.cumsum([len(words) for words in read])[:-1])
+        return join_members([self._embed_by(member, self._numbers[distinct], captions) for member in self._members])
+
+    def _embed_by(self, member: dict[str, Any], numbers: np.ndarray, captions: list[np.ndarray]) -> np.ndarray:
+        """A member's vectors (m, dimensions) of captions, each the rows of its words among `numbers`."""
+        table = _table(member, numbers)
+        pooled = np.stack([pool_words(*np.split(table[words], self._parts, axis=1)) for words in captions])
+        return np.asarray(pooled @ member["sentence/kernel"] + member["sentence/bias"])
 
 
 def _table(w: dict[str, np.ndarray], numbers: np.ndarray) -> np.ndarray:

@@ -40,7 +40,7 @@ B = TypeVar("B")
 BATCH = 32
 """Sources that are read together, and the fewest pictures that the encoder gets at once."""
 GROUP = 4 * BATCH
-"""The fewest pictures that are captioned at once, except in the last group."""
+"""The fewest pictures that are captioned at once, except in the last group, by a describer that does not say."""
 SPARSE = 8
 """A batch or group with few new pictures is passed on at this many sources for each picture that it should have."""
 READ_AHEAD = 4
@@ -146,7 +146,7 @@ class ThreadExecutor:
         Raises KeyboardInterrupt after the last group if the flow was stopped.
         """
         with _threads() as pool:
-            encoded = regroup(self.encode(groups, read, describer), GROUP)
+            encoded = regroup(self.encode(groups, read, describer), lambda: getattr(describer, "group", GROUP))
             for group in _map(pool, partial(_caption, describer), encoded, THREADS):
                 yield group
                 self._flow.finish(sum(description is not None for _, description in group))
@@ -156,7 +156,7 @@ class ThreadExecutor:
     def encode(self, groups: Iterable[Sequence[S]], read: Read[S, T], encoder: PictureEncoder) -> Iterator[Chunk[T]]:
         """Yield all readings in order with their features, a batch at a time."""
         with _threads() as readers, _threads() as encoders:
-            batches = regroup(_map(readers, partial(_read, read), groups, READ_AHEAD), BATCH)
+            batches = regroup(_map(readers, partial(_read, read), groups, READ_AHEAD), lambda: BATCH)
             wanted = takewhile(lambda _: not self._flow.stopping, batches)
             yield from _map(encoders, partial(_encode, encoder, self._flow), wanted, THREADS)
 
@@ -174,13 +174,17 @@ def in_groups(sources: Sequence[S]) -> Iterator[Sequence[S]]:
         yield sources[start : start + BATCH]
 
 
-def regroup(chunks: Iterable[Chunk[T]], pictures: int) -> Iterator[Chunk[T]]:
-    """Join chunks in order until they have that many pictures, see SPARSE; the rest comes last."""
+def regroup(chunks: Iterable[Chunk[T]], pictures: Callable[[], int]) -> Iterator[Chunk[T]]:
+    """Join chunks in order until they have that many pictures, see SPARSE; the rest comes last.
+
+    The number is asked for after each chunk, as a captioner knows its `group` only when its encoder is loaded.
+    """
     whole = Chunk[T]()
     for chunk in chunks:
         whole.readings.extend(chunk.readings)
         whole.features.extend(chunk.features)
-        if whole.pictures >= pictures or len(whole.readings) >= SPARSE * pictures:
+        enough = pictures()
+        if whole.pictures >= enough or len(whole.readings) >= SPARSE * enough:
             yield whole
             whole = Chunk[T]()
     if whole.readings:

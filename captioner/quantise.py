@@ -18,13 +18,28 @@ LARGE = 100_000
 """Smaller tensors always use 8 bits."""
 
 
-def quantise(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
+class Rows:
+    """The rows of a quantised matrix (n, d), restored on access, since few rows of a large table are used."""
+
+    def __init__(self, packed: np.ndarray, scale: np.ndarray) -> None:
+        self.packed, self.scale = packed, scale
+        self.shape = (len(packed), len(scale))
+
+    def __getitem__(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
+        """Rows (m,) as float32 (m, d)."""
+        return _restored(self.packed[rows], self.scale)
+
+
+def quantise(weights: Mapping[str, np.ndarray | Rows], bits: int = 8) -> dict[str, np.ndarray]:
     """Store kernels (ndim > 1) as whole numbers beside `<name>/scale`, float32 by output channel; the rest as float32.
 
     They are int8, or uint8 of two 4-bit numbers each if the kernel is large and `bits` is 4 or it holds such numbers.
     """
     packed: dict[str, np.ndarray] = {}
     for name, value in weights.items():
+        if isinstance(value, Rows):
+            packed[name], packed[name + SCALE] = value.packed, value.scale
+            continue
         if value.ndim == 1:
             packed[name] = value.astype(np.float32)
             continue
@@ -43,18 +58,6 @@ def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         for name, value in packed.items()
         if not name.endswith(SCALE)
     }
-
-
-class Rows:
-    """The rows of a quantised matrix (n, d), restored on access, since few rows of a large table are used."""
-
-    def __init__(self, packed: np.ndarray, scale: np.ndarray) -> None:
-        self._packed, self._scale = packed, scale
-        self.shape = (len(packed), len(scale))
-
-    def __getitem__(self, rows: np.ndarray | Sequence[int]) -> np.ndarray:
-        """Rows (m,) as float32 (m, d)."""
-        return _restored(self._packed[rows], self._scale)
 
 
 def restore_rows(packed: Mapping[str, np.ndarray], tables: str) -> dict[str, Any]:

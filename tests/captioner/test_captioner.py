@@ -81,6 +81,7 @@ def test_a_few_pictures_are_captioned_exactly_and_many_in_the_best_precision(
     features = captioner.encode(pictures)
     assert [one.captions for one in rounding.caption(features)] == [one.captions for one in exact]
     monkeypatch.setattr(module, "GROUP", len(pictures))
+    assert (captioner.group, rounding.group) == (module.EXACT_AT_ONCE, len(pictures))
     with monkeypatch.context() as without:
         without.delitem(sys.modules, "tensorflow")
         assert [one.captions for one in rounding.caption(features)] == [one.captions for one in exact], "not for that"

@@ -76,9 +76,16 @@ def test_batches_are_full_despite_bad_sources() -> None:
     assert min(namer.captioned[:-1]) >= GROUP
 
 
+def test_a_describer_may_say_how_many_it_captions_at_once() -> None:
+    namer = Namer()
+    namer.group = 2 * BATCH  # type: ignore[attr-defined]
+    list(ThreadExecutor().describe(in_groups(list(range(8 * GROUP))), read, namer))
+    assert set(namer.captioned) == {2 * BATCH}
+
+
 def test_sparse_groups_are_not_delayed() -> None:
     known = [Chunk([Reading(number) for number in range(start, start + BATCH)]) for start in range(0, 1000, BATCH)]
-    first = next(regroup(iter(known), BATCH))
+    first = next(regroup(iter(known), lambda: BATCH))
     assert len(first.readings) == SPARSE * BATCH
 
 
