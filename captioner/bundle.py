@@ -62,7 +62,7 @@ from captioner.encoders.pooling import Pooling
 from captioner.encoders.registry import EncoderParts, read_config
 from captioner.errors import BundleError
 from captioner.likelihood import Likelihood
-from captioner.quantise import quantise, restore, restore_rows
+from captioner.quantise import Restored, quantise, restore_rows
 from captioner.types import SearchModel
 from captioner.vocabulary import Vocabulary
 
@@ -200,17 +200,17 @@ def load_bundle(folder: Path) -> Bundle:
         config = _load_config(folder)
         bundle = Bundle(
             encoder=read_config(config["encoder"]),
-            encoder_weights=restore(load_file(folder / ENCODER)),
+            encoder_weights=Restored(load_file(folder / ENCODER)),
             decoder=DecoderConfig(**config["decoder"]),
-            decoder_weights=restore(load_file(folder / DECODER)),
+            decoder_weights=Restored(load_file(folder / DECODER)),
             further_decoders=_load_further(folder / DECODERS_FURTHER) if DECODERS_FURTHER in recorded else (),
             vocabulary=_load_words(folder / VOCABULARY),
             search=SearchConfig(**config["search"]),
             made_by=config["made_by"],
             embedding=_load_embedding(folder, config, recorded),
             calibration=_load_calibration(folder, config),
-            pooling=Pooling(**restore(load_file(folder / POOLING))) if POOLING in recorded else None,
-            alike=Pooling(**restore(load_file(folder / ALIKE))) if ALIKE in recorded else None,
+            pooling=Pooling(**Restored(load_file(folder / POOLING))) if POOLING in recorded else None,
+            alike=Pooling(**Restored(load_file(folder / ALIKE))) if ALIKE in recorded else None,
             activations=_load_activations(folder / ACTIVATIONS) if ACTIVATIONS in recorded else {},
             version=bundle_version(folder),
         )
@@ -261,7 +261,7 @@ def load_search_model(folder: Path) -> SearchModel:
 def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) -> SearchModel:
     assert model.spoken is not None
     verify(folder, (DECODER, EMBEDDING_SENTENCES))
-    weights = restore(load_file(folder / DECODER))
+    weights = Restored(load_file(folder / DECODER))
     likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, model.spoken)
     return model._replace(likelihood=likelihood, sentences=_load_sentences(folder))
 
@@ -283,7 +283,9 @@ def _load_embedding(folder: Path, config: Mapping[str, Any], recorded: Mapping[s
         return None
     weights = {**load_file(folder / EMBEDDING_TEXT), **load_file(folder / EMBEDDING_PICTURES)}
     sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
-    return Embedding(sizes, restore_rows(weights, TABLES), words, _load_sentences(folder), _load_synonyms(folder, recorded))
+    return Embedding(
+        sizes, restore_rows(weights, TABLES), words, _load_sentences(folder), _load_synonyms(folder, recorded)
+    )
 
 
 def _load_synonyms(folder: Path, recorded: Mapping[str, str]) -> np.ndarray | None:
@@ -294,15 +296,15 @@ def _load_synonyms(folder: Path, recorded: Mapping[str, str]) -> np.ndarray | No
 
 
 def _load_sentences(folder: Path) -> np.ndarray:
-    return np.ascontiguousarray(restore(load_file(folder / EMBEDDING_SENTENCES))[SENTENCES].T)
+    return np.ascontiguousarray(Restored(load_file(folder / EMBEDDING_SENTENCES))[SENTENCES].T)
 
 
-def _load_further(path: Path) -> list[dict[str, np.ndarray]]:
+def _load_further(path: Path) -> list[Restored]:
     members: dict[str, dict[str, np.ndarray]] = {}
-    for named, value in restore(load_file(path)).items():
+    for named, value in load_file(path).items():
         number, name = named.split("/", 1)
         members.setdefault(number, {})[name] = value
-    return [members[number] for number in sorted(members, key=int)]
+    return [Restored(members[number]) for number in sorted(members, key=int)]
 
 
 def _load_activations(path: Path) -> dict[str, float]:

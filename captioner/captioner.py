@@ -22,6 +22,7 @@ from captioner.encoders.registry import EncoderParts, build
 from captioner.frameworks import Precision, best_precision
 from captioner.pipeline import GROUP
 from captioner.types import ALIKE, CELLS, JOINT, Caption, Description, SearchModel
+from data.heap import return_freed
 from data.text import tokenize
 
 EXACT_AT_ONCE = 32
@@ -184,6 +185,7 @@ class Captioner:
         assert self._parts
         encoder = build(self._bundle.encoder, self._parts)
         self._parts = None
+        return_freed()
         return encoder
 
     def _distinct(self, words: np.ndarray, logprob: np.ndarray) -> list[Caption]:

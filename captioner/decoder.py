@@ -113,14 +113,14 @@ class Decoder:
         self, config: DecoderConfig, weights: Mapping[str, np.ndarray], arithmetic: Arithmetic | None = None
     ) -> None:
         """`weights` are named as in `DecoderConfig.shapes`; products are exact by default. Raises ValueError."""
+        w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes() if name in weights}
         for name, shape in config.shapes().items():
-            if name not in weights or weights[name].shape != shape:
-                actual = weights[name].shape if name in weights else "nothing"
+            actual = w[name].shape if name in w else "nothing"
+            if actual != shape:
                 raise ValueError(f"decoder weight {name} should have shape {shape}, found {actual}")
         self.config = config
         self._arithmetic = arithmetic or Exact()
         prepare = self._arithmetic.prepare
-        w = {name: np.ascontiguousarray(weights[name], np.float32) for name in config.shapes()}
         self._initial, self._initial_bias = prepare(w["initial/kernel"]), w["initial/bias"]
         # The grid's mean, gain and offset become part of the next product.
         self._visual = prepare(centred(w["grid_norm/gamma"][:, None] * w["visual/kernel"]))
@@ -128,9 +128,7 @@ class Decoder:
         half = gate_factors(config.units)
         kernel = w["lstm/kernel"] * half
         self._recurrent, self._drive = prepare(w["lstm/recurrent_kernel"] * half), prepare(w["glance/kernel"] @ kernel)
-        # A word's share of the gates never changes: one table look-up a step.
-        self._word_gates = w["embedding/embeddings"] @ kernel
-        self._word_gates += w["lstm/bias"] * half
+        self._word_gates = _WordGates(w["embedding/embeddings"], kernel, w["lstm/bias"] * half)
         on_hidden, on_attended = np.split(w["output/kernel"], [config.units])
         # Everything that depends on the new hidden state alone is one product: query, part of the output, and sentinel.
         parts = [(w["query/kernel"] * config.attention**-0.5, 0 * w["visual/bias"]), (on_hidden, w["output/bias"])]
@@ -165,7 +163,7 @@ class Decoder:
         matmul = self._arithmetic.matmul
         # Hypotheses with a parent in common share its product.
         gates = matmul(state.hidden, self._recurrent)[active.parents]
-        gates += self._word_gates[words]
+        gates += self._word_gates.of(words)
         gates += prepared.drive[active.slots // active.height]
         by_gate = np.tanh(gates, out=gates).reshape(len(gates), 4, -1).swapaxes(0, 1)
         state = State(*advance(by_gate, state.cell[active.parents]))
@@ -195,6 +193,27 @@ class Decoder:
         if sentinel is not None:
             attended += share[:, -1:] * sentinel
         return attended
+
+
+class _WordGates:
+    """Each word's share of the gates, a table whose rows are made when a word is first fed.
+
+    Captions use a few hundred words. The system gives memory only to pages that are written, so the others' rows take
+    none. A row is a product of its own, so it does not depend on the words that it is made with.
+    """
+
+    def __init__(self, embeddings: np.ndarray, kernel: np.ndarray, bias: np.ndarray) -> None:
+        """The table is embeddings (words, e) @ kernel (e, gates) + bias (gates,)."""
+        self._embeddings, self._kernel, self._bias = embeddings, kernel, bias
+        self._rows = np.empty((len(embeddings), kernel.shape[1]), np.float32)
+        self._made = np.zeros(len(embeddings), bool)
+
+    def of(self, words: np.ndarray) -> np.ndarray:
+        """Return the rows of words int (m,): float32 (m, gates). Several threads may call this at once."""
+        for word in dict.fromkeys(words[~self._made[words]].tolist()):
+            self._rows[word] = self._embeddings[word] @ self._kernel + self._bias
+            self._made[word] = True
+        return np.asarray(self._rows[words])
 
 
 def _all_active(hypotheses: int, pictures: int) -> Active:

@@ -6,7 +6,7 @@ small, and coarse steps there harm all later layers (docs/training.md).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -51,25 +51,38 @@ def quantise(weights: Mapping[str, np.ndarray | Rows], bits: int = 8) -> dict[st
     return packed
 
 
-def restore(packed: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """Undo `quantise`: every tensor comes back as float32. Raises KeyError."""
-    return {
-        name: value.astype(np.float32) if value.dtype == np.float32 else _restored(value, packed[name + SCALE])
-        for name, value in packed.items()
-        if not name.endswith(SCALE)
-    }
+class Restored(Mapping[str, np.ndarray]):
+    """What `quantise` packed, by name; a tensor comes back as float32 on access, as most are read only once."""
+
+    def __init__(self, packed: Mapping[str, np.ndarray]) -> None:
+        """Raises KeyError where a scale is missing."""
+        self._values = {
+            name: (value, None if value.dtype == np.float32 else packed[name + SCALE])
+            for name, value in packed.items()
+            if not name.endswith(SCALE)
+        }
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        value, scale = self._values[name]
+        return value if scale is None else _restored(value, scale)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
 
 
 def restore_rows(packed: Mapping[str, np.ndarray], tables: str) -> dict[str, Any]:
     """Undo `quantise`; matrices whose name ends with `tables` come back as `Rows`. Raises KeyError."""
     late = {name: Rows(value, packed[name + SCALE]) for name, value in packed.items() if name.endswith(tables)}
     rest = {name: value for name, value in packed.items() if name.removesuffix(SCALE) not in late}
-    return {**restore(rest), **late}
+    return {**Restored(rest), **late}
 
 
 def rounded(weights: Mapping[str, np.ndarray], bits: int = 8) -> dict[str, np.ndarray]:
     """Return the weights as a bundle restores them."""
-    return restore(quantise(weights, bits))
+    return dict(Restored(quantise(weights, bits)))
 
 
 def to_levels(value: np.ndarray, bits: int) -> tuple[np.ndarray, np.ndarray]:

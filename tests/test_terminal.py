@@ -344,7 +344,7 @@ def test_progress_follows_each_picture(many: Path, tmp_path: Path, tiny_bundle: 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="only glibc can be told")
 def test_threads_of_indexing_share_two_heaps() -> None:
     code = (
-        "import ctypes, threading; from retrieval.commands.index import use_few_heaps; assert use_few_heaps()\n"
+        "import ctypes, threading; from data.heap import use_few_heaps; assert use_few_heaps()\n"
         "keep = [threading.Thread(target=lambda: bytes(9000)) for _ in range(20)]; [one.start() for one in keep]\n"
         "ctypes.CDLL(None).malloc_stats()"
     )

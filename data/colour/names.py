@@ -66,11 +66,12 @@ def colours_of(names: Sequence[str]) -> int:
 def _table() -> np.ndarray:
     """Return the index of the name of each of LEVELS ** 3 colours, uint8."""
     steps = np.arange(LEVELS) * 8 + 4
-    colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(-1, 3)
+    colours = np.stack(np.meshgrid(steps, steps, steps, indexing="ij"), axis=-1).reshape(LEVELS, -1, 3)
     pairs = [(index, bytes.fromhex(one)) for index, name in enumerate(NAMES) for one in _EXAMPLES[name]]
     examples = lab(np.array([list(pixel) for _, pixel in pairs]))
-    distances = ((lab(colours)[:, None] - examples) ** 2).sum(axis=2)
-    return np.array([index for index, _ in pairs], np.uint8)[distances.argmin(axis=1)]
+    # All distances at once would take 50 MB.
+    nearest = [((lab(some)[:, None] - examples) ** 2).sum(axis=2).argmin(axis=1) for some in colours]
+    return np.array([index for index, _ in pairs], np.uint8)[np.concatenate(nearest)]
 
 
 def lab(colours: np.ndarray) -> np.ndarray:

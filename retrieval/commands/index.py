@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
@@ -20,6 +19,7 @@ from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
 from data.children import end_with_parent
 from data.errors import RetroflexError
+from data.heap import use_few_heaps
 from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
@@ -36,9 +36,6 @@ from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
 from retrieval.indexing.turn import Turn, take_turn
 from retrieval.library import Library, opened_for_indexing
-
-M_ARENA_MAX = -8
-"""The option's number in glibc's malloc.h."""
 
 
 @click.command()
@@ -107,17 +104,6 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
     with indexing_turn(library.settings.library, kind) as turn:
         run = _Run(plan_given(library.store, [folder], ()), library, turn, kind, forget=False)
         return run.all(recaption=True, features={}, faces=None)[0]
-
-
-def use_few_heaps() -> bool:
-    """Let the threads of this process share two heaps, since each keeps what was freed; return whether they do.
-
-    Only glibc can be told so. Over hostile files that takes a tenth off the peak of memory.
-    """
-    try:
-        return bool(ctypes.CDLL(None).mallopt(M_ARENA_MAX, 2))
-    except (AttributeError, OSError, TypeError):
-        return False
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from captioner.quantise import LARGE, LEVELS, quantise, restore, rounded
+from captioner.quantise import LARGE, LEVELS, Restored, quantise, rounded
 
 SMALL = (3, 3, 4, 6)
 EVEN = (LARGE // 100 + 1, 100)
@@ -24,7 +24,7 @@ def test_a_rounded_kernel_is_half_a_step_off_at_most(shape: tuple[int, ...], bit
     weights = {"conv/kernel": value, "conv/bias": value.reshape(-1, shape[-1])[0]}
     packed = quantise(weights, bits)
     assert packed["conv/kernel"].nbytes == pytest.approx(value.size * expected_bits / 8, rel=0.01)
-    back = restore(packed)
+    back = dict(Restored(packed))
     step = np.abs(value).max(axis=tuple(range(value.ndim - 1))) / LEVELS[expected_bits]
     assert (np.abs(back["conv/kernel"] - value) <= step / 2 + 1e-7).all()
     np.testing.assert_array_equal(back["conv/bias"], weights["conv/bias"])
@@ -51,4 +51,4 @@ def test_whole_numbers_without_a_scale_are_refused() -> None:
     packed = quantise({"kernel": kernel(SMALL)})
     del packed["kernel/scale"]
     with pytest.raises(KeyError, match="kernel/scale"):
-        restore(packed)
+        dict(Restored(packed))
