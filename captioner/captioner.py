@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from captioner.arithmetic import Arithmetic, BFloat16, Exact
 from captioner.beam import Hypotheses, beam_search, best_first, sentence_logprob
 from captioner.bundle import BUNDLED, Bundle, load_bundle
+from captioner.calibration import Calibration
 from captioner.cells import pack_cells
 from captioner.decoder import Decoder, Ensemble
 from captioner.embedding import CaptionEmbedder, PictureEmbedder
@@ -96,6 +97,10 @@ class Captioner:
     def search_model(self) -> SearchModel:
         """The part of the captioner that search needs."""
         return self._bundle.search_model
+
+    @property
+    def calibration(self) -> Calibration:
+        return self._bundle.calibration
 
     @property
     def kinds(self) -> list[str]:

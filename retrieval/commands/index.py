@@ -134,8 +134,8 @@ class _Run:
         metrics = [name for name in features if name in self.library.metrics]
         library = self.library.settings.library
         others = {name: file or of_library(library, name) for name, file in features.items() if name not in metrics}
-        further = further_describers(others, captioner.search_model.encoder)
-        near_copy = captioner.search_model.calibration.near_copy
+        further = further_describers(others, captioner.kinds[0])
+        near_copy = captioner.calibration.near_copy
         report = self._by(captioner, recaption, near_copy)
         added = {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
         added |= {name: self._derived(name) for name in metrics}
