@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
+from captioner.calibration import Calibration
 from data.catalogue.fields import field_named, read_fields, set_user_fact
 from data.catalogue.values import Value
 from data.errors import RetroflexError
@@ -31,7 +31,8 @@ TABLE = (
 class Stand(FakeCaptioner):
     """A stand-in for the captioner."""
 
-    search_model = SimpleNamespace(encoder="vgg16", calibration=SimpleNamespace(near_copy=0.97))
+    kinds = ("vgg16",)
+    calibration = Calibration(near_copy=0.97)
 
 
 @pytest.fixture(autouse=True)
