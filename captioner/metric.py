@@ -6,27 +6,23 @@ metric.json says of which kinds and model versions it is, metric.safetensors has
 
 from __future__ import annotations
 
-import hashlib
-import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
 from captioner.arithmetic import unit
 from captioner.encoders.base import Features
 from captioner.encoders.registry import NAME
+from captioner.learned import VERSION, Damaged, load_learned, save_learned, version_of
 from captioner.types import Description, StagedDescriber
 from data.errors import RetroflexError
 
 FOLDER = "metrics"
 """The folder of a library that has its metrics, by name."""
-CONFIG, WEIGHTS = "metric.json", "metric.safetensors"
+FILES = "metric"
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,9 +42,7 @@ class Metric:
     @property
     def model_version(self) -> str:
         """The name of its numbers and of what they belong to."""
-        parts = (self.kind, self.source_version, self.centre.tobytes(), self.projection.tobytes())
-        digest = hashlib.sha256(b"".join(one.encode() if isinstance(one, str) else one for one in parts))
-        return f"{self.name}-{digest.hexdigest()[:12]}"
+        return version_of(self.name, self.kind, self.source_version, self.centre, self.projection)
 
     def project(self, vectors: np.ndarray) -> np.ndarray:
         """Return the L2-normalised projections, float32 (n, k), of vectors (n, d) of any length."""
@@ -67,38 +61,30 @@ def check_name(name: str, taken: Sequence[str]) -> str:
 def save_metric(metric: Metric, library: Path) -> Path:
     """Write a metric to the library's folder, replacing one of the same name; return its folder. Raise OSError."""
     folder = library / FOLDER / metric.name
-    folder.mkdir(parents=True, exist_ok=True)
-    weights, config = folder / f"{WEIGHTS}.tmp", folder / f"{CONFIG}.tmp"
-    save_file({"centre": metric.centre, "projection": np.ascontiguousarray(metric.projection)}, weights)
     document = {
-        "model_version": metric.model_version,
+        VERSION: metric.model_version,
         "kind": metric.kind,
         "source_version": metric.source_version,
         "made_by": dict(metric.made_by),
     }
-    config.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
-    # Killed in between, both do not belong together, which the model version tells.
-    os.replace(weights, folder / WEIGHTS)
-    os.replace(config, folder / CONFIG)
+    save_learned(folder, FILES, {"centre": metric.centre, "projection": metric.projection}, document)
     return folder
 
 
 def metric_names(library: Path) -> list[str]:
     """Return the names of a library's metrics, sorted."""
-    return sorted(path.parent.name for path in (library / FOLDER).glob(f"*/{CONFIG}"))
+    return sorted(path.parent.name for path in (library / FOLDER).glob(f"*/{FILES}.json"))
 
 
 def load_metric(library: Path, name: str) -> Metric:
     """Read a metric of a library. Raise RetroflexError, one line, for one that is damaged."""
-    folder = library / FOLDER / name
     try:
-        document, tensors = json.loads((folder / CONFIG).read_text("utf-8")), load_file(folder / WEIGHTS)
+        tensors, document = load_learned(library / FOLDER / name, FILES)
         own = str(document["kind"]), str(document["source_version"]), tensors["centre"], tensors["projection"]
         metric = Metric(name, *own, made_by=document["made_by"])
-        sound = document["model_version"] == metric.model_version
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, SafetensorError) as error:
+    except (Damaged, KeyError) as error:
         raise RetroflexError(f"the metric {name} is damaged ({error}); train it again") from error
-    if not sound:
+    if document.get(VERSION) != metric.model_version:
         raise RetroflexError(f"the metric {name} is damaged: its numbers are others; train it again")
     return metric
 

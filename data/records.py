@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.catalogue.values import WORDED, Fact
+from data.catalogue.values import PREDICTED, Fact, WORDED
 from data.paths import clean_text
 
 
@@ -191,8 +191,15 @@ class StoredPicture:
 
 
 def searched_facts(facts: Sequence[Fact]) -> list[PictureText]:
-    """Return the values whose words are searched; "field." before a name tells them from texts of files."""
-    return [PictureText(f"field.{fact.field.name}", fact.text) for fact in facts if fact.field.type in WORDED]
+    """Return the values whose words are searched; "field." before a name tells them from texts of files.
+
+    Those that a model is less sure of than of all others together are left out: words find exact matches first.
+    """
+    return [
+        PictureText(f"field.{fact.field.name}", fact.text)
+        for fact in facts
+        if fact.field.type in WORDED and (fact.source != PREDICTED or (fact.confidence or 0) >= 0.5)
+    ]
 
 
 class StoredVector(NamedTuple):

@@ -19,6 +19,7 @@ from platformdirs import user_cache_path
 
 from captioner.bundle import BUNDLED, load_search_model
 from captioner.checksums import bundle_version
+from captioner.classifier import Classifier
 from captioner.errors import BundleError
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.types import JOINT, Caption, Description, KindDescriber, SearchModel
@@ -28,6 +29,7 @@ from data.paths import to_bytes
 from data.records import Status
 from data.settings import Settings
 from data.store import Store, StoredPicture, open_store
+from retrieval.classes import Classifiers, Guess
 from retrieval.faces.search import FaceSearcher, QueryFace
 from retrieval.index.index import Index
 from retrieval.index.upkeep import current_index, merge_index, needs_merging
@@ -48,6 +50,7 @@ class Library:
         self.store = store
         self._searcher: Searcher | None = None
         self._notices: tuple[int, Notices] | None = None
+        self._classifiers = Classifiers(settings.library)
         self._reloading = Lock()
         self.faces = FaceSearcher(store)
         self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
@@ -138,6 +141,17 @@ class Library:
     def metrics(self) -> list[str]:
         """The names of its learned metrics, see `captioner.metric`."""
         return metric_names(self.settings.library)
+
+    def classifiers(self) -> list[Classifier]:
+        """Return its classifiers, by field; a damaged one is left out and logged."""
+        return self._classifiers.all()
+
+    def classify(self, description: Description) -> dict[str, list[Guess]]:
+        """Return by field what a description's picture is, best first, by classifiers of the library's own vectors.
+
+        A classifier of vectors that the description or the library lacks says nothing. Raises StoreError.
+        """
+        return self._classifiers.classify(description, self.searcher().index.models)
 
     def further_describer(self, kind: str) -> KindDescriber:
         """Return the describer by the further encoder that made the library's vectors of this kind; downloads nothing.

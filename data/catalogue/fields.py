@@ -5,16 +5,18 @@ from __future__ import annotations
 from collections.abc import Sequence
 from difflib import get_close_matches
 
+import numpy as np
 from sqlalchemy import Connection, delete, func, select, update
 
 from data.catalogue import writes
 from data.catalogue.reads import fields_in, users_facts
-from data.catalogue.values import USER, CatalogueField, Value
+from data.catalogue.values import PREDICTED, USER, CatalogueField, Value
 from data.database import StoreError
 from data.errors import RetroflexError
 from data.settings import Settings
 from data.store import Store, open_store
 from data.tables import catalogue_fields, catalogue_values, facts, files, pictures
+from data.writes import note_changes
 
 
 class NoSuchField(RetroflexError):
@@ -56,6 +58,27 @@ def counts_by_field(store: Store) -> dict[int, int]:
     query = counted.where(facts.c.value_id.is_not(None), has_file).group_by(facts.c.field_id)
     with store.reading() as connection:
         return dict(map(tuple, connection.execute(query)))
+
+
+def items_with_facts(store: Store, of: CatalogueField) -> np.ndarray:
+    """Return the items of which anyone said something of a field, also that there is no value, int64 and rising.
+
+    Raises StoreError.
+    """
+    query = select(facts.c.item_id).where(facts.c.field_id == of.id).distinct()
+    with store.reading() as connection:
+        return np.sort(np.array(connection.scalars(query).all(), np.int64))
+
+
+def forget_predictions(store: Store, of: CatalogueField) -> int:
+    """Remove the predicted values of a field, in one transaction; return how many. Raises StoreError."""
+    predicted = (facts.c.field_id == of.id) & (facts.c.source == PREDICTED)
+    with store.writing() as connection:
+        touched = select(facts.c.item_id).where(predicted)
+        note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(touched)))
+        removed = connection.execute(delete(facts).where(predicted)).rowcount
+        writes.prune_values(connection, [of.id])
+        return removed
 
 
 def set_user_fact(store: Store, item: int, of: CatalogueField, value: Value | None) -> None:

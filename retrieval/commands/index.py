@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -13,10 +13,13 @@ import click
 from tqdm import tqdm
 
 from captioner.captioner import Captioner
+from captioner.classifier import Classifier
 from captioner.encoders.weights import of_library
 from captioner.metric import load_metric, metric_names
 from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
 from captioner.types import Caption, StagedDescriber
+from data.catalogue.fields import read_fields
+from data.catalogue.values import CatalogueField
 from data.children import end_with_parent
 from data.errors import RetroflexError
 from data.heap import use_few_heaps
@@ -32,6 +35,7 @@ from retrieval.commands.report import nothing_found, print_report
 from retrieval.faces.indexing import FaceReport
 from retrieval.indexing.derived import derive
 from retrieval.indexing.indexer import Report
+from retrieval.indexing.predicting import predict
 from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
 from retrieval.indexing.turn import Turn, take_turn
@@ -106,6 +110,24 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
         return run.all(recaption=True, features={}, faces=None)[0]
 
 
+def predict_field(library: Library, classifier: Classifier, of: CatalogueField, hidden: bool) -> int:
+    """Predict a field for pictures that have no value of it; return for how many. Shown on a terminal."""
+    with _counting(of.name, hidden) as show:
+        return predict(library.store, classifier, of, show)
+
+
+@contextmanager
+def _counting(what: str, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many pictures are done, of how many, with the time left, on a terminal."""
+    with tqdm(desc=what, unit="pic", disable=True if hidden else None, delay=1) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
 @contextmanager
 def indexing_turn(library: Path, kind: type[Display]) -> Iterator[Turn]:
     """Yield once no other process indexes; until then its progress is shown."""
@@ -139,17 +161,28 @@ class _Run:
         report = self._by(captioner, recaption, near_copy)
         added = {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
         added |= {name: self._derived(name) for name in metrics}
+        self._classify()
         return report, added, index_faces(self.library, captioner, faces, self.kind is Bar)
+
+    def _classify(self) -> None:
+        """Predict values for pictures that have none, by the library's classifiers."""
+        fields = {of.name: of for of in read_fields(self.library.store)}
+        models = self.library.store.main_models()
+        for classifier in self.library.classifiers():
+            of = fields.get(classifier.field)
+            if of is None:
+                continue
+            if classifier.belongs_to(models):
+                predict_field(self.library, classifier, of, self.kind is not Bar)
+            else:
+                remark(
+                    f"{of.name} was learnt from other vectors; train again: retroflex train classes --field {of.name}"
+                )
 
     def _derived(self, name: str) -> int:
         """Return for how many pictures vectors by a metric were made, of those in the store."""
         metric = load_metric(self.library.settings.library, name)
-        with tqdm(desc=name, unit="pic", disable=None if self.kind is Bar else True, delay=1) as bar:
-
-            def show(done: int, total: int) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with _counting(name, self.kind is not Bar) as show:
             return derive(self.library.store, metric, show)
 
     def _by(self, describer: StagedDescriber, recaption: bool, near_copy: float) -> Report:

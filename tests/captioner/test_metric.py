@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 
 from captioner.metric import (
-    CONFIG,
+    FILES,
     FOLDER,
-    WEIGHTS,
     Metric,
     MetricDescriber,
     check_name,
@@ -43,13 +42,15 @@ def test_what_is_saved_is_loaded(tmp_path: Path) -> None:
     assert metric_names(tmp_path / "none") == []
 
 
-@pytest.mark.parametrize(("file", "content"), [(CONFIG, b"{}"), (CONFIG, b"no"), (WEIGHTS, b"no"), (WEIGHTS, None)])
+@pytest.mark.parametrize(
+    ("file", "content"), [("json", b"{}"), ("json", b"no"), ("safetensors", b"no"), ("safetensors", None)]
+)
 def test_damage_is_one_line(tmp_path: Path, file: str, content: bytes | None) -> None:
     save_metric(metric(), tmp_path)
     if content is None:  # numbers of another metric
         save_metric(Metric("other", "vgg16", "x", np.ones(3, np.float32), np.ones((3, 2), np.float32)), tmp_path)
-        content = (tmp_path / FOLDER / "other" / WEIGHTS).read_bytes()
-    (tmp_path / FOLDER / "near" / file).write_bytes(content)
+        content = (tmp_path / FOLDER / "other" / f"{FILES}.safetensors").read_bytes()
+    (tmp_path / FOLDER / "near" / f"{FILES}.{file}").write_bytes(content)
     with pytest.raises(RetroflexError, match=r"the metric near is damaged.*train it again"):
         load_metric(tmp_path, "near")
 

@@ -14,6 +14,7 @@ from data.dataset import read_dataset
 from data.errors import RetroflexError
 from data.settings import load_settings
 from retrieval.commands.options import bundle_option, json_option, print_json, print_left_out, with_options
+from training.commands.classes import evaluate_classes
 
 if TYPE_CHECKING:
     from captioner.captioner import Captioner
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 @click.group()
 def evaluate() -> None:
     """Evaluate a captioner on pictures with human captions, or search by pictures and by words on any pictures."""
+
+
+evaluate.add_command(evaluate_classes)
 
 
 def _search_options(command: Callable[..., None]) -> Callable[..., None]:

@@ -1,0 +1,1 @@
+"""Classifiers of a library's pictures: examples, training by discriminants, figures on what is held out."""
