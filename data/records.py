@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.catalogue.values import PREDICTED, Fact, WORDED
+from data.catalogue.values import PREDICTED, WORDED, Fact
 from data.paths import clean_text
 
 
