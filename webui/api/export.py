@@ -62,12 +62,12 @@ def as_csv(pictures: Iterable[Exported], names: Sequence[str] = ()) -> Iterator[
 
     `names` are fields of the catalogue, whose columns come last.
     """
-    yield _csv_line(map(_cell, (*COLUMNS, *names)))
+    yield csv_line(map(as_cell, (*COLUMNS, *names)))
     for one in pictures:
         facts = _facts(one)
         cells = facts | {name: BETWEEN.join(facts[name]) for name in ("paths", "captions")}
         values = [*(cells[name] for name in COLUMNS), *(facts["fields"].get(name) for name in names)]
-        yield _csv_line(map(_cell, values))
+        yield csv_line(map(as_cell, values))
 
 
 def as_json(pictures: Iterable[Exported]) -> Iterator[bytes]:
@@ -116,8 +116,8 @@ def _credit(table: IO[bytes], name: str, picture: StoredPicture) -> None:
     if not known:
         return
     if not table.tell():
-        table.write(_csv_line(("file", *CREDITED)))
-    table.write(_csv_line(map(_cell, (name, *(known.get(column) for column in CREDITED)))))
+        table.write(csv_line(("file", *CREDITED)))
+    table.write(csv_line(map(as_cell, (name, *(known.get(column) for column in CREDITED)))))
 
 
 class _Sink(io.RawIOBase):
@@ -187,11 +187,13 @@ def _facts(one: Exported) -> dict[str, Any]:
     )
 
 
-def _cell(value: Any) -> Any:
+def as_cell(value: Any) -> Any:
+    """Return a value of a table; a text that a spreadsheet would take for a formula begins with '."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULA) else value
 
 
-def _csv_line(cells: Iterable[Any]) -> bytes:
+def csv_line(cells: Iterable[Any]) -> bytes:
+    """Return a line of a table in UTF-8."""
     line = io.StringIO()
     csv.writer(line).writerow(cells)
     return line.getvalue().encode()

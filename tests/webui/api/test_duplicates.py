@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import os
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -100,3 +103,51 @@ def test_an_unknown_group_is_404(client: FlaskClient, key: str) -> None:
 @pytest.mark.parametrize(("name", "value"), [("kind", "other"), ("decided", "yes"), ("limit", "0")])
 def test_a_wrong_question_is_400(client: FlaskClient, name: str, value: str) -> None:
     problem(client.get(DUPLICATES, query_string={name: value}), 400)
+
+
+def decide_all(client: FlaskClient, kind: str) -> list[str]:
+    """Keep the best of each group; return the paths of the others."""
+    others = []
+    for group in groups(client, kind=kind):
+        best = [one for one in group["pictures"] if one["best"]]
+        assert len(best) == 1
+        client.put(f"{DUPLICATES}/{group['key']}", json={"keep": [best[0]["copy"]]})
+        others += [path for one in group["pictures"] if not one["best"] for path in one["paths"]]
+    return others
+
+
+def test_what_is_to_win_is_counted(client: FlaskClient, copied: Library, photo_folder: Path) -> None:
+    answer = client.get(DUPLICATES).get_json()
+    assert answer["to_win"] == {"files": 2, "bytes": 2 * (photo_folder / "copy.jpg").stat().st_size}
+
+
+@pytest.mark.parametrize("kind", ["exact", "near"])
+def test_what_is_not_kept_is_a_table(client: FlaskClient, copied: Library, kind: str) -> None:
+    empty = client.get(f"{DUPLICATES}/not-kept?kind={kind}")
+    assert (empty.text, empty.mimetype) == ("path,kept,kind,bytes\r\n", "text/csv")
+    others = decide_all(client, kind)
+    rows = list(csv.DictReader(client.get(f"{DUPLICATES}/not-kept?kind={kind}").text.splitlines()))
+    assert sorted(row["path"] for row in rows) == sorted(others)
+    assert all(Path(row["kept"]).is_file() and row["kept"] != row["path"] for row in rows)
+
+
+def test_the_script_moves_what_is_not_kept_and_only_where_its_copy_is_there(
+    client: FlaskClient, library: Library, add_picture: Any, photo_folder: Path, tmp_path: Path
+) -> None:
+    """Names that a shell could take for something else, and one that is no text."""
+    first, other = ((photo_folder / f"{name}.jpg").read_bytes() for name in ("red 0", "red 3"))
+    assert first != other
+    strange = photo_folder / os.fsdecode(b"it's $(touch x); \n\xff.jpg")
+    add_picture(library, strange, first)
+    add_picture(library, photo_folder / "lonely.jpg", other)
+    decide_all(client, "exact")
+    kept = {Path(row["kept"]) for row in csv.DictReader(client.get(f"{DUPLICATES}/not-kept").text.splitlines())}
+    gone = next(path for path in kept if path.read_bytes() == other)
+    gone.unlink()
+    script = client.get(f"{DUPLICATES}/not-kept?format=sh").data
+    done = subprocess.run(["sh", "-s", tmp_path / "moved"], input=script, capture_output=True, check=True, cwd=tmp_path)
+    assert b"its other copy is missing" in done.stderr
+    (moved,) = (tmp_path / "moved").iterdir()
+    assert moved.read_bytes() == first
+    assert not (tmp_path / "x").exists()
+    assert len([path for path in photo_folder.iterdir() if path.read_bytes() == first]) == 1

@@ -9,6 +9,7 @@ from contextlib import closing
 import pytest
 from PIL import Image
 from selenium.webdriver.chrome.webdriver import WebDriver
+from selenium.webdriver.common.keys import Keys
 
 from data.settings import load_settings
 from retrieval.library import Library
@@ -78,3 +79,30 @@ def test_a_picture_shows_its_copies(page: Page) -> None:
     assert page.text(".exact ~ .path").endswith("/b/red.png")
     page.click(".copies a")
     page.wait(lambda: page.text(".facts").find("WEBP") >= 0)
+
+
+def test_the_best_comes_first_and_what_is_to_win_is_told(page: Page) -> None:
+    page.open("duplicates?kind=near")
+    page.wait(lambda: len(page.all(".group li")) == 2)
+    assert page.text(".group li:first-child .soft").endswith("the best")
+    assert [one.is_selected() for one in page.all(".group input[type=checkbox]")] == [True, False]
+    assert "to win" in page.text("main > .soft")
+
+
+def test_two_copies_are_compared_by_a_wipe(page: Page) -> None:
+    page.open("duplicates?kind=near")
+    page.follow("Compare")
+    page.wait(lambda: page.all("#compare[open]"))
+    loaded = "return [...document.querySelectorAll('.wipe img')].every((one) => one.naturalWidth > 0)"
+    page.wait(lambda: page.js(loaded))
+    over = page.find(".wipe .over")
+    before = over.value_of_css_property("clip-path")
+    page.find("#compare [type=range]").send_keys(Keys.END)
+    assert over.value_of_css_property("clip-path") != before
+    left = over.get_attribute("src")
+    page.js(
+        "const s = document.querySelector('#compare [name=left]'); s.value = 1; s.dispatchEvent(new Event('input', { bubbles: true }))"
+    )
+    page.wait(lambda: over.get_attribute("src") != left)
+    page.follow("Close")
+    page.wait(lambda: not page.all("#compare[open]"))
