@@ -18,7 +18,7 @@ class CopyFacts(NamedTuple):
 
     pixels: int
     by_camera: bool
-    bytes: int
+    size: int
     files: dict[bytes, int]
 
 

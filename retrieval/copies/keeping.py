@@ -39,7 +39,7 @@ def best(group: Group, facts: Mapping[int, CopyFacts]) -> Copy | None:
 
 def _rank(copy: Copy, facts: CopyFacts) -> tuple[int, bool, int, int, bytes]:
     modified = facts.files.get(copy.path, 0) if copy.path else min(facts.files.values(), default=0)
-    return -facts.pixels, not facts.by_camera, -facts.bytes, modified, copy.path
+    return -facts.pixels, not facts.by_camera, -facts.size, modified, copy.path
 
 
 def gain(groups: Sequence[Group], facts: Mapping[int, CopyFacts]) -> Gain:
@@ -49,7 +49,7 @@ def gain(groups: Sequence[Group], facts: Mapping[int, CopyFacts]) -> Gain:
         for copy in _left(group, facts):
             count = 1 if copy.path else len(facts[copy.picture_id].files)
             files += count
-            size += count * facts[copy.picture_id].bytes
+            size += count * facts[copy.picture_id].size
     return Gain(files, size)
 
 
@@ -68,7 +68,7 @@ def not_kept(groups: Sequence[Group], facts: Mapping[int, CopyFacts]) -> list[No
         beside = next(iter(_paths(kept, facts)), b"") if kept else b""
         for copy in _with_choice(group, False):
             if copy.picture_id in facts:
-                size = facts[copy.picture_id].bytes
+                size = facts[copy.picture_id].size
                 listed += [NotKept(path, beside, group.kind, size) for path in _paths(copy, facts)]
     return listed
 

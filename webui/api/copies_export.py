@@ -45,7 +45,7 @@ copies_export = Blueprint("copies_export", __name__, url_prefix="/api/v1")
 
 @copies_export.get("/duplicates/not-kept")
 @operation(
-    answer={media: str for media in _MIMETYPES.values()},
+    answer=dict.fromkeys(_MIMETYPES.values(), str),
     problems=(503,),
     query=(
         Parameter("kind", Literal[KINDS], "Of exact copies, or of near ones"),

@@ -101,7 +101,8 @@ def test_two_copies_are_compared_by_a_wipe(page: Page) -> None:
     assert over.value_of_css_property("clip-path") != before
     left = over.get_attribute("src")
     page.js(
-        "const s = document.querySelector('#compare [name=left]'); s.value = 1; s.dispatchEvent(new Event('input', { bubbles: true }))"
+        "const select = document.querySelector('#compare [name=left]'); select.value = 1;"
+        "select.dispatchEvent(new Event('input', { bubbles: true }))"
     )
     page.wait(lambda: over.get_attribute("src") != left)
     page.follow("Close")
