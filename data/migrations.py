@@ -13,7 +13,9 @@ import sqlalchemy as sa
 
 from data.catalogue.migration import add_catalogue
 from data.faces.migration import add_faces
+from data.metadata.migration import add_metadata, add_notes
 from data.postgresql import POSTGRESQL, unify_texts
+from data.sharing.migration import add_sharing
 from data.store_errors import StoreError
 
 VERSION_KEY = "schema_version"
@@ -307,48 +309,6 @@ def _identity(connection: sa.Connection) -> None:
     sa.Index("pictures_by_pixels", pictures.c.pixels).create(connection)
 
 
-def _metadata(connection: sa.Connection) -> None:
-    """Add the source of dates, dates in file names, and texts in picture files; NULL and none for existing rows.
-
-    `index` reads them from the files, see `retrieval.indexing.metadata`.
-    """
-    moment = sa.DateTime().compile(dialect=connection.dialect)
-    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN taken_from VARCHAR(16)"))
-    connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN metadata_version INTEGER"))
-    connection.execute(sa.DDL(f"ALTER TABLE files ADD COLUMN named_at {moment}"))
-    schema = sa.MetaData()
-    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
-    table = sa.Table(
-        "picture_texts",
-        schema,
-        sa.Column(
-            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-        ),
-        sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("field", sa.String(16), nullable=False),
-        sa.Column("text", sa.Text, nullable=False),
-    )
-    table.create(connection)
-
-
-def _notes(connection: sa.Connection) -> None:
-    """Add notes on pictures, and what sidecars files had; none for existing rows, see `retrieval.indexing.metadata`."""
-    connection.execute(sa.DDL("ALTER TABLE files ADD COLUMN sidecars VARCHAR(32)"))
-    schema = sa.MetaData()
-    sa.Table("pictures", schema, sa.Column("id", sa.Integer, primary_key=True))
-    table = sa.Table(
-        "picture_notes",
-        schema,
-        sa.Column(
-            "picture_id", sa.ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
-        ),
-        sa.Column("about", sa.String(16), primary_key=True),
-        sa.Column("rank", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("text", sa.Text, nullable=False),
-    )
-    table.create(connection)
-
-
 def _colours(connection: sa.Connection) -> None:
     """Add the colours that pictures mostly have; 0 for existing rows, until `index` looks at their files."""
     connection.execute(sa.DDL("ALTER TABLE pictures ADD COLUMN colours INTEGER NOT NULL DEFAULT 0"))
@@ -364,11 +324,12 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _choices,
     _items,
     _identity,
-    _metadata,
-    _notes,
+    add_metadata,
+    add_notes,
     add_catalogue,
     _colours,
     add_faces,
+    add_sharing,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

@@ -100,6 +100,11 @@ class Store:
         """Whether nothing may be written, as on a read-only disk."""
         return self._database.read_only
 
+    @property
+    def shared(self) -> bool:
+        """Whether several machines may use it at once."""
+        return self._database.on_server
+
     def check_writable(self) -> None:
         """Raise StoreReadOnly where nothing may be written."""
         self._database.check_writable()
@@ -244,6 +249,10 @@ class Store:
     def writing(self) -> AbstractContextManager[Connection]:
         """Return a transaction that writes and raises the generation, for the same modules."""
         return self._writing()
+
+    def coordinating(self) -> AbstractContextManager[Connection]:
+        """Return a transaction that writes what no search sees: it waits for no other writer, nor does one for it."""
+        return self._database.writing()
 
     @contextmanager
     def _writing(self) -> Iterator[Connection]:

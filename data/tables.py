@@ -254,3 +254,32 @@ people_history = Table(
     Column("what", Text, nullable=False),
     Column("before", Text, nullable=False),  # rows as they were, in JSON, see `data.faces.history`
 )
+
+indexers = Table(
+    "indexers",
+    metadata,
+    Column("id", String(32), primary_key=True),
+    Column("expires_at", DateTime, nullable=False),  # UTC by the database's clock; renewed while it lives
+)
+
+claims = Table(
+    "claims",
+    metadata,
+    Column("digest", String(64), primary_key=True),  # of a content that an indexer describes now
+    Column("indexer_id", ForeignKey("indexers.id", ondelete="CASCADE"), nullable=False),
+    Index("claims_by_indexer", "indexer_id"),
+)
+
+ended_sessions = Table(
+    "ended_sessions",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("ended_at", DateTime, nullable=False),  # UTC
+)
+
+rate_buckets = Table(
+    "rate_buckets",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("full_at", Float, nullable=False),  # seconds since 1970
+)

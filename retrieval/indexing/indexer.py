@@ -23,6 +23,7 @@ from data.paths import from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
 from data.scan import FoundFile, Scan, Skip, scan
+from data.sharing.claims import Claims, claiming
 from data.store import Store
 from data.store_errors import UnknownPicture
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
@@ -113,13 +114,14 @@ def index(
     outdated = outdated_copies(store, stored, {*found.gone, *new_paths}, sidecars)
     steps = _Steps(progress, len(to_read) + len(outdated), report)
     steps.advance(0)
-    reader = _Reader(store, describer, limits, sidecars, bulk=-(-len(to_read) // BATCH) >= BULK)
-    for batch in _described(store, describer, to_read, reader, executor or ThreadExecutor()):
-        _count(report, batch)
-        late = _with_new_sidecars(batch, stored, sidecars)
-        outdated += late
-        steps.total += len(late)
-        steps.advance(len(batch.files) + len(batch.skipped))
+    with claiming(store, version) as claims:
+        reader = _Reader(store, describer, limits, sidecars, claims, bulk=-(-len(to_read) // BATCH) >= BULK)
+        for batch in _described(store, describer, to_read, reader, executor or ThreadExecutor()):
+            _count(report, batch)
+            late = _with_new_sidecars(batch, stored, sidecars)
+            outdated += late
+            steps.total += len(late)
+            steps.advance(len(batch.files) + len(batch.skipped))
     for read, rows in read_metadata_again(store, outdated, limits, sidecars):
         _note(report, rows, {row.digest: row.path for copies in outdated for row in copies})
         steps.advance(read)
@@ -166,14 +168,19 @@ class _Steps:
 def _described(
     store: Store, describer: StagedDescriber, files: Sequence[FoundFile], reader: _Reader, executor: Executor
 ) -> Iterator[Batch]:
-    """Read, describe and write the files; yield what was written. Files that cannot be written yet are read again."""
+    """Read, describe and write the files; yield what was written.
+
+    Files that cannot be written yet, or that another machine describes now, are read again.
+    """
     unread = list(files)
     while unread:
         groups, unread = in_groups(unread), []
         for group in executor.describe(groups, reader.read, describer):
             batch = _joined(group, describer.model_version)
             unread += _write(store, batch)
+            reader.claims.release({row.digest for row in batch.descriptions})
             yield batch
+        unread += reader.wait()
 
 
 def _with_new_sidecars(batch: Batch, stored: Mapping[bytes, StoredFile], sidecars: Sidecars) -> list[Copies]:
@@ -215,10 +222,17 @@ class _Reader:
     """Reads files, and decodes the pictures that the describer's model has not described yet."""
 
     def __init__(
-        self, store: Store, describer: StagedDescriber, limits: Limits, sidecars: Sidecars, bulk: bool
+        self,
+        store: Store,
+        describer: StagedDescriber,
+        limits: Limits,
+        sidecars: Sidecars,
+        claims: Claims,
+        bulk: bool,
     ) -> None:
         self._store, self._limits, self._sidecars, self._bulk = store, limits, sidecars, bulk
-        self._version, self._order = describer.model_version, Order(square=describer.input_side, hashed=True)
+        self.claims, self._order = claims, Order(square=describer.input_side, hashed=True)
+        self._put_off: dict[str, list[FileRow]] = {}
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
         """Return a reading for each content among a group of files, and for each file that cannot be read."""
@@ -235,10 +249,11 @@ class _Reader:
                 contents[digest] = content if kept + len(content) <= KEPT_BYTES else None
                 kept += len(contents[digest] or b"")
             rows.setdefault(digest, []).append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
-        new = self._store.describe_needed(contents.keys(), self._version)
-        readings += [
-            Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in contents if digest not in new
-        ]
+        new, elsewhere = self.claims.take(contents.keys())
+        for digest in elsewhere:
+            self._put_off.setdefault(digest, []).extend(rows[digest])
+        known = [digest for digest in contents if digest not in new | elsewhere]
+        readings += [Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in known]
         paths = self._store.paths_of(new)
         return readings + [
             self._decoded(rows[digest], contents.pop(digest), paths.get(digest, ())) for digest in sorted(new)
@@ -251,6 +266,7 @@ class _Reader:
             decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
             rows = [_skip(file.path, file, error) for file in files]
+            self.claims.release([files[0].digest])
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
@@ -269,6 +285,11 @@ class _Reader:
         )
         files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
+
+    def wait(self) -> list[FoundFile]:
+        """Return the files whose content other machines were describing and are not any more; wait for the first."""
+        rows = [row for digest in self.claims.wait(self._put_off) for row in self._put_off.pop(digest)]
+        return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in rows]
 
     def _read_again(self, file: FileRow) -> bytes:
         """Return a file's bytes once more. Raises a PictureError."""
