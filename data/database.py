@@ -7,7 +7,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Collection, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -79,6 +79,20 @@ class Database:
         """Raise StoreReadOnly where nothing can be written."""
         if self.read_only:
             raise StoreReadOnly(f"{self.name} may only be read; to change it, copy its folder to where you may write")
+
+    def rewrite(self) -> None:
+        """Write an SQLite file anew, and empty its log: nothing that was deleted can be read in them any more.
+
+        Other databases do that by their own rules.
+        """
+        if self._engine.dialect.name == "sqlite":
+            self.check_writable()
+            try:
+                with closing(self._engine.raw_connection()) as plain:  # in no transaction, see `_leave_transactions`
+                    for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
+                        plain.cursor().execute(statement)
+            except sqlite3.Error as error:
+                raise _store_error(self.name, DBAPIError("VACUUM", None, error)) from error
 
     def close(self) -> None:
         """Close every connection."""

@@ -242,6 +242,10 @@ class Store:
         with self._database.reading() as connection:
             return reads.skipped_files(connection, limit, offset)
 
+    def rewrite(self) -> None:
+        """Write the database file anew, so that nothing that was deleted can be read in it."""
+        self._database.rewrite()
+
     def reading(self) -> AbstractContextManager[Connection]:
         """Return a transaction that only reads, for modules of this package with their own tables."""
         return self._database.reading()

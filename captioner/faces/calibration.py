@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import numpy as np
 
-SAME_PERSON = 0.93
+SAME_PERSON = 0.911
 """The cosine at which both are equally likely."""
 SLOPE = 60.0
 """By how much the logarithm of the odds grows with the cosine."""
 CLOSE = 0.5
 """The likelihood from which on a picture is a hit."""
+LINKED = 0.933
+"""The mean cosine between the faces of two groups from which on they are one."""
 
 
 def likelihood(cosines: np.ndarray) -> np.ndarray:

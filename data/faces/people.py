@@ -34,12 +34,12 @@ def _person(number: int, name: str | None, hidden: bool, own: Sequence[StoredFac
     return Person(number, name, hidden, len(own), len({face.picture_id for face in own}), cover.id)
 
 
-def person_of(store: Store, person: int) -> Person:
-    """Return one of the people. Raises StoreError for an unknown id."""
-    found = next((one for one in list_people(store) if one.id == person), None)
-    if found is None:
-        raise StoreError(f"there is no group of faces {person}; `retroflex faces list` shows those there are")
-    return found
+def find_person(store: Store, said: str) -> Person:
+    """Return one of the people by id or name. Raises StoreError where there is none."""
+    for one in list_people(store):
+        if said == str(one.id) or (one.name or "").casefold() == " ".join(said.split()).casefold() != "":
+            return one
+    raise StoreError(f"there is no person or group {said[:60]}; `retroflex faces list` shows those there are")
 
 
 def faces_of_person(store: Store, person: int) -> list[StoredFace]:
@@ -69,16 +69,13 @@ def pictures_of(store: Store, persons: Collection[int]) -> set[int]:
 
 def name_person(store: Store, person: int, name: str) -> None:
     """Give a group a name; its faces stay with it from then on. Raises StoreError for a name that others have."""
-    name = " ".join(name.encode(errors="replace").decode().split())
-    if not tokenize(name) or len(name) > LONGEST_NAME:
-        raise StoreError(f"a name needs letters, and {LONGEST_NAME} characters at most")
+    name = _clean(name)
     with store.writing() as connection:
         _known(connection, [person])
-        for other, taken in connection.execute(select(people.c.id, people.c.name).where(people.c.name.is_not(None))):
-            if other != person and taken.casefold() == name.casefold():
-                raise StoreError(
-                    f"{taken} is group {other} already; to join both: retroflex faces merge {other} {person}"
-                )
+        other = _called(connection, name)
+        if other not in (None, person):
+            join = f"retroflex faces merge {other} {person}"
+            raise StoreError(f"{name} is group {other} already; to join both: {join}")
         own = _face_ids(connection, [person])
         history.remember(connection, f"group {person} was named {name}", [person], own)
         connection.execute(update(people).where(people.c.id == person).values(name=name))
@@ -127,6 +124,34 @@ def split_person(store: Store, person: int, face_ids: Collection[int]) -> int:
     return new
 
 
+def say_who(store: Store, face_id: int, name: str) -> int:
+    """Say whose face this is; return the person.
+
+    A group without a name gets it, or joins the person of that name. A face without a group, or in one of another name,
+    moves alone. Raises StoreError for an unknown face or a name without letters.
+    """
+    name = _clean(name)
+    with store.writing() as connection:
+        face = next(iter(stored_faces(connection, items.c.id == face_id)), None)
+        if face is None:
+            raise StoreError(f"no face has the id {face_id}")
+        present = _known(connection, [face.person_id])[face.person_id] if face.person_id else None
+        alone = face.person_id is None or (present is not None and present.casefold() != name.casefold())
+        moved = [face_id] if alone else _face_ids(connection, [int(face.person_id or 0)])
+        group = None if alone else face.person_id
+        there = _called(connection, name)
+        person = there or group or _new_person(connection)
+        made = [person] if person not in (there, group) else []
+        touched = [one for one in {person, group} - {None, *made} if one is not None]
+        history.remember(connection, f"{plural(len(moved), 'face')} named {name}", touched, moved, made)
+        if there is None:
+            connection.execute(update(people).where(people.c.id == person).values(name=name))
+        _put(connection, moved, person)
+        if group not in (None, person):
+            connection.execute(delete(people).where(people.c.id == group))
+    return person
+
+
 def hide_person(store: Store, person: int, hidden: bool) -> None:
     """Hide a group from the page and from searches by name, or show it again. Raises StoreError for an unknown id."""
     with store.writing() as connection:
@@ -155,6 +180,19 @@ def put_groups(store: Store, groups: Mapping[int, Sequence[int]], new: Sequence[
             connection.execute(update(faces).where(undecided).values(person_id=person))
         used = select(faces.c.person_id).where(faces.c.person_id.is_not(None))
         connection.execute(delete(people).where(people.c.name.is_(None), people.c.id.not_in(used)))
+
+
+def _clean(name: str) -> str:
+    name = " ".join(name.encode(errors="replace").decode().split())
+    if not tokenize(name) or len(name) > LONGEST_NAME:
+        raise StoreError(f"a name needs letters, and {LONGEST_NAME} characters at most")
+    return name
+
+
+def _called(connection: Connection, name: str) -> int | None:
+    """Return the person of this name in any case, None if there is none."""
+    rows = connection.execute(select(people.c.id, people.c.name).where(people.c.name.is_not(None)))
+    return next((number for number, taken in rows if taken.casefold() == name.casefold()), None)
 
 
 def _new_person(connection: Connection) -> int:

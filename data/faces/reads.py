@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Any, NamedTuple
 
 import numpy as np
-from sqlalchemy import Connection, and_, exists, func, select
+from sqlalchemy import Connection, and_, exists, func, select, true
 
 from data.database import chunks
 from data.faces.records import FACE, Box, FaceVectors, StoredFace
@@ -86,6 +86,12 @@ def faces_of(store: Store, picture_ids: Collection[int]) -> dict[int, list[Store
             for face in stored_faces(connection, items.c.parent_id.in_(piece)):
                 found.setdefault(face.picture_id, []).append(face)
     return {picture_id: sorted(own, key=lambda face: face.box) for picture_id, own in found.items()}
+
+
+def all_faces(store: Store) -> list[StoredFace]:
+    """Return all faces, by id."""
+    with store.reading() as connection:
+        return stored_faces(connection, true())
 
 
 def faces_by_id(store: Store, ids: Collection[int]) -> dict[int, StoredFace]:

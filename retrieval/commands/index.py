@@ -27,8 +27,8 @@ from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
-from retrieval.commands.faces import check_faces_option, faces_option, index_faces
 from retrieval.commands.features import features_options, further_describers, read_choice
+from retrieval.commands.index_faces import check_faces_option, faces_option, index_faces
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report

@@ -25,6 +25,7 @@ from retrieval.search.fusion import (
     term_prior,
 )
 from retrieval.search.metadata import METADATA, Matches, MetadataFusion, MetadataRetriever, MetadataScorer, match
+from retrieval.search.people import FoundPeople, People, PeopleFusion, ShowsPeople
 from retrieval.search.pipeline import Candidates, Clause, Pipeline, Stage
 from retrieval.search.query import QueryError, QueryImage
 from retrieval.search.relevance import Relevance
@@ -32,7 +33,7 @@ from retrieval.search.reranker import reranker_of
 from retrieval.search.retrievers import BleuRetriever, VectorRetriever
 from retrieval.search.scorers import NEIGHBOURS, UNLIKENESS, BleuScorer, CosineScorer, NeighbourScorer, VerbatimScorer
 from retrieval.search.strictness import strictness
-from retrieval.search.unsaid import no_synonyms, unsaid_words
+from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
 
 WORDS = "words"
 """The name of the clause of typed words."""
@@ -45,13 +46,15 @@ DEFAULT_ENCODER = "vgg16"
 class ClausePlan:
     """A clause and the pipeline that answers it.
 
-    `unsaid` are its words that no caption says and no metadata; `matches` is what its words found in the metadata.
+    `unsaid` are its words that no caption says and no metadata; `matches` is what its words found in the metadata,
+    `people` whom they name.
     """
 
     clause: Clause
     pipeline: Pipeline
     unsaid: Sequence[str] = ()
     matches: Matches | None = None
+    people: FoundPeople | None = None
 
     def score(self, ids: np.ndarray, retrieved: Candidates | None) -> Candidates:
         """Score the items of rising `ids`; scores that its own retrievers found are used again."""
@@ -62,8 +65,14 @@ class Planner:
     """Makes clauses and pipelines; only the ids `allowed` (rising) are retrieved, None for all."""
 
     def __init__(
-        self, store: Store, index: Index, model: SearchModel | None, allowed: np.ndarray | None = None
+        self,
+        store: Store,
+        index: Index,
+        model: SearchModel | None,
+        allowed: np.ndarray | None = None,
+        people: People | None = None,
     ) -> None:
+        self._people = people
         self._store, self._index, self._model, self._allowed = store, index, model, allowed
         self._pictures = len(index) if allowed is None else len(allowed)
 
@@ -74,6 +83,9 @@ class Planner:
 
         Raises QueryError where there is no word, or there are too many.
         """
+        people = self._people.find(text) if self._people else None
+        if people is not None:
+            return self._of_people(text, people)
         plan = self._words(text)
         if uncounted is None or plan.matches is not None:
             return plan
@@ -82,6 +94,19 @@ class Planner:
         saying = self._index.captions.ids_with(tokenize(text))
         fusion = AlsoCloseTo(others, plan.pipeline, saying)
         return replace(plan, pipeline=replace(plan.pipeline, retrievers=retrievers, fusion=fusion))
+
+    def _of_people(self, text: str, people: FoundPeople) -> ClausePlan:
+        """Plan a search for pictures of people, ordered by the other words, which may restrict them to dates."""
+        ids = people.ids if self._allowed is None else np.intersect1d(people.ids, self._allowed, assume_unique=True)
+        among = Planner(self._store, self._index, self._model, ids)
+        usual = among._words(people.rest) if content_words(people.rest) else among.everything()
+        dated = usual.matches.allowed if usual.matches else None
+        shown = ids if dated is None else np.intersect1d(ids, dated, assume_unique=True)
+        retrievers = [*usual.pipeline.retrievers, ShowsPeople(shown)]
+        fusion = PeopleFusion(shown, usual.pipeline.fusion)
+        pipeline = replace(usual.pipeline, retrievers=retrievers, fusion=fusion, close=CLOSE)
+        clause = replace(usual.clause, name=WORDS, captions=[text])
+        return replace(usual, clause=clause, pipeline=pipeline, people=people._replace(ids=shown))
 
     def without(self, number: int, text: str) -> ClausePlan:
         """Plan what words that a query excludes are near, for those pictures whose captions do not say them."""

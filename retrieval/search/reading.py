@@ -13,6 +13,7 @@ from data.text import fold, stems, tokenize, without_accents
 from retrieval.index.index import Index
 from retrieval.search.lexicon import load_lexicon
 from retrieval.search.metadata import match
+from retrieval.search.people import People
 from retrieval.search.query import MAX_EXCLUDED, Query, QueryError
 from retrieval.search.spelling import Speller
 from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
@@ -54,8 +55,8 @@ class Reading:
 class Reader:
     """Reads queries over one state of the library; what it looks up is kept for the next query."""
 
-    def __init__(self, store: Store, index: Index, model: SearchModel | None) -> None:
-        self._store, self._index = store, index
+    def __init__(self, store: Store, index: Index, model: SearchModel | None, people: People) -> None:
+        self._store, self._index, self._people = store, index, people
         self._synonyms = model.embedder.synonyms if model and model.embedder else no_synonyms
         self._speller = Speller(index.captions, store, model, self._is_named)
 
@@ -99,8 +100,8 @@ class Reader:
         return next((one for one in near if self._said([one]) and (one in synonyms or not synonyms)), None)
 
     def _is_named(self, word: str) -> bool:
-        """Whether names of files and folders, keywords or dates have the word."""
-        return match(word, self._index.metadata, self._index.captions, None) is not None
+        """Whether names of people, files and folders, keywords or dates have the word."""
+        return self._people.is_name(word) or match(word, self._index.metadata, self._index.captions, None) is not None
 
     def _said(self, words: Sequence[str]) -> bool:
         return bool(self._index.captions.spread(words).all())
@@ -131,12 +132,12 @@ class Reader:
         return np.array(sorted(found), np.int64)
 
     def _excluded(self, exclusion: Exclusion, wanted: Sequence[str]) -> np.ndarray:
-        """The ids of the pictures whose captions say what is excluded, in any form, or something narrower.
+        """The ids of the pictures whose captions say what is excluded, in any form, or something narrower, or show it.
 
         What is narrower and `wanted`, by its stem, is not excluded: "man -people".
         """
         captions = self._index.captions
-        found = [captions.ids_with(exclusion.words)]
+        found = [captions.ids_with(exclusion.words), self._people.pictures(exclusion.words)]
         if len(exclusion.words) == 1:
             (word,) = exclusion.words
             variants = [one for one in self.variants(word) if fold(one) not in wanted]

@@ -17,7 +17,8 @@ from data.text import stems
 from retrieval.index.index import Index
 from retrieval.search.clauses import WORDS, ClausePlan, Planner
 from retrieval.search.filters import Selection
-from retrieval.search.metadata import METADATA, Matches
+from retrieval.search.metadata import METADATA
+from retrieval.search.people import People
 from retrieval.search.query import Query, QueryError
 from retrieval.search.reading import Reader, Reading
 from retrieval.search.relevance import combine
@@ -59,7 +60,8 @@ class Searcher:
         self.index = index
         self._store = store
         self._model = model
-        self._reader = Reader(store, index, model)
+        self._people = People(store, index)
+        self._reader = Reader(store, index, model, self._people)
 
     def search(
         self,
@@ -82,7 +84,7 @@ class Searcher:
         ranking = _hits(ranking, distant, selection)
         captions = [caption for plan in like if plan.clause.name != WORDS for caption in plan.clause.captions]
         page = range(offset, min(offset + limit, len(ranking.ids)))
-        hits = self._page(ranking, stems(reading.text), page, like[0].matches)
+        hits = self._page(ranking, stems(reading.text), page, like[0])
         unsaid = [word for plan in like for word in plan.unsaid]
         told = _query_as_json(query, captions)
         return SearchResult(told, len(ranking.ids), ranking.more, closest, unsaid, hits, **_as_read(reading))
@@ -109,7 +111,7 @@ class Searcher:
 
     def planner(self, allowed: np.ndarray | None = None) -> Planner:
         """Return what makes pipelines over this state of the library, for the ids `allowed` (rising) or all."""
-        return Planner(self._store, self.index, self._model, allowed)
+        return Planner(self._store, self.index, self._model, allowed, self._people)
 
     def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
@@ -163,13 +165,20 @@ class Searcher:
         ordered = {name: score[order] for name, score in scores.items()}
         return Ranking(ids[order], relevance[order], hits, ordered, any(candidates.more for candidates in retrieved))
 
-    def _page(self, ranking: Ranking, words: Sequence[str], page: range, matches: Matches | None) -> list[Hit]:
+    def _page(self, ranking: Ranking, words: Sequence[str], page: range, plan: ClausePlan) -> list[Hit]:
         """Return the hits at the rows `page`; a picture that was removed since the index was read is left out."""
+        matches, people = plan.matches, plan.people
         roots = [root.path for root in read_roots(self._store)] if matches else []
         ids = ranking.ids[page.start : page.stop].tolist()
         pictures = self._store.pictures(ids)
         present = [(row, pictures[number]) for row, number in zip(page, ids, strict=True) if number in pictures]
-        matched = [matches.told(picture, roots) if matches else [] for _, picture in present]
+        matched = [
+            [
+                *(people.told if people and picture.id in people.ids else ()),
+                *(matches.told(picture, roots) if matches else ()),
+            ]
+            for _, picture in present
+        ]
         return [_hit(picture, ranking, row, words, told) for (row, picture), told in zip(present, matched, strict=True)]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from data.faces.forget import forget_faces
 from data.faces.history import last_change, undo
 from data.faces.people import (
     faces_of_person,
+    find_person,
     hide_person,
     list_people,
     merge_people,
@@ -17,6 +20,7 @@ from data.faces.people import (
     named,
     pictures_of,
     put_groups,
+    say_who,
     split_person,
 )
 from data.faces.reads import face_counts, face_vectors, faces_of, unscanned
@@ -159,7 +163,7 @@ def test_grouping_leaves_what_a_person_decided(store: Store, both: tuple[StoredF
         (lambda store: name_person(store, 1, " .. "), "a name needs letters"),
         (
             lambda store: name_person(store, 2, "ANNA"),
-            "Anna is group 1 already; .* faces merge 1 2",
+            "ANNA is group 1 already; .* faces merge 1 2",
         ),
         (lambda store: merge_people(store, [1, 1]), "two different groups"),
         (lambda store: split_person(store, 1, [99]), "face 99 is not in group 1"),
@@ -175,3 +179,50 @@ def test_impossible_changes_are_refused(
     with pytest.raises(StoreError, match=problem):
         change(store)  # type: ignore[operator]
     assert last_change(store) == "group 1 was named Anna"
+
+
+def test_whose_face_it_is_can_be_said_face_by_face(store: Store, both: tuple[StoredFace, ...]) -> None:
+    ben, anna = both
+    assert say_who(store, ben.id, "Ben") == 1  # the whole group, which has no name
+    assert say_who(store, anna.id, "ben") == 1  # joins the person of that name, and its own group is gone
+    assert [(one.id, one.name, one.faces) for one in list_people(store)] == [(1, "Ben", 2)]
+    cleo = say_who(store, anna.id, "Cleo")  # only this face, as the others are named
+    assert {one.name: one.faces for one in list_people(store)} == {"Ben": 1, "Cleo": 1}
+    assert find_person(store, " cleo ").id == find_person(store, str(cleo)).id == cleo
+    assert [undo(store) for _ in range(4)] == ["1 face named Cleo", "1 face named ben", "1 face named Ben", None]
+    assert [(one.id, one.name, one.faces) for one in list_people(store)] == [(1, None, 1), (2, None, 1)]
+    with pytest.raises(StoreError, match="no face has the id 99"):
+        say_who(store, 99, "Dora")
+    with pytest.raises(StoreError, match="no person or group Dora"):
+        find_person(store, "Dora")
+
+
+def test_a_face_of_no_group_gets_one_by_its_name(store: Store) -> None:
+    (face_,) = scan(store, add(store, "one"), [face(ANNA, LEFT)])
+    person = say_who(store, face_.id, "Anna")
+    assert [(one.id, one.name, one.faces) for one in list_people(store)] == [(person, "Anna", 1)]
+    undo(store)
+    assert list_people(store) == []
+    assert faces_of(store, [1])[1] == [face_]
+
+
+def test_what_is_forgotten_leaves_no_trace_in_the_files(store: Store, both: tuple[StoredFace, ...], url: str) -> None:
+    name_person(store, 1, "Annabelle Trace")
+    folder = Path(url.removeprefix("sqlite:///")).parent
+    vector = np.random.default_rng(0).normal(size=64).astype(np.float32)
+    scan(store, add(store, "two"), [face(vector / np.linalg.norm(vector), LEFT)])
+    traces = b"Annabelle", (vector / np.linalg.norm(vector)).astype("<f2").tobytes()
+
+    def left() -> list[bool]:
+        written = b"".join(path.read_bytes() for path in folder.iterdir() if path.is_file())
+        return [trace in written for trace in traces]
+
+    assert left() == [True, True]
+    assert forget_faces(store) == (3, 2)
+    assert left() == [False, False]
+    assert face_counts(store) == (0, 0, 0, 0)
+    assert list_people(store) == []
+    assert undo(store) is None
+    assert len(face_vectors(store)[1].ids) == 0
+    assert store.picture_id(content_hash(b"one")) == 1
+    store.set_user_caption(1, "still writable")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from captioner.faces import finder
 from data.errors import RetroflexError
 from data.faces.records import Box
-from retrieval.commands.faces import check_faces_option
+from retrieval.commands.index_faces import check_faces_option
 from tests.conftest import draw_picture
 from tests.drawn_faces import photographs, real_faces
 from tests.test_commands import Call, caller, one_line
@@ -93,3 +94,37 @@ def test_a_missing_package_is_named_before_any_work(monkeypatch: pytest.MonkeyPa
         check_faces_option(True)
     check_faces_option(None)
     check_faces_option(False)
+
+
+@real_faces
+def test_people_are_named_searched_by_words_changed_and_forgotten(
+    known: tuple[Call, dict[str, Path]], tmp_path: Path, tiny_bundle: Path
+) -> None:
+    shutil.copytree(known[1]["small"].parent / "library", tmp_path / "library")
+    call = caller(tmp_path / "library", tiny_bundle)
+    listed = json.loads(call("faces", "list", "--json").stdout)["people"]
+    assert [(one["faces"], one["pictures"], one["name"]) for one in listed] == [(2, 2, None), (2, 2, None)]
+    first, second = (str(one["id"]) for one in listed)
+    shown = json.loads(call("faces", "show", first, "--json").stdout)["listed"]
+    assert {Path(one["path"]).stem for one in shown} == {"astronaut", "both"}
+    assert call("faces", "name", first, "Eileen Collins").stdout == f"group {first} is now Eileen Collins: 2 faces\n"
+    result = json.loads(call("search", "eileen", "--json").stdout)
+    assert {Path(hit["path"]).stem for hit in result["hits"]} == {"astronaut", "both"}
+    assert result["hits"][0]["matched"] == [{"field": "person", "text": "Eileen Collins"}]
+    assert call("faces", "merge", "Eileen Collins", second).stdout == "Eileen Collins has 4 faces now\n"
+    assert call("faces", "undo").stdout == f"undone: {second} merged into Eileen Collins\n"
+    assert call("faces", "split", "eileen collins", shown[0]["id"]).returncode == 0
+    assert call("faces", "hide", "Eileen Collins").stdout == "Eileen Collins is hidden\n"
+    assert "Eileen" not in call("faces", "list").stdout
+    assert "Eileen Collins  1 face in 1 picture  (hidden)" in call("faces", "list", "--hidden").stdout
+    assert call("faces", "hide", "--show", "Eileen Collins").stdout == "Eileen Collins is shown\n"
+    one_line(call("faces", "name", "Dora", "Eve"), "no person or group Dora", "retroflex faces list")
+    one_line(call("faces", "name", second, "eileen collins"), "retroflex faces merge")
+    assert call("faces", "forget").returncode != 0  # nobody said yes
+    forgotten = call("faces", "forget", "--yes").stdout
+    assert forgotten.startswith("forgotten: 4 faces with their vectors, 3 groups")
+    one_line(call("faces", "list"), "the library has no faces yet")
+    assert call("faces", "undo").stdout == "there is nothing to undo\n"
+    written = b"".join(path.read_bytes() for path in (tmp_path / "library").rglob("*") if path.is_file())
+    assert b"Eileen" not in written
+    assert "faces" not in call("index").stdout
