@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 from urllib.parse import quote
 
 from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, make_url, or_
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
 from data.errors import one_line
@@ -92,7 +92,7 @@ class Database:
                     for statement in ("VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)"):
                         plain.cursor().execute(statement)
             except sqlite3.Error as error:
-                raise _store_error(self.name, DBAPIError("VACUUM", None, error)) from error
+                raise store_error(self.name, DBAPIError("VACUUM", None, error)) from error
 
     def close(self) -> None:
         """Close every connection."""
