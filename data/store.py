@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import numpy as np
-from sqlalchemy import Connection
+from sqlalchemy import Connection, select
 
 from data import changes, reads, writes
 from data.database import Database, chunks
@@ -39,6 +39,7 @@ from data.store_errors import (
     StoreTooNew,
     StoreUnreachable,
 )
+from data.tables import meta
 
 __all__ = [
     "Batch",
@@ -66,6 +67,10 @@ __all__ = [
 ]
 
 
+COPYING_KEY = "copying"
+"""In `meta` of a store that another one is being copied to, see `data.sharing.copying`."""
+
+
 class Store:
     """One open store; safe to use from several threads and beside other processes.
 
@@ -78,14 +83,15 @@ class Store:
         self._database = database
 
     @classmethod
-    def open(cls, url: str) -> Store:
+    def open(cls, url: str, unfinished: bool = False) -> Store:
         """Open the store at an SQLAlchemy URL, making or migrating its tables where needed.
 
-        Raises StoreTooNew when a newer program wrote it, or another StoreError.
+        A copy that was stopped on its way is only opened as `unfinished`. Raises StoreTooNew when a newer program
+        wrote it, or another StoreError.
         """
         database = Database(url)
         try:
-            _bring_up_to_date(database)
+            _bring_up_to_date(database, unfinished)
         except StoreError:
             database.close()
             raise
@@ -94,6 +100,11 @@ class Store:
     def close(self) -> None:
         """Close every connection."""
         self._database.close()
+
+    @property
+    def name(self) -> str:
+        """What to call it in messages, without a password."""
+        return self._database.name
 
     @property
     def read_only(self) -> bool:
@@ -277,9 +288,12 @@ def open_store(settings: Settings, create: bool = False) -> Store:
     return Store.open(settings.url)
 
 
-def _bring_up_to_date(database: Database) -> None:
+def _bring_up_to_date(database: Database, unfinished: bool) -> None:
     with database.reading() as connection:
         version = schema_version(connection)
+        copying = version and connection.scalar(select(meta.c.value).where(meta.c.key == COPYING_KEY))
+    if copying and not unfinished:
+        raise StoreError(f"the copy in {database.name} is not finished; run the same `retroflex copy` again")
     if version > len(MIGRATIONS):
         raise StoreTooNew(
             f"{database.name} is of version {version}, this program reads up to {len(MIGRATIONS)}; update retroflex"

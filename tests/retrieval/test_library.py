@@ -35,7 +35,8 @@ from retrieval.search.query import Query
 started = time.process_time()
 total = Library.open(load_settings(library=Path(sys.argv[1]))).search(Query("word1 word2 word7 word40")).total
 seconds = time.process_time() - started
-heavy = {"tensorflow", "keras", "numba", "scipy", "nltk", "PIL"} & {name.split(".")[0] for name in sys.modules}
+loaded = {name.split(".")[0] for name in sys.modules}
+heavy = {"tensorflow", "keras", "numba", "scipy", "nltk", "PIL", "psycopg"} & loaded
 print(json.dumps({"seconds": seconds, "total": total, "heavy": sorted(heavy)}))
 """
 
