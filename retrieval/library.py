@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -35,10 +36,14 @@ from retrieval.index.index import Index
 from retrieval.index.upkeep import current_index, merge_index, needs_merging
 from retrieval.merger import Merger
 from retrieval.search.collection import Collection
+from retrieval.search.completion import Completer
 from retrieval.search.filters import Selection
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
+
+COMPLETIONS_KEPT = 10.0
+"""Seconds that completions may be behind the library, while it changes."""
 
 
 class Library:
@@ -52,6 +57,8 @@ class Library:
         self._notices: tuple[int, Notices] | None = None
         self._classifiers = Classifiers(settings.library)
         self._reloading = Lock()
+        self._completing = Lock()
+        self._completer: tuple[Completer, int, float] | None = None
         self.faces = FaceSearcher(store)
         self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
 
@@ -108,6 +115,19 @@ class Library:
     def collection(self) -> Collection:
         """The library without a query, for browsing, counting and filters."""
         return Collection(self.store)
+
+    def completer(self) -> Completer:
+        """Return what completes typed words. Raises StoreError.
+
+        While pictures are added, it may be a few seconds behind: reading all names at each change would take long.
+        """
+        with self._completing:
+            searcher, now = self.searcher(), time.monotonic()
+            made, generation, until = self._completer or (None, None, 0.0)
+            if made is None or (generation != searcher.index.generation and now > until):
+                made = Completer(self.store, self.collection, searcher.index.captions, self.model)
+                self._completer = made, searcher.index.generation, now + COMPLETIONS_KEPT
+            return made
 
     def picture(self, picture_id: int) -> StoredPicture | None:
         """Return one picture, None when there is none with this id. Raises StoreError."""

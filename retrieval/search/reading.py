@@ -15,7 +15,7 @@ from retrieval.search.lexicon import load_lexicon
 from retrieval.search.metadata import match
 from retrieval.search.people import People
 from retrieval.search.query import MAX_EXCLUDED, Query, QueryError
-from retrieval.search.spelling import Speller
+from retrieval.search.spelling import Slip, Speller
 from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
 from retrieval.search.words import Exclusion, Typed, parse
 from retrieval.vectors.pieces import distinct
@@ -73,6 +73,10 @@ class Reader:
         if not (exclusions or typed.phrases):
             return reading
         return self._restricted(reading, typed)
+
+    def slips(self, text: str) -> list[Slip]:
+        """Return the words of a text that nobody knows, see `Speller.slips`."""
+        return self._speller.slips(text)
 
     def _expanded(self, typed: Typed) -> tuple[str, dict[str, str]]:
         """Replace words that no caption says by the nearest that one does, where there is one."""

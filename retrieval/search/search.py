@@ -23,6 +23,7 @@ from retrieval.search.query import Query, QueryError
 from retrieval.search.reading import Reader, Reading
 from retrieval.search.relevance import combine
 from retrieval.search.results import Hit, SearchResult
+from retrieval.search.spelling import Slip
 from retrieval.vectors.pieces import distinct
 
 DEFAULT_LIMIT = 30
@@ -62,6 +63,10 @@ class Searcher:
         self._model = model
         self._people = People(store, index)
         self._reader = Reader(store, index, model, self._people)
+
+    def slips(self, text: str) -> list[Slip]:
+        """Return the words of a text that nobody knows, and what may be meant."""
+        return self._reader.slips(text)
 
     def search(
         self,

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import log
+from typing import NamedTuple
 
 from captioner.types import SearchModel
 from data.store import Store
@@ -38,6 +39,14 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _QUOTED = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]")
 _CODE = re.compile(r"\S*[\d_@/\\.]\w\S*")
 """What a file name, a code or an address looks like."""
+
+
+class Slip(NamedTuple):
+    """An unknown word of a text, from character `start` to `end`, and what may be meant; None where nothing is near."""
+
+    start: int
+    end: int
+    correction: str | None
 
 
 class Speller:
@@ -64,6 +73,15 @@ class Speller:
             if better:
                 text = text[: one.start()] + _as_typed(better, one.group()) + text[one.end() :]
         return self._joined(text)
+
+    def slips(self, text: str) -> list[Slip]:
+        """Return the words of `text` that nobody knows, in order, and what may be meant by each."""
+        found = []
+        for one in self._words(text)[:MOST]:
+            word = one.group().lower()
+            if not self._captions.spread([word])[0] and self._is_unknown(word):
+                found.append(Slip(one.start(), one.end(), self._correct(word)))
+        return found
 
     def knows_well(self, word: str) -> bool:
         """Whether the text encoder met a word often."""

@@ -2,6 +2,7 @@
 // and several uploads.
 
 import { $, isPlain } from "./dom.js";
+import "./completion.js";
 import "./keys.js";
 import { kept } from "./kept.js";
 import "./missing.js";

@@ -10,6 +10,7 @@ const root = new URL(words.action).pathname;
 let uploads = [];      // pictures searched with: { file, unlike, key }
 let shown = here();    // what is on the page: the address, and the uploads that it does not hold
 let running = null;    // the running search
+let live = false;      // whether the newest entry of the history is of words that are still being typed
 
 export const uploaded = () => uploads;
 export const onPage = () => shown;
@@ -24,8 +25,8 @@ export function here(pictures = uploads) {
 export async function ask(address, options, note) {
   running?.abort();
   const mine = running = new AbortController();
-  results().setAttribute("aria-busy", "true");
-  say(note);
+  if (note !== null) results().setAttribute("aria-busy", "true");
+  say(note ?? "");
   try {
     const response = await fetch(address, { ...options, signal: mine.signal });
     const text = await response.text();
@@ -55,15 +56,27 @@ function checked(page) {
   return message ? null : page;
 }
 
-function show(page) {
+// Pictures that stay are moved, not loaded again, so nothing flickers.
+function keepPictures(page) {
+  const shown = new Map($$(".hit img").map((image) => [image.getAttribute("src"), image]));
+  for (const image of $$(".hit img", page)) {
+    const old = shown.get(image.getAttribute("src"));
+    if (!old?.complete || !old.naturalWidth) continue;
+    old.alt = image.alt;
+    image.replaceWith(old);
+  }
+}
+
+function show(page, typing = false) {
   const open = $$("details[open][id]").map(({ id }) => id);
   const { id, name } = document.activeElement;
   const lost = results().contains(document.activeElement) || document.activeElement === document.body;
+  keepPictures(page);
   for (const part of $$("[data-part]")) part.replaceWith($(`#${part.id}`, page));
   for (const still of open) $(`#${still}`)?.setAttribute("open", "");
   document.body.className = page.body.className;
   document.title = page.title;
-  words.elements.q.value = $("#words input", page).value;
+  if (!typing) words.elements.q.value = $("#words [name=q]", page).value;
   scrollTo(0, 0);
   const same = name ? $(`#narrow [name="${name}"]`) : $(`#${id || "results"}`);
   if (lost) (same ?? results()).focus({ preventScroll: true });
@@ -76,10 +89,28 @@ export async function go(address, pictures = [], remember = true) {
   if (!page) return;
   const state = { uploads: await keep(pictures) };
   uploads = pictures;
-  if (remember) history.pushState(state, "", address);
+  // Words in the making are one entry of the history, whatever was found on the way.
+  if (remember) live ? history.replaceState(state, "", address) : history.pushState(state, "", address);
+  live = false;
   shown = here();
   show(page);
 }
+
+// Shows the hits of words that are still being typed: the field, the focus and the place in the history stay.
+export async function goLive(address, isStillAsked) {
+  const page = await ask(address, {}, null);
+  if (!page || !isStillAsked()) return;
+  history[live ? "replaceState" : "pushState"]({ uploads: [] }, "", address);
+  live = true;
+  shown = here();
+  show(page, true);
+}
+
+export const isLive = () => live;
+addEventListener("popstate", () => { live = false; });
+
+// Stops the running search, so that its answer is not shown.
+export const stop = () => running?.abort();
 
 function send(address, pictures, note) {
   if (!pictures.length) return ask(address, {}, note);
@@ -119,6 +150,7 @@ function remember(page) {
 words.addEventListener("submit", (event) => {
   event.preventDefault();
   words.elements.q.blur();
+  dispatchEvent(new Event("sent"));
   go(`${root}?${asQuery(words)}`, uploads);
 });
 

@@ -16,6 +16,7 @@ VIEWS = {
     "start": "",
     "hits": "?q=red+boat&why=true&like=2&unlike=3&format=PNG&format=JPEG",
     "pages": "?q=red+green+blue",
+    "marks": "?q=-green+xyzzyqq+red",
     "nothing": "?q=xyzzy&format=PNG",
     "picture": "picture/1?q=red+boat&at=0",
     "library": "library?add=true",
@@ -115,7 +116,7 @@ def test_script_and_style_of_the_first_page_are_small_and_its_own(page: Page) ->
     page.driver.execute_cdp_cmd("Network.clearBrowserCache", {})
     page.open("?q=red+boat")
     loaded = what_loaded(page)
-    assert 10_000 < loaded["bytes"] < 60_000
+    assert 10_000 < loaded["bytes"] < 100_000
     assert {f"http://{host}/" for host in loaded["hosts"]} == {page.address}
 
 
