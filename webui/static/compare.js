@@ -5,7 +5,7 @@ import { $, $$ } from "./dom.js";
 const dialog = $("#compare");
 let copies = [];    // of the group that is compared: the file, the thumbnail, and the name of each
 
-const copyOf = (link) => ({ file: link.dataset.file, thumbnail: $("img", link).src, name: link.dataset.name });
+const copyOf = (link) => ({ file: link.dataset.file, thumbnail: $("img", link).src, name: link.dataset.name.split("/").at(-1) });
 
 function show() {
   const { left, right, wipe } = $("form", dialog).elements;
