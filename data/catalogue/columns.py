@@ -155,6 +155,10 @@ class Columns:
             self._columns[of.id] = self._cache.column(of, self._ids, self._generation)
         return self._columns[of.id]
 
+    def sure(self, confidence: float) -> Columns:
+        """Return these columns without predicted values of a lower confidence."""
+        return _SureColumns(self, confidence)
+
     def find(self, of: CatalogueField, text: str) -> list[int]:
         """Return the ids of the values that are this text, see `ColumnCache.find`. Raises StoreError."""
         return self._cache.find(of, text)
@@ -164,6 +168,21 @@ class Columns:
         if of.id not in self._ranks:
             self._ranks[of.id] = self._cache.text_ranks(of, self.column(of).values)
         return self._ranks[of.id]
+
+
+class _SureColumns(Columns):
+    """Columns in which predicted values below a confidence count as none."""
+
+    def __init__(self, every: Columns, confidence: float) -> None:
+        super().__init__(every._cache, every._ids, every._generation)
+        self._every, self._confidence = every, confidence
+
+    def column(self, of: CatalogueField) -> Column:
+        codes, values, confidences = self._every.column(of)
+        return Column(np.where(confidences < self._confidence, NONE, codes), values, confidences)
+
+    def text_ranks(self, of: CatalogueField) -> np.ndarray:
+        return self._every.text_ranks(of)
 
 
 def _facts_of(of: CatalogueField) -> Select[tuple[int, int | None, int, float | None]]:

@@ -115,8 +115,11 @@ def _print_hits(result: SearchResult, explain: bool) -> None:
         click.echo(f"{score}  {path}\n       {caption}")
         if hit.matched:
             click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
-        if told := credit(values_of(hit.picture)["fields"]):
+        values = values_of(hit.picture)
+        if told := credit(values["fields"]):
             click.echo(f"       {told.line}")
+        if guessed := [f"{name} {values['fields'][name]} {sure:.0%}" for name, sure in values["predicted"].items()]:
+            click.echo("       predicted: " + ", ".join(guessed))
         if explain:
             click.echo("       " + "  ".join(f"{name} {value:.3f}" for name, value in hit.scores.items()))
 

@@ -31,6 +31,7 @@ from retrieval.search.fields import (
     FIELDS,
     RELEVANCE,
     ChoiceField,
+    ConfidenceField,
     DayRange,
     Field,
     FolderField,
@@ -68,6 +69,8 @@ def _type(field: Field) -> click.ParamType:
             return click.IntRange(1, field.largest)
         case ChoiceField():
             return click.Choice(field.values)
+        case ConfidenceField():
+            return click.FloatRange(0, 1)
     raise TypeError(f"no command line option is known for {field!r}")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from data.roots import read_roots
 from data.store import Store
 from retrieval.search import fields
 from retrieval.search.catalogue import StoredField, fields_of
-from retrieval.search.fields import ADDED, RELEVANCE, Field, Masks
+from retrieval.search.fields import ADDED, CONFIDENCE, RELEVANCE, Field, Masks
 from retrieval.search.filters import Filters, Selection
 from retrieval.search.folders import FolderTree, folder_tree
 from retrieval.search.query import QueryError
@@ -81,13 +82,13 @@ class Collection:
         """Return the pictures that the filters keep, None where that is all of them, sorted by relevance."""
         if not filters and order == RELEVANCE.name:
             return None
-        facts, tree = self.state()
+        facts, tree = self._sure(filters)
         kept = _kept(filters.masks(facts, tree), len(facts.ids))
         return Selection(facts.ids[kept], None if order == RELEVANCE.name else self._keys(facts, order)[kept])
 
     def browse(self, filters: Filters, order: str) -> np.ndarray:
         """Return the ids of the pictures that the filters keep, in one of `orders(queried=False)`; ties by id."""
-        facts, tree = self.state()
+        facts, tree = self._sure(filters)
         rows = np.flatnonzero(_kept(filters.masks(facts, tree), len(facts.ids)))
         if order == ADDED.name:
             return facts.ids[rows[::-1]]
@@ -95,7 +96,7 @@ class Collection:
 
     def facets(self, filters: Filters) -> Facets:
         """Count the pictures by the values of each facet, under all filters but those of its own field."""
-        facts, tree = self.state()
+        facts, tree = self._sure(filters)
         masks = filters.masks(facts, tree)
         counts = {}
         for field in self.fields():
@@ -104,6 +105,13 @@ class Collection:
                 others = {name: mask for name, mask in masks.items() if name not in own}
                 counts[field.facet] = field.counts(facts, tree, _kept(others, len(facts.ids)))
         return Facets(int(np.count_nonzero(_kept(masks, len(facts.ids)))), counts)
+
+    def _sure(self, filters: Filters) -> tuple[Facts, FolderTree]:
+        """Return the state without predicted values that the filters find too unsure."""
+        facts, tree = self.state()
+        if CONFIDENCE not in filters:
+            return facts, tree
+        return replace(facts, catalogue=facts.catalogue.sure(filters[CONFIDENCE])), tree
 
     def _keys(self, facts: Facts, name: str) -> np.ndarray:
         """Return a number for each picture, (n,); the lowest comes first in the order of this name."""

@@ -23,6 +23,8 @@ from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
 
 Masks = dict[str, np.ndarray]
+CONFIDENCE = "min_confidence"
+"""The option of ConfidenceField."""
 COUNT = Annotated[int, {"minimum": 0}]
 """The type of a whole number that is never negative, with what its JSON schema adds."""
 
@@ -271,6 +273,15 @@ class NumberRange(RangeField):
     any: str = "Any"
 
 
+@dataclass(frozen=True, kw_only=True)
+class ConfidenceField(Field):
+    """No field of its own: the confidence, 0 to 1, below which predicted values of other fields count as none."""
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field; it restricts no picture itself, see `Collection`."""
+        return {}
+
+
 def _orientation(facts: Facts) -> Codes:
     codes = np.where(facts.widths > facts.heights, 0, np.where(facts.widths < facts.heights, 1, 2))
     return Codes(("landscape", "portrait", "square"), codes)
@@ -361,6 +372,17 @@ FIELDS: tuple[Field, ...] = (
             Option("colour", "Colour", "A colour that the picture mostly has; given several times, one is enough."),
         ),
         facet="colour",
+    ),
+    ConfidenceField(
+        name="confidence",
+        options=(
+            Option(
+                CONFIDENCE,
+                "Predicted, sure at least",
+                "From 0 to 1: predicted values that are less sure count as none.",
+                "Predicted values from {}",
+            ),
+        ),
     ),
 )
 """All fields, in the order of the page's form."""

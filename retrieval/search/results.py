@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from data.catalogue.values import PREDICTED
 from data.records import PictureText
 from data.store import StoredPicture
 from retrieval.search.unsaid import unsaid_notice
@@ -17,8 +18,11 @@ def taken(picture: StoredPicture) -> dict[str, str | None]:
 
 
 def values_of(picture: StoredPicture) -> dict[str, dict[str, Any]]:
-    """Return the values of the catalogue's fields as plain values for JSON."""
-    return {"fields": {fact.field.name: fact.plain for fact in picture.facts}}
+    """Return the values of the catalogue's fields as plain values for JSON; of predicted ones also the confidence."""
+    return {
+        "fields": {fact.field.name: fact.plain for fact in picture.facts},
+        "predicted": {fact.field.name: fact.confidence or 0.0 for fact in picture.facts if fact.source == PREDICTED},
+    }
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ TAKEN = Annotated[
 ]
 
 
+PREDICTED = Annotated[
+    dict[str, float], {"description": "The confidence, 0 to 1, of those of `fields` that a model predicted"}
+]
+
+
 class Listed(TypedDict):
     """One picture of a list; width and height are in pixels."""
 
@@ -54,6 +59,7 @@ class Listed(TypedDict):
     taken_at: TAKEN
     taken_from: SOURCE
     fields: Annotated[dict[str, Any], {"description": "The values of the catalogue's fields, by name"}]
+    predicted: PREDICTED
     width: COUNT
     height: COUNT
     links: Links

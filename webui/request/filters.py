@@ -16,6 +16,7 @@ from retrieval.search.catalogue import StoredField
 from retrieval.search.fields import (
     FIELDS,
     ChoiceField,
+    ConfidenceField,
     DayRange,
     Field,
     FolderField,
@@ -26,7 +27,7 @@ from retrieval.search.fields import (
 from retrieval.search.filters import Filters
 from webui.openapi.operations import Declared, LibraryParameters, Parameter
 from webui.problems import Problem
-from webui.request.values import check_known, check_text, known_value, whole_number
+from webui.request.values import SHARE, check_known, check_text, known_value, share, whole_number
 from webui.services import services
 
 _STORED = {INTEGER: int, DECIMAL: float, DATE: Annotated[str, {"format": "date"}], BOOLEAN: Literal["yes", "no"]}
@@ -47,6 +48,8 @@ def _schema(field: Field, option: Option) -> Any:
             literal: Any = Literal
             one = literal[field.values]
             return list[one] if field.several else one  # type: ignore[valid-type]
+        case ConfidenceField():
+            return SHARE
     raise TypeError(f"no schema is known for {field!r}")
 
 
@@ -108,6 +111,8 @@ def _read(field: Field, name: str, fields: MultiDict[str, str]) -> Any:
             return tuple(check_known(name, one, field.values) for one in fields.getlist(name) if one)
         case ChoiceField():
             return known_value(fields, name, field.values)
+        case ConfidenceField():
+            return share(fields, name)
     raise TypeError(f"no parameter is known for {field!r}")
 
 

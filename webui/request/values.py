@@ -30,6 +30,8 @@ WINDOW = (
     Parameter("offset", Annotated[int, {"minimum": 0, "maximum": MAX_OFFSET, "default": 0}], "How many to skip first"),
 )
 """What `read_window` reads."""
+SHARE = Annotated[float, {"minimum": 0, "maximum": 1}]
+"""The type of what `share` reads."""
 WINDOW_NAMES = tuple(one.name for one in WINDOW)
 
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
@@ -97,6 +99,17 @@ def whole_number(fields: Mapping[str, str], name: str, default: int | None, low:
     if not (text.isascii() and text.isdigit() and len(text) <= 10 and low <= int(text) <= high):
         raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a whole number from {low:,} to {high:,}")
     return int(text)
+
+
+def share(fields: Mapping[str, str], name: str) -> float | None:
+    """Read a number from 0 to 1, None where it is empty. Raise Problem 400."""
+    text = fields.get(name, "").strip()
+    if not text:
+        return None
+    # Plain digits only: float() also accepts "nan" and figures of other scripts.
+    if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,12}", text) or float(text) > 1:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a number from 0 to 1, such as 0.8")
+    return float(text)
 
 
 def known_value(fields: Mapping[str, str], name: str, values: Sequence[str]) -> str | None:
