@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,6 +15,8 @@ from data.errors import RetroflexError
 
 MOST = 10
 """Values that are told of a field."""
+SHOWN = 3
+"""Values of a field that people are told."""
 LEAST = 0.001
 """Probability below which a value is not told."""
 
@@ -63,6 +65,11 @@ class Classifiers:
                 known = changed, None
             self._read[folder] = known
         return known[1]
+
+
+def in_words(told: Sequence[Guess]) -> str:
+    """Return the values that are told to people: Shirts 93 %, Tops 5 %."""
+    return ", ".join(f"{one.value} {100 * one.probability:.0f} %" for one in told[:SHOWN]) or "unknown"
 
 
 def guesses(classifier: Classifier, vectors: Mapping[str, np.ndarray]) -> list[list[Guess]]:

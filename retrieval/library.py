@@ -38,6 +38,7 @@ from retrieval.merger import Merger
 from retrieval.search.collection import Collection
 from retrieval.search.completion import Completer
 from retrieval.search.filters import Selection
+from retrieval.search.grouping import Grouping
 from retrieval.search.query import Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
@@ -96,9 +97,11 @@ class Library:
         offset: int = 0,
         distant: bool = False,
         selection: Selection | None = None,
+        grouping: Grouping | None = None,
     ) -> SearchResult:
-        """Return a page of hits, see `Searcher.search`."""
-        return self.searcher().search(query, limit, offset, distant, selection)
+        """Return a page of hits, see `Searcher.search`, and what the query's pictures are."""
+        result = self.searcher().search(query, limit, offset, distant, selection, grouping)
+        return replace(result, classes=[self.classify(image.description) for image in query.like])
 
     def search_face(
         self,

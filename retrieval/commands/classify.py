@@ -17,12 +17,9 @@ from data.errors import RetroflexError
 from data.paths import display
 from data.scan import Skip, scan
 from data.settings import load_settings
-from retrieval.classes import Guess, guesses
+from retrieval.classes import Guess, guesses, in_words
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json
 from retrieval.library import Library
-
-SHOWN = 3
-"""Values of a field on the terminal."""
 
 
 @click.command()
@@ -119,5 +116,4 @@ def _print(told: dict[Path, dict[str, list[Guess]]]) -> None:
     for path, classes in told.items():
         click.echo(display(path))
         for name, own in classes.items():
-            shown = ", ".join(f"{one.value} {100 * one.probability:.0f} %" for one in own[:SHOWN])
-            click.echo(f"  {name}: {shown or 'unknown'}")
+            click.echo(f"  {name}: {in_words(own)}")

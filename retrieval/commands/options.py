@@ -13,6 +13,7 @@ import click
 
 from data.catalogue.attribution import credit
 from data.text import plural, split_by_query
+from retrieval.classes import in_words
 from retrieval.search.results import Hit, SearchResult, values_of
 from retrieval.search.search import DEFAULT_LIMIT
 
@@ -83,6 +84,9 @@ def print_result(result: SearchResult, output: Output) -> None:
     for caption in result.query.get("captions", []):
         if not output.only_paths:
             click.echo(f"query picture: {caption}")
+    for own in result.classes:
+        if own and not output.only_paths:
+            click.echo("query picture: " + "; ".join(f"{name} {in_words(guesses)}" for name, guesses in own.items()))
     if result.corrected:
         line = f"Showing “{result.corrected['to']}”; --verbatim searches for “{result.corrected['from']}”"
         click.echo(line, err=output.only_paths)
@@ -107,7 +111,10 @@ def _print_paths(hits: Sequence[Hit], end: bytes) -> None:
 
 def _print_hits(result: SearchResult, explain: bool) -> None:
     coloured = _has_colours()
-    for hit in result.hits:
+    headings = {group.first: group for group in result.groups}
+    for number, hit in enumerate(result.hits):
+        if group := headings.get(number):
+            click.echo(f"{'no value' if group.value is None else group.value}: {plural(group.pictures, 'picture')}")
         score, path, caption = f"{hit.score:.3f}", hit.path, hit.caption
         if coloured:
             score, path = click.style(score, fg="green"), click.style(path, bold=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from difflib import get_close_matches
 from functools import partial
@@ -14,6 +15,7 @@ from typing import Any, NamedTuple
 import click
 
 from captioner.types import SKETCH
+from data.catalogue.fields import field_named
 from data.paths import absolute, to_bytes
 from data.settings import load_settings
 from retrieval.commands.options import (
@@ -26,7 +28,7 @@ from retrieval.commands.options import (
     print_result,
 )
 from retrieval.library import Library
-from retrieval.search.catalogue import read_conditions
+from retrieval.search.catalogue import PREFIX, read_conditions
 from retrieval.search.fields import (
     FIELDS,
     RELEVANCE,
@@ -52,11 +54,24 @@ from retrieval.search.query import (
 PICTURE = "PICTURE[@WEIGHT]"
 
 
-class _Narrowed(NamedTuple):
-    """The values of the filters' options, and the conditions of `--where`."""
+class _How(NamedTuple):
+    """The values of `_shared_options`, but library and bundle; `filters` by option name."""
 
-    values: dict[str, Any]
+    limit: int
+    sort: str
     where: Sequence[str]
+    distant: bool
+    min_cosine: float | None
+    group_by: str | None
+    output: Output
+    filters: dict[str, Any]
+
+    @classmethod
+    def of(cls, given: dict[str, Any]) -> _How:
+        """Read the options. Raises click.UsageError."""
+        output = Output(*(given.pop(name) for name in Output._fields))
+        own = {name: given.pop(name) for name in cls._fields if name in given}
+        return cls(**own, output=output, filters=given)
 
 
 def _type(field: Field) -> click.ParamType:
@@ -111,15 +126,21 @@ def _check_options(words: Sequence[str]) -> None:
 def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that `search` and `similar` share."""
     command = output_options(library_option(bundle_option(limit_option(command))))
+    group = click.option("--group-by", metavar="FIELD", help="Hits with one value of this field together.")
+    cosine = click.option(
+        "--min-cosine",
+        type=click.FloatRange(0, 1),
+        help="The least cosine to a picture that is asked for [default: a border that was calibrated].",
+    )
     distant = click.option("--all", "distant", is_flag=True, help="Show pictures that are not close, too.")
-    return distant(_filter_options(command))
+    return distant(cosine(group(_filter_options(command))))
 
 
-def _read_filters(library: Library, values: dict[str, Any], where: Sequence[str]) -> Filters:
+def _read_filters(library: Library, how: _How) -> Filters:
     """Return the filters for the values of the options. Raise QueryError."""
-    own = library.collection.catalogue() if where else ()
-    given = {name: _value(library, value) for name, value in values.items()}
-    return Filters((*FIELDS, *own), **given, **read_conditions(where, own))
+    own = library.collection.catalogue() if how.where else ()
+    given = {name: _value(library, value) for name, value in how.filters.items()}
+    return Filters((*FIELDS, *own), **given, **read_conditions(how.where, own))
 
 
 def _check_order(library: Library, sort: str) -> None:
@@ -143,25 +164,16 @@ def search(
     like: tuple[str, ...],
     unlike: tuple[str, ...],
     verbatim: bool,
-    distant: bool,
     library: Path | None,
     bundle: Path | None,
-    limit: int,
-    sort: str,
-    where: tuple[str, ...],
-    as_json: bool,
-    paths: bool,
-    print0: bool,
-    explain: bool,
-    **filters: Any,
+    **shared: Any,
 ) -> None:
     """Find pictures by WORDS, by pictures to be like or unlike, or by both."""
     _check_options(words)
-    output = Output(as_json, paths, print0, explain)
+    how = _How.of(shared)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     text = " ".join(words).encode(errors="replace").decode()  # a terminal may pass stray bytes
-    query = partial(_query, opened, text, like, unlike, verbatim)
-    _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
+    _search(opened, partial(_query, opened, text, like, unlike, verbatim), how)
 
 
 @click.command()
@@ -172,6 +184,9 @@ def search(
 )
 @click.option("--face", is_flag=True, help="Find pictures of the person: the largest face in PICTURE.")
 @click.option("--face-number", type=int, help="Another face of PICTURE: 2 is the second largest.")
+@click.option(
+    "--same", metavar="FIELD", multiple=True, help="Only pictures of the class that PICTURE has; see train classes."
+)
 @_shared_options
 def similar(
     picture: Path | None,
@@ -179,27 +194,22 @@ def similar(
     sketch: Path | None,
     face: bool,
     face_number: int | None,
-    distant: bool,
+    same: tuple[str, ...],
     library: Path | None,
     bundle: Path | None,
-    limit: int,
-    sort: str,
-    where: tuple[str, ...],
-    as_json: bool,
-    paths: bool,
-    print0: bool,
-    explain: bool,
-    **filters: Any,
+    **shared: Any,
 ) -> None:
     """Find pictures like PICTURE, which need not be in the library, of the person in it, or like a sketch."""
     from retrieval.commands.describe import describe_files
 
-    output = Output(as_json, paths, print0, explain)
+    how = _How.of(shared)
     by_face = face or face_number is not None
     file, kind = _compared(picture, sketch, by, by_face)
     opened = Library.open(load_settings(library=library, bundle=bundle))
     if by_face:
-        _search_face(opened, file, face_number or 1, limit, distant, sort, _Narrowed(filters, where), output)
+        if same or how.group_by or how.min_cosine is not None:
+            raise click.UsageError("--face takes neither --same nor --group-by nor --min-cosine")
+        _search_face(opened, file, face_number or 1, how)
         return
     if sketch is not None and SKETCH not in opened.searcher().index.models:
         raise QueryError(f"the library has no outlines for a sketch yet; run: retroflex index --features {SKETCH}")
@@ -207,7 +217,7 @@ def similar(
     def query() -> Query:
         return Query(like=[QueryImage(one) for one in describe_files([file], opened, kind)], by=kind)
 
-    _search(opened, query, limit, distant, sort, _Narrowed(filters, where), output)
+    _search(opened, query, how, same)
 
 
 def _compared(picture: Path | None, sketch: Path | None, by: str | None, by_face: bool) -> tuple[Path, str | None]:
@@ -221,46 +231,57 @@ def _compared(picture: Path | None, sketch: Path | None, by: str | None, by_face
     return picture, by
 
 
-def _search(
-    library: Library,
-    query: Callable[[], Query],
-    limit: int,
-    distant: bool,
-    sort: str,
-    narrowed: _Narrowed,
-    output: Output,
-) -> None:
-    """Search and print. The options are checked before the query, which may have to describe pictures."""
-    only_paths = output.only_paths
-    _check_order(library, sort)
-    selection = library.collection.select(_read_filters(library, *narrowed), sort)
-    result = library.search(query(), limit, distant=distant, selection=selection)
-    print_result(result, output)
-    if not (result.total or output.as_json):
+def _search(library: Library, query: Callable[[], Query], how: _How, same: Sequence[str] = ()) -> None:
+    """Search and print, with `same` only pictures of the query picture's own class in these fields.
+
+    The options are checked before the query, which may have to describe pictures.
+    """
+    only_paths = how.output.only_paths
+    _check_order(library, how.sort)
+    filters = _read_filters(library, how)
+    grouping = library.collection.grouping(how.group_by, filters) if how.group_by else None
+    _check_learnt(library, same)
+    made = replace(query(), min_cosine=how.min_cosine)
+    selection = library.collection.select(_of_same_class(library, made, same, filters), how.sort)
+    result = library.search(made, how.limit, 0, how.distant, selection, grouping)
+    print_result(result, how.output)
+    if not (result.total or how.output.as_json):
         print_nothing_close(result, library.store.status().pictures, err=only_paths)
 
 
-def _search_face(
-    library: Library,
-    file: Path,
-    number: int,
-    limit: int,
-    distant: bool,
-    sort: str,
-    narrowed: _Narrowed,
-    output: Output,
-) -> None:
+def _check_learnt(library: Library, fields: Sequence[str]) -> None:
+    """Raise QueryError for a field of which the library has no classifier, and NoSuchField for one that it lacks."""
+    known = [one.field for one in library.classifiers()] if fields else []
+    for name in fields:
+        field_named([one.of for one in library.collection.catalogue()], name)
+        if name not in known:
+            raise QueryError(f"{name[:60]} has not been learnt; run: retroflex train classes --field {name[:60]}")
+
+
+def _of_same_class(library: Library, query: Query, fields: Sequence[str], filters: Filters) -> Filters:
+    """Return filters that also want the value which the query's picture has in each of the fields."""
+    if not fields:
+        return filters
+    told = library.classify(query.like[0].description)
+    for name in fields:
+        if name not in told:
+            raise QueryError(f"{name} was learnt from other vectors; run: retroflex train classes --field {name}")
+    values = {f"{PREFIX}{name}": (told[name][0].value,) for name in fields}
+    return Filters(library.collection.fields(), **{**filters, **values})
+
+
+def _search_face(library: Library, file: Path, number: int, how: _How) -> None:
     """Search for the person in a picture file, and print."""
     from retrieval.commands.face_search import face_in_file, tell_others
 
-    only_paths = output.only_paths
-    _check_order(library, sort)
-    selection = library.collection.select(_read_filters(library, *narrowed), sort)
+    only_paths = how.output.only_paths
+    _check_order(library, how.sort)
+    selection = library.collection.select(_read_filters(library, how), how.sort)
     face = face_in_file(file, library, number)
-    result = library.search_face(face, limit, distant=distant, selection=selection)
-    print_result(result, output)
+    result = library.search_face(face, how.limit, distant=how.distant, selection=selection)
+    print_result(result, how.output)
     tell_others(face, file)
-    if not (result.total or output.as_json):
+    if not (result.total or how.output.as_json):
         print_nothing_close(result, library.store.status().pictures, err=only_paths)
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from data.catalogue.columns import ColumnCache
-from data.catalogue.fields import read_fields
+from data.catalogue.fields import field_named, read_fields
 from data.facts import Facts, read_facts
 from data.paths import clean_text
 from data.roots import read_roots
@@ -19,6 +19,7 @@ from retrieval.search.catalogue import StoredField, fields_of
 from retrieval.search.fields import ADDED, CONFIDENCE, RELEVANCE, Field, Masks
 from retrieval.search.filters import Filters, Selection
 from retrieval.search.folders import FolderTree, folder_tree
+from retrieval.search.grouping import Grouping, grouping_of
 from retrieval.search.query import QueryError
 
 
@@ -86,6 +87,15 @@ class Collection:
         kept = _kept(filters.masks(facts, tree), len(facts.ids))
         return Selection(facts.ids[kept], None if order == RELEVANCE.name else self._keys(facts, order)[kept])
 
+    def grouping(self, name: str, filters: Filters) -> Grouping:
+        """Return the grouping by a field of the catalogue, of the pictures' values that the filters find sure enough.
+
+        Raise NoSuchField, QueryError for a field of free text, or StoreError.
+        """
+        own = self.catalogue()
+        of = field_named([one.of for one in own], name)
+        return grouping_of(next(one for one in own if one.of == of), self._sure(filters)[0])
+
     def browse(self, filters: Filters, order: str) -> np.ndarray:
         """Return the ids of the pictures that the filters keep, in one of `orders(queried=False)`; ties by id."""
         facts, tree = self._sure(filters)
@@ -109,9 +119,9 @@ class Collection:
     def _sure(self, filters: Filters) -> tuple[Facts, FolderTree]:
         """Return the state without predicted values that the filters find too unsure."""
         facts, tree = self.state()
-        if CONFIDENCE not in filters:
+        if CONFIDENCE.name not in filters:
             return facts, tree
-        return replace(facts, catalogue=facts.catalogue.sure(filters[CONFIDENCE])), tree
+        return replace(facts, catalogue=facts.catalogue.sure(filters[CONFIDENCE.name])), tree
 
     def _keys(self, facts: Facts, name: str) -> np.ndarray:
         """Return a number for each picture, (n,); the lowest comes first in the order of this name."""

@@ -23,8 +23,6 @@ from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
 
 Masks = dict[str, np.ndarray]
-CONFIDENCE = "min_confidence"
-"""The option of ConfidenceField."""
 COUNT = Annotated[int, {"minimum": 0}]
 """The type of a whole number that is never negative, with what its JSON schema adds."""
 
@@ -282,6 +280,11 @@ class ConfidenceField(Field):
         return {}
 
 
+CONFIDENCE = Option(
+    "min_confidence", "Sure at least", "From 0 to 1: predicted values that are less sure count as none.", "Sure from {}"
+)
+
+
 def _orientation(facts: Facts) -> Codes:
     codes = np.where(facts.widths > facts.heights, 0, np.where(facts.widths < facts.heights, 1, 2))
     return Codes(("landscape", "portrait", "square"), codes)
@@ -373,17 +376,7 @@ FIELDS: tuple[Field, ...] = (
         ),
         facet="colour",
     ),
-    ConfidenceField(
-        name="confidence",
-        options=(
-            Option(
-                CONFIDENCE,
-                "Predicted, sure at least",
-                "From 0 to 1: predicted values that are less sure count as none.",
-                "Predicted values from {}",
-            ),
-        ),
-    ),
+    ConfidenceField(name="confidence", options=(CONFIDENCE,)),
 )
 """All fields, in the order of the page's form."""
 

@@ -36,7 +36,8 @@ class Query:
     Where there are only pictures to be unlike, what looks least like the first one comes first. `by` names the kind of
     vectors that pictures are compared by; None for all that the captioner is calibrated on.
     `exclude` are words that no caption of a hit may say, beside those that the text excludes. A `verbatim` text is
-    searched for as it is spelled.
+    searched for as it is spelled. A hit has a cosine of at least `min_cosine` to one of the pictures to be like; with
+    None, a relevance from the border that was calibrated.
     """
 
     text: str = ""
@@ -45,6 +46,19 @@ class Query:
     by: str | None = None
     exclude: Sequence[str] = ()
     verbatim: bool = False
+    min_cosine: float | None = None
+
+    def __post_init__(self) -> None:
+        """Raise QueryError for a least cosine that cannot be."""
+        check_cosine(self.min_cosine, bool(self.like))
+
+
+def check_cosine(least: float | None, pictures: bool) -> None:
+    """Raise QueryError for a least cosine that cannot be, or that is to no picture."""
+    if least is not None and not 0 <= least <= 1:
+        raise QueryError(f"the least cosine is {least:g}; give a number from 0 to 1")
+    if least is not None and not pictures:
+        raise QueryError("a least cosine needs a picture to be like; give one")
 
 
 def check_query(text: str, like: int, unlike: int, exclude: Sequence[str] = ()) -> None:

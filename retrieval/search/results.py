@@ -9,6 +9,8 @@ from typing import Any
 from data.catalogue.values import PREDICTED
 from data.records import PictureText
 from data.store import StoredPicture
+from retrieval.classes import Guess
+from retrieval.search.grouping import Group
 from retrieval.search.unsaid import unsaid_notice
 
 
@@ -80,7 +82,8 @@ class SearchResult:
     `closest` is the best relevance of any picture, hit or not; None if there are no candidates. `unsaid` are
     the words of the query that no caption of the library says, see `retrieval.search.unsaid`. `corrected` is None or
     {"from": as typed, "to": as searched for}; `expanded` has the words that were searched for in place of others, and
-    `without` the excluded ones, see `retrieval.search.reading`.
+    `without` the excluded ones, see `retrieval.search.reading`. `classes` say what each picture to be like is, by
+    field of the library's classifiers; `groups` are those that the hits are in, if they are grouped.
     """
 
     query: dict[str, Any]
@@ -92,6 +95,8 @@ class SearchResult:
     corrected: dict[str, str] | None = None
     expanded: dict[str, str] = field(default_factory=dict)
     without: list[str] = field(default_factory=list)
+    classes: list[dict[str, list[Guess]]] = field(default_factory=list)
+    groups: list[Group] = field(default_factory=list)
 
     @property
     def words(self) -> str:
@@ -111,4 +116,9 @@ class SearchResult:
 
     def to_json(self) -> dict[str, Any]:
         """Return the result as plain values for JSON."""
-        return vars(self) | {"hits": [hit.to_json() for hit in self.hits]}
+        return vars(self) | self.told() | {"hits": [hit.to_json() for hit in self.hits]}
+
+    def told(self) -> dict[str, Any]:
+        """Return classes and groups as plain values for JSON."""
+        classes = [{name: [one._asdict() for one in own] for name, own in each.items()} for each in self.classes]
+        return {"classes": classes, "groups": [one._asdict() for one in self.groups]}

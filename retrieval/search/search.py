@@ -17,6 +17,7 @@ from data.text import stems
 from retrieval.index.index import Index
 from retrieval.search.clauses import WORDS, ClausePlan, Planner
 from retrieval.search.filters import Selection
+from retrieval.search.grouping import Group, Grouping
 from retrieval.search.metadata import METADATA
 from retrieval.search.people import People
 from retrieval.search.query import Query, QueryError
@@ -75,8 +76,10 @@ class Searcher:
         offset: int = 0,
         distant: bool = False,
         selection: Selection | None = None,
+        grouping: Grouping | None = None,
     ) -> SearchResult:
-        """Return a page of hits among the selected pictures; with `distant` also those that are not close.
+        """Return a page of hits among the selected pictures, in groups if they are given; with `distant` also those
+        that are not close.
 
         A picture has to be close to be a hit, except to a query of pictures to be unlike, or by a kind of vectors.
         Raises QueryError or StoreError.
@@ -86,13 +89,15 @@ class Searcher:
         like, unlike = self._plan(query, reading, selection)
         ranking = self._rank(like, unlike)
         closest = float(ranking.scores[0]) if len(ranking.ids) else None
-        ranking = _hits(ranking, distant, selection)
+        ranking, groups = _grouped(_hits(_near(ranking, like, query), distant, selection), grouping)
         captions = [caption for plan in like if plan.clause.name != WORDS for caption in plan.clause.captions]
         page = range(offset, min(offset + limit, len(ranking.ids)))
         hits = self._page(ranking, stems(reading.text), page, like[0])
         unsaid = [word for plan in like for word in plan.unsaid]
         told = _query_as_json(query, captions)
-        return SearchResult(told, len(ranking.ids), ranking.more, closest, unsaid, hits, **_as_read(reading))
+        return SearchResult(
+            told, len(ranking.ids), ranking.more, closest, unsaid, hits, groups=groups, **_as_read(reading)
+        )
 
     def without_reranker(self) -> Searcher:
         """Return the same searcher without the reranker."""
@@ -118,9 +123,17 @@ class Searcher:
         """Return what makes pipelines over this state of the library, for the ids `allowed` (rising) or all."""
         return Planner(self._store, self.index, self._model, allowed, self._people)
 
-    def hits(self, query: Query, distant: bool = False, selection: Selection | None = None) -> Ranking:
+    def hits(
+        self,
+        query: Query,
+        distant: bool = False,
+        selection: Selection | None = None,
+        grouping: Grouping | None = None,
+    ) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
-        return _hits(self._rank(*self._plan(query, self._reader.read(query), selection)), distant, selection)
+        like, unlike = self._plan(query, self._reader.read(query), selection)
+        ranking = _near(self._rank(like, unlike), like, query)
+        return _grouped(_hits(ranking, distant, selection), grouping)[0]
 
     def rank(self, query: Query) -> Ranking:
         """Rank all candidates, close or not. Raises QueryError."""
@@ -193,6 +206,30 @@ def _border(plans: Sequence[ClausePlan]) -> float:
     if len(borders) == 1:
         return float(borders[0][0])
     return float(combine(borders, [])) if borders else 0.0
+
+
+def _near(ranking: Ranking, like: Sequence[ClausePlan], query: Query) -> Ranking:
+    """Return the candidates whose cosine to a picture of the query is its least one, if it has one.
+
+    That border stands for the one that was calibrated; words beside the pictures keep theirs.
+    """
+    if query.min_cosine is None:
+        return ranking
+    pictures = [plan.clause.name for plan in like if plan.clause.name.startswith("like")]
+    score = query.by or "cosine"
+    alone = score in ranking.parts
+    cosines = [ranking.parts[score if alone else f"{name}.{score}"] for name in pictures]
+    near = np.max(cosines, axis=0) >= query.min_cosine
+    close = ranking.hits if len(pictures) < len(like) else len(ranking.ids)
+    return replace(ranking.at(np.flatnonzero(near)), hits=int(np.count_nonzero(near[:close])))
+
+
+def _grouped(ranking: Ranking, grouping: Grouping | None) -> tuple[Ranking, list[Group]]:
+    """Return the hits with those of each group together, and the groups."""
+    if grouping is None:
+        return ranking, []
+    order, groups = grouping.order(ranking.ids)
+    return ranking.at(order), groups
 
 
 def _hits(ranking: Ranking, distant: bool, selection: Selection | None) -> Ranking:

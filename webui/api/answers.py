@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import asdict, replace
 from functools import lru_cache
+from http import HTTPStatus
 from typing import Any, NamedTuple
 
 from flask import request, url_for
 
 from captioner.types import Description, KindDescriber
+from data.catalogue.fields import NoSuchField
 from data.colour.names import names_of
 from data.facts import folder_of
 from data.notices import notes_of
@@ -17,9 +19,11 @@ from data.roots import folder_id
 from data.store import StoredPicture
 from retrieval.copies.near import near_copies
 from retrieval.library import Library
+from retrieval.search.grouping import Grouping
 from retrieval.search.query import Query, QueryImage
 from retrieval.search.results import SearchResult, taken, values_of
 from webui.media import read_exif
+from webui.problems import Problem
 from webui.request.search_request import SearchRequest
 from webui.request.values import Window, no_picture
 from webui.services import services
@@ -54,10 +58,12 @@ def search(search: SearchRequest, window: Window) -> Answer:
         for contents in (search.uploads.like, search.uploads.unlike)
     )
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
-    query = replace(stored, like=[*wanted, *stored.like], unlike=[*unwanted, *stored.unlike])
+    query = replace(
+        stored, like=[*wanted, *stored.like], unlike=[*unwanted, *stored.unlike], min_cosine=search.min_cosine
+    )
     library = services().library
     selection = library.collection.select(search.filters, search.order)
-    result = library.search(query, window.limit, window.offset, search.distant, selection)
+    result = library.search(query, window.limit, window.offset, search.distant, selection, grouping_of(search))
     previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
     return Answer(_with_links(result), previews, avoided, result.notice, result.words)
 
@@ -80,7 +86,18 @@ def query_of(search: SearchRequest) -> Query:
     like, unlike = (
         [QueryImage(_stored(one.id), one.weight) for one in given] for given in (search.like, search.unlike)
     )
-    return Query(search.text, like, unlike, exclude=search.exclude, verbatim=search.verbatim, by=search.by)
+    cosine = search.min_cosine if like else None  # that of uploads is set with them
+    return Query(search.text, like, unlike, search.by, search.exclude, search.verbatim, cosine)
+
+
+def grouping_of(search: SearchRequest) -> Grouping | None:
+    """Return how the hits are grouped, None if they are not. Raise Problem 400 for an unknown field, or QueryError."""
+    if search.group_by is None:
+        return None
+    try:
+        return services().library.collection.grouping(search.group_by, search.filters)
+    except NoSuchField as error:
+        raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
 def _stored(picture_id: int) -> Description:
@@ -91,7 +108,7 @@ def _stored(picture_id: int) -> Description:
 
 
 def _with_links(result: SearchResult) -> Document:
-    return vars(result) | {"hits": [hit.to_json() | _shown(hit.picture) for hit in result.hits]}
+    return vars(result) | result.told() | {"hits": [hit.to_json() | _shown(hit.picture) for hit in result.hits]}
 
 
 def as_hit(picture: StoredPicture) -> Document:

@@ -26,9 +26,10 @@ from data.paths import clean_text
 from data.store import Store, StoredPicture
 from retrieval.search.fields import COUNT, FIELDS, RELEVANCE, order_names
 from retrieval.search.results import values_of
-from webui.api.answers import query_of
+from webui.api.answers import grouping_of, query_of
 from webui.api.streams import StreamLimit
 from webui.media import read_original
+from webui.openapi.classes import PREDICTED
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
 from webui.request.filters import catalogue, read_filters, read_order
@@ -36,8 +37,10 @@ from webui.request.search_request import SEARCH, read_search_request
 from webui.request.values import body_field, known_value, read_body
 from webui.services import services
 
+PREDICTED_COLUMN = "predicted"
+"""Which values of the catalogue are predicted, with the confidence: articleType 0.93 | gender 0.8."""
 FIELD_COLUMNS = tuple(column for field in FIELDS for column in field.columns)
-COLUMNS = ("id", "paths", "caption", "captions", "score", *(column.name for column in FIELD_COLUMNS))
+COLUMNS = ("id", "paths", "caption", "captions", "score", *(column.name for column in FIELD_COLUMNS), PREDICTED_COLUMN)
 BETWEEN = " | "
 """Between several paths or captions in one cell."""
 PIECE = 2**20
@@ -66,6 +69,7 @@ def as_csv(pictures: Iterable[Exported], names: Sequence[str] = ()) -> Iterator[
     for one in pictures:
         facts = _facts(one)
         cells = facts | {name: BETWEEN.join(facts[name]) for name in ("paths", "captions")}
+        cells[PREDICTED_COLUMN] = BETWEEN.join(f"{name} {sure:g}" for name, sure in facts["predicted"].items())
         values = [*(cells[name] for name in COLUMNS), *(facts["fields"].get(name) for name in names)]
         yield csv_line(map(as_cell, values))
 
@@ -236,7 +240,7 @@ ExportedPicture = TypedDict(  # type: ignore[misc]
     "ExportedPicture",
     {"id": COUNT, "paths": list[str], "caption": str, "captions": list[str], "score": float | None}
     | {column.name: column.type for column in FIELD_COLUMNS}
-    | {"fields": dict[str, Any]},
+    | {"fields": dict[str, Any], "predicted": PREDICTED},
 )
 ExportedPicture.__doc__ = "A picture; the score is that of a search."
 
@@ -270,7 +274,7 @@ def export_hits() -> Response:
         return exported(form, library.collection.browse(read_filters(fields), order).tolist())
     search = read_search_request(fields)
     selection = library.collection.select(search.filters, search.order)
-    hits = library.searcher().hits(query_of(search), search.distant, selection)
+    hits = library.searcher().hits(query_of(search), search.distant, selection, grouping_of(search))
     return exported(form, hits.ids.tolist(), hits.scores.tolist())
 
 

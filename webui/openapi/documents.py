@@ -9,6 +9,7 @@ from data.catalogue.values import TYPES
 from data.colour.names import NAMES
 from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
+from webui.openapi.classes import PREDICTED, Group, Guess
 
 
 class Problem(TypedDict):
@@ -41,11 +42,6 @@ SOURCE = Annotated[
 TAKEN = Annotated[
     str | None,
     {"description": "When it was taken, as the camera's clock showed it: ISO 8601 without a zone"},
-]
-
-
-PREDICTED = Annotated[
-    dict[str, float], {"description": "The confidence, 0 to 1, of those of `fields` that a model predicted"}
 ]
 
 
@@ -137,6 +133,14 @@ class SearchResult(TypedDict):
     without: Annotated[
         list[str], {"description": "What was excluded: by -word, no, not or without in q, or by exclude"}
     ]
+    classes: Annotated[
+        list[dict[str, list[Guess]]],
+        {
+            "description": "What each picture to be like is, uploads first: by field that was learnt "
+            "(`retroflex train classes`) the likely values, best first"
+        },
+    ]
+    groups: Annotated[list[Group], {"description": "Of group_by, in the order of the hits; else empty"}]
 
 
 class Text(TypedDict):

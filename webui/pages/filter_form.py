@@ -7,13 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
-from data.catalogue.values import DATE
+from data.catalogue.values import BOOLEAN, CATEGORY, DATE
 from data.paths import clean_text
 from data.roots import folder_id
 from retrieval.search.catalogue import StoredField, StoredRange
 from retrieval.search.collection import Facets
 from retrieval.search.fields import (
     ChoiceField,
+    ConfidenceField,
     Count,
     DayRange,
     Field,
@@ -41,9 +42,9 @@ class Choice(NamedTuple):
 
 
 class Control(NamedTuple):
-    """A control of the form: `kind` is select, checkboxes, swatches, date, number or text.
+    """A control of the form: `kind` is select, checkboxes, swatches, date, number, text or share (from 0 to 1).
 
-    The last three have a `value`, no choices.
+    The last four have a `value`, no choices.
     """
 
     kind: str
@@ -66,7 +67,8 @@ class ActiveFilter(NamedTuple):
 class FilterForm:
     """What the page needs for the filters; `total` counts the pictures that pass them all.
 
-    `by` are the kinds of vectors that pictures can be compared by; empty where there is no choice.
+    `by` are the kinds of vectors that pictures can be compared by, `groups` the fields that hits can be grouped by;
+    empty where there is no choice. `cosine` is the least cosine, None without a picture to be like.
     """
 
     total: int
@@ -74,13 +76,31 @@ class FilterForm:
     by: list[Choice]
     controls: list[Control]
     active: list[ActiveFilter]
+    groups: list[Choice]
+    cosine: Control | None
 
 
 def filter_form(request: SearchRequest) -> FilterForm:
     """Return the form for this request, with the number of pictures of each choice. Raise StoreError."""
     facets = services().library.collection.facets(request.filters)
     controls = [control for field in _fields() for control in _controls(field, facets, request)]
-    return FilterForm(facets.total, _sort(request), _by(request), controls, active_filters(request))
+    shown = _sort(request), _by(request), controls, active_filters(request), _groups(request), _cosine(request)
+    return FilterForm(facets.total, *shown)
+
+
+def _cosine(request: SearchRequest) -> Control | None:
+    if not request.to_be_like:
+        return None
+    return Control("share", "min_cosine", "Cosine from", [], _text(request.min_cosine))
+
+
+def _groups(request: SearchRequest) -> list[Choice]:
+    """Return the fields of few values by which hits can be grouped."""
+    own = [field.of for field in catalogue() if field.of.type in (CATEGORY, BOOLEAN)] if request.queried else []
+    if not own:
+        return []
+    first = Choice("", "Nothing", request.group_by is None)
+    return [first, *(Choice(of.name, of.label, of.name == request.group_by) for of in own)]
 
 
 def _by(request: SearchRequest) -> list[Choice]:
@@ -151,16 +171,16 @@ def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[
                 yield from _stored_controls(field, option, facets, given)
             case DayRange():
                 yield Control("date", option.name, option.label, [], _text(given))
-            case NumberRange(steps=()):
-                yield Control("number", option.name, option.label, [], _text(given), field.largest)
+            case NumberRange():
+                yield _number(field, option, given)
             case ChoiceField(several=True):
                 kind = "swatches" if isinstance(field, SetField) and field.swatches else "checkboxes"
                 counted = facets.counts.get(field.facet, [])
                 yield Control(kind, option.name, option.label, _alternatives(counted, given or ()))
+            case ConfidenceField():
+                yield from _confidence(option, given)
             case FolderField():
                 yield _select(option, field.any, _folders(facets.counts[field.facet], given))
-            case NumberRange():
-                yield _select(option, field.any, _steps(field, given))
             case ChoiceField():
                 yield _select(option, field.any, _choices(field, facets, given))
 
@@ -175,6 +195,18 @@ def _stored_controls(field: StoredField, option: Option, facets: Facets, given: 
         yield from (Control("text", option.name, option.label, [], _text(one)) for one in given or ("",))
     elif choices := _alternatives(facets.counts[field.facet][:MOST_VALUES], given or ()):
         yield Control("checkboxes", option.name, option.label, choices)
+
+
+def _number(field: NumberRange, option: Option, given: int | None) -> Control:
+    if field.steps:
+        return _select(option, field.any, _steps(field, given))
+    return Control("number", option.name, option.label, [], _text(given), field.largest)
+
+
+def _confidence(option: Option, given: float | None) -> Iterator[Control]:
+    """A control for the confidence of predicted values, where there may be some."""
+    if given is not None or services().library.classifiers():
+        yield Control("share", option.name, option.label, [], _text(given))
 
 
 def _select(option: Option, any_value: str, choices: list[Choice]) -> Control:

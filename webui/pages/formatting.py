@@ -11,6 +11,7 @@ from flask import Flask
 from markupsafe import Markup, escape
 
 from data.catalogue.attribution import credit, is_web_address
+from data.catalogue.files import as_text
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
@@ -48,6 +49,7 @@ def register(app: Flask) -> None:
         passed_over_text,
         left_out_text,
         where_matched,
+        shown_value,
         credit,
         title_of,
     ):
@@ -81,6 +83,11 @@ def title_of(search: SearchRequest) -> str:
     pictures = ["like a picture"] * bool(like) + ["unlike a picture"] * bool(unlike)
     title = ", ".join(filter(None, [*words, *pictures]))
     return title if search.text else title.capitalize()
+
+
+def shown_value(value: Any) -> str:
+    """Return a value of a field as people read it."""
+    return "Without a value" if value is None else as_text(value)
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:

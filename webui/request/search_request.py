@@ -12,12 +12,20 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from retrieval.search.fields import RELEVANCE, order_names
 from retrieval.search.filters import Filters
-from retrieval.search.query import MAX_EXCLUDED, MAX_PICTURES, MAX_UNLIKE_WEIGHT, MAX_WEIGHT, check_query, read_weight
+from retrieval.search.query import (
+    MAX_EXCLUDED,
+    MAX_PICTURES,
+    MAX_UNLIKE_WEIGHT,
+    MAX_WEIGHT,
+    check_cosine,
+    check_query,
+    read_weight,
+)
 from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Declared, Parameter
 from webui.problems import Problem
 from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
-from webui.request.values import LONGEST_ID, check_text, no_picture, size_in_words
+from webui.request.values import LONGEST_ID, SHARE, check_text, no_picture, share, size_in_words
 from webui.services import services
 
 FIELD = "image"
@@ -43,6 +51,8 @@ SEARCH: tuple[Declared, ...] = (
     Parameter("like", _IDS, "Ids of pictures to be like; 7@2 counts twice as much, at most 100 times"),
     Parameter("unlike", _IDS, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is at most 1"),
     Parameter("by", str, "The kind of vectors that pictures are compared by alone, such as vgg16; several by default"),
+    Parameter("min_cosine", SHARE, "The least cosine to a picture that is asked for; by default a calibrated border"),
+    Parameter("group_by", str, "The field of the catalogue by whose values the hits are grouped, the best group first"),
     Parameter(
         "all", Annotated[bool, {"default": False}], "Whether to include pictures that are not close to the query"
     ),
@@ -80,6 +90,7 @@ class SearchRequest:
 
     `exclude` are words that no caption of a hit may say; a `verbatim` text is searched for as it is spelled.
     `by` is the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
+    `min_cosine` is the least cosine of hits to a picture to be like, `group_by` the field that hits are grouped by.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 
@@ -94,6 +105,8 @@ class SearchRequest:
     exclude: tuple[str, ...] = ()
     verbatim: bool = False
     by: str | None = None
+    min_cosine: float | None = None
+    group_by: str | None = None
 
     @property
     def queried(self) -> bool:
@@ -107,9 +120,15 @@ class SearchRequest:
         kinds = {"words": self.text or self.exclude, "picture": self.like or self.unlike, "upload": uploaded}
         return [kind for kind, given in kinds.items() if given]
 
+    @property
+    def to_be_like(self) -> bool:
+        """Whether there is a picture to be like."""
+        return bool(self.like or self.uploads.like)
+
     def check(self) -> None:
-        """Raise QueryError where there is no query, or one of too many pictures."""
+        """Raise QueryError where there is no query, one of too many pictures, or a least cosine to none."""
         sent = self.uploads
+        check_cosine(self.min_cosine, self.to_be_like)
         check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike), self.exclude)
 
     def more_like(self, picture_id: int) -> str:
@@ -159,6 +178,8 @@ class SearchRequest:
             "like": list(map(str, self.like)),
             "unlike": list(map(str, self.unlike)),
             "by": self.by,
+            "min_cosine": None if self.min_cosine is None else f"{self.min_cosine:g}",
+            "group_by": self.group_by,
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
             **filter_parameters(self.filters),
@@ -179,6 +200,8 @@ def read_page_request(fields: MultiDict[str, str], uploads: Uploads | None = Non
     An order that only the other of the two has becomes the default.
     """
     search = _read(fields, uploads)
+    if not search.to_be_like:
+        search = replace(search, min_cosine=None)
     known = fields.copy()
     if known.get("sort") in {*order_names(not search.queried)} - {*order_names(search.queried)}:
         known.pop("sort")
@@ -218,6 +241,8 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     exclude = tuple(check_text("exclude", given) for given in fields.getlist("exclude") if given.strip())
     given = SearchRequest(text if text.strip() else "", like, unlike, distant, uploads or Uploads(), why=why)
     by = check_text("by", fields.get("by", "")).strip() or None
+    group_by = check_text("group_by", fields.get("group_by", "")).strip() or None
+    given = replace(given, min_cosine=share(fields, "min_cosine"), group_by=group_by)
     return replace(given, exclude=exclude, verbatim=verbatim, by=by)
 
 

@@ -124,7 +124,7 @@ function send(address, pictures, note) {
 export async function more(button) {
   const page = await send(button.dataset.address, uploads, "Searching…");
   if (!page) return;
-  const fresh = $$(".hit", page);
+  const fresh = $$("#grid > :not([data-continued])", page);
   if (!fresh.length) return complain("There are no more pictures.");
   $("#grid").append(...fresh);
   for (const selector of [".more", ".pager"]) {
@@ -134,7 +134,7 @@ export async function more(button) {
   }
   remember(page);
   dispatchEvent(new Event("shown"));
-  $("a", fresh[0]).focus({ preventScroll: true });
+  $("a", fresh.find((one) => one.matches(".hit"))).focus({ preventScroll: true });
 }
 
 // The address holds all that is shown, so that going back shows it again.
