@@ -75,7 +75,7 @@ def test_index_search_similar_status_remove(call: Call, photos: Path) -> None:
     words = json.loads(call("search", like["query"]["captions"][0], "--json").stdout)
     assert words["total"] >= 1
     hit = words["hits"][0]
-    facts = {"taken_at", "taken_from", "fields"}
+    facts = {"taken_at", "taken_from", "fields", "predicted"}
     assert set(hit) == {"id", "path", "caption", "captions", "score", "scores", "matched", *facts}
     assert {"bleu", "cosine"} <= set(hit["scores"])
     assert hit["caption"] in hit["captions"]

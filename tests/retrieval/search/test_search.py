@@ -148,16 +148,20 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
         "corrected": None,
         "expanded": {},
         "without": [],
+        "classes": [],
+        "groups": [],
     }
     assert library.search(like([1, 0, 0, 0], "a dog")).total == 0
 
 
 def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
-    assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits", "corrected", "expanded", "without"}
+    told = {"corrected", "expanded", "without", "classes", "groups"}
+    assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits"} | told
     assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"} | {
         "matched",
         "fields",
+        "predicted",
         "taken_at",
         "taken_from",
     }

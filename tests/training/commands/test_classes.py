@@ -21,6 +21,7 @@ from data.settings import load_settings
 from retrieval.commands.catalogue import import_catalogue
 from retrieval.commands.classify import classify
 from retrieval.commands.index import index
+from retrieval.commands.search import search, similar
 from retrieval.library import Library
 from tests.conftest import draw_picture
 from tests.tiny_encoder import MeanColour, mean_colour
@@ -224,3 +225,46 @@ def test_classify_without_a_fitting_classifier(shop: list[str], made_once: Path)
     (folder / "classifier.json").write_text("{}")
     result = CliRunner().invoke(classify, [str(picture), *shop])
     assert isinstance(result.exception, RetroflexError)
+
+
+def test_similar_tells_the_class_and_searches_in_it(shop: list[str], tmp_path: Path) -> None:
+    train(shop)
+    picture = draw_picture(tmp_path / "another.png", "blue", (64, 64), seed=80)
+    by = ("--by", MeanColour.name, "--limit", 50, *shop)
+    document = json.loads(invoked(similar, picture, "--json", *by).stdout)
+    assert document["classes"][0]["colour"][0]["value"] == "blue"
+    within = json.loads(invoked(similar, picture, "--same", "colour", "--json", *by).stdout)
+    assert [one["fields"]["colour"] for one in within["hits"]] == ["blue"] * EACH
+    sure = json.loads(invoked(similar, picture, "--same", "colour", "--min-confidence", 1, "--json", *by).stdout)
+    assert {one["fields"]["colour"] for one in sure["hits"]} == {"blue"}
+    assert LABELLED <= len(sure["hits"]) <= EACH
+    shown = invoked(similar, picture, "--group-by", "colour", *by).stdout
+    assert "query picture: colour blue " in shown
+    assert f"\nblue: {EACH} pictures\n" in shown
+    assert "       predicted: colour blue " in shown
+    near = json.loads(invoked(similar, picture, "--min-cosine", 0.99, "--json", *by).stdout)["hits"]
+    assert all(one["scores"][MeanColour.name] >= 0.99 for one in near)
+    assert 0 < len(near) < len(document["hits"])
+    rest = json.loads(
+        invoked(search, "anything", "--where", "colour=red", "--min-confidence", 1, "--all", "--json", *shop).stdout
+    )
+    assert all(not one["predicted"] or one["predicted"]["colour"] == 1 for one in rest["hits"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--same", "color"), "no field 'color'; the nearest is colour"),
+        (("--same", "about"), "about has not been learnt; run: retroflex train classes --field about"),
+        (("--group-by", "about"), "about is a free text"),
+        (("--group-by", "colors"), "the nearest is colour"),
+    ],
+)
+def test_bad_options_of_similar(shop: list[str], made_once: Path, arguments: tuple[str, ...], message: str) -> None:
+    result = CliRunner().invoke(similar, [str(made_once / "photos" / "red0.png"), *arguments, *shop])
+    assert isinstance(result.exception, RetroflexError), result.output
+    assert message in str(result.exception)
+    for given in (["dog", "--min-cosine", "2"], ["dog", "--min-confidence", "x"]):
+        assert CliRunner().invoke(search, [*given, *shop]).exit_code == 2
+    result = CliRunner().invoke(search, ["dog", "--min-cosine", "0.5", *shop])
+    assert "a least cosine needs a picture" in str(result.exception)
