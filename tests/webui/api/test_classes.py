@@ -1,4 +1,4 @@
-"""Learnt classes in the API and on the page: what a query's picture is, predicted values, groups and the least cosine."""
+"""Learnt classes in the API and on the page: what a picture is, predicted values, groups and the least cosine."""
 
 from __future__ import annotations
 
