@@ -125,7 +125,8 @@ def compare(
         _check_writable(target)
     settings = load_settings(library=library, bundle=bundle)
     searches = chosen(search, SEARCHES, "search")
-    files = read_choice(features.split(",") if features and weights else (), weights)
+    listed = [one.strip() for one in features.split(",")] if features and weights else []
+    files = read_choice(listed, weights, listed)  # `chosen` tells unknown names; not all kinds are encoders
     known = known_kinds(lambda: Captioner.load(settings.bundle or BUNDLED), files, settings.library)
     kinds = [known[name] for name in chosen(features, known, "kind of vectors")]
     folder = cache or user_cache_path("retroflex") / "compare"

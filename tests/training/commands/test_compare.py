@@ -155,6 +155,18 @@ def test_a_missing_package_is_a_row(
     assert rows["mean_colour", "exact"]["problem"] is None
 
 
+def test_weights_of_one_kind_leave_the_captioners_own_kinds_as_they_are(
+    labelled: Path, cache: Path, tiny_bundle: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "other.txt").write_text("no weights")
+    given = ("--labelled", labelled, "--cache", cache, "--bundle", tiny_bundle, "--copies", 0, "--json")
+    rows = rows_of(run(*given, "--features", "joint, broken", "--weights", f"broken={tmp_path / 'other.txt'}"))
+    assert rows["joint", "exact"]["problem"] is None
+    assert "other.txt" in rows["broken", "exact"]["problem"]
+    result = run(*given, "--features", "joint,broke", "--weights", f"broke={tmp_path / 'other.txt'}")
+    assert "no kind of vectors is called 'broke'; did you mean broken" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
