@@ -29,6 +29,7 @@ from data.database import chunks
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, one_line
+from data.films.records import FRAME
 from data.limits import Limits
 from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
@@ -221,11 +222,14 @@ def _mend_features(connection: Connection, row: int) -> str:
 
 
 def _forget_description(connection: Connection, item: int | None) -> str:
-    """Drop what models made of an item, so that it counts as not described."""
+    """Drop what models made of an item, or of all frames of a film, so that it counts as not described."""
     if item is not None:
-        writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id == item))
-        connection.execute(delete(features).where(features.c.item_id == item))
-        connection.execute(delete(captions).where(captions.c.item_id == item, captions.c.source == "model"))
+        film = connection.scalar(select(items.c.parent_id).where(items.c.id == item, items.c.kind == FRAME))
+        frames = select(items.c.id).where(items.c.parent_id == film, items.c.kind == FRAME)
+        told = [item] if film is None else [item, *connection.scalars(frames)]
+        writes.note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_([item, film or item])))
+        connection.execute(delete(features).where(features.c.item_id.in_(told)))
+        connection.execute(delete(captions).where(captions.c.item_id.in_(told), captions.c.source == "model"))
     return REDESCRIBED
 
 
@@ -288,7 +292,7 @@ def check_vectors(store: Store, progress: Callable[[int, int], None]) -> Iterato
 
     Raises StoreError.
     """
-    ids = store.searched_ids()[1].tolist()
+    ids = store.searched_items()[1].tolist()
     columns = select(features.c.item_id, features.c.kind, features.c.model_version, features.c.value)
     query = columns.where(features.c.dimensions.is_not(None), sound(features))
     shapes: dict[tuple[str, str], dict[int, tuple[int, float]]] = {}

@@ -181,6 +181,8 @@ def _continue(connection: Connection, old: int, new: int) -> None:
         connection.execute(delete(column.table).where(outdated))
         connection.execute(update(column.table).where(column == new).values({column.name: old}))
     row = connection.execute(select(pictures).where(pictures.c.id == new)).one()._asdict()
+    kind = select(items.c.kind).where(items.c.id == new).scalar_subquery()
+    connection.execute(update(items).where(items.c.id == old).values(kind=kind))
     connection.execute(delete(pictures).where(pictures.c.id == new))
     connection.execute(delete(items).where(items.c.id == new))
     values = {name: value for name, value in row.items() if name not in ("id", "added_at")}

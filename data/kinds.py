@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data import png
+from data.films.kinds import begins_like_film
 from data.jpeg2000 import CODESTREAM
 from data.loading import SUFFIXES
 from data.paths import clean_text
@@ -77,6 +78,11 @@ def begins_like_picture(path: Path) -> bool:
             return _is_picture(file.read(HEAD))
     except OSError:
         return False
+
+
+def begins_like_picture_or_film(path: Path) -> bool:
+    """Return whether a regular file begins like a picture or film that is read; False if it cannot be read."""
+    return begins_like_picture(path) or begins_like_film(path)
 
 
 def _is_picture(head: bytes) -> bool:

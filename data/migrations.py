@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from data.catalogue.migration import add_catalogue
 from data.faces.migration import add_faces
+from data.films.migration import add_films
 from data.metadata.migration import add_metadata, add_notes
 from data.postgresql import POSTGRESQL, unify_texts
 from data.sharing.migration import add_sharing
@@ -330,6 +331,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     _colours,
     add_faces,
     add_sharing,
+    add_films,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

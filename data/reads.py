@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -27,6 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from data.catalogue.reads import facts_of
 from data.catalogue.values import Fact
 from data.database import MEND, at_or_below, chunks
+from data.films.queries import described_films, films_described_by, frame_vectors_by, frames_among
 from data.metadata.dates import METADATA_VERSION
 from data.migrations import GENERATION_KEY
 from data.records import (
@@ -48,6 +49,7 @@ from data.tables import (
     features,
     files,
     meta,
+    motions,
     picture_texts,
     pictures,
     skipped,
@@ -107,17 +109,18 @@ def generation(connection: Connection) -> int:
 
 
 def stored_files(connection: Connection, roots: Sequence[bytes] | None) -> dict[bytes, StoredFile]:
-    """Return the files, those skipped included, at or below `roots`, or all."""
+    """Return the files, those skipped and the films of Live Photos included, at or below `roots`, or all."""
     taken = select(files.c.path, files.c.size, files.c.mtime_ns, pictures.c.digest, files.c.sidecars).join(pictures)
     taken = taken.where(sound(files), sound(pictures, "digest"))
-    left_out = select(skipped.c.path, skipped.c.size, skipped.c.mtime_ns).where(sound(skipped))
     stored: dict[bytes, StoredFile] = {}
     for below in _below(files, roots):
         rows = connection.execute(taken.where(below))
         stored.update((row.path, StoredFile(row.size, row.mtime_ns, row.digest, row.sidecars)) for row in rows)
-    for below in _below(skipped, roots):
-        rows = connection.execute(left_out.where(below))
-        stored.update((row.path, StoredFile(row.size, row.mtime_ns, "")) for row in rows)
+    for table in (skipped, motions):
+        query = select(table.c.path, table.c.size, table.c.mtime_ns).where(sound(table))
+        for below in _below(table, roots):
+            rows = connection.execute(query.where(below))
+            stored.update((row.path, StoredFile(row.size, row.mtime_ns, "")) for row in rows)
     return stored
 
 
@@ -131,8 +134,8 @@ def _below(table: Table, roots: Sequence[bytes] | None) -> Iterator[ColumnElemen
 
 
 def described(connection: Connection, digests: Collection[str], model_version: str) -> set[str]:
-    """Return the digests that `model_version` has described."""
-    done: set[str] = set()
+    """Return the digests that `model_version` has described; those of films by their frames."""
+    done = described_films(connection, digests, model_version)
     made = features.c.item_id == pictures.c.id
     query = select(pictures.c.digest).join(features, made).where(features.c.model_version == model_version).distinct()
     for piece in chunks(digests):
@@ -314,10 +317,10 @@ def _described_by(connection: Connection) -> dict[str, int]:
     rising = connection.execute(
         select(*made).where(readable).group_by(*made).order_by(features.c.model_version, func.count())
     )
-    counts: dict[str, int] = {}
+    counts = films_described_by(connection)
     for version, kind in dict(map(tuple, rising)).items():  # rising, so the most frequent kind of each version stays
         joined = select(func.count()).select_from(features).join(pictures, pictures.c.id == features.c.item_id)
-        counts[version] = _count(
+        counts[version] += _count(
             connection, joined.where(features.c.model_version == version, features.c.kind == kind, HAS_FILE)
         )
     return {version: count for version, count in counts.items() if count}
@@ -328,30 +331,39 @@ def _count(connection: Connection, query: Select[Any]) -> int:
 
 
 def main_models(connection: Connection) -> dict[str, str]:
-    """Return for each kind the model version that made most of its vectors, of pictures that have a file."""
+    """Return for each kind the model version that made most of its vectors, of pictures and films that have a file.
+
+    Of several it is the first by name.
+    """
+    made = features.c.kind, features.c.model_version
     readable = sound(features, "model_version", "kind")
-    made = select(features.c.kind, features.c.model_version).where(features.c.dimensions.is_not(None), readable)
-    counted = made.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE)
-    counted = counted.group_by(features.c.kind, features.c.model_version)
-    rising = connection.execute(counted.order_by(func.count(), features.c.model_version.desc()))
-    return dict(map(tuple, rising))
+    query = select(*made, func.count()).where(features.c.dimensions.is_not(None), readable)
+    query = query.join(pictures, pictures.c.id == features.c.item_id).where(HAS_FILE).group_by(*made)
+    counts = Counter({(kind, version): count for kind, version, count in connection.execute(query)})
+    counts += frame_vectors_by(connection)
+    rising = sorted(sorted(counts, reverse=True), key=lambda one: counts[one])
+    return dict(rising)
 
 
 def searched_pictures(connection: Connection, ids: Collection[int]) -> list[SearchedPicture]:
-    """Return the pictures that have a file, and a caption or a vector, by rising id.
+    """Return the pictures and frames that have a file, and a caption or a vector, by rising id.
 
-    `ids` must be few enough for one statement.
+    What the file says of itself is that of the film for each of its frames. `ids` must be few enough for one statement.
     """
-    own = _files(connection, list(ids))
+    frames = frames_among(connection, ids)
+    own = _files(connection, sorted({*ids, *frames.values()}))
     rows = {row.id: row for row in connection.execute(_TAKEN, {"ids": sorted(own)})}
     with_file = sorted(rows)
-    metadata = _texts(connection, with_file)
-    texts, facts = captions_of(connection, with_file), facts_of(connection, with_file)
+    metadata, facts = _texts(connection, with_file), facts_of(connection, with_file)
     for picture_id, own_facts in facts.items():
         metadata[picture_id].extend(searched_facts(own_facts))
-    vectors = _vectors_of(connection, with_file)
-    searched = [picture_id for picture_id in with_file if picture_id in texts or picture_id in vectors]
-    return [_searched(rows[one], own[one], texts[one], metadata[one], vectors.get(one, {})) for one in searched]
+    present = sorted(one for one in ids if frames.get(one, one) in rows)
+    texts, vectors = captions_of(connection, present), _vectors_of(connection, present)
+    searched = []
+    for one in (one for one in present if one in texts or one in vectors):
+        row, film = rows[frames.get(one, one)], frames.get(one)
+        searched.append(_searched(one, film, row, own[row.id], texts[one], metadata[row.id], vectors.get(one, {})))
+    return searched
 
 
 def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[str, StoredVector]]:
@@ -368,6 +380,8 @@ def _vectors_of(connection: Connection, ids: Sequence[int]) -> dict[int, dict[st
 
 
 def _searched(
+    item_id: int,
+    film: int | None,
     row: Any,
     own: Sequence[Any],
     texts: list[StoredCaption],
@@ -377,7 +391,7 @@ def _searched(
     by_user = any(caption.source == "user" for caption in texts)
     paths = [file.path for file in own]
     said = [caption.text for caption in texts]
-    return SearchedPicture(row.id, said, by_user, vectors, paths, metadata, _taken(row, own)[0])
+    return SearchedPicture(item_id, said, by_user, vectors, paths, metadata, _taken(row, own)[0], film)
 
 
 def user_texts(connection: Connection) -> list[str]:

@@ -210,10 +210,10 @@ class StoredVector(NamedTuple):
 
 
 class SearchedPicture(NamedTuple):
-    """What a search needs of a picture: its captions, the user's first, and its vectors by kind.
+    """What a search needs of a picture or frame: its captions, the user's first, and its vectors by kind.
 
     `by_user` says whether a person captioned it. `paths` and `taken_at` are those of `StoredPicture`, `metadata` its
-    `texts_beside`.
+    `texts_beside`. `film` is the id of the film that a frame is of, None for a picture.
     """
 
     id: int
@@ -223,6 +223,7 @@ class SearchedPicture(NamedTuple):
     paths: Sequence[bytes] = ()
     metadata: Sequence[PictureText] = ()
     taken_at: datetime | None = None
+    film: int | None = None
 
 
 class Changes(NamedTuple):

@@ -13,7 +13,8 @@ from operator import attrgetter
 from pathlib import Path
 
 from data.errors import RetroflexError
-from data.kinds import NOT_PICTURES, begins_like_picture, is_incidental, suffix
+from data.films.kinds import SUFFIXES as FILM_SUFFIXES
+from data.kinds import NOT_PICTURES, begins_like_picture, begins_like_picture_or_film, is_incidental, suffix
 from data.loading import SUFFIXES
 from data.machine_made import TAKE, is_machine_made
 from data.metadata.sidecars import Sidecar, sidecars_of
@@ -57,8 +58,10 @@ class Scan:
     sidecars: dict[bytes, tuple[Sidecar, ...]] = field(default_factory=dict)
 
 
-def scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Sequence[str] = ()) -> Scan:
-    """Compare the picture files under `roots` (folders or single files) with those already `stored`.
+def scan(
+    roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Sequence[str] = (), films: bool = False
+) -> Scan:
+    """Compare the picture files, with `films` also films, under `roots` (folders or files) with those `stored`.
 
     A file counts as changed when its size or time of change differs. An `exclude` pattern (as in a shell)
     excludes every file or folder whose name, or path relative to its root, matches. Hidden files and folders and
@@ -66,7 +69,7 @@ def scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Seq
     A file whose suffix says nothing is a picture if it begins like one. Linked folders are walked once, after the
     real ones, so a loop of links ends. Raises RetroflexError when a root is missing.
     """
-    walk = _Walk(exclude)
+    walk = _Walk(exclude, films)
     tops = [_checked_root(root) for root in roots]
     found = {to_bytes(file.path): file for top in tops for file in walk.files(top)}
     changed = [file for path, file in found.items() if not _is_same(file, stored.get(path))]
@@ -107,7 +110,9 @@ def _is_gone(path: bytes, stored: StoredFile, roots: set[Path], unread: set[Path
 class _Walk:
     """One walk over several roots, which enters each folder once, under the name that it meets first."""
 
-    def __init__(self, exclude: Sequence[str]) -> None:
+    def __init__(self, exclude: Sequence[str], films: bool) -> None:
+        self._suffixes = SUFFIXES | FILM_SUFFIXES if films else SUFFIXES
+        self._begins = begins_like_picture_or_film if films else begins_like_picture
         self.skipped: list[Skip] = []
         self.passed_over = Counter[str]()
         self.left_out = Counter[str]()
@@ -170,9 +175,9 @@ class _Walk:
     def _may_be_picture(self, entry: os.DirEntry[str]) -> bool:
         """Return whether the file may be a picture, or is one that cannot be reached; count it if it is none."""
         end = os.path.splitext(entry.name)[1].lower()
-        if end in SUFFIXES or is_incidental(entry.name):
-            return end in SUFFIXES
-        if end not in NOT_PICTURES and (not _is_regular(entry) or begins_like_picture(Path(entry))):
+        if end in self._suffixes or is_incidental(entry.name):
+            return end in self._suffixes
+        if end not in NOT_PICTURES and (not _is_regular(entry) or self._begins(Path(entry))):
             return True
         self.passed_over[suffix(entry.name)] += 1
         return False

@@ -197,6 +197,11 @@ class Store:
         with self._database.reading() as connection:
             return reads.stored_pictures(connection, ids)
 
+    def captions(self, ids: Sequence[int]) -> dict[int, list[StoredCaption]]:
+        """Return the captions of items by id, as `StoredPicture` has them."""
+        with self._database.reading() as connection:
+            return {key: own for piece in chunks(ids) for key, own in reads.captions_of(connection, piece).items()}
+
     def picture_id(self, digest: str) -> int | None:
         """Return the id of the picture with this content hash, None when there is none."""
         with self._database.reading() as connection:
@@ -211,6 +216,11 @@ class Store:
         """Return the generation, and the ids, int64 and rising, of all pictures that have a file."""
         with self._database.reading() as connection:
             return changes.searched_ids(connection)
+
+    def searched_items(self) -> tuple[int, np.ndarray]:
+        """Return the generation, and the ids of `searched_ids` with those of the frames of films, rising."""
+        with self._database.reading() as connection:
+            return changes.searched_items(connection)
 
     def changes(self, since: int) -> Changes | None:
         """Return what changed after the generation `since`, None where the store was never in that state."""

@@ -33,7 +33,7 @@ items = Table(
     "items",
     metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("kind", String(16), nullable=False),  # picture, frame or face
+    Column("kind", String(16), nullable=False),  # picture, film, frame or face
     Column("parent_id", ForeignKey("items.id", ondelete="CASCADE")),  # NULL for a whole picture
     # The box of a face, in shares of width and height, and the time of a frame, in seconds.
     Column("box_left", Float),
@@ -218,6 +218,24 @@ facts = Table(
     Column("value_id", Integer),
     Column("confidence", Float),  # from 0 to 1, of what a model predicted
     Index("facts_by_item", "item_id"),
+)
+
+films = Table(
+    "films",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("duration", Float, nullable=False),  # seconds
+    Column("sampling", String(32), nullable=False),  # how its frames were chosen, see `data.films.sampling`
+)
+
+motions = Table(
+    "motions",
+    metadata,
+    Column("path", LargeBinary, primary_key=True),  # of the short film beside a Live Photo, which is no film of its own
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), nullable=False),
+    Column("size", BigInteger, nullable=False),
+    Column("mtime_ns", BigInteger, nullable=False),
+    Index("motions_by_picture", "picture_id"),
 )
 
 people = Table(

@@ -50,6 +50,7 @@ from data.tables import (
     generations,
     items,
     meta,
+    motions,
     picture_notes,
     picture_texts,
     pictures,
@@ -85,7 +86,7 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
     _put_seen(connection, {row.digest: Seen(row.pixels, row.colours) for row in batch.pictures} | batch.seen)
-    _put_descriptions(connection, batch.descriptions, ids)
+    put_descriptions(connection, [(ids[row.digest], row) for row in batch.descriptions])
     for chunk in chunks(ids.values()):
         note_changes(connection, select(pictures.c.id).where(pictures.c.id.in_(chunk)))
 
@@ -105,7 +106,7 @@ def forget_below(connection: Connection, paths: Sequence[bytes], except_below: S
     gone = 0
     for path in paths:
         note_changes(connection, select(files.c.picture_id).where(at_or_below(files, path)).distinct())
-        for table in (absent_files, successions, files, skipped):
+        for table in (absent_files, successions, files, skipped, motions):
             conditions = [~at_or_below(table, other) for other in except_below]
             forgotten = connection.execute(delete(table).where(at_or_below(table, path), *conditions)).rowcount
             gone += forgotten if table in (files, skipped) else 0
@@ -197,7 +198,7 @@ def _forget(connection: Connection, paths: Collection[bytes]) -> None:
         connection.execute(delete(absent_files).where(tuple_(absent_files.c.path, absent_files.c.picture_id).in_(here)))
         noted = here.add_columns(literal(now(), DateTime))
         connection.execute(insert(absent_files).from_select(["path", "picture_id", "since"], noted))
-        for table in (files, skipped):
+        for table in (files, skipped, motions):
             connection.execute(delete(table).where(table.c.path.in_(piece)))
 
 
@@ -322,11 +323,9 @@ def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, 
 
 
 def _stored_ids(connection: Connection, digests: Collection[str]) -> dict[str, int]:
-    ids: dict[str, int] = {}
-    for piece in chunks(digests):
-        rows = connection.execute(select(pictures.c.digest, pictures.c.id).where(pictures.c.digest.in_(piece)))
-        ids.update((digest, picture_id) for digest, picture_id in rows)
-    return ids
+    known = select(pictures.c.digest, pictures.c.id)
+    pieces = (known.where(pictures.c.digest.in_(piece)) for piece in chunks(digests))
+    return {digest: picture_id for query in pieces for digest, picture_id in connection.execute(query)}
 
 
 def _put_files(connection: Connection, rows: Sequence[FileRow], ids: dict[str, int]) -> None:
@@ -357,8 +356,9 @@ def _put_skipped(connection: Connection, rows: Sequence[SkipRow]) -> None:
         connection.execute(insert(skipped), list(values.values()))
 
 
-def _put_descriptions(connection: Connection, rows: Iterable[DescriptionRow], ids: dict[str, int]) -> None:
-    latest = {(ids[row.digest], row.model_version): row for row in rows}
+def put_descriptions(connection: Connection, rows: Iterable[tuple[int, DescriptionRow]]) -> None:
+    """Store descriptions by item id, in place of those of the same models; changes are for the caller to note."""
+    latest = {(item_id, row.model_version): row for item_id, row in rows}
     captioned = [item_id for (item_id, _), row in latest.items() if row.captions is not None]
     for piece in chunks(captioned):
         _drop_description(connection, piece)

@@ -25,6 +25,8 @@ from captioner.errors import BundleError
 from captioner.metric import Metric, MetricDescriber, load_metric, metric_names
 from captioner.types import JOINT, Caption, Description, KindDescriber, SearchModel
 from data.errors import RetroflexError
+from data.films.reads import films_by_id
+from data.films.sampling import spread
 from data.notices import Notices, read_notices
 from data.paths import to_bytes
 from data.records import Status
@@ -39,7 +41,7 @@ from retrieval.search.collection import Collection
 from retrieval.search.completion import Completer
 from retrieval.search.filters import Selection
 from retrieval.search.grouping import Grouping
-from retrieval.search.query import Query
+from retrieval.search.query import QUERY_FRAMES, Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
 
@@ -147,6 +149,34 @@ class Library:
         captions = [Caption(caption.text, caption.logprob or 0.0) for caption in picture.captions]
         ids = np.array([picture_id], np.int64)
         return Description(captions, {kind: index.vectors.get(kind, ids)[0] for kind in index.vectors.models})
+
+    def film_frames(self, picture_id: int, model_version: str | None = None) -> list[Description]:
+        """Return the stored descriptions of up to QUERY_FRAMES frames of a film, by time; none if it is no film.
+
+        With `model_version`, none either unless that described them. Raises StoreError.
+        """
+        film = films_by_id(self.store, [picture_id]).get(picture_id)
+        index = self.searcher().index
+        if film is None or model_version not in (None, *index.models.values()):
+            return []
+        held = np.array([frame.id for frame in film.frames if index.holds(frame.id)], np.int64)
+        chosen = np.sort(held[spread(len(held), QUERY_FRAMES)])
+        captions = self.store.captions(chosen.tolist())
+        vectors = {kind: index.vectors.get(kind, chosen) for kind in index.vectors.models}
+        return [
+            Description(
+                [Caption(caption.text, caption.logprob or 0.0) for caption in captions.get(frame, [])],
+                {kind: values[row] for kind, values in vectors.items()},
+            )
+            for row, frame in enumerate(chosen.tolist())
+        ]
+
+    def film_frames_of(self, digest: str, model_version: str) -> list[Description]:
+        """Return `film_frames` of the film of this `digest` if `model_version` described it, else none."""
+        picture_id = self.store.picture_id(digest)
+        if picture_id is None or self.store.describe_needed([digest], model_version):
+            return []
+        return self.film_frames(picture_id, model_version)
 
     def description_of(self, digest: str, model_version: str) -> Description | None:
         """Return the stored description of the picture of this `digest`, None unless `model_version` made it.

@@ -76,7 +76,7 @@ def test_index_search_similar_status_remove(call: Call, photos: Path) -> None:
     assert words["total"] >= 1
     hit = words["hits"][0]
     facts = {"taken_at", "taken_from", "fields", "predicted"}
-    assert set(hit) == {"id", "path", "caption", "captions", "score", "scores", "matched", *facts}
+    assert set(hit) == {"id", "path", "time", "caption", "captions", "score", "scores", "matched", *facts}
     assert {"bleu", "cosine"} <= set(hit["scores"])
     assert hit["caption"] in hit["captions"]
 

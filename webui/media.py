@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import stat
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from http import HTTPStatus
 from pathlib import Path
@@ -16,11 +17,16 @@ from data.decoding.orders import Order, Webp
 from data.decoding.pool import DECODERS, PATIENCE, DecoderUnavailable
 from data.errors import PictureError
 from data.exif import Exif
+from data.films.decoding import read_film
+from data.films.orders import FilmOrder
+from data.films.reads import FilmFile
 from data.limits import Limits
 from data.paths import from_bytes
 from data.records import content_hash
 from data.store import StoredPicture
 from webui.problems import Problem
+
+GONE = "the picture's file was moved, changed or deleted; run `retroflex index` again"
 
 
 def read_original(picture: StoredPicture, limits: Limits) -> bytes:
@@ -36,7 +42,21 @@ def read_original(picture: StoredPicture, limits: Limits) -> bytes:
             continue
         if content_hash(content) == picture.digest:
             return content
-    raise Problem(HTTPStatus.GONE, "the picture's file was moved, changed or deleted; run `retroflex index` again")
+    raise Problem(HTTPStatus.GONE, GONE)
+
+
+def film_path(indexed: Sequence[FilmFile]) -> Path:
+    """Return the path of the first of a film's files that has the size and time of change that were indexed.
+
+    A film is too large to be hashed for each part that is played. Raise Problem 410.
+    """
+    for file in indexed:
+        path = from_bytes(file.path)
+        with suppress(OSError):
+            status = path.stat()
+            if stat.S_ISREG(status.st_mode) and (status.st_size, status.st_mtime_ns) == (file.size, file.mtime_ns):
+                return path
+    raise Problem(HTTPStatus.GONE, GONE)
 
 
 SIDE = 320
@@ -70,6 +90,20 @@ class Thumbnails:
         with self._turn():
             original = read_original(picture, self._limits)
             content = DECODERS.decode(original, Order(webp=THUMBNAIL), self._limits).webp
+        _store(path, content)
+        return content
+
+    def frame(self, picture: StoredPicture, indexed: Sequence[FilmFile], seconds: float) -> bytes:
+        """Return the thumbnail of a frame of a film with these files, made now where there is none yet.
+
+        Raises as `get` does.
+        """
+        path = self._folder / picture.digest[:2] / f"{picture.digest}-{round(1000 * seconds)}.webp"
+        with suppress(OSError):
+            return path.read_bytes()
+        with self._turn():
+            order = FilmOrder(times=(seconds,), webp=THUMBNAIL)
+            content = read_film(film_path(indexed), order, self._limits, PATIENCE).webp
         _store(path, content)
         return content
 

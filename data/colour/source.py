@@ -27,7 +27,7 @@ def colour_source(image: Image.Image, content: bytes) -> Source:
     """Return what a decoded file says of its colours; `content` is the whole file."""
     numbers = _png_cicp(content) if image.format == "PNG" else None
     if numbers is not None and numbers[0] in PRIMARIES and numbers[1] in TRANSFERS:
-        return _by_numbers(*numbers)
+        return by_numbers(*numbers)
     profile = _embedded_profile(image, content)
     if isinstance(profile, bytes) and 128 <= len(profile) <= MAX_PROFILE_BYTES:
         return Source(profile)
@@ -48,7 +48,7 @@ def _without_profile(image: Image.Image, content: bytes) -> Source:
     if image.format == "PNG" and (source := _png_gamma(image)):
         return source
     if image.format in ("HEIF", "AVIF") and (numbers := boxes.nclx(content) or _heif_numbers(image)):
-        return _by_numbers(*numbers)
+        return by_numbers(*numbers)
     return Source(ADOBE_RGB) if _is_adobe_by_exif(image) else Source()
 
 
@@ -58,7 +58,8 @@ def _heif_numbers(image: Image.Image) -> tuple[int, int] | None:
     return (int(found["color_primaries"]), int(found["transfer_characteristics"])) if found else None
 
 
-def _by_numbers(primaries: int, transfer: int, narrow: bool = False) -> Source:
+def by_numbers(primaries: int, transfer: int, narrow: bool = False) -> Source:
+    """Return the source of colours by primaries and transfer as H.273 numbers them; `narrow` is the range of values."""
     if primaries not in PRIMARIES or transfer not in TRANSFERS:
         return Source(None, (f"its colours ({primaries}/{transfer} in H.273) are not known, and are read as sRGB",))
     space = Space(PRIMARIES[primaries], transfer, narrow=narrow)

@@ -6,16 +6,15 @@ import json
 import signal
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
-from typing import IO, cast
+from typing import IO, Protocol, TypeVar, cast
 
 from data import errors
 from data.children import child_environment, module_command
 from data.decoding.budget import HEADER_BYTES, MEMORY, Busy, MemoryBudget
 from data.decoding.messages import receive, send
-from data.decoding.orders import Decoded, Job
 from data.errors import PictureDamaged, PictureError, PictureTooLarge
 
 START_SECONDS = 60.0
@@ -41,12 +40,35 @@ class LacksMemory(Exception):
     """The picture takes more memory than its header made believe."""
 
 
-class Child:
-    """A process for one picture after the other; it ends with this process, as its input is closed."""
+T_co = TypeVar("T_co", covariant=True)
 
-    def __init__(self) -> None:
-        """Start the process and wait until it is ready. Raises OSError or Ended if it does not start."""
-        command, environment = module_command("data.decoding.worker"), child_environment() | ENVIRONMENT
+
+class Work(Protocol[T_co]):
+    """A job for a child: the bytes that it keeps of the file, the seconds for its header, and what it gets and answers.
+
+    `answer` reads the messages that follow an answer without an error.
+    """
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+    def to_messages(self) -> tuple[bytes, ...]: ...
+
+    def answer(self, receive: Callable[[], bytes]) -> T_co: ...
+
+
+class Child:
+    """A process for one file after the other; it ends with this process, as its input is closed."""
+
+    def __init__(self, module: str) -> None:
+        """Start the process, which runs `module`, and wait until it is ready.
+
+        Raises OSError or Ended if it does not start.
+        """
+        command, environment = module_command(module), child_environment() | ENVIRONMENT
         self._process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         self._jobs, self._answers = (cast(IO[bytes], pipe) for pipe in (self._process.stdin, self._process.stdout))
         self._exhausted = False
@@ -60,22 +82,22 @@ class Child:
             self.end()
         return self._process.poll() is None
 
-    def decode(self, job: Job, budget: MemoryBudget, patience: float | None, least: int = 0) -> Decoded:
+    def decode(self, job: Work[T_co], budget: MemoryBudget, patience: float | None, least: int = 0) -> T_co:
         """Do the job in the memory that its header asks for, but at least `least` bytes of `budget`.
 
         Raises a PictureError, LacksMemory if more might help, Busy without memory after `patience` seconds, or Ended.
         """
-        with budget.hold(len(job.content) + HEADER_BYTES, patience), self._talk(job.seconds):
+        with budget.hold(job.size + HEADER_BYTES, patience), self._talk(job.seconds):
             send(self._jobs, *job.to_messages())
             cost = self._receive()
         if cost.kind:
             raise _refusal(cost, cost.memory)
-        needed = len(job.content) + cost.size
+        needed = job.size + cost.size
         with self._hold(budget, max(needed, least), patience) as held, self._talk(cost.seconds):
             send(self._jobs, str(held).encode())
             answer = self._receive()
             if not answer.kind:
-                return Decoded.from_messages([receive(self._answers) for _ in range(3)], job.order.square)
+                return job.answer(lambda: receive(self._answers))
         if held < MEMORY and (answer.memory or needed > SUSPECT):
             raise LacksMemory
         raise _refusal(answer, answer.memory or needed > MEMORY)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
 from typing import Any
@@ -57,7 +57,12 @@ class Job:
     seconds: float
     content: bytes
 
-    def to_messages(self) -> tuple[bytes, bytes]:
+    @property
+    def size(self) -> int:
+        """The bytes that the child keeps of the file."""
+        return len(self.content)
+
+    def to_messages(self) -> tuple[bytes, ...]:
         """Return all but the content in JSON, and the content."""
         document = {"order": asdict(self.order), "limits": asdict(self.limits), "seconds": self.seconds}
         return json.dumps(document).encode(), self.content
@@ -69,6 +74,10 @@ class Job:
         order, webp = document["order"], document["order"]["webp"]
         order = Order(**order | {"webp": Webp(**webp) if webp else None})
         return cls(order, Limits(**document["limits"]), document["seconds"], content)
+
+    def answer(self, receive: Callable[[], bytes]) -> Decoded:
+        """Read what the child answers. Raises ValueError, TypeError or KeyError if it makes no sense."""
+        return Decoded.from_messages([receive() for _ in range(3)], self.order.square)
 
 
 @dataclass(frozen=True)
@@ -129,9 +138,13 @@ def shrink(image: Image.Image, webp: Webp) -> bytes:
     width, height = image.size
     scale = min(1.0, webp.shorter / min(width, height), webp.longer / max(width, height))
     size = max(1, round(width * scale)), max(1, round(height * scale))
+    return encoded(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0), webp)
+
+
+def encoded(image: Image.Image, webp: Webp) -> bytes:
+    """Return `image` as a WebP file in its own size."""
     buffer = io.BytesIO()
-    small = image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0)
-    small.save(buffer, "WEBP", quality=webp.quality, method=webp.method)
+    image.save(buffer, "WEBP", quality=webp.quality, method=webp.method)
     return buffer.getvalue()
 
 

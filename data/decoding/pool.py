@@ -12,12 +12,12 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
 
 import numpy as np
 
 from data.decoding.budget import MEMORY, Busy, MemoryBudget
-from data.decoding.child import Child, Ended, LacksMemory
+from data.decoding.child import Child, Ended, LacksMemory, Work
 from data.decoding.orders import Decoded, Job, Order, make
 from data.decoding.ordinary import is_ordinary
 from data.errors import PictureDamaged, PictureUnreadable
@@ -25,6 +25,7 @@ from data.limits import DEFAULT_LIMITS, Limits
 from data.pictures import read_bytes
 
 _log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 PROCESSES = 2
 """Pictures decoded at once by one process; a child takes 40 MB while it has nothing to do."""
@@ -45,9 +46,17 @@ class Decoders:
     """A pool of child processes, started when needed; several threads may use it at once."""
 
     def __init__(
-        self, processes: int = PROCESSES, seconds: float = SECONDS, budget: MemoryBudget | None = None
+        self,
+        processes: int = PROCESSES,
+        seconds: float = SECONDS,
+        budget: MemoryBudget | None = None,
+        module: str = "data.decoding.worker",
     ) -> None:
-        """Decode at most `processes` pictures at a time; a picture of no size may take `seconds` of processor time."""
+        """Decode at most `processes` files at a time; a picture of no size may take `seconds` of processor time.
+
+        `module` is what the children run.
+        """
+        self._module = module
         self._seconds, self._budget = seconds, budget or MemoryBudget()
         self._free: queue.LifoQueue[Child | None] = queue.LifoQueue()
         for _ in range(processes):
@@ -59,7 +68,11 @@ class Decoders:
         A child that is killed is replaced once. Raises a PictureError: DecoderUnavailable if two children ended, none
         can be started, or none and not enough memory is free after `patience` seconds (None: wait without end).
         """
-        job, codes = Job(order, limits, self._seconds, content), []
+        return self.do(Job(order, limits, self._seconds, content), patience)
+
+    def do(self, job: Work[T], patience: float | None = PATIENCE) -> T:
+        """Let a child do a job, as `decode` does. Raises a PictureError."""
+        codes = []
         for _ in range(ATTEMPTS):
             try:
                 return self._attempt(job, patience)
@@ -74,7 +87,7 @@ class Decoders:
             raise PictureDamaged("is damaged: decoding it crashes")
         raise DecoderUnavailable("cannot be read now: its decoder ended or did not start; try again")
 
-    def _attempt(self, job: Job, patience: float | None) -> Decoded:
+    def _attempt(self, job: Work[T], patience: float | None) -> T:
         try:
             with self._child(patience) as child:
                 return child.decode(job, self._budget, patience)
@@ -88,7 +101,7 @@ class Decoders:
         child = self._free.get(timeout=patience)
         try:
             if child is None or not child.usable:
-                child = Child()
+                child = Child(self._module)
             yield child
         finally:
             self._free.put(child if child and child.usable else None)

@@ -14,14 +14,14 @@ import resource
 import signal
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from typing import IO, Any, NamedTuple
+from typing import IO, Any, NamedTuple, Protocol, TypeVar
 
 from data.colour.srgb import reduction
 from data.decoding.budget import HEADER_BYTES
 from data.decoding.messages import receive, send
-from data.decoding.orders import Job, make
+from data.decoding.orders import Decoded, Job, make
 from data.errors import PictureDamaged, PictureError, one_line
 from data.loading import draft_size, set_scale
 from data.pictures import open_header
@@ -68,8 +68,31 @@ class Cost(NamedTuple):
     seconds: float
 
 
+class Work(Protocol):
+    """A job that a child does: the bytes that it keeps of the file, and seconds for reading the header."""
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def seconds(self) -> float: ...
+
+
+J = TypeVar("J", bound=Work)
+
+
 def main() -> None:
-    """Answer the jobs on standard input until it is closed."""
+    """Answer the jobs of pictures on standard input until it is closed."""
+    serve(lambda get: Job.from_messages(get(), get()), estimate, lambda job: _made(job).to_messages())
+
+
+def serve(
+    read: Callable[[Callable[[], bytes]], J], cost_of: Callable[[J], Cost], answer: Callable[[J], Sequence[bytes]]
+) -> None:
+    """Do jobs on standard input until it is closed: `read` makes one of messages, `answer` the messages that follow.
+
+    Both `cost_of` and `answer` may raise any exception.
+    """
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the parent, which then ends this process.
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     messages = queue.SimpleQueue[bytes]()
@@ -80,7 +103,11 @@ def main() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     bounds = Bounds()
     while True:
-        _answer(Job.from_messages(messages.get(), messages.get()), bounds, messages, answers)
+        _answer(read(messages.get), cost_of, answer, bounds, messages, answers)
+
+
+def _made(job: Job) -> Decoded:
+    return make(job.content, job.order, job.limits)
 
 
 def _read_messages(jobs: IO[bytes], messages: queue.SimpleQueue[bytes]) -> None:
@@ -126,15 +153,22 @@ def _address_space() -> int:
         return 0
 
 
-def _answer(job: Job, bounds: Bounds, messages: queue.SimpleQueue[bytes], answers: IO[bytes]) -> None:
+def _answer(
+    job: J,
+    cost_of: Callable[[J], Cost],
+    answer: Callable[[J], Sequence[bytes]],
+    bounds: Bounds,
+    messages: queue.SimpleQueue[bytes],
+    answers: IO[bytes],
+) -> None:
     parts: Sequence[bytes] = ()
     try:
-        bounds.set(len(job.content) + HEADER_BYTES, job.seconds)
-        cost = estimate(job)
+        bounds.set(job.size + HEADER_BYTES, job.seconds)
+        cost = cost_of(job)
         bounds.lift()
         send(answers, json.dumps(cost._asdict()).encode())
         bounds.set(int(messages.get()), cost.seconds)
-        parts = make(job.content, job.order, job.limits).to_messages()
+        parts = answer(job)
         document = dict[str, Any]()
     except Exception as error:  # of Pillow and the libraries below it, in any form
         document = _as_document(error)

@@ -13,7 +13,7 @@ from data.faces.records import FACE, Box, FaceVectors, StoredFace
 from data.reads import HAS_FILE
 from data.soundness import sound
 from data.store import Store
-from data.tables import face_scans, faces, features, files, items, meta, people, pictures
+from data.tables import face_scans, faces, features, files, films, items, meta, people, pictures
 
 FACES_KEY, CHANGED_KEY = "faces", "faces_changed"
 """Rows of `meta`: whether `index` looks for faces, and the generation in which vectors of faces last changed."""
@@ -50,13 +50,14 @@ def changed_in(store: Store) -> str:
 
 
 def unscanned(store: Store, model_version: str) -> list[Unscanned]:
-    """Return the pictures with a file whose present content `model_version` has not been searched for faces."""
+    """Return the pictures with a file, no films, whose present content `model_version` has not searched for faces."""
     done = exists().where(
         face_scans.c.picture_id == pictures.c.id,
         face_scans.c.model_version == model_version,
         face_scans.c.digest == pictures.c.digest,
     )
-    query = select(pictures.c.id, pictures.c.digest).where(HAS_FILE, ~done, sound(pictures, "id", "digest"))
+    film = exists().where(films.c.picture_id == pictures.c.id)
+    query = select(pictures.c.id, pictures.c.digest).where(HAS_FILE, ~done, ~film, sound(pictures, "id", "digest"))
     with store.reading() as connection:
         rows = connection.execute(query.order_by(pictures.c.id)).all()
         paths: dict[int, list[bytes]] = {}

@@ -17,6 +17,7 @@ SOURCES = {
     "iptc": "by its IPTC data",
     "changed": "by its EXIF date of change",
     "png": "by its PNG data",
+    "film": "by the film's data",
     "name": "by the file's name",
     "file": "by the file's own time",
 }

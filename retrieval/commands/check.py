@@ -110,7 +110,7 @@ def _findings(opened: Library, show: Show) -> Iterator[Finding]:
 
 def _cells(store: Store, show: Show) -> Iterator[Finding]:
     """Check the attention cells, which only their model reads."""
-    ids = store.searched_ids()[1].tolist()
+    ids = store.searched_items()[1].tolist()
     for start in range(0, len(ids), AT_ONCE):
         show("attention cells", start, len(ids))
         blobs = blobs_of(store, ids[start : start + AT_ONCE], CELLS)

@@ -54,6 +54,12 @@ from retrieval.library import Library, opened_for_indexing
 @click.option("--forget", is_flag=True, help="Forget pictures whose files are gone, instead of keeping them 30 days.")
 @features_options
 @faces_option
+@click.option(
+    "--every",
+    metavar="SECONDS",
+    type=click.FloatRange(0.1, 86400),
+    help="Take a frame of films every so many seconds, instead of one for each scene.",
+)
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
@@ -68,11 +74,12 @@ def index(
     features: tuple[str, ...],
     weights: tuple[str, ...],
     faces: bool | None,
+    every: float | None,
     errors: Path | None,
     json_progress: bool,
     as_json: bool,
 ) -> None:
-    """Caption every new or changed picture in FOLDERS, by default in all folders indexed before; make it searchable."""
+    """Caption new and changed pictures and films in FOLDERS, by default all indexed before; make them searchable."""
     end_with_parent()
     use_few_heaps()
     if (exclude or include) and not folders:
@@ -90,7 +97,7 @@ def index(
             errors.write_text("")  # If it cannot be written, fail before the work.
         with indexing_turn(settings.library, shown) as turn:
             plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
-            run = _Run(plan, opened, turn, shown, forget)
+            run = _Run(plan, opened, turn, shown, forget, every)
             report, added, found = run.all(not keep_captions, chosen, faces)
         if first and report.is_empty:
             raise RetroflexError(nothing_found(report))
@@ -147,6 +154,7 @@ class _Run:
     turn: Turn
     kind: type[Display]
     forget: bool
+    every: float | None = None
 
     def all(
         self, recaption: bool, features: Mapping[str, Path | None], faces: bool | None
@@ -192,9 +200,8 @@ class _Run:
         # A server stops it by SIGTERM, and may have passed on a Ctrl-C already.
         with stopping_by_signal(flow, at_once=not isinstance(display, Lines)), display.running():
             executor = ThreadExecutor(flow)
-            return run_plan(
-                self.plan, self.library.store, describer, limits, recaption, shared, executor, near_copy, self.forget
-            )
+            how = (recaption, shared, executor, near_copy, self.forget, self.every)
+            return run_plan(self.plan, self.library.store, describer, limits, *how)
 
 
 @click.command()

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import click
 
 from data.catalogue.attribution import credit
+from data.films.records import clock
 from data.text import plural, split_by_query
 from retrieval.classes import in_words
 from retrieval.search.results import Hit, SearchResult, values_of
@@ -116,10 +117,11 @@ def _print_hits(result: SearchResult, explain: bool) -> None:
         if group := headings.get(number):
             click.echo(f"{'no value' if group.value is None else group.value}: {plural(group.pictures, 'picture')}")
         score, path, caption = f"{hit.score:.3f}", hit.path, hit.caption
+        at = "" if hit.time is None else f" at {clock(hit.time)}"
         if coloured:
             score, path = click.style(score, fg="green"), click.style(path, bold=True)
             caption = _emphasised(caption, result.query.get("text", ""))
-        click.echo(f"{score}  {path}\n       {caption}")
+        click.echo(f"{score}  {path}{at}\n       {caption}")
         if hit.matched:
             click.echo("       matched: " + ", ".join(f"{field} {text}" for field, text in hit.matched))
         values = values_of(hit.picture)

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from data.films.kinds import INSTALL, can_read_films
+from data.films.kinds import SUFFIXES as FILM_SUFFIXES
 from data.kinds import counted, passed_over_text
 from data.machine_made import left_out_text
 from data.paths import display
@@ -39,15 +41,16 @@ def print_report(
     for warning in report.warnings:
         remark(warning)
     noted = [{"path": display(note.path), "note": note.reason} for note in report.notes]
+    films = vars(report.films)
     if as_json:
         not_read = {"passed_over": counted(report.passed_over), "left_out": report.left_out}
         listed = {"features": added, "warnings": report.warnings, "notes": noted, "skipped_files": skipped}
         found = {} if faces is None else {"faces": _faces_as_json(faces)}
-        print_json({"library": display(settings.library), **counts, **not_read, **found, **listed})
+        print_json({"library": display(settings.library), **counts, "films": films, **not_read, **found, **listed})
         return
     click.echo(", ".join(f"{count:,} {LABELS.get(name, name)}" for name, count in counts.items()))
     described = [f"{name}: {pictures:,} pictures described" for name, pictures in added.items()]
-    for line in [*not_indexed(report), *described, *_face_lines(faces)]:
+    for line in [*films_indexed(report), *not_indexed(report), *described, *_face_lines(faces)]:
         click.echo(line)
     for skip in skipped[:SHOWN_SKIPPED]:
         click.echo(f"skipped: {skip['path']} {skip['reason']}")
@@ -75,10 +78,25 @@ def _face_lines(faces: FaceReport | None) -> list[str]:
     return lines + [f"no faces: {display(skip.path)} {skip.reason}" for skip in faces.unreadable[:SHOWN_SKIPPED]]
 
 
+def films_indexed(report: Report) -> list[str]:
+    """Return a line on the films that were indexed, if there are any."""
+    counts = report.films
+    if not (counts.films or counts.live_photos):
+        return []
+    told = [f"{plural(counts.films, 'film')} by {plural(counts.frames, 'frame')}"] if counts.films else []
+    told += [f"{plural(counts.live_photos, 'film')} of Live Photos"] if counts.live_photos else []
+    return [f"films: {', '.join(told)}"]
+
+
 def not_indexed(report: Report) -> list[str]:
-    """Return a line on the files that are no pictures and one on machine-made folders, each only if there are any."""
+    """Return lines on the files that are no pictures and on machine-made folders, each only if there are any.
+
+    Films are among the first where nothing reads them.
+    """
     passed_over, left_out = passed_over_text(report.passed_over), left_out_text(report.left_out)
+    films = {end for end in report.passed_over if end.casefold() in FILM_SUFFIXES}
     lines = [f"passed over: {passed_over}"] if passed_over else []
+    lines += [f"to index films: {INSTALL}"] if films and not can_read_films() else []
     return lines + ([f"left out: {left_out}; --include takes them"] if left_out else [])
 
 

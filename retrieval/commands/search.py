@@ -199,8 +199,8 @@ def similar(
     bundle: Path | None,
     **shared: Any,
 ) -> None:
-    """Find pictures like PICTURE, which need not be in the library, of the person in it, or like a sketch."""
-    from retrieval.commands.describe import describe_files
+    """Find pictures and films like PICTURE, which may be a film, of the person in it, or like a sketch."""
+    from retrieval.commands.describe import query_images
 
     how = _How.of(shared)
     by_face = face or face_number is not None
@@ -215,7 +215,7 @@ def similar(
         raise QueryError(f"the library has no outlines for a sketch yet; run: retroflex index --features {SKETCH}")
 
     def query() -> Query:
-        return Query(like=[QueryImage(one) for one in describe_files([file], opened, kind)], by=kind)
+        return Query(like=query_images([(file, 1.0)], opened, kind), by=kind)
 
     _search(opened, query, how, same)
 
@@ -290,11 +290,13 @@ def _query(library: Library, text: str, like: Sequence[str], unlike: Sequence[st
     weighted = [_weighted(item, MAX_WEIGHT) for item in like] + [_weighted(item, MAX_UNLIKE_WEIGHT) for item in unlike]
     if not weighted:
         return Query(text, verbatim=verbatim)
-    from retrieval.commands.describe import describe_files  # imports picture decoders, which words do not need
+    from retrieval.commands.describe import query_images  # imports picture decoders, which words do not need
 
-    described = describe_files([path for path, _ in weighted], library)
-    images = [QueryImage(item, weight) for item, (_, weight) in zip(described, weighted, strict=True)]
-    return Query(text, images[: len(like)], images[len(like) :], verbatim=verbatim)
+    images = query_images(weighted, library)
+    pictures = [one for one in images[len(like) :] if isinstance(one, QueryImage)]
+    if len(pictures) < len(unlike):
+        raise QueryError("--unlike takes a picture, not a film; --like takes both")
+    return Query(text, images[: len(like)], pictures, verbatim=verbatim)
 
 
 def _weighted(argument: str, most: float) -> tuple[Path, float]:

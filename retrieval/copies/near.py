@@ -124,6 +124,9 @@ class Copies:
         model = self._model()
         version = index.models.get(model.encoder, "")
         ids, vectors = index.vectors.everything(model.encoder)
+        if index.frames:  # frames of one film are alike, which says nothing
+            whole = ~index.frames.are_frames(ids)
+            ids, vectors = ids[whole], vectors[whole]
         if table.model_version != version:
             table = PairTable(version)
         checksums = np.array([zlib.crc32(vector) for vector in np.ascontiguousarray(vectors)], np.uint32)
@@ -145,7 +148,8 @@ def near_copies(index: Index, model: SearchModel, picture_id: int, most: int) ->
     if not index.holds(picture_id):
         return []
     (vector,) = index.vectors.get(model.encoder, np.array([picture_id], np.int64))
-    nearest = index.vectors.search(model.encoder, vector, most + 1)
+    whole = index.ids[~index.frames.are_frames(index.ids)] if index.frames else None
+    nearest = index.vectors.search(model.encoder, vector, most + 1, whole)
     pairs = zip(nearest.ids.tolist(), nearest.scores.tolist(), strict=True)
     copies = [(other, cosine) for other, cosine in pairs if cosine >= model.calibration.near_copy]
     return [(other, cosine) for other, cosine in copies if other != picture_id][:most]

@@ -13,6 +13,7 @@ from retrieval.arrays import present_rows
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.files import Sealed
+from retrieval.index.frames import NO_FILM, FrameMap
 from retrieval.index.segment import Segment
 from retrieval.metadata.postings import MetadataPostings
 from retrieval.vectors.base import RankedItems
@@ -43,6 +44,13 @@ class Part:
     def ids(self) -> np.ndarray:
         """The ids of the items that are present, rising."""
         return self.segment.ids[self.rows]
+
+    @cached_property
+    def frames(self) -> tuple[np.ndarray, np.ndarray]:
+        """The frames that are present, rising, and their films; int64 (f,) each."""
+        films = self.segment.films
+        rows = self.rows[films[self.rows] != NO_FILM] if len(films) else np.zeros(0, np.int64)
+        return self.segment.ids[rows], films[rows]
 
     @cached_property
     def models(self) -> dict[str, Counter[str]]:
@@ -157,6 +165,11 @@ class Index:
                 if all(kind in part.segment.kinds for part in self.parts)
             }
         )
+
+    @cached_property
+    def frames(self) -> FrameMap:
+        """Which items are frames of films."""
+        return FrameMap.joined([part.frames for part in self.parts])
 
     @cached_property
     def ids(self) -> np.ndarray:

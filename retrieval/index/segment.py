@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +16,7 @@ from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import INDEXED_ORDER
 from retrieval.index.files import Facts, OtherFormat
+from retrieval.index.frames import NO_FILM
 from retrieval.metadata.postings import MetadataPostings, PostingsBuilder
 from retrieval.vectors.cosine import VectorIndex
 
@@ -45,7 +46,8 @@ class Kind(NamedTuple):
 class Segment:
     """Row i of `postings` and of each kind of vectors is the item `ids[i]` (int64, rising).
 
-    `by_user` (bool) says which pictures a person has captioned.
+    `by_user` (bool) says which pictures a person has captioned. `films` (int64, n) is the film of each frame, NO_FILM
+    for pictures; it is empty (0,) where there is no frame.
     """
 
     ids: np.ndarray
@@ -53,6 +55,7 @@ class Segment:
     postings: BleuPostings
     metadata: MetadataPostings
     kinds: Mapping[str, Kind]
+    films: np.ndarray = field(default_factory=lambda: np.zeros(0, np.int64))
 
     def __len__(self) -> int:
         """The number of items."""
@@ -61,13 +64,16 @@ class Segment:
     def save(self, folder: Path) -> Facts:
         """Write the arrays to `folder` and return the facts that `load` needs. Raises OSError."""
         save_arrays(folder, {"ids": self.ids, "by_user": self.by_user})
+        if len(self.films):
+            save_arrays(folder, {"films": self.films})
         self.postings.save(folder)
         self.metadata.save(folder)
         for name, kind in self.kinds.items():
             kind.vectors.save(folder, f"vectors_{name}")
             save_arrays(folder, {f"models_{name}": kind.models})
         kinds = {name: [kind.model_version, kind.versions] for name, kind in self.kinds.items()}
-        return {"items": len(self), "max_order": self.postings.max_order, "kinds": kinds}
+        facts = {"items": len(self), "max_order": self.postings.max_order, "kinds": kinds}
+        return facts | ({"films": True} if len(self.films) else {})
 
     @classmethod
     def load(cls, folder: Path, facts: Facts) -> Segment:
@@ -77,6 +83,7 @@ class Segment:
         ids, by_user = (load_array(folder, name) for name in ("ids", "by_user"))
         postings = BleuPostings.load(folder, facts["max_order"])
         metadata = MetadataPostings.load(folder)
+        films = load_array(folder, "films") if facts.get("films") else np.zeros(0, np.int64)
         kinds = {
             name: Kind(
                 model_version,
@@ -92,10 +99,11 @@ class Segment:
             postings,
             metadata,
             *(part for kind in kinds.values() for part in (kind.models, kind.vectors)),
+            *([films] if len(films) else []),
         ]
         if {len(part) for part in parts} != {facts["items"]}:
             raise IndexDamaged("the parts of the search index differ in length")
-        return cls(ids, by_user, postings, metadata, kinds)
+        return cls(ids, by_user, postings, metadata, kinds, films)
 
 
 def build_segment(
@@ -117,7 +125,8 @@ def build_segment(
         name: kind_rows.kind(len(ids), [one.kinds[name].vectors for one in before if name in one.kinds])
         for name, kind_rows in sorted(rows.kinds.items())
     }
-    return Segment(ids, np.array(rows.by_user, bool), postings, rows.metadata.build(), kinds)
+    films = np.array(rows.films if max(rows.films, default=NO_FILM) != NO_FILM else (), np.int64)
+    return Segment(ids, np.array(rows.by_user, bool), postings, rows.metadata.build(), kinds, films)
 
 
 class _Rows:
@@ -127,6 +136,7 @@ class _Rows:
         self.metadata = PostingsBuilder(roots)
         self.ids: list[int] = []
         self.by_user: list[bool] = []
+        self.films: list[int] = []
         self.kinds = {kind: _KindRows(kind, version, most) for kind, version in models.items()}
         self._most = most
 
@@ -134,6 +144,7 @@ class _Rows:
         for row, picture in enumerate(pictures):
             self.ids.append(picture.id)
             self.by_user.append(picture.by_user)
+            self.films.append(NO_FILM if picture.film is None else picture.film)
             self.metadata.add(picture)
             for kind, vector in picture.vectors.items():
                 if kind not in self.kinds:  # by a model that is new to the index: counted, not searched

@@ -106,7 +106,7 @@ def _updated(store: Store, base: Index | None, storage: IndexStorage) -> Index:
     changes = _changes(store, base)
     if base is None or changes is None:
         return _build_all(store, storage)
-    stale = np.concatenate([changes.changed, changes.gone])
+    stale = base.frames.with_frames(np.sort(np.concatenate([changes.changed, changes.gone])))
     remaining = replace(base, parts=tuple(part.without(stale) for part in base.parts), generation=changes.generation)
     ids = _not_in(remaining, store) if base.damage else changes.changed
     index = _with_new(store, remaining, merged_with_update(remaining.parts, len(ids)), ids, storage)
@@ -118,7 +118,7 @@ def _updated(store: Store, base: Index | None, storage: IndexStorage) -> Index:
 
 def _build_all(store: Store, storage: IndexStorage) -> Index:
     """Build all segments and publish them."""
-    generation, ids = store.searched_ids()  # Read first, so later writes make the index stale, not wrong.
+    generation, ids = store.searched_items()  # Read first, so later writes make the index stale, not wrong.
     index = _with_new(store, Index((), store.main_models(), generation), [], ids, storage)
     storage.publish(index)
     return index
@@ -147,7 +147,7 @@ def _part(
 
 def _not_in(index: Index, store: Store) -> np.ndarray:
     """Return the ids of the pictures that have a file and are in no part of the index."""
-    _, ids = store.searched_ids()
+    _, ids = store.searched_items()
     return np.setdiff1d(ids, np.concatenate([np.zeros(0, np.int64), *(part.ids for part in index.parts)]))
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from captioner.metric import Metric
 from data.errors import RetroflexError
-from data.records import Batch, DescriptionRow
+from data.films.writes import describe_items
+from data.records import DescriptionRow
 from data.store import Store
 
 AT_ONCE = 1000
@@ -21,7 +22,7 @@ def derive(store: Store, metric: Metric, progress: Callable[[int, int], None] = 
     `progress` gets the pictures that are done and all. A stopped run goes on where it was. Pictures without a vector
     of the metric's kind are left out. Raise RetroflexError if none has one by the metric's model, or StoreError.
     """
-    _, ids = store.searched_ids()
+    _, ids = store.searched_items()
     version, made, sources = metric.model_version, 0, 0
     for start in range(0, len(ids), AT_ONCE):
         piece = ids[start : start + AT_ONCE].tolist()
@@ -43,14 +44,7 @@ def derive(store: Store, metric: Metric, progress: Callable[[int, int], None] = 
 
 
 def _write(store: Store, metric: Metric, items: list[int], vectors: np.ndarray) -> None:
-    pictures = store.pictures(items)
     rows = zip(items, metric.project(vectors), strict=True)
-    store.write_batch(
-        Batch(
-            descriptions=[
-                DescriptionRow(pictures[item].digest, metric.model_version, None, {metric.name: vector})
-                for item, vector in rows
-                if item in pictures
-            ]
-        )
+    describe_items(
+        store, [(item, DescriptionRow("", metric.model_version, None, {metric.name: vector})) for item, vector in rows]
     )

@@ -5,8 +5,9 @@ A kill at any time loses no written transaction; the next run continues with the
 
 from __future__ import annotations
 
+import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +18,8 @@ from data.colour.names import mostly
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
+from data.films.kinds import SUFFIXES, can_read_films
+from data.films.reads import film_digests
 from data.identity import unseen_pictures
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
@@ -27,7 +30,9 @@ from data.sharing.claims import Claims, claiming
 from data.store import Store
 from data.store_errors import UnknownPicture
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
+from retrieval.indexing.films import FilmCounts, FilmReader, described_films, sampled_otherwise, split
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
+from retrieval.indexing.skips import NEVER, skip_row
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
@@ -35,16 +40,13 @@ BULK = 8
 KEPT_BYTES = 64 * 2**20
 """Of the files of a group, from when they are hashed until they are decoded; the others are read twice."""
 
-NEVER = -1
-"""A time of change that no file has: what is skipped with it is tried again each time."""
-
 
 @dataclass
 class Report:
     """What an indexing run did: counts of files, each file left out with its reason, and lines to show.
 
     `notes` are files that were indexed, each with what of it could not be used. `passed_over` and `left_out` are those
-    of `data.scan.Scan`.
+    of `data.scan.Scan`. `films` counts films, which are also counted as files.
     """
 
     captioned: int = 0
@@ -56,6 +58,7 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     passed_over: Counter[str] = field(default_factory=Counter)
     left_out: Counter[str] = field(default_factory=Counter)
+    films: FilmCounts = field(default_factory=FilmCounts)
 
     @property
     def is_empty(self) -> bool:
@@ -74,6 +77,7 @@ class Report:
             self.warnings + other.warnings,
             self.passed_over + other.passed_over,
             self.left_out + other.left_out,
+            self.films + other.films,
         )
 
 
@@ -92,36 +96,37 @@ def index(
     executor: Executor | None = None,
     near_copy: float = FORMAT_1_NEAR_COPY,
     forget: bool = False,
+    every: float | None = None,
 ) -> Report:
-    """Bring the store up to date with the picture files under `roots`.
+    """Bring the store up to date with the files of pictures and films under `roots`.
 
     Only new and changed files are read and, with `recaption`, pictures that another model version described. What
     pictures say of themselves is read again where an older version of the program read less of it.
     `progress` gets (files done, all files, the report so far). Files that are gone are kept as absent, with `forget`
-    dropped, see `data.identity`; pictures with a cosine of `near_copy` look alike. Raises RetroflexError if a root is
-    missing or the store fails. A bad picture is skipped and reported.
+    dropped, see `data.identity`; pictures with a cosine of `near_copy` look alike. Films are sampled one frame `every`
+    so many seconds, by scenes where that is None; they are passed over where nothing reads them. Raises RetroflexError
+    if a root is missing or the store fails. A bad picture is skipped and reported.
     """
     stored = store.stored_files(roots)
-    found = scan(roots, stored, exclude)
+    found = _scan(roots, stored, exclude)
     _note_skipped(store, found.skipped, stored)
     version = describer.model_version
     stale = _stale_files(store, version, stored, set(found.gone), found.changed) if recaption else []
     pictures = {path for path, file in stored.items() if file.digest}
     gone, new_paths = pictures & {*found.gone}, {to_bytes(file.path) for file in found.changed}
     report = _report_of(found, len(stale), len(gone), [] if forget else absence_warnings(pictures, gone, roots))
-    to_read = [*found.changed, *stale]
+    to_read, films = _by_kind(store, found.changed, stale)
+    films += sampled_otherwise(store, stored, {*found.gone, *map(to_bytes, (file.path for file in films))}, every)
     sidecars = Sidecars(found.sidecars)
     outdated = outdated_copies(store, stored, {*found.gone, *new_paths}, sidecars)
-    steps = _Steps(progress, len(to_read) + len(outdated), report)
+    steps = _Steps(progress, len(to_read) + len(films) + len(outdated), report)
     steps.advance(0)
+    executor = executor or ThreadExecutor()
     with claiming(store, version) as claims:
         reader = _Reader(store, describer, limits, sidecars, claims, bulk=-(-len(to_read) // BATCH) >= BULK)
-        for batch in _described(store, describer, to_read, reader, executor or ThreadExecutor()):
-            _count(report, batch)
-            late = _with_new_sidecars(batch, stored, sidecars)
-            outdated += late
-            steps.total += len(late)
-            steps.advance(len(batch.files) + len(batch.skipped))
+        outdated += steps.follow(_described(store, describer, to_read, reader, executor), stored, sidecars)
+        film_reader = FilmReader(store, describer, limits, sidecars, claims, every)
+        steps.follow_films(described_films(store, describer, films, film_reader, executor))
     for read, rows in read_metadata_again(store, outdated, limits, sidecars):
         _note(report, rows, {row.digest: row.path for copies in outdated for row in copies})
         steps.advance(read)
@@ -130,6 +135,29 @@ def index(
     continue_pictures(store, roots, new_paths, near_copy, forget)
     steps.look_again(store, describer.input_side, limits)
     return report
+
+
+def _scan(roots: Sequence[Path], stored: Mapping[bytes, StoredFile], exclude: Sequence[str]) -> Scan:
+    """Walk the roots; films that are stored stay where nothing reads films any more."""
+    readable = can_read_films()
+    found = scan(roots, stored, exclude, films=readable)
+    if readable:
+        return found
+    gone = [path for path in found.gone if from_bytes(path).suffix.lower() not in SUFFIXES or not os.path.exists(path)]
+    return replace(found, gone=gone)
+
+
+def _by_kind(
+    store: Store, changed: Sequence[FoundFile], stale: Sequence[FoundFile]
+) -> tuple[list[FoundFile], list[FoundFile]]:
+    """Return the files of pictures and those of films; what is stored as a picture stays one until it changes."""
+    if not can_read_films():
+        return [*changed, *stale], []
+    pictures, films = split(changed)
+    known = film_digests(store)
+    described = {} if not known else {path for one in store.paths_of(known).values() for path in one}
+    again = [file for file in stale if to_bytes(file.path) in described]
+    return [*pictures, *(file for file in stale if file not in again)], [*films, *again]
 
 
 def _report_of(found: Scan, stale: int, gone: int, warnings: list[str]) -> Report:
@@ -156,6 +184,24 @@ class _Steps:
     def advance(self, count: int) -> None:
         self.done += count
         self.progress(self.done, self.total, self.report)
+
+    def follow(self, written: Iterable[Batch], stored: Mapping[bytes, StoredFile], sidecars: Sidecars) -> list[Copies]:
+        """Count files once they are written; return the pictures whose new sidecars are to be read then."""
+        outdated: list[Copies] = []
+        for batch in written:
+            _count(self.report, batch)
+            late = _with_new_sidecars(batch, stored, sidecars)
+            outdated += late
+            self.total += len(late)
+            self.advance(len(batch.files) + len(batch.skipped))
+        return outdated
+
+    def follow_films(self, written: Iterable[tuple[Batch, FilmCounts]]) -> None:
+        """Count each film once it is written."""
+        for batch, counts in written:
+            _count(self.report, batch)
+            self.report.films += counts
+            self.advance(1)
 
     def look_again(self, store: Store, side: int, limits: Limits) -> None:
         """Complete what an older version did not store of the pixels, see `continuity.look_again`."""
@@ -242,7 +288,7 @@ class _Reader:
             try:
                 content = read_bytes(file.path, self._limits)
             except PictureError as error:
-                readings.append(Reading(Batch(skipped=[_skip(to_bytes(file.path), file, error)])))
+                readings.append(Reading(Batch(skipped=[skip_row(to_bytes(file.path), file, error)])))
                 continue
             digest = content_hash(content)
             if digest not in contents:
@@ -265,7 +311,7 @@ class _Reader:
             content = self._read_again(files[0]) if content is None else content
             decoded = decode_bounded(content, self._order, self._limits, self._bulk)
         except PictureError as error:
-            rows = [_skip(file.path, file, error) for file in files]
+            rows = [skip_row(file.path, file, error) for file in files]
             self.claims.release([files[0].digest])
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
@@ -321,12 +367,6 @@ def _write(store: Store, batch: Batch) -> list[FoundFile]:
         lost = [row for row in batch.files if row.digest not in new and store.picture_id(row.digest) is None]
         batch.files[:] = [row for row in batch.files if row not in lost]
         return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in lost] + _write(store, batch)
-
-
-def _skip(path: bytes, file: FoundFile | FileRow, error: PictureError) -> SkipRow:
-    # A change of permissions, or a decoder that lives, changes no modification time: such a file is tried each time.
-    mtime_ns = NEVER if isinstance(error, PictureUnreadable) else file.mtime_ns
-    return SkipRow(path, file.size, mtime_ns, str(error))
 
 
 def _count(report: Report, batch: Batch) -> None:

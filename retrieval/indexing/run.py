@@ -73,10 +73,12 @@ def run(
     executor: Executor | None = None,
     near_copy: float = FORMAT_1_NEAR_COPY,
     forget: bool = False,
+    every: float | None = None,
 ) -> Report:
     """Run the plan, see `indexer.index`; folders that are indexed completely are noted as such."""
     total = _Total(progress, _note_missing(store, plan.missing, near_copy, forget))
     how: dict[str, Any] = {"recaption": recaption, "executor": executor, "near_copy": near_copy, "forget": forget}
+    how["every"] = every
     for task in plan.tasks:
         total.add(index(store, describer, task.folders, limits, task.exclude, total.show, **how))
         note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])

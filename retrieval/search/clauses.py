@@ -14,6 +14,7 @@ from data.text import tokenize
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT
 from retrieval.index.index import Index
 from retrieval.search.adjusted import EVERYTHING, AllWanted, AlsoCloseTo, Everything, OfClause
+from retrieval.search.films import FilmStages
 from retrieval.search.fusion import (
     CLOSE,
     BleuFusion,
@@ -27,7 +28,7 @@ from retrieval.search.fusion import (
 from retrieval.search.metadata import METADATA, Matches, MetadataFusion, MetadataRetriever, MetadataScorer, match
 from retrieval.search.people import FoundPeople, People, PeopleFusion, ShowsPeople
 from retrieval.search.pipeline import Candidates, Clause, Pipeline, Stage
-from retrieval.search.query import QueryError, QueryImage
+from retrieval.search.query import QueryError, QueryFilm, QueryImage
 from retrieval.search.relevance import Relevance
 from retrieval.search.reranker import reranker_of
 from retrieval.search.retrievers import BleuRetriever, VectorRetriever
@@ -38,6 +39,8 @@ from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
 WORDS = "words"
 """The name of the clause of typed words."""
 MAX_WORDS = 1000
+MOST_SAID = 5
+"""Captions of a film in a query that are told."""
 DEFAULT_ENCODER = "vgg16"
 """Of a library that is searched without a captioner."""
 
@@ -198,6 +201,19 @@ class Planner:
         ]
         fusion = PictureFusion(calibration.picture, neighbours)
         return ClausePlan(clause, Pipeline(retrievers, scorers, fusion, calibration.picture_close))
+
+    def film(self, name: str, film: QueryFilm, by: str | None = None) -> ClausePlan:
+        """Plan a search by a film, see `retrieval.search.films`; `by` as in `picture`."""
+        plans = [self.picture(name, QueryImage(frame), by) for frame in film.frames]
+        said = dict.fromkeys(plan.clause.captions[0] for plan in plans if plan.clause.captions)
+        stages = FilmStages(plans, self._index.frames, self._allowed)
+        close = plans[0].pipeline.close
+        pipeline = Pipeline([stages.retrieve], [stages.score], stages.fusion, close, stages.cosine)
+        return ClausePlan(Clause(name, list(said)[:MOST_SAID], weight=film.weight), pipeline)
+
+    def like(self, name: str, image: QueryImage | QueryFilm, by: str | None = None) -> ClausePlan:
+        """Plan a search by a picture or a film."""
+        return self.film(name, image, by) if isinstance(image, QueryFilm) else self.picture(name, image, by)
 
     def opposite(self, name: str, image: QueryImage, by: str | None = None) -> ClausePlan:
         """Plan a search for what looks least like a picture, by the encoder's vectors or those of the kind `by`."""

@@ -10,6 +10,8 @@ from captioner.types import Description
 from data.errors import RetroflexError
 from data.text import tokenize
 
+QUERY_FRAMES = 20
+"""The most frames of a film in a query; each costs as much as a picture."""
 MAX_PICTURES = 20
 """The most pictures in one query; more are a mistake, or an attack."""
 MAX_EXCLUDED = 50
@@ -30,6 +32,19 @@ class QueryImage:
 
 
 @dataclass(frozen=True)
+class QueryFilm:
+    """The described frames of a film in a query, and its weight."""
+
+    frames: Sequence[Description]
+    weight: float = 1.0
+
+    @property
+    def description(self) -> Description:
+        """The frame in the middle, which stands for the film where one picture is asked for."""
+        return self.frames[len(self.frames) // 2]
+
+
+@dataclass(frozen=True)
 class Query:
     """Words, pictures to be like, and pictures to be unlike; it needs one of these.
 
@@ -41,7 +56,7 @@ class Query:
     """
 
     text: str = ""
-    like: Sequence[QueryImage] = ()
+    like: Sequence[QueryImage | QueryFilm] = ()
     unlike: Sequence[QueryImage] = ()
     by: str | None = None
     exclude: Sequence[str] = ()

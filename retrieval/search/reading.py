@@ -120,6 +120,8 @@ class Reader:
             negating = self._negating(exclusion) if exclusion.spoken else allowed[:0]
             described |= bool(len(negating))
             excluded = np.setdiff1d(self._excluded(exclusion, stems(typed.wanted)), negating, assume_unique=True)
+            # What a person says of a film holds for all of its frames.
+            excluded = self._index.frames.with_frames(excluded)
             allowed = np.setdiff1d(allowed, excluded, assume_unique=True)
         # Captions of this library say "no shirt" themselves: then the words describe a picture, too.
         text = typed.whole if described else reading.text
@@ -131,8 +133,8 @@ class Reader:
         if not 0 < len(ids) <= CHECKED:
             return ids
         sought = f" {' '.join(map(without_accents, phrase))} "
-        pictures = self._store.pictures(ids.tolist())
-        found = [number for number, one in pictures.items() if any(sought in _plain(text) for text in one.texts)]
+        stored = self._store.captions(ids.tolist())
+        found = [number for number, own in stored.items() if any(sought in _plain(one.text) for one in own)]
         return np.array(sorted(found), np.int64)
 
     def _excluded(self, exclusion: Exclusion, wanted: Sequence[str]) -> np.ndarray:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from data.catalogue.values import PREDICTED
+from data.films.records import StoredFilm
 from data.records import PictureText
 from data.store import StoredPicture
 from retrieval.classes import Guess
@@ -28,13 +29,32 @@ def values_of(picture: StoredPicture) -> dict[str, dict[str, Any]]:
 
 
 @dataclass(frozen=True)
+class FoundFrame:
+    """The frame of a film that a query finds best: its second in the film, its captions, and the film.
+
+    What is found by the film's own caption or name is shown by its first frame.
+    """
+
+    seconds: float
+    captions: Sequence[str]
+    film: StoredFilm
+
+    @classmethod
+    def of(cls, film: StoredFilm, item: int, captions: Sequence[str]) -> FoundFrame:
+        """Return the frame `item` of a film, or its first one if that is none."""
+        first = film.frames[0].seconds if film.frames else 0.0
+        return cls(next((frame.seconds for frame in film.frames if frame.id == item), first), captions, film)
+
+
+@dataclass(frozen=True)
 class Hit:
-    """One picture found, and its caption that best matches the query.
+    """One picture or film found, and its caption that best matches the query.
 
     `score` is the relevance that orders the hits; `scores` are its parts: "bleu", "cosine" and so on, or "words.bleu",
     "like1.cosine", "unlike1.embedding" for a query of several parts. `matched` are the names, keywords and dates that
     have words of the query. `face` has the "id" and "box" of the face that a search by a face found: left, top, right
-    and bottom in shares of width and height.
+    and bottom in shares of width and height. `frame` is the best frame of a film, None for a
+    picture.
     """
 
     picture: StoredPicture
@@ -43,6 +63,7 @@ class Hit:
     scores: dict[str, float]
     matched: Sequence[PictureText] = ()
     face: Mapping[str, Any] | None = None
+    frame: FoundFrame | None = None
 
     @property
     def id(self) -> int:
@@ -56,12 +77,17 @@ class Hit:
 
     @property
     def captions(self) -> list[str]:
-        """All its captions, the user's first and then the model's best first."""
-        return self.picture.texts
+        """All its captions, the user's first and then the model's best first; of a film also those of the frame."""
+        return [*self.picture.texts, *(self.frame.captions if self.frame else ())]
+
+    @property
+    def time(self) -> float | None:
+        """Where in a film it was found, in seconds; None for a picture."""
+        return None if self.frame is None else self.frame.seconds
 
     def to_json(self) -> dict[str, Any]:
         """Return the hit as plain values for JSON."""
-        names = ("id", "path", "caption", "captions", "score", "scores")
+        names = ("id", "path", "time", "caption", "captions", "score", "scores")
         matched = [text._asdict() for text in self.matched]
         return (
             {name: getattr(self, name) for name in names}

@@ -54,8 +54,8 @@ class VerbatimScorer:
         if not len(likely):
             return candidates.with_scores(VERBATIM, np.full(len(candidates.ids), np.nan))
         likely = likely[self._captions.scores(words, exact, likely) > 1 - 1e-9]
-        stored = self._store.pictures(likely[:MOST_VERBATIM].tolist())
-        ids = [number for number, one in stored.items() if any(tokenize(text) == [*words] for text in one.texts)]
+        stored = self._store.captions(likely[:MOST_VERBATIM].tolist())
+        ids = [number for number, own in stored.items() if any(tokenize(one.text) == [*words] for one in own)]
         return candidates.with_scores(VERBATIM, np.ones(len(ids)), np.array(sorted(ids), np.int64))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from captioner.types import SearchModel
 from data.errors import nearest_of
+from data.films.reads import films_by_id
 from data.records import PictureText
 from data.roots import read_roots
 from data.store import Store, StoredPicture
@@ -20,10 +21,10 @@ from retrieval.search.filters import Selection
 from retrieval.search.grouping import Group, Grouping
 from retrieval.search.metadata import METADATA
 from retrieval.search.people import People
-from retrieval.search.query import Query, QueryError
+from retrieval.search.query import Query, QueryError, QueryFilm
 from retrieval.search.reading import Reader, Reading
 from retrieval.search.relevance import combine
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import FoundFrame, Hit, SearchResult
 from retrieval.search.spelling import Slip
 from retrieval.vectors.pieces import distinct
 
@@ -36,6 +37,7 @@ class Ranking:
     """The candidates of a query, best first: picture ids int64 (n,), relevance, and the scores behind it by name (n,).
 
     The first `hits` of them are close enough to be hits. `more`: others that share a word with the query are left out.
+    `items` (n,) has for a film the id of its best frame, for a picture its own; None if there are no films.
     """
 
     ids: np.ndarray
@@ -43,6 +45,7 @@ class Ranking:
     hits: int
     parts: Mapping[str, np.ndarray]
     more: bool
+    items: np.ndarray | None = None
 
     def first(self, count: int) -> Ranking:
         """Return the best `count`."""
@@ -51,7 +54,8 @@ class Ranking:
     def at(self, rows: slice | np.ndarray) -> Ranking:
         """Return those at `rows`, in that order."""
         parts = {name: scores[rows] for name, scores in self.parts.items()}
-        return replace(self, ids=self.ids[rows], scores=self.scores[rows], parts=parts)
+        items = None if self.items is None else self.items[rows]
+        return replace(self, ids=self.ids[rows], scores=self.scores[rows], parts=parts, items=items)
 
 
 class Searcher:
@@ -112,8 +116,9 @@ class Searcher:
     def _check_vectors(self, query: Query, kind: str) -> None:
         self.check_kind(kind)
         for image in (*query.like, *query.unlike):
-            vector = image.description.vectors.get(kind)
-            if vector is None or not np.any(vector):
+            described = image.frames if isinstance(image, QueryFilm) else [image.description]
+            vectors = [one.vectors.get(kind) for one in described]
+            if not any(vector is not None and np.any(vector) for vector in vectors):
                 raise QueryError(
                     f"a query picture has no vector of the kind {kind}: it shows nothing of it, as an empty sketch, "
                     f"or is a picture of the library that needs: retroflex index --features {kind}"
@@ -145,8 +150,9 @@ class Searcher:
         """Return the clauses to be like and those to be unlike, each with its pipeline."""
         if query.by is not None:
             self._check_vectors(query, query.by)
-        planner = self.planner(_both(reading.allowed, None if selection is None else selection.ids))
-        like = [planner.picture(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
+        selected = None if selection is None else self.index.frames.with_frames(selection.ids)
+        planner = self.planner(_both(reading.allowed, selected))
+        like = [planner.like(f"like{number}", image, query.by) for number, image in enumerate(query.like, 1)]
         unlike = [planner.picture(f"unlike{number}", image, query.by) for number, image in enumerate(query.unlike, 1)]
         excluded = [planner.without(number, str(one)) for number, one in enumerate(reading.without, 1)]
         words = []
@@ -161,7 +167,8 @@ class Searcher:
     def _rank(self, like: Sequence[ClausePlan], unlike: Sequence[ClausePlan]) -> Ranking:
         """Order candidates by relevance, ties by the first clause's own score and then by id.
 
-        Those that match by metadata come first. Items with a relevance of 0 are left out.
+        Those that match by metadata come first. Items with a relevance of 0 are left out. A film is there once, by its
+        best frame.
         """
         retrieved = [plan.pipeline.retrieve(plan.clause) for plan in like]
         ids = distinct([candidates.ids for candidates in retrieved])
@@ -179,9 +186,13 @@ class Searcher:
         close = relevance >= _border(like)
         order = np.lexsort((ids, -tie_break, -relevance, -np.nan_to_num(by_metadata), ~close))
         order = order[relevance[order] > 0]
+        places = self.index.frames.firsts(ids[order])
+        order = order if places is None else order[places]
         hits = int(np.count_nonzero(close[order]))
         ordered = {name: score[order] for name, score in scores.items()}
-        return Ranking(ids[order], relevance[order], hits, ordered, any(candidates.more for candidates in retrieved))
+        more = any(candidates.more for candidates in retrieved)
+        found = self.index.frames.pictures_of(ids[order])
+        return Ranking(found, relevance[order], hits, ordered, more, None if places is None else ids[order])
 
     def _page(self, ranking: Ranking, words: Sequence[str], page: range, plan: ClausePlan) -> list[Hit]:
         """Return the hits at the rows `page`; a picture that was removed since the index was read is left out."""
@@ -197,7 +208,24 @@ class Searcher:
             ]
             for _, picture in present
         ]
-        return [_hit(picture, ranking, row, words, told) for (row, picture), told in zip(present, matched, strict=True)]
+        frames = self._frames(ranking, page)
+        return [
+            _hit(picture, ranking, row, words, told, frames.get(row))
+            for (row, picture), told in zip(present, matched, strict=True)
+        ]
+
+    def _frames(self, ranking: Ranking, page: range) -> dict[int, FoundFrame]:
+        """Return the best frame of each film on a page, by row; the first one where what is found is not in a frame."""
+        if ranking.items is None:
+            return {}
+        ids, items = ranking.ids[page.start : page.stop].tolist(), ranking.items[page.start : page.stop].tolist()
+        films = films_by_id(self._store, ids)
+        best = {row: (films[film], item) for row, film, item in zip(page, ids, items, strict=True) if film in films}
+        captions = self._store.captions([item for _, item in best.values()])
+        return {
+            row: FoundFrame.of(film, item, [caption.text for caption in captions.get(item, [])])
+            for row, (film, item) in best.items()
+        }
 
 
 def _border(plans: Sequence[ClausePlan]) -> float:
@@ -268,9 +296,15 @@ def _as_read(reading: Reading) -> dict[str, Any]:
 
 
 def _hit(
-    picture: StoredPicture, ranking: Ranking, row: int, words: Sequence[str], matched: Sequence[PictureText]
+    picture: StoredPicture,
+    ranking: Ranking,
+    row: int,
+    words: Sequence[str],
+    matched: Sequence[PictureText],
+    frame: FoundFrame | None,
 ) -> Hit:
     """Return a hit, with the caption that says most of the query's words, the first where none does."""
-    said = max(picture.texts, key=lambda caption: len({*words} & {*stems(caption)}), default="")
+    texts = [*picture.texts, *frame.captions] if frame else picture.texts
+    said = max(texts, key=lambda caption: len({*words} & {*stems(caption)}), default="")
     scores = {name: round(float(part[row]), 6) for name, part in ranking.parts.items() if np.isfinite(part[row])}
-    return Hit(picture, said, float(ranking.scores[row]), scores, matched)
+    return Hit(picture, said, float(ranking.scores[row]), scores, matched, frame=frame)

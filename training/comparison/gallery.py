@@ -12,6 +12,7 @@ from PIL import Image
 from tqdm import tqdm
 
 from data.errors import PictureError, RetroflexError
+from data.films.reads import films_by_id
 from data.paths import from_bytes
 from data.pictures import decode, read_bytes
 from data.records import content_hash
@@ -63,10 +64,11 @@ def labelled_gallery(labelled: Labelled) -> Gallery:
 
 
 def library_gallery(store: Store) -> Gallery:
-    """Return all pictures of a library that have a file. Raise RetroflexError when there are fewer than two."""
+    """Return the pictures of a library that have a file, but no films. Raise RetroflexError for fewer than two."""
     _, ids = store.searched_ids()
     pictures = store.pictures(ids.tolist())
-    shown = [one for one in ids.tolist() if one in pictures and pictures[one].paths]
+    films = films_by_id(store)
+    shown = [one for one in ids.tolist() if one in pictures and one not in films and pictures[one].paths]
     return Gallery([from_bytes(pictures[one].paths[0]) for one in shown], None, store, np.array(shown, np.int64))
 
 

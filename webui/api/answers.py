@@ -9,10 +9,12 @@ from typing import Any, NamedTuple
 
 from flask import request, url_for
 
-from captioner.types import Description, KindDescriber
+from captioner.types import KindDescriber
 from data.catalogue.fields import NoSuchField
 from data.colour.names import names_of
+from data.exif import Exif
 from data.facts import folder_of
+from data.films.reads import films_by_id, motions_of
 from data.notices import notes_of
 from data.paths import clean_text
 from data.roots import folder_id
@@ -20,8 +22,8 @@ from data.store import StoredPicture
 from retrieval.copies.near import near_copies
 from retrieval.library import Library
 from retrieval.search.grouping import Grouping
-from retrieval.search.query import Query, QueryImage
-from retrieval.search.results import SearchResult, taken, values_of
+from retrieval.search.query import Query, QueryFilm, QueryImage
+from retrieval.search.results import Hit, SearchResult, taken, values_of
 from webui.media import read_exif
 from webui.problems import Problem
 from webui.request.search_request import SearchRequest
@@ -83,9 +85,8 @@ def _further(search: SearchRequest) -> KindDescriber | None:
 
 def query_of(search: SearchRequest) -> Query:
     """Return the query without its uploads. Raise Problem 404 for an unknown picture, or StoreError."""
-    like, unlike = (
-        [QueryImage(_stored(one.id), one.weight) for one in given] for given in (search.like, search.unlike)
-    )
+    like = [_stored(one.id, one.weight) for one in search.like]
+    unlike = [_one_frame(_stored(one.id, one.weight)) for one in search.unlike]
     cosine = search.min_cosine if like else None  # that of uploads is set with them
     return Query(search.text, like, unlike, search.by, search.exclude, search.verbatim, cosine)
 
@@ -100,15 +101,31 @@ def grouping_of(search: SearchRequest) -> Grouping | None:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
-def _stored(picture_id: int) -> Description:
-    found = services().library.description(picture_id)
+def _stored(picture_id: int, weight: float) -> QueryImage | QueryFilm:
+    library = services().library
+    if frames := library.film_frames(picture_id):
+        return QueryFilm(frames, weight)
+    found = library.description(picture_id)
     if found is None:
         raise no_picture(picture_id)
-    return found
+    return QueryImage(found, weight)
+
+
+def _one_frame(image: QueryImage | QueryFilm) -> QueryImage:
+    """Return one picture for a film: what hits shall not be like is a picture."""
+    return QueryImage(image.description, image.weight)
 
 
 def _with_links(result: SearchResult) -> Document:
-    return vars(result) | result.told() | {"hits": [hit.to_json() | _shown(hit.picture) for hit in result.hits]}
+    return vars(result) | result.told() | {"hits": [_hit(hit) for hit in result.hits]}
+
+
+def _hit(hit: Hit) -> Document:
+    """Return a hit with the addresses of its file and thumbnail, of a film that of its best frame."""
+    document = hit.to_json() | _shown(hit.picture)
+    if hit.time is not None:
+        document["links"] = document["links"] | {"thumbnail": thumbnail_at(hit.picture, hit.time)}
+    return document
 
 
 def as_hit(picture: StoredPicture) -> Document:
@@ -128,6 +145,7 @@ def _shown(picture: StoredPicture) -> Document:
 def picture_document(picture: StoredPicture) -> Document:
     """Return all that is stored about one picture, and what its camera wrote. Raise StoreError."""
     library = services().library
+    film = _film(picture, library)
     return {
         "id": picture.id,
         "paths": picture.shown_paths,
@@ -150,11 +168,41 @@ def picture_document(picture: StoredPicture) -> Document:
         ],
         "notes": notes_of(library.store, [picture.id]).get(picture.id, []),
         "folder": _folder(picture),
-        "exif": asdict(read_exif(picture, library.settings.limits)),
+        "exif": asdict(Exif() if film else read_exif(picture, library.settings.limits)),
         "copies": {"exact": picture.shown_paths[1:], "near": _near(picture, library)},
+        "film": film,
+        "motion": _motion(picture, library),
         "can_undo": library.store.can_undo_caption(picture.id),
         "links": links(picture),
     }
+
+
+def _film(picture: StoredPicture, library: Library) -> Document | None:
+    film = films_by_id(library.store, [picture.id]).get(picture.id)
+    if film is None:
+        return None
+    captions = library.store.captions([frame.id for frame in film.frames])
+    return {
+        "duration": film.duration,
+        "frames": [
+            {
+                "time": frame.seconds,
+                "caption": next((caption.text for caption in captions.get(frame.id, [])), ""),
+                "thumbnail": thumbnail_at(picture, frame.seconds),
+            }
+            for frame in film.frames
+        ],
+    }
+
+
+def _motion(picture: StoredPicture, library: Library) -> str | None:
+    indexed = motions_of(library.store, picture.id)
+    return _address("motion", picture) if indexed else None
+
+
+def thumbnail_at(picture: StoredPicture, seconds: float) -> str:
+    """Return the address of the thumbnail of a frame of a film."""
+    return f"{_address('thumbnail', picture)}&time={seconds:g}"
 
 
 def _folder(picture: StoredPicture) -> dict[str, str] | None:

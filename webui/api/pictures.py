@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from http import HTTPStatus
+from pathlib import Path
 from typing import Annotated, TypedDict
 
 from flask import Blueprint, Response, jsonify, request
+from werkzeug.datastructures import ContentRange
 
+from data.films.reads import film_files, films_by_id, motions_of
 from webui.api.answers import picture_document
-from webui.media import read_original
+from webui.media import film_path, read_original
 from webui.openapi.documents import Picture
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.values import PICTURE, body_field, check_text, find_picture, read_body
+from webui.request.values import PICTURE, TIME, body_field, check_text, find_picture, read_body, read_time
 from webui.services import services
 
 LONGEST_CAPTION = 1000
@@ -29,10 +33,18 @@ MIMETYPES = {
     "HEIF": "image/heic",
     "AVIF": "image/avif",
     "JPEG2000": "image/jp2",
+    "MP4": "video/mp4",
+    "MOV": "video/quicktime",
+    "WebM": "video/webm",
+    "Matroska": "video/x-matroska",
+    "AVI": "video/x-msvideo",
 }
+MOST_AT_ONCE = 8 * 2**20
+"""Bytes of a film that one answer has at most where a part is asked for; browsers then ask for the next."""
 
 pictures = Blueprint("pictures", __name__, url_prefix="/api/v1")
 
+_TIME = Parameter("time", TIME, "Seconds from the beginning of a film; the first frame by default")
 _VERSION = Parameter("v", str, "Start of the content hash; with it a browser may cache the answer forever")
 
 
@@ -50,10 +62,13 @@ def picture(picture_id: int) -> Response:
 
 
 @pictures.get(f"{PICTURE}/file")
-@operation(answer=bytes, media="image/*", problems=(404, 410, 416, 503), query=(_VERSION,), kept=True)
+@operation(answer=bytes, media="*/*", problems=(404, 410, 416, 503), query=(_VERSION,), kept=True)
 def file(picture_id: int) -> Response:
-    """The picture's file as it is on disk, or with a header Range a part of it, as 206."""
+    """The file as it is on disk, or with a header Range a part of it, as 206; of a film at most 8 MiB at once."""
     found = find_picture(picture_id)
+    store = services().library.store
+    if films_by_id(store, [picture_id]):
+        return _film_part(film_path(film_files(store, picture_id)), MIMETYPES.get(found.format), found.digest)
     content = read_original(found, services().library.settings.limits)
     return _cached(content, MIMETYPES.get(found.format, "application/octet-stream"), found.digest)
 
@@ -63,13 +78,30 @@ def file(picture_id: int) -> Response:
     answer=bytes,
     media="image/webp",
     problems=(404, 410, 413, 415, 416, 422, 503),
-    query=(_VERSION,),
+    query=(_VERSION, _TIME),
     kept=True,
 )
 def thumbnail(picture_id: int) -> Response:
-    """The picture as WebP, its shorter side at most 320 pixels."""
-    found = find_picture(picture_id)
+    """The picture, or the frame of a film that is nearest to a time, as WebP; its shorter side at most 320 pixels."""
+    found, time = find_picture(picture_id), read_time(request.args)
+    store = services().library.store
+    film = films_by_id(store, [picture_id]).get(picture_id)
+    if film is not None and film.frames:
+        seconds = min((frame.seconds for frame in film.frames), key=lambda one: abs(one - (time or 0.0)))
+        content = services().thumbnails.frame(found, film_files(store, picture_id), seconds)
+        return _cached(content, "image/webp", f"{found.digest}-thumbnail-{seconds}")
     return _cached(services().thumbnails.get(found), "image/webp", f"{found.digest}-thumbnail")
+
+
+@pictures.get(f"{PICTURE}/motion")
+@operation(answer=bytes, media="video/*", problems=(404, 410, 416, 503), query=(_VERSION,), kept=True)
+def motion(picture_id: int) -> Response:
+    """The short film of a Live Photo, as `file` sends films; 404 where the picture has none."""
+    find_picture(picture_id)
+    indexed = motions_of(services().library.store, picture_id)
+    if not indexed:
+        raise Problem(HTTPStatus.NOT_FOUND, "this picture is no Live Photo; it has no film")
+    return _film_part(film_path(indexed), MIMETYPES["MOV"], f"{indexed[0].size}-{indexed[0].mtime_ns}")
 
 
 @pictures.put(f"{PICTURE}/caption")
@@ -107,14 +139,48 @@ def check_caption(text: str) -> str:
     return check_text("text", text)
 
 
+def _film_part(path: Path, mimetype: str | None, tag: str) -> Response:
+    """Return a film, or the part of it that is asked for, read from the file as it is sent."""
+    size = path.stat().st_size
+    asked = request.range
+    if asked is not None and asked.units == "bytes" and len(asked.ranges) == 1:
+        begin, end = asked.range_for_length(size) or (None, None)
+        if begin is None or end is None:
+            raise Problem(HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE, f"the film has {size:,} bytes; ask within them")
+        end = min(end, begin + MOST_AT_ONCE)
+        response = Response(_read_part(path, begin, end), HTTPStatus.PARTIAL_CONTENT, mimetype=mimetype)
+        response.content_range = ContentRange("bytes", begin, end, size)
+        response.content_length = end - begin
+    else:
+        response = Response(_pieces(path, size), mimetype=mimetype or "application/octet-stream")
+        response.content_length = size
+    response.headers["Accept-Ranges"] = "bytes"
+    return _kept(response, tag)
+
+
+def _read_part(path: Path, begin: int, end: int) -> bytes:
+    with path.open("rb") as file:
+        file.seek(begin)
+        return file.read(end - begin)
+
+
+def _pieces(path: Path, size: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while size > 0 and (piece := file.read(min(size, 2**18))):
+            size -= len(piece)
+            yield piece
+
+
 def _cached(content: bytes, mimetype: str, tag: str) -> Response:
     """Return content for the browser to cache: forever at an address with `v`, which names this content; without `v`
     the browser has to ask whether it is still valid."""
-    response = Response(content, mimetype=mimetype)
-    response.set_etag(tag)
-    if "v" in request.args:
-        response.headers["Cache-Control"] = f"private, max-age={CACHE_SECONDS}, immutable"
-    else:
-        response.headers["Cache-Control"] = "private, no-cache"
+    response = _kept(Response(content, mimetype=mimetype), tag)
     response.make_conditional(request, accept_ranges=True, complete_length=len(content))
+    return response
+
+
+def _kept(response: Response, tag: str) -> Response:
+    response.set_etag(tag)
+    kept = f"private, max-age={CACHE_SECONDS}, immutable" if "v" in request.args else "private, no-cache"
+    response.headers["Cache-Control"] = kept
     return response

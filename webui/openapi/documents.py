@@ -10,6 +10,7 @@ from data.colour.names import NAMES
 from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 from webui.openapi.classes import PREDICTED, Group, Guess
+from webui.openapi.films import FOUND_AT, MOTION, FilmFacts
 
 
 class Problem(TypedDict):
@@ -75,8 +76,9 @@ class Matched(TypedDict):
 
 
 class Hit(Listed):
-    """A picture that matches, with its relevance."""
+    """A picture or film that matches, with its relevance."""
 
+    time: FOUND_AT
     score: float
     scores: Annotated[
         dict[str, float],
@@ -227,6 +229,8 @@ class Picture(TypedDict):
     folder: Folder | None
     exif: ExifFacts
     copies: CopiesOf
+    film: Annotated[FilmFacts | None, {"description": "Of a film; null for a picture"}]
+    motion: MOTION
     can_undo: Annotated[bool, {"description": "Whether a change of a person's caption can be undone"}]
     links: Links
 

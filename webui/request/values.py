@@ -20,6 +20,9 @@ from webui.services import services
 T = TypeVar("T")
 
 MAX_OFFSET = 2**31 - 1
+LONGEST_FILM = 9_999_999
+"""Seconds: a hundred days."""
+TIME = Annotated[float, {"minimum": 0, "maximum": LONGEST_FILM}]
 LONGEST_ID = 18
 """Digits; a database's ids are not longer."""
 PICTURE = "/pictures/<id:picture_id>"
@@ -109,6 +112,16 @@ def share(fields: Mapping[str, str], name: str) -> float | None:
     # Plain digits only: float() also accepts "nan" and figures of other scripts.
     if not re.fullmatch(r"[01]|[01]?\.[0-9]{1,12}", text) or float(text) > 1:
         raise Problem(HTTPStatus.BAD_REQUEST, f"{name} must be a number from 0 to 1, such as 0.8")
+    return float(text)
+
+
+def read_time(fields: Mapping[str, str]) -> float | None:
+    """Read `time`, seconds from the beginning of a film, None where it is not given. Raise Problem 400."""
+    text = fields.get("time", "").strip()
+    if not text:
+        return None
+    if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,9})?", text):  # float() also takes "nan" and figures of other scripts
+        raise Problem(HTTPStatus.BAD_REQUEST, f"time must be a number of seconds from 0 to {LONGEST_FILM:,}")
     return float(text)
 
 

@@ -158,7 +158,7 @@ def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
     told = {"corrected", "expanded", "without", "classes", "groups"}
     assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits"} | told
-    assert set(document["hits"][0]) == {"id", "path", "caption", "captions", "score", "scores"} | {
+    assert set(document["hits"][0]) == {"id", "path", "time", "caption", "captions", "score", "scores"} | {
         "matched",
         "fields",
         "predicted",

@@ -1,0 +1,42 @@
+"""Films become frames within bounds of time and memory, in child processes as costly pictures do."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from data.decoding.pool import Decoders
+from data.errors import PictureError, PictureUnreadable
+from data.films.kinds import INSTALL, can_read_films
+from data.films.orders import FilmJob, FilmOrder, Frames
+from data.limits import DEFAULT_LIMITS, Limits
+
+SECONDS = 60.0
+"""Processor time for a film of small frames; `data.films.worker` adds to it by pixels."""
+PROCESSES = 2
+_PIECE = 2**22
+
+FILM_DECODERS = Decoders(PROCESSES, SECONDS, module="data.films.worker")
+"""The children of this process, which start with the first film."""
+
+
+def read_film(path: Path, order: FilmOrder, limits: Limits = DEFAULT_LIMITS, patience: float | None = None) -> Frames:
+    """Make what was ordered of the film at `path`; `patience` as in `Decoders.decode`. Raises a PictureError."""
+    if not can_read_films():
+        raise PictureError(f"is a film; to read films: {INSTALL}")
+    return FILM_DECODERS.do(FilmJob(order, limits, SECONDS, path), patience)
+
+
+def film_hash(path: Path) -> str:
+    """Return the SHA-256 of a file in hexadecimal, as `content_hash` does, a piece at a time.
+
+    Raises PictureUnreadable.
+    """
+    state = hashlib.sha256()
+    try:
+        with path.open("rb") as file:
+            while piece := file.read(_PIECE):
+                state.update(piece)
+    except OSError as error:
+        raise PictureUnreadable(f"cannot be read: {error.strerror or error}") from error
+    return state.hexdigest()

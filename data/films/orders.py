@@ -1,0 +1,122 @@
+"""What a caller can order of a film, and what it gets; the same in this process and in the child that decodes."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from data.decoding.orders import Webp
+from data.limits import Limits
+from data.metadata.embedded import Metadata
+from data.records import PictureText
+
+NO_METADATA = Metadata()
+LISTS = 128 * 2**20
+"""Bytes for what a container lists of its content, which is read before anything else."""
+
+
+@dataclass(frozen=True)
+class FilmOrder:
+    """Frames of a film: at `times` (seconds), or else those that stand for it, or one `every` so many seconds.
+
+    They come as squares of `side` pixels, or the first one as a small WebP. Without either only the facts are read.
+    """
+
+    side: int | None = None
+    times: tuple[float, ...] | None = None
+    every: float | None = None
+    webp: Webp | None = None
+
+
+@dataclass(frozen=True)
+class FilmFacts:
+    """What is known of a film: upright size in pixels, seconds, format, a hash of what its frames show, and notes.
+
+    `identifier` is what joins the film of a Live Photo to its picture, "" if there is none.
+    """
+
+    width: int
+    height: int
+    duration: float
+    format: str
+    metadata: Metadata = NO_METADATA
+    pixels: str | None = None
+    notes: tuple[str, ...] = ()
+    identifier: str = ""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values for JSON."""
+        taken_at = self.metadata.taken_at
+        plain = [taken_at.isoformat() if taken_at else None, self.metadata.taken_from, self.metadata.texts]
+        return asdict(replace(self, metadata=NO_METADATA)) | {"metadata": plain}
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> FilmFacts:
+        """Return the facts that `to_json` wrote. Raises ValueError, TypeError or KeyError if it did not."""
+        taken_at, taken_from, texts = document["metadata"]
+        date = datetime.fromisoformat(taken_at) if taken_at else None
+        metadata = Metadata(date, taken_from, tuple(PictureText(*text) for text in texts))
+        return cls(**document | {"metadata": metadata, "notes": tuple(document["notes"])})
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """What was ordered of a film: facts; frames uint8 (n, side, side, 3) with their `times` in seconds; a WebP."""
+
+    facts: FilmFacts
+    times: tuple[float, ...] = ()
+    squares: np.ndarray | None = None
+    webp: bytes = b""
+
+    def to_messages(self) -> tuple[bytes, bytes, bytes]:
+        """Return facts and times in JSON, the pixels of the squares, and the WebP."""
+        document = {"facts": self.facts.to_json(), "times": self.times}
+        pixels = self.squares.tobytes() if self.squares is not None else b""
+        return json.dumps(document).encode(), pixels, self.webp
+
+
+@dataclass(frozen=True)
+class FilmJob:
+    """An order for the film at `path`, which the child opens itself: a film does not fit into memory."""
+
+    order: FilmOrder
+    limits: Limits
+    seconds: float
+    path: Path
+
+    @property
+    def size(self) -> int:
+        """The bytes that the child keeps of the file: a list of all frames of ten hours, and of all pieces of sound."""
+        return LISTS
+
+    def to_messages(self) -> tuple[bytes, ...]:
+        """Return the job in JSON."""
+        document = {"order": asdict(self.order), "limits": asdict(self.limits), "seconds": self.seconds}
+        return (json.dumps(document | {"path": os.fsencode(self.path).hex()}).encode(),)
+
+    @classmethod
+    def from_message(cls, message: bytes) -> FilmJob:
+        """Return the job that `to_messages` made the message of."""
+        document = json.loads(message)
+        order = document["order"]
+        times, webp = order["times"], order["webp"]
+        order |= {"times": None if times is None else tuple(times), "webp": Webp(**webp) if webp else None}
+        path = Path(os.fsdecode(bytes.fromhex(document["path"])))
+        return cls(FilmOrder(**order), Limits(**document["limits"]), document["seconds"], path)
+
+    def answer(self, receive: Callable[[], bytes]) -> Frames:
+        """Read what the child answers. Raises ValueError, TypeError or KeyError if it makes no sense."""
+        parts, pixels, webp = receive(), receive(), receive()
+        document, side = json.loads(parts), self.order.side
+        squares = np.frombuffer(pixels, np.uint8).reshape(-1, side, side, 3) if side else None
+        times = tuple(map(float, document["times"]))
+        if squares is not None and len(squares) != len(times):
+            raise ValueError("frames and times differ in number")
+        return Frames(FilmFacts.from_json(document["facts"]), times, squares, webp)
