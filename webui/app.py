@@ -10,6 +10,7 @@ from flask import Flask
 
 from captioner.types import Describer
 from data.decoding.pool import DECODERS
+from data.sharing.state import server_secret
 from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
@@ -25,6 +26,7 @@ from webui.api.pictures import pictures
 from webui.api.search import search
 from webui.auth import security
 from webui.auth.access import access, require_login
+from webui.auth.keys import key_place
 from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
@@ -62,8 +64,9 @@ def create_app(
     """Return the WSGI application for an open library.
 
     The captioner is loaded once, in the background; search by words works from the start. `reach` says who can reach
-    the server; several processes share `rate_limits`. Folders at and below `roots` and
-    `disks()` can be added to the library.
+    the server; several processes share `rate_limits`. Servers of several machines that share the library also share
+    sessions, limits, jobs and tokens of folders, in its store. Folders at and below `roots` and `disks()` can be added
+    to the library.
     Raise RetroflexError when others can reach the server and there is neither password nor token.
     """
     app = Flask(__name__)
@@ -72,7 +75,9 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.url_map.merge_slashes = False  # Each thing has one address; others are 404.
     app.url_map.converters["id"] = PictureId
-    made = _services(library, captioner_loader, rate_limits or RateLimits(), ServerFolders(roots, disks))
+    secret = server_secret(library.store) if library.store.shared else None
+    folders = ServerFolders(roots, disks, secret)
+    made = _services(library, captioner_loader, rate_limits or RateLimits(store=library.store), folders)
     app.extensions[EXTENSION] = made
     add_request_ids(app)
     made.metrics.watch(app)
@@ -83,7 +88,7 @@ def create_app(
     problems.register(app)
     formatting.register(app)
     security.protect(app, reach)
-    require_login(app, library.settings.library, reach)
+    require_login(app, key_place(library.settings.library, library.store), reach)
     check_parameters(app)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
@@ -108,7 +113,7 @@ def _services(
         UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
         FurtherDescribers(library),
         Thumbnails(library.caches.thumbnail_dir, limits),
-        Jobs(library.settings),
+        Jobs(library.settings, library.store),
         folders,
         Copies(lambda: library.searcher().index, lambda: library.model, library.caches.library / "copies.npz"),
         metrics,

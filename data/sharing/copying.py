@@ -28,14 +28,15 @@ from sqlalchemy import (
 )
 
 from data.migrations import GENERATION_KEY, VERSION_KEY
+from data.sharing.state import SERVER_KEYS
 from data.soundness import count_damaged
 from data.store import COPYING_KEY, Store
 from data.store_errors import StoreDamaged, StoreError
-from data.tables import claims, generations, indexers, meta, metadata, pictures, rate_buckets
+from data.tables import claims, ended_sessions, generations, indexers, meta, metadata, pictures, rate_buckets
 
 AT_ONCE = 500
 """Rows in one statement and transaction; a row has some kilobytes at most."""
-PASSING = (indexers, claims, rate_buckets)
+PASSING = (indexers, claims, rate_buckets, ended_sessions)
 """Tables of what is going on; they are not copied."""
 Progress = Callable[[str, int, int], None]
 """Gets what is done, "copying" or "verifying", the rows that are done, and all rows."""
@@ -164,7 +165,7 @@ def _feed(digest: Any, row: dict[str, Any]) -> None:
 
 def _finish(reader: Connection, target: Store, tables: Sequence[Table]) -> None:
     """Continue ids where the source would, take over its settings, and remove the mark."""
-    kept = select(meta.c.key, meta.c.value).where(meta.c.key.not_in((VERSION_KEY, COPYING_KEY)))
+    kept = select(meta.c.key, meta.c.value).where(meta.c.key.not_in((VERSION_KEY, COPYING_KEY, *SERVER_KEYS)))
     values = [row._asdict() for row in reader.execute(kept)]
     with target.coordinating() as writer:
         for one in tables:

@@ -6,11 +6,11 @@ import fcntl
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 FINISHED = frozenset({"done", "stopped", "failed"})
 
@@ -56,29 +56,54 @@ ENDING = 5.0
 """Seconds in which to lock when no job is under way: the lock of the last one becomes free after its end is told."""
 
 
+SERVER_ENDED = "the server ended before the job did"
+
+
 @dataclass(frozen=True)
 class JobStatus:
-    """A job as last reported, and the id of its process."""
+    """A job as last reported, and its process; `server` names that of a library that several servers share."""
 
     job: Job
     pid: int
+    server: str = ""
+
+
+@dataclass(frozen=True)
+class JobLock:
+    """The right to run a job, until it is closed; `descriptors` are those that the job's process keeps."""
+
+    name: str
+    descriptors: Sequence[int]
+    close: Callable[[], None]
+
+    def __enter__(self) -> JobLock:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
 
 class JobFile:
     """The state of a library's job in job.json, and job.lock, which the server keeps locked while the job runs."""
+
+    poll_seconds = 0.1
+    """Seconds between two reads of a job that another process may write."""
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "job.json"
         self._lock = folder / "job.lock"
         self._change_lock = folder / "job.change.lock"
 
-    def acquire(self) -> IO[bytes] | None:
-        """Return the lock, kept until it is closed or this process ends; None if another process has it."""
+    def acquire(self, stop: Callable[[JobStatus], None] = lambda status: None) -> JobLock | None:
+        """Return the lock, kept until it is closed or this process ends; None if another process has it.
+
+        `stop` is not called: whoever stops a job ends its process, which runs on this machine.
+        """
         handle, began = self._lock.open("ab"), time.monotonic()
         while True:
             with suppress(BlockingIOError):
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                return handle
+                return JobLock("", (handle.fileno(),), handle.close)
             last = self.read()
             if time.monotonic() - began > (ENDING if last and last.job.finished else PATIENCE):
                 handle.close()
@@ -111,8 +136,12 @@ class JobFile:
             return None
         if status.job.finished or self._is_locked():
             return status
-        ended = replace(status.job, state="failed", seconds_left=None, error="the server ended before the job did")
+        ended = replace(status.job, state="failed", seconds_left=None, error=SERVER_ENDED)
         return JobStatus(ended, status.pid)
+
+    def is_here(self, status: JobStatus) -> bool:
+        """Return whether the job's process runs on this machine."""
+        return True
 
     def _is_locked(self) -> bool:
         if not self._lock.exists():  # on a read-only disk it cannot be made either

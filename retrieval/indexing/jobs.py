@@ -14,19 +14,19 @@ from contextlib import nullcontext, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from threading import Thread, Timer
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from data.children import module_command, start_child
 from data.errors import RetroflexError
 from data.paths import from_bytes
 from data.roots import Root
 from data.settings import Settings
-from retrieval.indexing.job import Job, JobFile, JobStatus
+from data.store import Store, StoreError
+from retrieval.indexing.job import Job, JobFile, JobLock, JobStatus
+from retrieval.indexing.shared_job import SharedJob
 
 NICENESS = 10
 """Searches go first while indexing runs."""
-POLL_SECONDS = 0.1
-"""Seconds between two reads of a job that another process may write."""
 STOP_SECONDS = 20.0
 """Seconds for a process to stop by itself; killing it then loses nothing that was reported as done."""
 
@@ -50,10 +50,11 @@ class Step(NamedTuple):
 class Jobs:
     """The one indexing process of a library, started by any of its server processes; safe for threads."""
 
-    def __init__(self, settings: Settings) -> None:
-        """Nothing is started yet."""
+    def __init__(self, settings: Settings, store: Store | None = None) -> None:
+        """Nothing is started yet. The job is noted in the `store` where that is shared, or else in the folder."""
         self._settings = settings
-        self._file = JobFile(settings.library)
+        self._file: JobFile | SharedJob
+        self._file = SharedJob(store) if store is not None and store.shared else JobFile(settings.library)
         self._process: subprocess.Popen[bytes] | None = None
 
     def current(self) -> Job | None:
@@ -63,12 +64,12 @@ class Jobs:
 
     def start(self, root: Root | None, recaption: bool) -> Job:
         """Start indexing one remembered folder, or all. Raises JobError while a job runs."""
-        lock = self._file.acquire()
+        lock = self._file.acquire(self._end)
         if lock is None:
             raise JobError("a folder is being indexed already; wait until it is done, or stop it")
         # The process keeps the lock too: it is free when both have ended, in whatever order.
         try:
-            process = start_child(_command(root, recaption), self._settings, [lock.fileno()], subprocess.PIPE)
+            process = start_child(_command(root, recaption), self._settings, lock.descriptors, subprocess.PIPE)
         except OSError as error:
             lock.close()
             raise RetroflexError(f"indexing cannot be started: {error.strerror or error}; try again") from error
@@ -76,7 +77,7 @@ class Jobs:
         self._process = process
         now = datetime.now(UTC).isoformat(timespec="seconds")
         job = Job(secrets.token_hex(8), "running", root.id if root else None, recaption, now)
-        self._file.write(JobStatus(job, process.pid))
+        self._file.write(JobStatus(job, process.pid, lock.name))
         Thread(target=self._follow, args=(job, process, lock), name="indexing", daemon=True).start()
         atexit.unregister(self.close)
         atexit.register(self.close)
@@ -91,19 +92,16 @@ class Jobs:
             if status.job.state == "stopping":
                 return status.job
             stopping = replace(status.job, state="stopping")
-            self._file.write(JobStatus(stopping, status.pid))
-        with suppress(ProcessLookupError):  # it has just ended by itself
-            os.kill(status.pid, signal.SIGTERM)
-        killer = Timer(STOP_SECONDS, self._kill, [status])
-        killer.daemon = True
-        killer.start()
+            self._file.write(replace(status, job=stopping))
+        if self._file.is_here(status):
+            self._end(status)
         return stopping
 
     def wait(self, last: Job | None, seconds: float) -> Job | None:
         """Return the job as soon as it differs from `last`, at the latest after `seconds`."""
         end = time.monotonic() + seconds
         while (job := self.current()) == last and time.monotonic() < end:
-            time.sleep(POLL_SECONDS)
+            time.sleep(self._file.poll_seconds)
         return job
 
     def close(self) -> None:
@@ -112,12 +110,20 @@ class Jobs:
             self.stop()
             self._process.wait()
 
+    def _end(self, status: JobStatus) -> None:
+        """End the job's process, which runs here."""
+        with suppress(ProcessLookupError):  # it has just ended by itself
+            os.kill(status.pid, signal.SIGTERM)
+        killer = Timer(STOP_SECONDS, self._kill, [status])
+        killer.daemon = True
+        killer.start()
+
     def _kill(self, stopped: JobStatus) -> None:
         status = self._file.read()
         if status is not None and status.pid == stopped.pid and not status.job.finished:
             os.kill(status.pid, signal.SIGKILL)
 
-    def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: IO[bytes]) -> None:
+    def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: JobLock) -> None:
         """Write the progress that the process reports until it ends."""
         started, last_message = 0.0, ""
         with lock, process.stdout or nullcontext() as lines:
@@ -128,11 +134,12 @@ class Jobs:
                     continue
                 started = started or time.monotonic()
                 job = _with_progress(job, step, time.monotonic() - started)
-                with self._file.changing():
-                    self._file.write(JobStatus(replace(job, state=self._state()), process.pid))
+                with suppress(StoreError), self._file.changing():  # others see an earlier state, as on a full disk
+                    self._file.write(JobStatus(replace(job, state=self._state()), process.pid, lock.name))
             code = process.wait()
-            with self._file.changing():
-                self._file.write(JobStatus(_ended(replace(job, state=self._state()), code, last_message), process.pid))
+            with suppress(StoreError), self._file.changing():
+                ended = _ended(replace(job, state=self._state()), code, last_message)
+                self._file.write(JobStatus(ended, process.pid, lock.name))
 
     def _state(self) -> str:
         """Return the state in the file: any server process may have written that it stops."""

@@ -18,7 +18,8 @@ from flask.sessions import SecureCookieSessionInterface
 from werkzeug.wrappers import Response as AnyResponse
 
 from data.errors import RetroflexError
-from webui.auth.keys import Keys, ensure_secret, read_keys
+from data.sharing.state import end_session, has_ended
+from webui.auth.keys import KeyPlace, Keys, ensure_secret, read_keys
 from webui.auth.security import Reach
 from webui.problems import Problem, for_a_person
 from webui.services import services
@@ -42,41 +43,38 @@ access = Blueprint("access", __name__)
 class Login:
     """Checks the keys of a library; they are read each time, so that a new password is valid at once."""
 
-    def __init__(self, library: Path, reach: Reach) -> None:
+    def __init__(self, place: KeyPlace, reach: Reach) -> None:
         """Raise RetroflexError when login is required and there is no key, as nobody could be refused."""
-        self._library = library
-        self._ended = library / _ENDED
+        self._place = place
         self._hashing = threading.Lock()
         self.required = reach.login_required
         if self.required:
             if not self.keys().given:
                 raise RetroflexError(_refusal(reach))
-            ensure_secret(library)
+            ensure_secret(place)
 
     def keys(self) -> Keys:
         """Return the keys. Raise RetroflexError."""
-        return read_keys(self._library)
+        return read_keys(self._place)
 
     def is_open(self, session: Mapping[str, object]) -> bool:
         """Return whether a session was begun with the present keys and was not ended. Raise RetroflexError."""
         keys, number = self.keys(), str(session.get(_ID, ""))
         begun = keys.given and hmac.compare_digest(str(session.get(_MEMBER, "")), keys.session)
-        return begun and bool(number) and not (self._ended / number).exists()
+        return begun and bool(number) and not self._has_ended(number)
 
     def end(self, session: Mapping[str, object]) -> None:
-        """End a session, also for copies of its cookie, in all processes and after a restart. Raise RetroflexError.
+        """End a session, also for copies of its cookie, in all processes and after a restart. Raise RetroflexError."""
+        number = str(session[_ID])
+        if isinstance(self._place, Path):
+            _note_end(self._place / _ENDED, number)
+        else:
+            end_session(self._place, number, LIFE)
 
-        Each ended session is an empty file until its cookie has expired, so processes need no lock.
-        """
-        try:
-            self._ended.mkdir(mode=0o700, exist_ok=True)
-            for one in self._ended.iterdir():
-                if one.stat().st_mtime < time.time() - LIFE.total_seconds():
-                    one.unlink(missing_ok=True)
-            (self._ended / str(session[_ID])).touch()
-        except OSError as error:
-            reason = error.strerror or error
-            raise RetroflexError(f"you are logged out here only: the library cannot be written: {reason}") from error
+    def _has_ended(self, number: str) -> bool:
+        if isinstance(self._place, Path):
+            return (self._place / _ENDED / number).exists()
+        return has_ended(self._place, number)
 
     def accepts(self, given: str) -> bool:
         """Return whether this is the password, or the token, which people may type instead.
@@ -86,6 +84,19 @@ class Login:
         keys = self.keys()
         with self._hashing:
             return keys.opens_by_token(given) or keys.opens_by_password(given)
+
+
+def _note_end(folder: Path, number: str) -> None:
+    """Make an empty file of an ended session, kept until its cookie has expired: so processes need no lock."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        for one in folder.iterdir():
+            if one.stat().st_mtime < time.time() - LIFE.total_seconds():
+                one.unlink(missing_ok=True)
+        (folder / number).touch()
+    except OSError as error:
+        reason = error.strerror or error
+        raise RetroflexError(f"you are logged out here only: the library cannot be written: {reason}") from error
 
 
 class _Sessions(SecureCookieSessionInterface):
@@ -98,9 +109,9 @@ class _Sessions(SecureCookieSessionInterface):
         return request.is_secure
 
 
-def require_login(app: Flask, library: Path, reach: Reach) -> None:
+def require_login(app: Flask, place: KeyPlace, reach: Reach) -> None:
     """Make `app` require a password or a token where `reach` says so. Raise RetroflexError when none was set."""
-    login = Login(library, reach)
+    login = Login(place, reach)
     app.extensions[_EXTENSION] = login
     if not login.required:
         return

@@ -1,7 +1,7 @@
-"""The keys for access from other machines: a password, a token, and the secret that signs sessions, in one file.
+"""The keys for access from other machines: a password, a token, and the secret that signs sessions.
 
-The password is stored as its scrypt hash, the token, which is long and random, as its SHA-256. Only the file's owner
-can read it.
+The password is stored as its scrypt hash, the token, which is long and random, as its SHA-256. They are in a file of
+the library's folder that only its owner can read, or in the database where several servers share the library.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import os
 import re
 import secrets
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -20,6 +21,8 @@ from werkzeug.security import check_password_hash, generate_password_hash
 
 from data.errors import RetroflexError
 from data.paths import display
+from data.sharing.state import ACCESS_KEY, change_value, read_value
+from data.store import Store
 
 SHORTEST_PASSWORD = 8
 SHORTEST_TOKEN = 16
@@ -28,6 +31,9 @@ _FILE = "access.json"
 _HEX = r"[0-9a-f]{64}"
 _SHAPES = {"password": r"scrypt:[0-9]{1,7}:[0-9]{1,2}:[0-9]{1,2}\$[^$]+\$[0-9a-f]+", "token": _HEX, "secret": _HEX}
 """What each member of the file looks like, unless it is empty."""
+KeyPlace = Path | Store
+"""The folder of a library, or its store where that is shared."""
+SHARED = f"the row {ACCESS_KEY} of the table meta"
 _environment_tokens: list[str] = []
 """The hash of the environment's token, once `hide_token` has removed it."""
 
@@ -62,13 +68,18 @@ class Keys:
         return bool(self.token) and hmac.compare_digest(_digest(given), self.token)
 
 
-def read_keys(library: Path) -> Keys:
-    """Return the keys of the library in this folder; a token in the environment replaces the stored one.
+def key_place(folder: Path, store: Store) -> KeyPlace:
+    """Return where the keys of a library are kept."""
+    return store if store.shared else folder
+
+
+def read_keys(place: KeyPlace) -> Keys:
+    """Return the keys that are kept in a place, see `key_place`; a token in the environment replaces the stored one.
 
     Raise RetroflexError for a file that cannot be read, and for a token that is too short.
     """
     hidden = _environment_token() or next(iter(_environment_tokens), "")
-    return replace(_stored(library), token=hidden) if hidden else _stored(library)
+    return replace(_stored(place), token=hidden) if hidden else _stored(place)
 
 
 def hide_token() -> None:
@@ -89,41 +100,65 @@ def _environment_token() -> str:
     return _digest(token)
 
 
-def ensure_secret(library: Path) -> None:
+def ensure_secret(place: KeyPlace) -> None:
     """Make the secret that signs sessions, unless there is one. Raise RetroflexError."""
-    keys = _stored(library)
-    if not keys.secret:
-        _write(library, keys)
+    if not _stored(place).secret:
+        _change(place, lambda keys: keys)
 
 
-def set_password(library: Path, password: str | None) -> None:
+def set_password(place: KeyPlace, password: str | None) -> None:
     """Store a password, or remove it with None. Raise RetroflexError, one line."""
     if password is not None and len(password) < SHORTEST_PASSWORD:
         raise RetroflexError(f"the password is too short; give at least {SHORTEST_PASSWORD} characters")
     hashed = "" if password is None else generate_password_hash(password, "scrypt")
-    _write(library, replace(_stored(library), password=hashed))
+    _change(place, lambda keys: replace(keys, password=hashed))
 
 
-def make_token(library: Path) -> str:
+def make_token(place: KeyPlace) -> str:
     """Make a new token, store its hash and return the token. Raise RetroflexError."""
     token = secrets.token_urlsafe(32)
-    _write(library, replace(_stored(library), token=_digest(token)))
+    _change(place, lambda keys: replace(keys, token=_digest(token)))
     return token
 
 
-def remove_token(library: Path) -> None:
+def remove_token(place: KeyPlace) -> None:
     """Remove the token. Raise RetroflexError."""
-    _write(library, replace(_stored(library), token=""))
+    _change(place, lambda keys: replace(keys, token=""))
 
 
-def _stored(library: Path) -> Keys:
-    path = library / _FILE
+def _change(place: KeyPlace, change: Callable[[Keys], Keys]) -> None:
+    """Change the keys, and make the secret where there is none. Servers that share a store do so one by one."""
+    if isinstance(place, Path):
+        _write(place, _with_secret(change(_stored(place))))
+    else:
+        change_value(place, ACCESS_KEY, lambda value, _: json.dumps(asdict(_with_secret(change(_read(value, SHARED))))))
+
+
+def _with_secret(keys: Keys) -> Keys:
+    return keys if keys.secret else replace(keys, secret=secrets.token_hex(32))
+
+
+def _stored(place: KeyPlace) -> Keys:
+    if not isinstance(place, Path):
+        return _read(read_value(place, ACCESS_KEY)[0], SHARED)
+    path = place / _FILE
     try:
-        return _checked(Keys(**json.loads(path.read_text("utf-8"))))
+        return _read(path.read_text("utf-8"), display(path))
     except FileNotFoundError:
         return Keys()
-    except (OSError, ValueError, TypeError, RecursionError) as error:
-        raise RetroflexError(f"{display(path)} cannot be read; delete it and set the password again") from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise RetroflexError(_damaged(display(path))) from error
+
+
+def _read(text: str, name: str) -> Keys:
+    try:
+        return _checked(Keys(**json.loads(text))) if text or name != SHARED else Keys()
+    except (ValueError, TypeError, RecursionError) as error:
+        raise RetroflexError(_damaged(name)) from error
+
+
+def _damaged(name: str) -> str:
+    return f"{name} cannot be read; delete it and set the password again"
 
 
 def _checked(keys: Keys) -> Keys:
@@ -140,11 +175,10 @@ def _digest(token: str) -> str:
 
 def _write(library: Path, keys: Keys) -> None:
     """Write a new file and rename it; `mkstemp` makes files that only their owner can read."""
-    kept = keys if keys.secret else replace(keys, secret=secrets.token_hex(32))
     try:
         handle, beside = tempfile.mkstemp(dir=library, suffix=".tmp")
         with os.fdopen(handle, "w") as file:
-            json.dump(asdict(kept), file)
+            json.dump(asdict(keys), file)
         os.replace(beside, library / _FILE)
     except OSError as error:
         reason = f"{display(library)}: {error.strerror or error}"

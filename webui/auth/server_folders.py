@@ -42,10 +42,15 @@ class ServerFolder:
 class ServerFolders:
     """The folders at and below a few top folders; may be used by several threads at once."""
 
-    def __init__(self, tops: Sequence[Path], disks: Callable[[], Sequence[Path]] = tuple) -> None:
-        """Only what really lies at or below `tops` and what `disks` returns, links resolved, is ever shown."""
+    def __init__(
+        self, tops: Sequence[Path], disks: Callable[[], Sequence[Path]] = tuple, secret: bytes | None = None
+    ) -> None:
+        """Only what really lies at or below `tops` and what `disks` returns, links resolved, is ever shown.
+
+        Servers with the same `secret`, by default one of this run, take each other's tokens.
+        """
         self._given, self._disks = tops, disks
-        self._serializer = URLSafeSerializer(_SECRET, salt="places")
+        self._serializer = URLSafeSerializer(secret or _SECRET, salt="places")
 
     @property
     def _tops(self) -> list[Path]:

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from data.settings import load_settings
 from retrieval.commands.options import library_option
 from retrieval.library import Library
+
+if TYPE_CHECKING:
+    from webui.auth.keys import KeyPlace
 
 remove_option = click.option("--remove", is_flag=True, help="Remove it.")
 
@@ -21,8 +27,8 @@ def password(library: Path | None, remove: bool) -> None:
     """Set the password that other machines need; typed twice, or read from standard input."""
     from webui.auth.keys import set_password
 
-    folder = _library(library)
-    set_password(folder, None if remove else _ask())
+    with _keys(library) as place:
+        set_password(place, None if remove else _ask())
     click.echo("the password is removed" if remove else "the password is set; all sessions have ended")
 
 
@@ -33,18 +39,22 @@ def token(library: Path | None, remove: bool) -> None:
     """Print a new token for programs on other machines; the previous token becomes invalid."""
     from webui.auth.keys import make_token, remove_token
 
-    folder = _library(library)
-    if remove:
-        remove_token(folder)
-        click.echo("the token is removed")
-    else:
-        click.echo(make_token(folder))
+    with _keys(library) as place:
+        if remove:
+            remove_token(place)
+            click.echo("the token is removed")
+        else:
+            click.echo(make_token(place))
 
 
-def _library(library: Path | None) -> Path:
+@contextmanager
+def _keys(library: Path | None) -> Iterator[KeyPlace]:
+    """Yield where the keys are kept; fail with one line where there is no library."""
+    from webui.auth.keys import key_place
+
     settings = load_settings(library=library)
-    Library.open(settings).close()  # Fails with one line where there is none.
-    return settings.library
+    with closing(Library.open(settings)) as opened:
+        yield key_place(settings.library, opened.store)
 
 
 def _ask() -> str:

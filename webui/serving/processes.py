@@ -23,7 +23,7 @@ from retrieval.library import Library
 from retrieval.search.query import Query
 from webui.app import close_app, create_app
 from webui.auth.access import Login
-from webui.auth.keys import hide_token
+from webui.auth.keys import hide_token, key_place
 from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.describing.captioner_process import connect, listen_for_pictures, serve_captioner
@@ -141,9 +141,9 @@ class Service:
         if self.log.requests:
             log_as_json()
         sweep()
-        Library.open(self.settings).close()
-        hide_token()
-        Login(self.settings.library, self.reach)
+        with closing(Library.open(self.settings)) as library:
+            hide_token()
+            Login(key_place(self.settings.library, library.store), self.reach)
         with closing(bind(self.reach.host, self.port)) as bound:
             if self.processes == 1:
                 self._serve(bound, self.captioner_loader, RateLimits(), stopping, lambda _: _announce(bound))
@@ -160,7 +160,8 @@ class Service:
         begin: Callable[[Library], None],
     ) -> None:
         with closing(Library.open(self.settings, merges=True)) as library:
-            app = create_app(library, loader, self.reach, self.log, rate_limits, self.roots, self.disks)
+            limits = None if library.store.shared else rate_limits
+            app = create_app(library, loader, self.reach, self.log, limits, self.roots, self.disks)
             server = Server(app, bound, self.reach.behind_proxy)
             with stopping.gently(server.stop):
                 begin(library)

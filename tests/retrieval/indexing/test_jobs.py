@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Thread
-from typing import IO
 
 import pytest
 
@@ -20,7 +19,7 @@ from data.paths import to_bytes
 from data.roots import read_roots, remember_root
 from data.settings import Settings, load_settings
 from data.store import Store
-from retrieval.indexing.job import Job, JobFile, JobStatus
+from retrieval.indexing.job import Job, JobFile, JobLock, JobStatus
 from retrieval.indexing.jobs import JobError, Jobs
 from tests.conftest import draw_picture
 from tests.processes import environment_of, wait_for_end
@@ -187,7 +186,7 @@ def test_a_job_and_its_lock_end_with_a_server_that_is_killed(
     jobs.start(None, recaption=True)
 
 
-def wait_for_lock(library: Path) -> IO[bytes]:
+def wait_for_lock(library: Path) -> JobLock:
     """Return the lock of jobs, which the process of a job keeps as long as it runs, even without its server."""
     end = time.monotonic() + SECONDS
     while True:

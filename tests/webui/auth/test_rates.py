@@ -13,7 +13,7 @@ import pytest
 from retrieval.library import Library
 from tests.webui.api_checks import MULTIPART, SEARCH, problem
 from webui.app import create_app
-from webui.auth.rates import Bucket, RateLimits
+from webui.auth.rates import Bucket, MemoryLevels, RateLimits
 from webui.problems import Problem
 
 
@@ -38,7 +38,7 @@ def taken(bucket: Bucket, client: str, tries: int) -> int:
 def test_a_burst_and_then_a_steady_rate() -> None:
     """Against the definition: a bucket of 3 tokens that gets one every two seconds."""
     clock = Clock()
-    bucket = Bucket("pictures", burst=3, a_minute=30, clock=clock)
+    bucket = Bucket("pictures", burst=3, a_minute=30, levels=MemoryLevels(clock))
     tokens, allowed, expected = 3.0, [], []
     for step in range(400):
         clock.now += (step * 7 % 5) / 4
@@ -52,7 +52,7 @@ def test_a_burst_and_then_a_steady_rate() -> None:
 
 def test_the_wait_that_is_told_is_enough_and_not_too_long() -> None:
     clock = Clock()
-    bucket = Bucket("pictures", burst=2, a_minute=6, clock=clock)
+    bucket = Bucket("pictures", burst=2, a_minute=6, levels=MemoryLevels(clock))
     bucket.take("192.0.2.1", 5)  # A request may hold more pictures than the bucket; the debt is waited for.
     with pytest.raises(Problem) as refused:
         bucket.take("192.0.2.1")
@@ -64,7 +64,7 @@ def test_the_wait_that_is_told_is_enough_and_not_too_long() -> None:
 
 
 def test_clients_do_not_share_a_bucket_but_the_addresses_of_one_do() -> None:
-    bucket = Bucket("pictures", 2, 1, lambda: 0.0)
+    bucket = Bucket("pictures", 2, 1, MemoryLevels(lambda: 0.0))
     assert [taken(bucket, client, 3) for client in ("192.0.2.1", "192.0.2.2", "2001:db8::1")] == [2, 2, 2]
     assert taken(bucket, "2001:db8::ffff:ffff:ffff:ffff", 1) == 0
     assert taken(bucket, "2001:db8:0:1::1", 1) == 1
@@ -72,18 +72,18 @@ def test_clients_do_not_share_a_bucket_but_the_addresses_of_one_do() -> None:
 
 def test_a_block_of_version_6_counts_as_well() -> None:
     """40 networks of one /48, as its subscriber may choose them, guess as much as four clients."""
-    bucket = Bucket("logins", 5, 5, lambda: 0.0)
+    bucket = Bucket("logins", 5, 5, MemoryLevels(lambda: 0.0))
     assert sum(taken(bucket, f"2001:db8:7:{number:x}::1", 5) for number in range(40)) == 20
     assert taken(bucket, "2001:db8:8::1", 9) == 5
 
 
 def test_an_address_of_version_4_is_the_same_in_the_form_of_version_6() -> None:
-    bucket = Bucket("logins", 5, 5, lambda: 0.0)
+    bucket = Bucket("logins", 5, 5, MemoryLevels(lambda: 0.0))
     assert [taken(bucket, client, 9) for client in ("192.0.2.1", "::ffff:192.0.2.1", "::ffff:192.0.2.2")] == [5, 0, 5]
 
 
 def test_processes_share_buckets() -> None:
-    bucket = Bucket("pictures", 10, 1, lambda: 0.0)
+    bucket = Bucket("pictures", 10, 1, MemoryLevels(lambda: 0.0))
     child = os.fork()
     if child == 0:
         os._exit(taken(bucket, "192.0.2.1", 7))
