@@ -74,10 +74,18 @@ class Client:
     A host is a name with a port if it has one, or ".example.org" for all below that. `agent` says who asks.
     """
 
-    def __init__(self, hosts: Collection[str], agent: str, timing: Timing | None = None, scheme: str = "https") -> None:
+    def __init__(
+        self,
+        hosts: Collection[str],
+        agent: str,
+        timing: Timing | None = None,
+        scheme: str = "https",
+        calls: Path | None = None,
+    ) -> None:
+        """`calls` is a file that keeps how often the service was asked, so that its limit holds over runs."""
         self._hosts, self._scheme = hosts, scheme
         self._timing = timing or Timing()
-        self._bucket = TokenBucket(self._timing)
+        self._bucket = TokenBucket(self._timing, calls)
         self._session = _Session()
         self._session.headers.update({"User-Agent": agent, "Accept-Encoding": "identity"})
         self._session.auth = lambda request: request  # else a .netrc file may add a password

@@ -53,6 +53,11 @@ class CrawlFolder:
         """Return where a file is while it is not whole."""
         return self._state / f"{self._service}-{number}.part"
 
+    @property
+    def calls(self) -> Path:
+        """The file that keeps how often the service was asked."""
+        return self._state / f"{self._service}-calls.json"
+
     def keep(self, part: Path, entry: Entry) -> None:
         """Put a whole file in its place and note it. Raises OSError."""
         move(part, self.folder / entry.file)

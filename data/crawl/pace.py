@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
+from pathlib import Path
+
+from data.disk import replace_text
 
 CALLS_AN_HOUR = 3600
 BURST = 60
@@ -23,20 +27,40 @@ class Timing:
 
 
 class TokenBucket:
-    """Lets at most `calls` an hour pass: `burst` at once, the others evenly spread."""
+    """Lets at most `calls` an hour pass: `burst` at once, the others evenly spread.
 
-    def __init__(self, timing: Timing, calls: int = CALLS_AN_HOUR, burst: int = BURST) -> None:
-        self._timing, self._burst = timing, burst
+    With `file` that holds over runs: it keeps how many may follow at once, and as of when.
+    """
+
+    def __init__(
+        self, timing: Timing, file: Path | None = None, calls: int = CALLS_AN_HOUR, burst: int = BURST
+    ) -> None:
+        self._timing, self._burst, self._file = timing, burst, file
         self._rate = (calls - burst) / 3600
-        self._tokens, self._at = float(burst), timing.clock()
+        self._tokens, self._at = self._read()
 
     def take(self) -> None:
-        """Wait until a call may be made."""
+        """Wait until a call may be made. Raises OSError if the file cannot be written."""
         self._fill()
         while self._tokens < 1:
             self._timing.sleep(max((1 - self._tokens) / self._rate, 0.001))
             self._fill()
         self._tokens -= 1
+        if self._file is not None:  # before the call, which a kill may follow
+            replace_text(self._file, json.dumps({"tokens": self._tokens, "at": self._at}))
+
+    def _read(self) -> tuple[float, float]:
+        """Return what the run before left; after one whose file is damaged no call follows at once."""
+        now = self._timing.clock()
+        if self._file is None or not self._file.exists():
+            return float(self._burst), now
+        try:
+            stored = json.loads(self._file.read_text(encoding="utf-8"))
+            tokens, at = float(stored["tokens"]), float(stored["at"])
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return 0.0, now
+        sound = 0 <= tokens <= self._burst and at <= now  # a clock may be set back
+        return (tokens, at) if sound else (0.0, now)
 
     def _fill(self) -> None:
         now = self._timing.clock()

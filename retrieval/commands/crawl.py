@@ -147,7 +147,7 @@ def _fetch(
     from data.crawl.client import Client, CrawlError
     from data.crawl.crawler import Crawler
 
-    client = Client(source.hosts, source.agent)
+    client = Client(source.hosts, source.agent, calls=crawled.calls)
     crawler = Crawler(source.service, client, crawled, wish, settings.limits)
     title, present = source.service.title, crawler.report.present
     try:

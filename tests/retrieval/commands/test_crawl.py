@@ -47,7 +47,7 @@ def replay(tiny_bundle: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Repla
     monkeypatch.setenv("FLICKR_API_KEY", KEY)
     monkeypatch.setattr(index.Captioner, "load", lambda bundle: Stand())
     with replaying() as server:
-        monkeypatch.setattr(client, "Client", lambda hosts, agent: client_of(server, FakeTime()))
+        monkeypatch.setattr(client, "Client", lambda hosts, agent, calls: client_of(server, FakeTime()))
         monkeypatch.setattr(flickr, "Flickr", partial(flickr.Flickr, api=server.url("/rest")))
         yield server
 
