@@ -118,7 +118,7 @@ def test_commons_needs_no_key_and_is_told_who_asks(
 ) -> None:
     made: list[tuple[Any, str]] = []
 
-    def client_for(hosts: Any, agent: str) -> client.Client:
+    def client_for(hosts: Any, agent: str, calls: Path) -> client.Client:
         made.append((hosts, agent))
         return client_of(replay, FakeTime())
 

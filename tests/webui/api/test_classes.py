@@ -7,29 +7,22 @@ import io
 from collections.abc import Callable
 from http import HTTPStatus
 
-import numpy as np
 import pytest
 from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
-from captioner.classifier import Classifier, save_classifier
+from captioner.classifier import save_classifier
 from data.catalogue.values import PREDICTED, Value
 from data.catalogue.writes import NewField, declare_fields, put_facts
 from retrieval.library import Library
 from tests.webui.api_checks import post, problem, valid
+from tests.webui.classified import learn_shades, shades
 from tests.webui.conftest import COLOURS, ColourCaptioner
 
 API = "/api/v1"
 
 
-def by_colour(library: Library) -> Classifier:
-    """A classifier of the field `shade` that knows each colour by the pictures of it."""
-    vectors = library.searcher().index.vectors.get("vgg16", np.arange(1, 13))
-    means = np.stack([vectors[first::3].mean(axis=0) for first in range(3)])
-    centre = means.mean(axis=0)
-    weights = 60 * (means - centre).T
-    bias = np.zeros(3, np.float32)
-    return Classifier("shade", {"vgg16": "colours-1"}, list(COLOURS), centre, weights.astype(np.float32), bias)
+IDS = {colour: range(1 + number, 13, 3) for number, colour in enumerate(COLOURS)}
 
 
 @pytest.fixture
@@ -42,7 +35,7 @@ def shop(library: Library) -> Library:
         put_facts(connection, {item: values[item] for item in range(1, 7)})
         sure = {(item, shade): item / 13 for item in range(7, 13)}
         put_facts(connection, {item: values[item] for item in range(7, 13)}, PREDICTED, confidences=sure)
-    save_classifier(by_colour(library), library.settings.library)
+    learn_shades(library, IDS)
     return library
 
 
@@ -122,9 +115,7 @@ def test_bad_parameters(client: FlaskClient, query: str, detail: str) -> None:
 
 
 def test_classes_of_other_vectors_say_nothing(client: FlaskClient, shop: Library) -> None:
-    made = by_colour(shop)
-    other = Classifier("shade", {"vgg16": "older"}, made.classes, made.centre, made.weights, made.bias)
-    folder = save_classifier(other, shop.settings.library)
+    folder = save_classifier(shades(shop, IDS, "older"), shop.settings.library)
     assert document(client.get(f"{API}/search?like=2"))["classes"] == [{}]
     (folder / "classifier.safetensors").write_bytes(b"damaged")
     (folder / "classifier.json").write_text("{}")
