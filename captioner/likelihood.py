@@ -67,6 +67,16 @@ class Likelihood:
         chosen = logits[np.arange(len(numbers)), :, columns]
         return np.asarray((chosen - _log_sum_exp(logits)).sum(axis=0, dtype=np.float64))
 
+    def attention(self, tokens: Sequence[str], cells: CoarseCells) -> np.ndarray:
+        """Return how much of its attention the decoder gives each cell of one picture before it says each token.
+
+        float32 (tokens, k), for MAX_WORDS tokens at most; what a row lacks to 1 is on the sentinel.
+        """
+        numbers = self._vocabulary.read(tokens[:MAX_WORDS])
+        hidden = self._run([START, *numbers[:-1]], cells.values.mean(axis=1))
+        shares, _ = self._attended(hidden, cells)
+        return np.asarray(shares[0, :, : cells.values.shape[1]])
+
     def _logits(self, output: np.ndarray, numbers: Sequence[int]) -> tuple[np.ndarray, list[int]]:
         """Return logits (rows, words) of the frequent words and all of `numbers`, and the columns of `numbers`."""
         frequent = self._to_frequent.shape[1]
@@ -99,6 +109,14 @@ class Likelihood:
     def _output(self, hidden: np.ndarray, cells: CoarseCells) -> np.ndarray:
         """Return what the words' vectors are multiplied by, (steps * n, embedding), from hidden (steps * n, units)."""
         w = self._weights
+        _, attended = self._attended(hidden, cells)
+        on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
+        by_step = attended.swapaxes(0, 1).reshape(len(hidden), -1)
+        return np.asarray(np.tanh(hidden @ on_hidden + by_step @ on_attended + w["output/bias"]))
+
+    def _attended(self, hidden: np.ndarray, cells: CoarseCells) -> tuple[np.ndarray, np.ndarray]:
+        """Return the attention on cells and sentinel, (n, steps, k + 1), and what is attended, (n, steps, a)."""
+        w = self._weights
         query = self._by_picture(hidden @ w["query/kernel"] * self._config.attention**-0.5, cells)
         # A coarse cell stands for `weight` equal ones and gets their share of the attention.
         scores = query @ cells.values.swapaxes(1, 2) + np.float32(np.log(cells.weight))
@@ -106,12 +124,9 @@ class Likelihood:
             sentinel = self._by_picture(np.tanh(hidden @ w["sentinel/kernel"] + w["sentinel/bias"]), cells)
             own = np.sum(query * sentinel, axis=2, keepdims=True)
             share = _softmax(np.concatenate([scores, own], axis=2))
-            attended = share[..., :-1] @ cells.values + share[..., -1:] * sentinel
-        else:
-            attended = _softmax(scores) @ cells.values
-        on_hidden, on_attended = np.split(w["output/kernel"], [self._config.units])
-        by_step = attended.swapaxes(0, 1).reshape(len(hidden), -1)
-        return np.asarray(np.tanh(hidden @ on_hidden + by_step @ on_attended + w["output/bias"]))
+            return share, share[..., :-1] @ cells.values + share[..., -1:] * sentinel
+        share = _softmax(scores)
+        return share, share @ cells.values
 
     @staticmethod
     def _by_picture(rows: np.ndarray, cells: CoarseCells) -> np.ndarray:

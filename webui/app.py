@@ -15,6 +15,7 @@ from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui import assets, problems
+from webui.api.attention import attention
 from webui.api.catalogue import catalogue
 from webui.api.completion import completion
 from webui.api.copies_export import copies_export
@@ -47,7 +48,19 @@ from webui.telemetry.logs import QUIET, Log, add_request_ids, log_requests
 from webui.telemetry.metrics import Metrics
 
 PAGES = (pages, picture_page, sketch_page, library_page, duplicates_page)
-API = (search, completion, pictures, catalogue, library_views, duplicates, copies_export, export, health, access)
+API = (
+    search,
+    completion,
+    pictures,
+    attention,
+    catalogue,
+    library_views,
+    duplicates,
+    copies_export,
+    export,
+    health,
+    access,
+)
 BLUEPRINTS = (*PAGES, *API)
 """All that is served; a blueprint in this list is protected, measured and described."""
 

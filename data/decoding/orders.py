@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -29,11 +30,16 @@ class Webp:
     method: int = 4
 
 
+Part = tuple[float, float, float, float]
+"""Left, top, right and bottom of a part of an upright picture, in shares of its width and height."""
+
+
 @dataclass(frozen=True)
 class Order:
     """A square of so many pixels a side, a small WebP, the hash of the pixels; or else what the camera wrote.
 
     `within` orders the pixels in their own proportions, reduced to that many along the longer side if they are more.
+    Of a `part`, square, WebP and pixels show only that.
     """
 
     square: int | None = None
@@ -41,11 +47,16 @@ class Order:
     exif: bool = False
     hashed: bool = False
     within: int | None = None
+    part: Part | None = None
 
     @property
     def min_side(self) -> int | None:
         """The shorter side, in pixels, to which the picture may be reduced while it is decoded."""
-        return self.square or self.within or (self.webp.shorter if self.webp else None)
+        side = self.square or self.within or (self.webp.shorter if self.webp else None)
+        if side is None or self.part is None:
+            return side
+        left, top, right, bottom = self.part
+        return ceil(side / min(right - left, bottom - top))
 
 
 @dataclass(frozen=True)
@@ -125,12 +136,20 @@ def make(content: bytes, order: Order, limits: Limits, bulk: bool = False) -> De
         return Decoded(exif=read_exif(content, limits))
     picture = decode(content, limits, order.min_side, bulk, order.hashed)
     facts = PictureFacts(**{field.name: getattr(picture, field.name) for field in fields(PictureFacts)})
+    image = crop(picture.image, order.part) if order.part else picture.image
     return Decoded(
         facts,
-        square(picture.image, order.square) if order.square else None,
-        shrink(picture.image, order.webp) if order.webp else b"",
-        pixels=within(picture.image, order.within) if order.within else None,
+        square(image, order.square) if order.square else None,
+        shrink(image, order.webp) if order.webp else b"",
+        pixels=within(image, order.within) if order.within else None,
     )
+
+
+def crop(image: Image.Image, part: Part) -> Image.Image:
+    """Return a part of `image`, at least one pixel."""
+    left, top, right, bottom = (share * side for share, side in zip(part, (image.width, image.height) * 2, strict=True))
+    x, y = min(int(left), image.width - 1), min(int(top), image.height - 1)
+    return image.crop((x, y, min(max(x + 1, ceil(right)), image.width), min(max(y + 1, ceil(bottom)), image.height)))
 
 
 def shrink(image: Image.Image, webp: Webp) -> bytes:

@@ -77,3 +77,23 @@ def test_the_share_of_known_words() -> None:
     likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
     assert likelihood.share_read(["a", "red", "zebra", "boat"]) == 0.75
     assert likelihood.share_read([]) == 0
+
+
+@pytest.mark.parametrize("sentinel", [True, False])
+def test_attention_is_shared_out_among_cells_and_follows_them(sentinel: bool) -> None:
+    """What the decoder attends to, computed from its shares, is what goes into its words; cells may change places."""
+    config = DecoderConfig(len(VOCABULARY), 7, 12, 16, 8, sentinel=sentinel)
+    likelihood = Likelihood(config, random_decoder(config), VOCABULARY)
+    values = np.abs(np.random.default_rng(1).normal(size=(1, 9, 8))).astype(np.float32)
+    shares = likelihood.attention(["a", "red", "boat"], CoarseCells(values, 4))
+    assert shares.shape == (3, 9)
+    totals = shares.sum(axis=1)
+    assert (shares >= 0).all()
+    assert (totals < 1).all() if sentinel else np.allclose(totals, 1, atol=1e-5)
+    order = np.random.default_rng(2).permutation(9)
+    moved = likelihood.attention(["a", "red", "boat"], CoarseCells(values[:, order], 4))
+    np.testing.assert_allclose(moved, shares[:, order], atol=1e-5)
+    hidden = likelihood._run([START, *VOCABULARY.encode(["a", "red"])], values.mean(axis=1))
+    query = hidden @ likelihood._weights["query/kernel"] * 8**-0.5
+    loudest = (query @ values[0].T).argmax(axis=1)
+    assert shares.argmax(axis=1).tolist() == loudest.tolist()

@@ -24,10 +24,10 @@ from retrieval.library import Library
 from retrieval.search.grouping import Grouping
 from retrieval.search.query import Query, QueryFilm, QueryImage
 from retrieval.search.results import Hit, SearchResult, taken, values_of
-from webui.media import read_exif
+from webui.media import read_exif, read_original
 from webui.problems import Problem
 from webui.request.search_request import SearchRequest
-from webui.request.values import Window, no_picture
+from webui.request.values import Window, find_picture, no_picture
 from webui.services import services
 
 MAX_NEAR_COPIES = 50
@@ -55,10 +55,11 @@ def search(search: SearchRequest, window: Window) -> Answer:
     services().metrics.searched(search.kinds)
     stored = query_of(search)
     further = _further(search)
-    like, unlike = (
-        [services().describer.describe(content, further) for content in contents]
-        for contents in (search.uploads.like, search.uploads.unlike)
-    )
+    like = [
+        services().describer.describe(content, further, None if place else search.box)
+        for place, content in enumerate(search.uploads.like)
+    ]
+    unlike = [services().describer.describe(content, further) for content in search.uploads.unlike]
     wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
     query = replace(
         stored, like=[*wanted, *stored.like], unlike=[*unwanted, *stored.unlike], min_cosine=search.min_cosine
@@ -79,14 +80,20 @@ def _further(search: SearchRequest) -> KindDescriber | None:
     if search.by is None:
         return None
     library.searcher().check_kind(search.by)
-    uploaded = search.uploads.like or search.uploads.unlike
-    return None if not uploaded or search.by in library.model.kinds else services().further.get(search.by)
+    described = search.uploads.like or search.uploads.unlike or search.box
+    return None if not described or search.by in library.model.kinds else services().further.get(search.by)
 
 
 def query_of(search: SearchRequest) -> Query:
-    """Return the query without its uploads. Raise Problem 404 for an unknown picture, or StoreError."""
+    """Return the query without its uploads.
+
+    Raise StoreError, Problem 404 for an unknown picture, and for a part of one also PictureError or Problem 410, 429
+    or 503.
+    """
     like = [_stored(one.id, one.weight) for one in search.like]
     unlike = [_one_frame(_stored(one.id, one.weight)) for one in search.unlike]
+    if search.box and not search.uploads.like:
+        like[0] = _part_of(search)
     cosine = search.min_cosine if like else None  # that of uploads is set with them
     return Query(search.text, like, unlike, search.by, search.exclude, search.verbatim, cosine)
 
@@ -99,6 +106,13 @@ def grouping_of(search: SearchRequest) -> Grouping | None:
         return services().library.collection.grouping(search.group_by, search.filters)
     except NoSuchField as error:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
+
+
+def _part_of(search: SearchRequest) -> QueryImage:
+    """Return the part of the first picture to be like, described now."""
+    first = search.like[0]
+    content = read_original(find_picture(first.id), services().library.settings.limits)
+    return QueryImage(services().describer.describe(content, _further(search), search.box).description, first.weight)
 
 
 def _stored(picture_id: int, weight: float) -> QueryImage | QueryFilm:

@@ -70,14 +70,14 @@ Facets.__doc__ = "Counts by value. The filters of all other facets apply, so eac
 
 
 @search.get("/search")
-@operation(answer=SearchResult, problems=(404, 503), query=(*SEARCH, *WINDOW))
+@operation(answer=SearchResult, problems=(404, 410, 413, 415, 422, 429, 503), query=(*SEARCH, *WINDOW))
 def search_by_words() -> Response:
     """Pictures by words, by pictures of the library to be like or unlike, or by both."""
     return jsonify(answers.search(read_search_request(request.args), read_window(request.args)).document)
 
 
 @search.post("/search")
-@operation(answer=SearchResult, problems=(404, 413, 415, 422, 429, 503), form=(*UPLOADS, *SEARCH, *WINDOW))
+@operation(answer=SearchResult, problems=(404, 410, 413, 415, 422, 429, 503), form=(*UPLOADS, *SEARCH, *WINDOW))
 def search_by_picture() -> Response:
     """Pictures by uploaded pictures, and by all that a search by GET takes."""
     uploads = read_uploads(request, services().library.settings.max_upload_bytes)

@@ -15,7 +15,7 @@ import numpy as np
 
 from captioner.pipeline import Reading, describe_now
 from captioner.types import Describer, Description, KindDescriber
-from data.decoding.orders import Decoded, Order, Webp
+from data.decoding.orders import Decoded, Order, Part, Webp
 from data.decoding.pool import Decoders
 from data.errors import RetroflexError
 from data.limits import Limits
@@ -83,21 +83,26 @@ class UploadDescriber:
             HTTPStatus.SERVICE_UNAVAILABLE, "the captioner is still loading; search by words works, try again shortly"
         )
 
-    def describe(self, content: bytes, further: KindDescriber | None = None) -> Described:
-        """Describe a picture file's bytes, with the vector of a further encoder if one is given.
+    def describe(self, content: bytes, further: KindDescriber | None = None, part: Part | None = None) -> Described:
+        """Describe a picture file's bytes or a part of the picture, with the vector of a further encoder if given.
 
         Raises PictureError, Problem 503 if not loaded, or 429 if busy.
         """
         captioner = self.captioner()
-        key = content_hash(content)
-        described = self._stored_or_remembered(content, key, captioner) or self._made(captioner, content, key)
+        key = content_hash(content) + (f" {part}" if part else "")
+        known = (
+            self._recall((key, captioner.model_version))
+            if part
+            else self._stored_or_remembered(content, key, captioner)
+        )
+        described = known or self._made(captioner, content, key, part)
         if further is None or np.any(described.description.vectors.get(further.kind, 0)):
             return described
-        added = self._recall((key, further.model_version)) or self._made(further, content, key)
+        added = self._recall((key, further.model_version)) or self._made(further, content, key, part)
         vectors = {**described.description.vectors, **added.description.vectors}
         return replace(described, description=replace(described.description, vectors=vectors))
 
-    def _made(self, captioner: Describer, content: bytes, key: str) -> Described:
+    def _made(self, captioner: Describer, content: bytes, key: str, part: Part | None) -> Described:
         """Return a new description by the captioner, or another describer; it is remembered."""
         if not self._pending.acquire(blocking=False):
             raise Problem(
@@ -105,7 +110,7 @@ class UploadDescriber:
             )
         try:
             with self._describing():
-                described = self._describe(captioner, content)
+                described = self._describe(captioner, content, part)
         finally:
             self._pending.release()
         self._remember((key, captioner.model_version), described)
@@ -120,8 +125,8 @@ class UploadDescriber:
             self._failure = "the captioner could not be loaded; the server's log says why"
             _log.exception("the captioner could not be loaded")
 
-    def _describe(self, captioner: Describer, content: bytes) -> Described:
-        decoded = self._decode(captioner, content)
+    def _describe(self, captioner: Describer, content: bytes, part: Part | None) -> Described:
+        decoded = self._decode(captioner, content, part)
         with self._model_lock:
             ((_, description),) = describe_now([decoded], _read, captioner)
         assert description is not None
@@ -134,8 +139,8 @@ class UploadDescriber:
             return self._recall((key, captioner.model_version))
         return Described(stored, _data_address(self._decode(captioner, content).webp))
 
-    def _decode(self, captioner: Describer, content: bytes) -> Decoded:
-        return self._decoders.decode(content, Order(captioner.input_side, PREVIEW), self._limits)
+    def _decode(self, captioner: Describer, content: bytes, part: Part | None = None) -> Decoded:
+        return self._decoders.decode(content, Order(captioner.input_side, PREVIEW, part=part), self._limits)
 
     def _recall(self, key: tuple[str, str]) -> Described | None:
         with self._memory_lock:

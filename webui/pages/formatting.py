@@ -15,7 +15,7 @@ from data.catalogue.files import as_text
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
-from data.text import plural, split_by_query
+from data.text import FUNCTION_WORDS, plural, split_by_query, tokenize
 from retrieval.search.catalogue import PREFIX
 from webui.request.filters import catalogue
 from webui.request.search_request import SearchRequest
@@ -23,6 +23,16 @@ from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
 """The ratios, in hundredths, with a class in `ratios.css`; narrower or wider pictures are cropped in their tile."""
+
+_LIKENESS = ((0.5, "looks like"), (0.25, "looks a little like"), (-1.0, "does not look much like"))
+"""How a cosine is put into words; the figures are shown as well."""
+_NAMED = {
+    "name": "is named",
+    "folder": "lies in",
+    "keyword": "has the keyword",
+    "person": "shows",
+    "place": "was taken in",
+}
 
 _LABELS = {
     "title": "Title",
@@ -39,6 +49,7 @@ def register(app: Flask) -> None:
     for named in (
         ratio,
         marked,
+        in_plain_words,
         by_source,
         percent,
         plural,
@@ -65,9 +76,38 @@ def ratio(size: Sequence[int]) -> str:
 
 
 def marked(caption: str, words: str) -> Markup:
-    """Return the caption with those words in `<mark>` that the query has too, in whatever inflection."""
-    pieces = split_by_query(caption, words)
+    """Return the caption with those content words in `<mark>` that the query has too, in whatever inflection."""
+    pieces = split_by_query(caption, _content(words))
     return Markup("").join(Markup("<mark>{}</mark>").format(one) if asked else escape(one) for one, asked in pieces)
+
+
+def _content(words: str) -> str:
+    return " ".join(word for word in tokenize(words) if word not in FUNCTION_WORDS)
+
+
+def in_plain_words(hit: Mapping[str, Any], words: str) -> Markup:
+    """Return why a hit is one as a sentence: Says *dog* and *water*; looks like pictures of that; 63% sure."""
+    said = [word for word, asked in split_by_query(hit["caption"], _content(words)) if asked]
+    distinct = list(dict.fromkeys(word.lower() for word in said))
+    parts = [Markup("says {}").format(_listed(distinct))] if distinct else []
+    parts += [Markup("{} “{}”").format(_NAMED.get(one["field"], "has"), one["text"]) for one in hit["matched"][:2]]
+    looks = {name: value for name, value in hit["scores"].items() if name.rpartition(".")[2] == "cosine"}
+    parts += [_looks(name, value) for name, value in looks.items()]
+    parts.append(Markup("{} sure").format(percent(hit["score"])))
+    sentence = Markup("; ").join(parts)
+    return sentence[:1].upper() + sentence[1:]
+
+
+def _listed(words: Sequence[str]) -> Markup:
+    marked = [Markup("<mark>{}</mark>").format(word) for word in words]
+    return Markup(" and ").join([Markup(", ").join(marked[:-1]), marked[-1]] if len(marked) > 1 else marked)
+
+
+def _looks(name: str, cosine: float) -> Markup:
+    source = name.rpartition(".")[0]
+    what = "pictures of that" if source in ("", "words") else f"picture {source.lstrip('likeun')} of the query"
+    much = next(text for least, text in _LIKENESS if cosine >= least)
+    return Markup("{} {}").format(much, what)
 
 
 def where_matched(field: str) -> str:

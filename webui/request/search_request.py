@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from http import HTTPStatus
+from math import log2
 from typing import Annotated, Any
 
 from flask import Request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from data.decoding.orders import Part
 from retrieval.search.fields import RELEVANCE, order_names
 from retrieval.search.filters import Filters
 from retrieval.search.query import (
@@ -43,6 +47,10 @@ UPLOADS = (
 _IDS = Annotated[
     list[Annotated[str, {"pattern": r"^[0-9]+(@[0-9]+(\.[0-9]+)?)?$"}]], {"maxItems": MAX_PICTURES, "default": []}
 ]
+_SHARE = r"(0(\.[0-9]+)?|1(\.0+)?)"
+BOX = Annotated[str, {"pattern": f"^{_SHARE}(,{_SHARE}){{3}}$"}]
+SMALLEST_BOX = 0.02
+"""Share of the width and the height that a part has at least."""
 _EXCLUDED = Annotated[list[str], {"maxItems": MAX_EXCLUDED, "default": []}]
 SEARCH: tuple[Declared, ...] = (
     Parameter("q", str, "The words, at most 1,000; q, like or exclude must be given"),
@@ -50,6 +58,9 @@ SEARCH: tuple[Declared, ...] = (
     Parameter("verbatim", Annotated[bool, {"default": False}], "Whether to search for q as it is spelled"),
     Parameter("like", _IDS, "Ids of pictures to be like; 7@2 counts twice as much, at most 100 times"),
     Parameter("unlike", _IDS, "Ids of pictures to be unlike; 7@0.5 takes half as much away, the weight is at most 1"),
+    Parameter(
+        "box", BOX, "The part of the first picture to be like that is searched for: left,top,right,bottom in shares"
+    ),
     Parameter("by", str, "The kind of vectors that pictures are compared by alone, such as vgg16; several by default"),
     Parameter("min_cosine", SHARE, "The least cosine to a picture that is asked for; by default a calibrated border"),
     Parameter("group_by", str, "The field of the catalogue by whose values the hits are grouped, the best group first"),
@@ -62,6 +73,13 @@ SEARCH: tuple[Declared, ...] = (
 """What `read_search_request` reads."""
 PAGE_PARAMETERS: tuple[str | Declared, ...] = (*SEARCH, "why")
 """What `read_page_request` reads."""
+
+
+_BOX = re.compile(rf"{_SHARE}(,{_SHARE}){{3}}")
+
+
+WEIGHTS, UNLIKE_WEIGHTS = (1.0, 2.0, 4.0, 0.5), (1.0, 0.5, 0.25)
+"""What the chips of the page offer."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +97,11 @@ class QueryPicture:
     id: int
     weight: float = 1.0
 
+    def next_weight(self, weights: Sequence[float]) -> QueryPicture:
+        """Return it with the weight that comes after its own, the first one after any other."""
+        at = weights.index(self.weight) if self.weight in weights else -1
+        return replace(self, weight=weights[(at + 1) % len(weights)])
+
     def __str__(self) -> str:
         """Return it as a value of the parameters like and unlike."""
         return f"{self.id}@{self.weight:.9g}" if self.weight != 1 else str(self.id)
@@ -91,6 +114,7 @@ class SearchRequest:
     `exclude` are words that no caption of a hit may say; a `verbatim` text is searched for as it is spelled.
     `by` is the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
     `min_cosine` is the least cosine of hits to a picture to be like, `group_by` the field that hits are grouped by.
+    `box` is the part of the first picture to be like, an uploaded one first, that is searched for.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 
@@ -107,6 +131,7 @@ class SearchRequest:
     by: str | None = None
     min_cosine: float | None = None
     group_by: str | None = None
+    box: Part | None = None
 
     @property
     def queried(self) -> bool:
@@ -125,6 +150,11 @@ class SearchRequest:
         """Whether there is a picture to be like."""
         return bool(self.like or self.uploads.like)
 
+    @property
+    def balance(self) -> float:
+        """How much more the pictures to be like count than the words: 1 is twice as much, -1 half."""
+        return round(log2(max(one.weight for one in self.like)), 2) if self.like else 0.0
+
     def check(self) -> None:
         """Raise QueryError where there is no query, one of too many pictures, or a least cosine to none."""
         sent = self.uploads
@@ -141,13 +171,20 @@ class SearchRequest:
         others = self._without(picture_id)
         return replace(others, unlike=(*others.unlike, QueryPicture(picture_id))).address()
 
+    def weighted(self, picture_id: int) -> str:
+        """Return the address of this search with the next weight of this picture: 1, 2, 4, 0.5 and 1 again."""
+        like = tuple(one.next_weight(WEIGHTS) if one.id == picture_id else one for one in self.like)
+        unlike = tuple(one.next_weight(UNLIKE_WEIGHTS) if one.id == picture_id else one for one in self.unlike)
+        return replace(self, like=like, unlike=unlike).address()
+
     def without(self, picture_id: int) -> str:
         """Return the address of this search without this picture in the query."""
         return self._without(picture_id).address()
 
     def _without(self, picture_id: int) -> SearchRequest:
         like, unlike = (tuple(one for one in given if one.id != picture_id) for given in (self.like, self.unlike))
-        return replace(self, like=like, unlike=unlike)
+        first = self.like[:1] == like[:1] or bool(self.uploads.like)
+        return replace(self, like=like, unlike=unlike, box=self.box if first else None)
 
     def address(self, **changed: Any) -> str:
         """Return the page's address for this search; uploads cannot be in it.
@@ -180,6 +217,7 @@ class SearchRequest:
             "by": self.by,
             "min_cosine": None if self.min_cosine is None else f"{self.min_cosine:g}",
             "group_by": self.group_by,
+            "box": ",".join(f"{share:.4g}" for share in self.box) if self.box else None,
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
             **filter_parameters(self.filters),
@@ -243,7 +281,20 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     by = check_text("by", fields.get("by", "")).strip() or None
     group_by = check_text("group_by", fields.get("group_by", "")).strip() or None
     given = replace(given, min_cosine=share(fields, "min_cosine"), group_by=group_by)
-    return replace(given, exclude=exclude, verbatim=verbatim, by=by)
+    box = _box(fields.get("box", "")) if given.like or given.uploads.like else None
+    return replace(given, exclude=exclude, verbatim=verbatim, by=by, box=box)
+
+
+def _box(given: str) -> Part | None:
+    """Read the part of a picture, None for the whole. Raise Problem 400."""
+    if not given.strip():
+        return None
+    if not _BOX.fullmatch(given):
+        raise Problem(HTTPStatus.BAD_REQUEST, "box must be left,top,right,bottom, each a share from 0 to 1")
+    left, top, right, bottom = map(float, given.split(","))
+    if right - left < SMALLEST_BOX or bottom - top < SMALLEST_BOX:
+        raise Problem(HTTPStatus.BAD_REQUEST, f"box must be {SMALLEST_BOX:.0%} of the picture wide and high at least")
+    return left, top, right, bottom
 
 
 def _query_picture(given: str, largest_weight: float) -> QueryPicture:

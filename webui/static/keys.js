@@ -11,7 +11,7 @@ function rove() {
   const links = hits();
   const now = links.find((link) => link === document.activeElement) ?? links[0];
   for (const link of links) link.tabIndex = link === now ? 0 : -1;
-  for (const tick of $$(".tick input")) tick.tabIndex = -1;
+  for (const tick of $$(".tick input, .steer a")) tick.tabIndex = -1;
 }
 
 addEventListener("shown", rove);
@@ -84,5 +84,7 @@ addEventListener("keydown", (event) => {
   } else if (target.matches(".hit > a")) {
     if (key in walks) walk(event);
     if (key === "x") toggle(target);
+    if (key === "+") $(".steer a", target.parentElement).click();
+    if (key === "-") $(".steer a + a", target.parentElement).click();
   }
 });

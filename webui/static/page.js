@@ -5,6 +5,7 @@ import { $, isPlain } from "./dom.js";
 import "./completion.js";
 import "./keys.js";
 import { kept } from "./kept.js";
+import "./attention.js";
 import "./missing.js";
 import { asQuery, go, here, isSearch, more, onPage, uploaded } from "./search.js";
 import "./sliders.js";
@@ -30,6 +31,16 @@ document.addEventListener("click", (event) => {
 document.addEventListener("change", (event) => {
   const form = event.target.closest("#narrow");
   if (form && event.target.checkValidity()) go(`${form.getAttribute("action")}?${asQuery(form)}`, uploaded());
+});
+
+// The words count once; each picture to be like counts as much more as the slider says.
+document.addEventListener("change", ({ target }) => {
+  if (!target.matches(".balance input")) return;
+  const query = new URLSearchParams(location.search);
+  query.delete("like");
+  for (const id of target.dataset.ids.split(" ")) query.append("like", `${id}@${2 ** Number(target.value)}`.replace(/@1$/, ""));
+  for (const name of ["limit", "offset"]) query.delete(name);
+  go(`${location.pathname}?${query}`, uploaded());
 });
 document.addEventListener("submit", (event) => {
   if (event.target.id !== "narrow") return;

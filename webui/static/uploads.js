@@ -1,6 +1,7 @@
 // Pictures to search with: chosen, photographed, dropped or pasted; each is a chip in the bar, to be like or unlike.
 
 import { $, complain } from "./dom.js";
+import { choosePart } from "./part.js";
 import { go, isSearch, uploaded } from "./search.js";
 
 const form = $("#picture");
@@ -9,7 +10,7 @@ const words = $("#words");
 // The query of the bar and the address, to which a picture is added.
 const address = () => {
   const query = new URLSearchParams(isSearch(location) ? location.search : "");
-  for (const name of ["limit", "offset", "q"]) query.delete(name);
+  for (const name of ["limit", "offset", "q", "box"]) query.delete(name);
   const typed = words.elements.q.value.trim();
   if (typed) query.set("q", typed);
   return `${words.getAttribute("action")}?${query}`;
@@ -34,10 +35,24 @@ const changes = {
 $(".bar").addEventListener("click", (event) => {
   const button = event.target.closest("[data-upload] button");
   if (!button) return;
+  if (button.dataset.do === "part") return partOfUpload($("img", button.parentElement));
   const listed = [...uploaded()].sort((one, other) => one.unlike - other.unlike);
   const index = Number(button.closest("[data-upload]").dataset.upload);
   go(address(), changes[button.dataset.do](listed, index));
 });
+
+// Chooses a part of the first uploaded picture, in a window of its own.
+function partOfUpload(preview) {
+  const dialog = $("#part");
+  const shown = preview.cloneNode();
+  for (const side of ["width", "height"]) shown.removeAttribute(side);
+  $(".stage", dialog).replaceChildren(shown);
+  dialog.showModal();
+  choosePart($(".stage", dialog), shown, (box) => {
+    dialog.close();
+    if (box) go(`${address()}&box=${box}`, uploaded());
+  });
+}
 
 form.addEventListener("change", (event) => {
   add(event.target.files);

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from data.decoding.orders import Decoded, Job, Order, Webp, make, shrink
+from data.decoding.orders import Decoded, Job, Order, Part, Webp, make, shrink
 from data.exif import Exif
 from data.limits import DEFAULT_LIMITS, Limits
 from data.metadata.embedded import Metadata
@@ -65,3 +65,22 @@ def test_the_shorter_side_is_shrunk_and_never_enlarged(size: tuple[int, int], ex
 
 def test_a_line_of_pixels_keeps_one() -> None:
     assert Image.open(io.BytesIO(shrink(Image.new("RGB", (5000, 1)), Webp(320, 960, 82)))).size == (960, 1)
+
+
+@pytest.mark.parametrize("part", [(0.5, 0.0, 1.0, 1.0), (0.75, 0.25, 0.7500001, 0.2500001), (0.98, 0.98, 1.0, 1.0)])
+def test_of_a_part_all_that_shows_the_picture_shows_only_that(part: Part) -> None:
+    image = Image.new("RGB", (640, 480), (0, 0, 255))
+    image.paste((255, 0, 0), (320, 0, 640, 480))
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    made = make(buffer.getvalue(), Order(16, Webp(64, 64, 90), within=64, part=part), DEFAULT_LIMITS)
+    assert made.facts is not None
+    assert (made.facts.width, made.facts.height) == (640, 480)
+    for pixels in (made.square, made.pixels, np.asarray(Image.open(io.BytesIO(made.webp)))):
+        assert pixels is not None
+        assert np.abs(pixels.reshape(-1, 3).astype(int) - (255, 0, 0)).max() <= 8
+
+
+def test_a_part_is_decoded_larger_so_that_it_has_pixels_enough() -> None:
+    assert Order(64, part=(0.0, 0.0, 0.25, 0.5)).min_side == 256
+    assert Order(64).min_side == 64
