@@ -65,7 +65,7 @@ def test_why_is_told_on_request(page: Page) -> None:
     assert not page.all(".why")
     page.follow("Show why")
     page.wait(lambda: page.all(".why"))
-    assert page.texts(".hit:first-child mark") == ["red", "boat"]
+    assert page.texts(".hit:first-child .caption mark") == ["red", "boat"]
     assert page.texts(".hit:first-child .why dt")[:2] == ["BLEU", "Cosine"]
     bar = page.find(".hit:first-child meter")
     shown = float(page.text(".hit:first-child .why dd span"))
