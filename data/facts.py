@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, String, select, type_coerce
@@ -14,6 +14,8 @@ from data.catalogue.columns import ColumnCache, Columns
 from data.soundness import sound
 from data.store import Store
 from data.tables import captions, files, pictures
+
+T = TypeVar("T")
 
 SAME_FORMAT = {"MPO": "JPEG"}
 """Some cameras append a second picture to a JPEG; to users both are one format."""
@@ -43,6 +45,14 @@ class Facts:
     file_rows: np.ndarray
     file_folders: np.ndarray
     folders: list[bytes]
+    _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def once(self, name: str, make: Callable[[Facts], T]) -> T:
+        """Return what `make` makes of these facts; it is made once, and kept under this name."""
+        if name not in self._made:
+            self._made[name] = make(self)
+        made: T = self._made[name]
+        return made
 
 
 def read_facts(store: Store, columns: Sequence[str] = (), cache: ColumnCache | None = None) -> Facts:

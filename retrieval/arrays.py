@@ -69,3 +69,13 @@ def widened(half: np.ndarray) -> np.ndarray:
 def present_rows(count: int, absent: np.ndarray | None) -> np.ndarray:
     """Return those of `count` rows that are not `absent` (bool (count,), None for no row), rising."""
     return np.arange(count) if absent is None else np.flatnonzero(~absent)
+
+
+def where(kept: np.ndarray, values: np.ndarray) -> np.ndarray:
+    """Return the values (n,) that are `kept`, bool (n,)."""
+    return values if kept.all() else values[kept]
+
+
+def years_of(days: np.ndarray) -> np.ndarray:
+    """Return the years of datetime64 (n,), int32 (n,)."""
+    return (days.astype("datetime64[Y]").astype(np.int64) + 1970).astype(np.int32)

@@ -25,9 +25,11 @@ from data.catalogue.values import (
 )
 from data.facts import Facts
 from data.records import StoredPicture
+from retrieval.arrays import where
 from retrieval.search import fields
-from retrieval.search.fields import Column as ExportColumn
-from retrieval.search.fields import Count, Field, Masks, Option, Order
+from retrieval.search.declarations import Column as ExportColumn
+from retrieval.search.declarations import Count, Option, Order
+from retrieval.search.fields import Field, Masks
 from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
 
@@ -75,7 +77,7 @@ class StoredField(Field):
         """See Field; the most frequent first."""
         column = facts.catalogue.column(self.of)
         texts = column.values.texts or []
-        counts = np.bincount(_kept(column.codes, kept) + 1, minlength=len(texts) + 1)[1:]
+        counts = np.bincount(where(kept, column.codes) + 1, minlength=len(texts) + 1)[1:]
         order = np.argsort(-counts, kind="stable")
         return [Count(texts[row], int(counts[row])) for row in order.tolist() if counts[row]]
 
@@ -132,17 +134,13 @@ class StoredRange(StoredField):
             return []
         rows = np.zeros(len(numbers) + 1, np.int64)  # 0 for no value
         rows[1:][known] = ranks + 1
-        counts = np.bincount(rows[_kept(column.codes, kept) + 1], minlength=len(names) + 1)[1:].tolist()
+        counts = np.bincount(rows[where(kept, column.codes) + 1], minlength=len(names) + 1)[1:].tolist()
         return [Count(f"{name:.15g}", count) for name, count in zip(names.tolist(), counts, strict=True) if count]
 
 
 def having(column: Column, wanted: np.ndarray) -> np.ndarray:
     """Return which pictures have a `wanted` value, bool (v,) over the values of the column; bool (n,)."""
     return np.append(wanted, False)[column.codes]  # the last for NONE, which is -1
-
-
-def _kept(codes: np.ndarray, kept: np.ndarray) -> np.ndarray:
-    return codes if kept.all() else codes[kept]
 
 
 def number_of(value: Any) -> float:

@@ -108,13 +108,14 @@ class Collection:
         """Count the pictures by the values of each facet, under all filters but those of its own field."""
         facts, tree = self._sure(filters)
         masks = filters.masks(facts, tree)
-        counts = {}
+        every, counts = _kept(masks, len(facts.ids)), {}
         for field in self.fields():
             if field.facet:
-                own = {option.name for option in field.options}
+                own = masks.keys() & {option.name for option in field.options}
                 others = {name: mask for name, mask in masks.items() if name not in own}
-                counts[field.facet] = field.counts(facts, tree, _kept(others, len(facts.ids)))
-        return Facets(int(np.count_nonzero(_kept(masks, len(facts.ids)))), counts)
+                kept = _kept(others, len(facts.ids)) if own else every
+                counts[field.facet] = field.counts(facts, tree, kept)
+        return Facets(int(np.count_nonzero(every)), counts)
 
     def _sure(self, filters: Filters) -> tuple[Facts, FolderTree]:
         """Return the state without predicted values that the filters find too unsure."""

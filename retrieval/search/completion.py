@@ -24,7 +24,8 @@ from retrieval.index.index import Captions
 from retrieval.metadata.terms import is_generic, is_telling, plain, stem_of
 from retrieval.search.catalogue import StoredField, StoredRange
 from retrieval.search.collection import Collection
-from retrieval.search.fields import ChoiceField, Field, FolderCount, FolderField
+from retrieval.search.declarations import FolderCount
+from retrieval.search.fields import ChoiceField, Field, FolderField
 from retrieval.search.filters import Filters
 
 WORD, NAME, FOLDER = "word", "name", "folder"

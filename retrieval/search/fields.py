@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 import numpy as np
 
@@ -18,79 +18,14 @@ from data.colour.names import NAMES
 from data.facts import Facts
 from data.limits import FORMATS
 from data.metadata.dates import SOURCES
-from data.records import StoredPicture
+from retrieval.arrays import where, years_of
+from retrieval.search.declarations import Choice, Codes, Column, Count, FolderCount, Option, Order
 from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
 
 Masks = dict[str, np.ndarray]
 COUNT = Annotated[int, {"minimum": 0}]
 """The type of a whole number that is never negative, with what its JSON schema adds."""
-
-
-class Count(NamedTuple):
-    """How many pictures have a value."""
-
-    value: str
-    pictures: int
-
-
-class FolderCount(NamedTuple):
-    """How many pictures a folder holds at any depth; `above` is the id of its parent folder, None for none."""
-
-    id: str
-    path: bytes
-    above: str | None
-    pictures: int
-
-
-class Option(NamedTuple):
-    """One way to filter by a field: a query parameter, a command line option and a control of the page.
-
-    `chip` describes the filter where it is active; {} stands for its value. `flag` is the option of the command line,
-    by default made from the name.
-    """
-
-    name: str
-    label: str
-    help: str
-    chip: str = "{}"
-    flag: str = ""
-
-    @property
-    def cli(self) -> str:
-        """The option of the command line."""
-        return self.flag or f"--{self.name.replace('_', '-')}"
-
-
-class Order(NamedTuple):
-    """A way to sort pictures: its name in requests and its label on the page."""
-
-    name: str
-    label: str
-    descending: bool = False
-
-
-class Column(NamedTuple):
-    """A column of an export: its name, the type of its JSON value, and its value for a picture."""
-
-    name: str
-    type: Any
-    read: Callable[[StoredPicture], Any]
-
-
-class Choice(NamedTuple):
-    """A value of a ChoiceField with its label in the form and its text as an active filter; "" stands for the value."""
-
-    value: str
-    label: str = ""
-    chip: str = ""
-
-
-class Codes(NamedTuple):
-    """The value of each of n pictures as an index into `values`: `codes`, integers (n,)."""
-
-    values: Sequence[str]
-    codes: np.ndarray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,19 +97,23 @@ class ChoiceField(Field):
         """The values that can be chosen."""
         return tuple(choice.value for choice in self.choices)
 
+    def coded(self, facts: Facts) -> Codes:
+        """Return what `read` returns, which is kept with the facts."""
+        return facts.once(f"codes of {self.name}", self.read)
+
     def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
         """See Field."""
         name = self.options[0].name
         if name not in values:
             return {}
         chosen = values[name] if self.several else (values[name],)
-        present, codes = self.read(facts)
+        present, codes = self.coded(facts)
         return {name: np.array([value in chosen for value in present], bool)[codes]}
 
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
         """See Field."""
-        present, codes = self.read(facts)
-        counts = np.bincount(codes[kept], minlength=len(present)).tolist()
+        present, codes = self.coded(facts)
+        counts = np.bincount(where(kept, codes), minlength=len(present)).tolist()
         return [Count(value, count) for value, count in zip(present, counts, strict=True) if count]
 
 
@@ -194,13 +133,15 @@ class SetField(ChoiceField):
         name = self.options[0].name
         if name not in values:
             return {}
-        present, codes = self.read(facts)
+        present, codes = self.coded(facts)
         return {name: codes & sum(1 << present.index(value) for value in {*values[name]}) > 0}
 
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
         """See Field."""
-        present, codes = self.read(facts)
-        counts = [int(np.count_nonzero(codes[kept] >> bit & 1)) for bit in range(len(present))]
+        present, codes = self.coded(facts)
+        together = np.bincount(where(kept, codes), minlength=1)
+        sets = np.arange(len(together))
+        counts = [int(together[sets >> bit & 1 == 1].sum()) for bit in range(len(present))]
         return [Count(value, count) for value, count in zip(present, counts, strict=True) if count]
 
 
@@ -256,9 +197,10 @@ class DayRange(RangeField):
 
     def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count]:
         """See Field."""
-        years = self.read(facts)[kept].astype("datetime64[Y]").astype(np.int64) + 1970
-        values, counts = np.unique(years, return_counts=True)
-        return [Count(str(year), int(count)) for year, count in zip(values[::-1], counts[::-1], strict=True)]
+        years = facts.once(f"years of {self.name}", lambda facts: years_of(self.read(facts)))
+        first = int(years.min(initial=1970))
+        counts = np.bincount(where(kept, years) - first).tolist()
+        return [Count(str(first + after), count) for after, count in reversed([*enumerate(counts)]) if count]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -273,10 +215,9 @@ class NumberRange(RangeField):
 
 @dataclass(frozen=True, kw_only=True)
 class ConfidenceField(Field):
-    """No field of its own: the confidence, 0 to 1, below which predicted values of other fields count as none."""
+    """No field of its own: the confidence below which predicted values of others count as none, see `Collection`."""
 
     def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
-        """See Field; it restricts no picture itself, see `Collection`."""
         return {}
 
 

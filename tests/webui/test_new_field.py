@@ -21,7 +21,8 @@ from retrieval.library import Library
 
 FIELDS = """
 from retrieval.search import fields
-from retrieval.search.fields import Choice, ChoiceField, Codes, Column, NumberRange, Option, Order
+from retrieval.search.declarations import Choice, Codes, Column, Option, Order
+from retrieval.search.fields import ChoiceField, NumberRange
 import numpy as np
 
 WEIGHT = NumberRange(

@@ -7,7 +7,8 @@ from typing import Annotated, Any, TypedDict
 from flask import Blueprint, Response, jsonify, request
 
 from data.paths import clean_text
-from retrieval.search.fields import COUNT, FIELDS, ChoiceField, Count, DayRange, Field, FolderCount, FolderField
+from retrieval.search.declarations import Count, FolderCount
+from retrieval.search.fields import COUNT, FIELDS, ChoiceField, DayRange, Field, FolderField
 from webui.api import answers
 from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation

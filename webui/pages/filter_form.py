@@ -12,16 +12,14 @@ from data.paths import clean_text
 from data.roots import folder_id
 from retrieval.search.catalogue import StoredField, StoredRange
 from retrieval.search.collection import Facets
+from retrieval.search.declarations import Count, FolderCount, Option
 from retrieval.search.fields import (
     ChoiceField,
     ConfidenceField,
-    Count,
     DayRange,
     Field,
-    FolderCount,
     FolderField,
     NumberRange,
-    Option,
     SetField,
     orders,
 )

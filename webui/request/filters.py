@@ -13,6 +13,7 @@ from werkzeug.datastructures import MultiDict
 from data.catalogue.values import BOOLEAN, DATE, DECIMAL, INTEGER
 from data.roots import folder_id
 from retrieval.search.catalogue import StoredField
+from retrieval.search.declarations import Option
 from retrieval.search.fields import (
     FIELDS,
     ChoiceField,
@@ -21,7 +22,6 @@ from retrieval.search.fields import (
     Field,
     FolderField,
     NumberRange,
-    Option,
     order_names,
 )
 from retrieval.search.filters import Filters

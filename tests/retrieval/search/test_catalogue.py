@@ -16,7 +16,7 @@ from data.catalogue.writes import NewField, declare_fields, put_facts
 from data.store import Store
 from retrieval.library import Library
 from retrieval.search.catalogue import built_in_names, read_conditions
-from retrieval.search.fields import Count
+from retrieval.search.declarations import Count
 from retrieval.search.filters import Filters
 from retrieval.search.query import Query, QueryError
 
