@@ -38,6 +38,7 @@ class BleuPostings:
         self._kinds = kinds
         self._fold = fold
         self._search: topk.TopSearch = topk.NumpySearch(ngrams, kinds)
+        self._last: tuple[tuple[int | str, ...], tuple[list[str], list[Term]]] = (0,), ([], [])
 
     @classmethod
     def build(
@@ -175,8 +176,12 @@ class BleuPostings:
     def _read(self, query: Sequence[str], variant: BleuVariant) -> tuple[list[str], list[Term]]:
         if variant.max_order > self.max_order:
             raise ValueError(f"the postings hold orders 1 to {self.max_order}, not {variant.max_order}")
-        words = [self._fold(word) for word in query]
-        return words, self._ngrams.terms(self._table.ids(words), variant.max_order)
+        sought: tuple[int | str, ...] = (variant.max_order, *query)
+        last = self._last  # Retrievers and scorers ask the same of one query; other threads may ask in between.
+        if last[0] != sought:
+            words = [self._fold(word) for word in query]
+            self._last = last = sought, (words, self._ngrams.terms(self._table.ids(words), variant.max_order))
+        return last[1]
 
     def _finish(
         self, words: Sequence[str], variant: BleuVariant, rows: np.ndarray, matches: np.ndarray, containing: np.ndarray

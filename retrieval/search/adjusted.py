@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Protocol
-
 import numpy as np
 
 from retrieval.search.pipeline import Candidates, Clause, Pipeline
@@ -29,31 +27,26 @@ class AllWanted:
         return np.ones(len(candidates.ids))
 
 
-class Other(Protocol):
-    """A clause beside the query's own, with its pipeline."""
-
-    @property
-    def clause(self) -> Clause: ...
-
-    @property
-    def pipeline(self) -> Pipeline: ...
-
-
 class OfClause:
-    """Retrieve what another clause retrieves, without its scores, which are kept for `relevance`."""
+    """Retrieve what another clause retrieves, without its scores, which are kept for `close`."""
 
-    def __init__(self, other: Other) -> None:
-        self._other = other
+    def __init__(self, clause: Clause, pipeline: Pipeline) -> None:
+        """`pipeline` answers the other `clause`; among its scores is "bleu"."""
+        self._clause, self._pipeline = clause, pipeline
         self._found = Candidates()
 
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
-        self._found = self._other.pipeline.retrieve(self._other.clause)
+        self._found = self._pipeline.retrieve(self._clause)
         return candidates.with_ids(self._found.ids)
 
-    def relevance(self, ids: np.ndarray) -> np.ndarray:
-        """Return the relevance to the other clause of the items of rising `ids` (m,), those found among them."""
-        clause, pipeline = self._other.clause, self._other.pipeline
-        return pipeline.fusion(clause, pipeline.score(clause, self._found.with_ids(ids)))
+    def close(self, ids: np.ndarray) -> np.ndarray:
+        """Return which items of rising `ids` (m,), those found among them, are close to the clause, bool (m,).
+
+        A caption that is the clause word for word has a BLEU of 1, and is close whatever its relevance.
+        """
+        scored = self._pipeline.score(self._clause, self._found.with_ids(ids))
+        relevance = self._pipeline.fusion(self._clause, scored)
+        return (relevance > 0) & (relevance >= self._pipeline.close) | (scored.scores["bleu"] > 1 - 1e-9)
 
 
 class AlsoCloseTo:
@@ -68,7 +61,6 @@ class AlsoCloseTo:
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
         own = self._own.fusion(clause, candidates)
-        other = self._other.relevance(candidates.ids)
         least = self._own.close + own * 1e-3
-        found = np.where((other > 0) & (other >= self._own.close), np.maximum(own, least), own)
+        found = np.where(self._other.close(candidates.ids), np.maximum(own, least), own)
         return np.where(np.isin(candidates.ids, self._saying), (1 + found) / 2, found)

@@ -31,7 +31,7 @@ from retrieval.search.pipeline import Candidates, Clause, Pipeline, Stage
 from retrieval.search.query import QueryError, QueryFilm, QueryImage
 from retrieval.search.relevance import Relevance
 from retrieval.search.reranker import reranker_of
-from retrieval.search.retrievers import BleuRetriever, VectorRetriever
+from retrieval.search.retrievers import EVERY, BleuRetriever, VectorRetriever
 from retrieval.search.scorers import NEIGHBOURS, UNLIKENESS, BleuScorer, CosineScorer, NeighbourScorer, VerbatimScorer
 from retrieval.search.strictness import strictness
 from retrieval.search.unsaid import content_words, no_synonyms, unsaid_words
@@ -92,11 +92,18 @@ class Planner:
         plan = self._words(text)
         if uncounted is None or plan.matches is not None:
             return plan
-        others = OfClause(self._captions(uncounted, _query_words(uncounted)))
+        others = self._of_clause(self._likely(uncounted, _query_words(uncounted)))
         retrievers: list[Stage] = [*plan.pipeline.retrievers, others]
         saying = self._index.captions.ids_with(tokenize(text))
         fusion = AlsoCloseTo(others, plan.pipeline, saying)
         return replace(plan, pipeline=replace(plan.pipeline, retrievers=retrievers, fusion=fusion))
+
+    def _of_clause(self, plan: ClausePlan) -> OfClause:
+        """Return the stage for a part of the words; in a small library all that share a word are candidates anyway."""
+        if self._pictures > EVERY:
+            return OfClause(plan.clause, plan.pipeline)
+        others = [one for one in plan.pipeline.retrievers if not isinstance(one, BleuRetriever)]
+        return OfClause(plan.clause, replace(plan.pipeline, retrievers=others))
 
     def _of_people(self, text: str, people: FoundPeople) -> ClausePlan:
         """Plan a search for pictures of people, ordered by the other words, which may restrict them to dates."""
@@ -152,7 +159,15 @@ class Planner:
         ]
 
     def _captions(self, text: str, tokens: list[str]) -> ClausePlan:
-        """Plan a search by captions and vectors."""
+        """Plan a search by captions and vectors; a caption that is the words comes first."""
+        plan = self._likely(text, tokens)
+        bleu, *others = plan.pipeline.scorers
+        scorers = [bleu, VerbatimScorer(self._index.captions, self._store), *others]
+        fusion = VerbatimFusion(plan.pipeline.fusion)
+        return replace(plan, pipeline=replace(plan.pipeline, scorers=scorers, fusion=fusion))
+
+    def _likely(self, text: str, tokens: list[str]) -> ClausePlan:
+        """Plan a search by captions and vectors, by how likely each picture is meant."""
         model = self._model if self._usable() else None
         synonyms = self._model.embedder.synonyms if self._model and self._model.embedder else no_synonyms
         unsaid = unsaid_words(text, self._index.captions, synonyms)
@@ -167,11 +182,11 @@ class Planner:
         fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.share_known(tokens))
         retrievers: list[Stage] = [self._bleu(), VectorRetriever(self._index.vectors, JOINT, "cosine", self._allowed)]
         scorers: list[Stage] = [
-            *self._said(),
+            BleuScorer(self._index.captions, TYPED_VARIANT),
             self._cosine(JOINT, "cosine"),
             *([] if reranker is None else [reranker]),
         ]
-        return ClausePlan(clause, Pipeline(retrievers, scorers, VerbatimFusion(fusion), CLOSE), unsaid)
+        return ClausePlan(clause, Pipeline(retrievers, scorers, fusion, CLOSE), unsaid)
 
     def picture(self, name: str, image: QueryImage, by: str | None = None) -> ClausePlan:
         """Plan a search by a picture, by the kind of vectors `by` where it is given. Raises QueryError."""
@@ -225,11 +240,8 @@ class Planner:
         return ClausePlan(clause, Pipeline([retriever], scorers, UnlikenessFusion(), tie_break=UNLIKENESS))
 
     def _by_captions(self, close: float) -> Pipeline:
-        scorers = [*self._said(), self._cosine(JOINT, "cosine")]
-        return Pipeline([self._bleu()], scorers, VerbatimFusion(BleuFusion()), close)
-
-    def _said(self) -> list[Stage]:
-        return [BleuScorer(self._index.captions, TYPED_VARIANT), VerbatimScorer(self._index.captions, self._store)]
+        scorers: list[Stage] = [BleuScorer(self._index.captions, TYPED_VARIANT), self._cosine(JOINT, "cosine")]
+        return Pipeline([self._bleu()], scorers, BleuFusion(), close)
 
     def _by_kind(self, kind: str) -> Pipeline:
         retriever = VectorRetriever(self._index.vectors, kind, kind, self._allowed)
