@@ -8,16 +8,23 @@ from pathlib import Path
 import click
 
 from captioner.encoders.registry import build_further, families, family, what_is_missing
+from captioner.encoders.weights import of_library
 from captioner.pipeline import VectorDescriber
 from data.errors import RetroflexError
-from retrieval.commands.options import json_option, print_json
+from data.settings import load_settings
+from retrieval.commands.options import json_option, library_option, print_json
 
 
 @click.command()
+@library_option
 @json_option
-def features(as_json: bool) -> None:
-    """List the encoders that `retroflex index --features` takes, and what those that are not ready need."""
-    rows = [(one, what_is_missing(one)) for one in families()]
+def features(library: Path | None, as_json: bool) -> None:
+    """List the encoders that `retroflex index --features` takes, and what those that are not ready need.
+
+    One that is trained on a library's own pictures is ready in that library.
+    """
+    folder = load_settings(library=library).library
+    rows = [(one, "" if of_library(folder, one.name) else what_is_missing(one)) for one in families()]
     if as_json:
         keys = ("name", "dimension", "summary", "ready", "missing")
         values = ((one.name, one.dimension or None, one.summary, not missing, missing) for one, missing in rows)

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner
 
 from captioner.encoders.registry import Family, register, unregister
+from captioner.encoders.weights import trained_file
 from data.errors import RetroflexError
 from data.settings import load_settings
 from retrieval.commands.features import features
@@ -169,3 +170,14 @@ def test_encoders_are_listed_with_what_they_need(colours: list[str], monkeypatch
         "missing": "install it",
     }
     assert by_name["mean_colour"]["ready"]
+
+
+def test_an_encoder_trained_on_a_library_is_ready_there(tmp_path: Path) -> None:
+    def ready(library: str) -> bool:
+        listed = json.loads(CliRunner().invoke(features, ["--json", "--library", str(tmp_path / library)]).stdout)
+        return next(bool(row["ready"]) for row in listed["features"] if row["name"] == "vae")
+
+    file = trained_file(tmp_path / "own", "vae")
+    file.parent.mkdir(parents=True)
+    file.touch()
+    assert (ready("own"), ready("other")) == (True, False)
