@@ -9,6 +9,7 @@ import gzip
 import hashlib
 import mimetypes
 import re
+from functools import partial
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,8 @@ from webui.problems import Problem
 
 ENDPOINT = "static"
 CACHE_SECONDS = 365 * 24 * 3600
+AT_ROOT = {"favicon": "favicon.ico", "worker": "service-worker.js"}
+"""What browsers ask for at the root, by endpoint: an icon, and the script that may act for all pages."""
 SMALLEST = 1024
 """Bytes of an answer below which compressing it gains nothing."""
 LEVEL = 4
@@ -65,7 +68,7 @@ class Assets:
 
 
 def serve_assets(app: Flask) -> None:
-    """Serve the static files of `app` by their version, and at /favicon.ico the icon that browsers ask for."""
+    """Serve the static files of `app` by their version, and at the root what has to be there."""
     assets = Assets(Path(app.static_folder or ""))
 
     def add_version(endpoint: str, values: dict[str, Any]) -> None:
@@ -79,7 +82,8 @@ def serve_assets(app: Flask) -> None:
 
     app.url_defaults(add_version)
     app.view_functions[ENDPOINT] = static
-    app.add_url_rule("/favicon.ico", "favicon", lambda: _cached(assets.find("favicon.ico"), immutable=False))
+    for endpoint, name in AT_ROOT.items():
+        app.add_url_rule(f"/{name}", endpoint, partial(_cached_as_is, assets.find(name)))
 
 
 def compress_answers(app: Flask) -> None:
@@ -95,6 +99,10 @@ def _cached(asset: Asset, immutable: bool) -> Response:
     response.headers["Cache-Control"] = kept
     response.make_conditional(request)
     return response
+
+
+def _cached_as_is(asset: Asset) -> Response:
+    return _cached(asset, immutable=False)
 
 
 def _compress(response: Response) -> Response:

@@ -79,7 +79,7 @@ def outside_application(status: int, detail: str) -> Whole:
 
 def for_a_person() -> bool:
     """Return whether the present request is for a page, not from a program."""
-    return not request.path.startswith((*PROGRAMS, "/static/", "/favicon.ico"))
+    return not request.path.startswith((*PROGRAMS, "/static/", "/favicon.ico", "/service-worker.js"))
 
 
 def register(app: Flask) -> None:

@@ -24,8 +24,8 @@ from webui.auth.security import Reach
 from webui.problems import Problem, for_a_person
 from webui.services import services
 
-OPEN = frozenset({"static", "favicon", "health.healthz", "access.login", "access.try_to_log_in"})
-CACHEABLE = frozenset({"static", "favicon", "health.healthz"})
+OPEN = frozenset({"static", "favicon", "worker", "health.healthz", "access.login", "access.try_to_log_in"})
+CACHEABLE = frozenset({"static", "favicon", "worker", "health.healthz"})
 """The only answers that a browser may keep where login is required."""
 CLEARED = '"cache", "storage"'
 """What a browser deletes at log-out: pages, and in its storage recent searches and uploads."""

@@ -7,6 +7,7 @@ import "./keys.js";
 import { kept } from "./kept.js";
 import "./attention.js";
 import "./missing.js";
+import "./phone.js";
 import { asQuery, go, here, isSearch, more, onPage, uploaded } from "./search.js";
 import "./sliders.js";
 import "./uploads.js";
