@@ -268,3 +268,23 @@ def test_bad_options_of_similar(shop: list[str], made_once: Path, arguments: tup
         assert CliRunner().invoke(search, [*given, *shop]).exit_code == 2
     result = CliRunner().invoke(search, ["dog", "--min-cosine", "0.5", *shop])
     assert "a least cosine needs a picture" in str(result.exception)
+
+
+def test_a_kill_while_it_is_replaced_leaves_the_one_before(
+    shop: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(shop)
+    before = said(shop)
+    with monkeypatch.context() as patched:
+        patched.setattr("captioner.classifier.save_classifier", _killed)
+        killed = CliRunner().invoke(
+            train_classes, ["--field", "colour", "--of", MeanColour.name, "--least", "3", *shop]
+        )
+    assert isinstance(killed.exception, OSError)
+    assert said(shop, PREDICTED) == {}, "no values by a classifier that is being replaced"
+    invoked(index, *shop)
+    assert said(shop) == before
+
+
+def _killed(*arguments: object) -> Path:
+    raise OSError("killed")

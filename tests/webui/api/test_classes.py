@@ -142,3 +142,22 @@ def test_the_page_tells_and_links(
     assert '<li class="group" data-continued><h2>blue <small>4 pictures</small></h2></li>' in page
     assert client.get("/?q=red&min_cosine=0.9").status_code == HTTPStatus.OK, "the picture was removed from the query"
     assert "predicted, 92% sure" in client.get("/picture/12").text
+
+
+def test_hostile_values_are_shown_as_text(client: FlaskClient, shop: Library) -> None:
+    ids = {"<script>alert(1)</script>": range(1, 13, 3), "=1+1": range(2, 13, 3), "{{ 7 * 7 }}": range(3, 13, 3)}
+    with shop.store.writing() as connection:
+        shade = declare_fields(connection, [NewField("shade", "category", "<b>Shade</b>")])["shade"].id
+        values = {item: {shade: Value(name)} for name, own in ids.items() for item in own}
+        put_facts(connection, values, PREDICTED, confidences={(item, shade): 0.9 for item in values})
+        put_facts(connection, {item: {shade: None} for item in values})
+    learn_shades(shop, ids)
+    for number in (1, 2, 3):
+        page = client.get(f"/?like={number}&all=true&group_by=shade").text
+        assert "<script>alert" not in page
+        assert "<b>Shade</b>" not in page
+        assert "49" not in page.partition('id="grid"')[0].partition('class="classes"')[2].partition("</p>")[0]
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;</b>" in client.get("/?like=1").text
+    assert "field.shade=%3Cscript%3E" in client.get("/?like=1").text
+    rows = csv.DictReader(io.StringIO(client.get(f"{API}/export?format=csv").text))
+    assert {row["shade"] for row in rows} == {"<script>alert(1)</script>", "'=1+1", "{{ 7 * 7 }}"}
