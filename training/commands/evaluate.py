@@ -225,6 +225,27 @@ def absent(
     report(result, result["words"], {"words": "FILE", "sample": sample}, as_json)
 
 
+@evaluate.command()
+@click.option(
+    "--faces", "folder", type=click.Path(path_type=Path), required=True, help="Folder with a folder a person."
+)
+@click.option("--roc", type=click.Path(path_type=Path), help="Draw the ROC curves to this PNG file.")
+@bundle_option
+@click.option("--seed", type=int, default=0, show_default=True, help="Random seed of pairs and folds.")
+@json_option
+def faces(folder: Path, roc: Path | None, bundle: Path | None, seed: int, as_json: bool) -> None:
+    """Find faces, tell persons apart, find them again and group them, on pictures of known people."""
+    from captioner.faces.finder import ShippedFinder
+    from training.evaluation.faces import evaluate_faces
+    from training.evaluation.folders import read_labelled
+
+    pictures = read_labelled(folder, None, seed)
+    result = evaluate_faces(_load_captioner(bundle, {}), ShippedFinder(), pictures, seed, roc)
+    report(result, result["kinds"], {}, as_json)
+    if not as_json:
+        _print_table(result["groups"])
+
+
 def _evaluate(
     evaluate_split: Callable[[Captioner, Dataset, int], dict[str, Any]],
     tables: str,
@@ -259,7 +280,7 @@ def _load_captioner(folder: Path | None, how: dict[str, Any]) -> Captioner:
     return Captioner(replace(bundle, search=replace(bundle.search, **changed)))
 
 
-SOURCES = {"similar": "--labelled DIR", "absent": "--pictures DIR"}
+SOURCES = {"similar": "--labelled DIR", "absent": "--pictures DIR", "faces": "--faces DIR"}
 """The pictures of the tasks that need no data set."""
 
 
