@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from captioner.encoders.base import Features
 from captioner.faces.base import FoundFace
 from captioner.faces.finder import what_is_missing
 from data.faces.records import Box
+from data.limits import DEFAULT_LIMITS
+from data.store import Store
+from retrieval.faces.indexing import CropEncoder, FaceReport, Progress, find_faces
 
 PEOPLE = {"anna": (255, 0, 0), "ben": (0, 0, 255), "cleo": (0, 255, 0)}
 real_faces = pytest.mark.skipif(bool(what_is_missing()), reason=what_is_missing() or "there")
@@ -66,3 +70,24 @@ def photographs(folder: Path) -> dict[str, Path]:
     for name, picture in pictures.items():
         picture.save(folder / f"{name}.png")
     return {name: folder / f"{name}.png" for name in pictures}
+
+
+class MeanOfSquares:
+    """Describes squares of four pixels a side by their mean colour, in the captioner's place."""
+
+    model_version, input_side = "mean-1", 4
+
+    def encode(self, pictures: np.ndarray) -> Features:
+        means = pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) + 1
+        return Features(means / np.linalg.norm(means, axis=1, keepdims=True))
+
+
+ON_CROP = CropEncoder("vgg16", MeanOfSquares())  # type: ignore[arg-type]
+
+
+def find_drawn(
+    store: Store, finder: DrawnFinder | None = None, progress: Progress = lambda done, total: None
+) -> FaceReport:
+    """Find the drawn faces of a library."""
+    made = finder or DrawnFinder()
+    return find_faces(store, made.model_version, lambda: made, ON_CROP, DEFAULT_LIMITS, progress)

@@ -21,6 +21,7 @@ from webui.api.completion import completion
 from webui.api.copies_export import copies_export
 from webui.api.duplicates import duplicates
 from webui.api.export import export
+from webui.api.faces import faces
 from webui.api.health import health
 from webui.api.library import library as library_views
 from webui.api.pictures import pictures
@@ -32,11 +33,13 @@ from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import UploadDescriber
+from webui.describing.faces import UploadedFaces
 from webui.describing.further import FurtherDescribers
 from webui.media import Thumbnails
 from webui.pages import formatting
 from webui.pages.hits import pages
 from webui.pages.library import duplicates_page, library_page
+from webui.pages.people import people_page
 from webui.pages.picture import picture_page
 from webui.pages.sketch import sketch_page
 from webui.request.head_check import add_head_check
@@ -47,11 +50,12 @@ from webui.services import EXTENSION, Services
 from webui.telemetry.logs import QUIET, Log, add_request_ids, log_requests
 from webui.telemetry.metrics import Metrics
 
-PAGES = (pages, picture_page, sketch_page, library_page, duplicates_page)
+PAGES = (pages, picture_page, sketch_page, people_page, library_page, duplicates_page)
 API = (
     search,
     completion,
     pictures,
+    faces,
     attention,
     catalogue,
     library_views,
@@ -125,6 +129,7 @@ def _services(
         library,
         UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
         FurtherDescribers(library),
+        UploadedFaces(limits),
         Thumbnails(library.caches.thumbnail_dir, limits),
         Jobs(library.settings, library.store),
         folders,

@@ -13,6 +13,7 @@ from retrieval.library import Library
 from webui.auth.rates import RateLimits
 from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import UploadDescriber
+from webui.describing.faces import UploadedFaces
 from webui.describing.further import FurtherDescribers
 from webui.media import Thumbnails
 from webui.telemetry.metrics import Metrics
@@ -27,6 +28,7 @@ class Services:
     library: Library
     describer: UploadDescriber
     further: FurtherDescribers
+    faces: UploadedFaces
     thumbnails: Thumbnails
     jobs: Jobs
     server_folders: ServerFolders

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -40,6 +40,17 @@ class QueryFace:
         """Return what the answer says of the query, as plain values for JSON."""
         listed = [{"number": number, "box": rounded(box)} for number, box in enumerate(self.boxes, 1)]
         return {"captions": [], "face": listed[self.number - 1], "faces": listed}
+
+
+class RankedFaces(NamedTuple):
+    """Hits in order: picture ids, relevance, cosine, face ids, all (n,), and boxes (n, 4); the best score of any."""
+
+    ids: np.ndarray
+    scores: np.ndarray
+    cosines: np.ndarray
+    faces: np.ndarray
+    boxes: np.ndarray
+    closest: float | None
 
 
 def chosen(
@@ -90,6 +101,26 @@ class FaceSearcher:
         QueryError where the library has no faces that can be compared, or StoreError.
         """
         check_page(limit, offset)
+        ranked = self.ranked(query, ids, distant, selection)
+        page = range(offset, min(offset + limit, len(ranked.ids)))
+        pictures = self._store.pictures(ranked.ids[page.start : page.stop].tolist())
+        found = [
+            Hit(
+                pictures[number],
+                next(iter(pictures[number].texts), ""),
+                float(ranked.scores[row]),
+                {SCORE: round(float(ranked.cosines[row]), 6)},
+                face={"id": int(ranked.faces[row]), "box": rounded(Box(*ranked.boxes[row].tolist()))},
+            )
+            for row in page
+            if (number := int(ranked.ids[row])) in pictures
+        ]
+        return SearchResult(query.to_json(), len(ranked.ids), False, ranked.closest, [], found)
+
+    def ranked(
+        self, query: QueryFace, ids: np.ndarray, distant: bool = False, selection: Selection | None = None
+    ) -> RankedFaces:
+        """Return all hits in order, see `search`. Raises QueryError or StoreError."""
         self.check()
         version, faces = self.vectors()
         _check_version(query.model_version, version)
@@ -97,24 +128,14 @@ class FaceSearcher:
         cosines = faces.vectors[rows].astype(np.float32) @ query.vector.astype(np.float32)
         rows, cosines = _best_of_each(faces.pictures, rows, cosines)
         scores = likelihood(cosines)
+        closest = float(scores[0]) if len(scores) else None
         hits = np.arange(len(rows)) if distant else np.flatnonzero(scores >= CLOSE)
         if selection is not None:
             hits = hits[selection.sorted(faces.pictures[rows[hits]])]
-        page = hits[offset : offset + limit]
-        pictures = self._store.pictures(faces.pictures[rows[page]].tolist())
-        found = [
-            Hit(
-                pictures[number],
-                next(iter(pictures[number].texts), ""),
-                float(scores[row]),
-                {SCORE: round(float(cosines[row]), 6)},
-                face={"id": int(faces.ids[rows[row]]), "box": rounded(Box(*faces.boxes[rows[row]].tolist()))},
-            )
-            for row, number in zip(page, faces.pictures[rows[page]].tolist(), strict=True)
-            if number in pictures
-        ]
-        closest = float(scores[0]) if len(scores) else None
-        return SearchResult(query.to_json(), len(hits), False, closest, [], found)
+        found = rows[hits]
+        return RankedFaces(
+            faces.pictures[found], scores[hits], cosines[hits], faces.ids[found], faces.boxes[found], closest
+        )
 
 
 def rounded(box: Box) -> list[float]:

@@ -20,6 +20,8 @@ from data.paths import clean_text
 from data.roots import folder_id
 from data.store import StoredPicture
 from retrieval.copies.near import near_copies
+from retrieval.faces.query import face_by_id
+from retrieval.faces.search import QueryFace
 from retrieval.library import Library
 from retrieval.search.grouping import Grouping
 from retrieval.search.query import Query, QueryFilm, QueryImage
@@ -53,6 +55,8 @@ def search(search: SearchRequest, window: Window) -> Answer:
     Raise QueryError, StoreError, PictureError, or Problem 404 for an unknown picture, 503 for a busy captioner.
     """
     services().metrics.searched(search.kinds)
+    if search.by_face:
+        return _search_face(search, window)
     stored = query_of(search)
     further = _further(search)
     like = [
@@ -69,6 +73,25 @@ def search(search: SearchRequest, window: Window) -> Answer:
     result = library.search(query, window.limit, window.offset, search.distant, selection, grouping_of(search))
     previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
     return Answer(_with_links(result), previews, avoided, result.notice, result.words)
+
+
+def _search_face(search: SearchRequest, window: Window) -> Answer:
+    """Search for the person of a face. Raise QueryError, StoreError, PictureError, or Problem 503."""
+    library = services().library
+    library.faces.check()
+    face, previews = query_face(search)
+    selection = library.collection.select(search.filters, search.order)
+    result = library.search_face(face, window.limit, window.offset, search.distant, selection)
+    return Answer(_with_links(result), previews, [], "", "")
+
+
+def query_face(search: SearchRequest) -> tuple[QueryFace, list[str]]:
+    """Return the face to search for, and a small picture of the upload that it is in."""
+    library = services().library
+    if search.face is not None:
+        return face_by_id(library.store, library.faces, search.face), []
+    face, preview = services().faces.find(search.uploads.like[0], search.face_number or 1)
+    return face, [preview]
 
 
 def _further(search: SearchRequest) -> KindDescriber | None:

@@ -26,7 +26,7 @@ from data.paths import clean_text
 from data.store import Store, StoredPicture
 from retrieval.search.fields import COUNT, FIELDS, RELEVANCE, order_names
 from retrieval.search.results import values_of
-from webui.api.answers import grouping_of, query_of
+from webui.api.answers import grouping_of, query_face, query_of
 from webui.api.streams import StreamLimit
 from webui.media import read_original
 from webui.openapi.classes import PREDICTED
@@ -268,12 +268,16 @@ def export_hits() -> Response:
     fields.setlist("format", [one for one in given if one not in FORMATS])
     form = _form(forms[0] if len(forms) == 1 else None)
     library = services().library
-    if not request.args.keys() & {"q", "like"}:
+    if not request.args.keys() & {"q", "like", "face"}:
         order = read_order(fields, queried=True)
         order = order_names(queried=False)[0] if order == RELEVANCE.name else order
         return exported(form, library.collection.browse(read_filters(fields), order).tolist())
     search = read_search_request(fields)
     selection = library.collection.select(search.filters, search.order)
+    if search.by_face:
+        face, _ = query_face(search)
+        found = library.faces.ranked(face, library.searcher().index.ids, search.distant, selection)
+        return exported(form, found.ids.tolist(), found.scores.tolist())
     hits = library.searcher().hits(query_of(search), search.distant, selection, grouping_of(search))
     return exported(form, hits.ids.tolist(), hits.scores.tolist())
 

@@ -130,14 +130,14 @@ class UploadDescriber:
         with self._model_lock:
             ((_, description),) = describe_now([decoded], _read, captioner)
         assert description is not None
-        return Described(description, _data_address(decoded.webp))
+        return Described(description, data_address(decoded.webp))
 
     def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
         """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
         stored = self._stored(key, captioner.model_version)
         if stored is None:
             return self._recall((key, captioner.model_version))
-        return Described(stored, _data_address(self._decode(captioner, content).webp))
+        return Described(stored, data_address(self._decode(captioner, content).webp))
 
     def _decode(self, captioner: Describer, content: bytes, part: Part | None = None) -> Decoded:
         return self._decoders.decode(content, Order(captioner.input_side, PREVIEW, part=part), self._limits)
@@ -159,5 +159,6 @@ def _read(decoded: Sequence[Decoded]) -> list[Reading[Decoded]]:
     return [Reading(picture, picture.square) for picture in decoded]
 
 
-def _data_address(webp: bytes) -> str:
+def data_address(webp: bytes) -> str:
+    """Return a WebP as a data: address."""
     return "data:image/webp;base64," + base64.b64encode(webp).decode("ascii")

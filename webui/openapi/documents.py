@@ -62,6 +62,30 @@ class Listed(TypedDict):
     links: Links
 
 
+BOX = Annotated[
+    list[Annotated[float, {"minimum": 0, "maximum": 1}]],
+    {
+        "minItems": 4,
+        "maxItems": 4,
+        "description": "Left, top, right and bottom, in shares of the upright picture's width and height",
+    },
+]
+
+
+class HitFace(TypedDict):
+    """The face that a search by a face found."""
+
+    id: COUNT
+    box: BOX
+
+
+class ToldFace(TypedDict):
+    """A face of the query picture; 1 is the largest."""
+
+    number: COUNT
+    box: BOX
+
+
 class Matched(TypedDict):
     """A text beside the captions that has words of the query."""
 
@@ -85,19 +109,22 @@ class Hit(Listed):
         {
             "description": "The parts of the score by name: bleu, cosine, alike, neighbours, embedding, or the kind "
             "of by; prefixed with words., like1., like2., unlike1. and so on where the query has several parts, "
-            "uploads first; metadata where names, keywords or dates match, 1 as a whole"
+            "uploads first; metadata where names, keywords or dates match, 1 as a whole; face, the cosine to the face"
         },
     ]
     matched: Annotated[
         list[Matched], {"description": "Where the words of q are found beside captions; such hits come first"}
     ]
+    face: NotRequired[HitFace]
 
 
 class Told(TypedDict):
-    """The query: its words, and the captions of its pictures."""
+    """The query: its words, and the captions of its pictures; or the face, and all faces of its picture."""
 
     text: NotRequired[str]
     captions: list[str]
+    face: NotRequired[ToldFace]
+    faces: NotRequired[list[ToldFace]]
 
 
 Correction = TypedDict("Correction", {"from": str, "to": str})

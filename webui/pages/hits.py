@@ -14,6 +14,7 @@ from webui.api import answers
 from webui.api.answers import as_hit
 from webui.api.export import FORMATS, exported
 from webui.pages.filter_form import filter_form, filters_to_loosen
+from webui.pages.people import around
 from webui.problems import Problem
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request, read_uploads
@@ -72,6 +73,8 @@ def _hits(search: SearchRequest, window: Window) -> str:
         total=total,
         search=search,
         window=window,
+        around=around(search, answer.document["query"], answer.previews),
+        with_faces=bool(search.uploads.like and services().library.faces.vectors()[0]),
         uploaded=[("like", preview) for preview in answer.previews] + [("unlike", one) for one in answer.avoided],
         query_pictures=query_pictures(search),
         filters=filter_form(search),

@@ -18,6 +18,7 @@ from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
 from webui.pages.formatting import facts_of, percent
 from webui.pages.hits import browse, query_pictures
+from webui.pages.people import faces_on, say_who
 from webui.request.filters import catalogue
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
@@ -33,7 +34,7 @@ COLOUR_KINDS = ("dominant_colours", "colour_layout")
 """Kinds of vectors that compare colours, the first that a library has."""
 FACT = "fact."
 """Begins the names of the form's fields for the catalogue; those of filters begin otherwise."""
-SAVED = {"undo": "undone", "facts": "facts", "unfacts": "unfacts"}
+SAVED = {"undo": "undone", "who": "who", "facts": "facts", "unfacts": "unfacts"}
 
 _PICTURE = "/picture/<id:picture_id>"
 
@@ -89,6 +90,7 @@ def show(picture_id: int) -> str:
         facts=facts_of(document),
         colour_kind=next((kind for kind in COLOUR_KINDS if kind in services().library.searcher().index.models), None),
         catalogue=_catalogue(document),
+        faces=faces_on(picture_id, search),
         edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,
@@ -107,6 +109,8 @@ def correct(picture_id: int) -> Response:
         _save_facts(picture)
     elif action == "unfacts":
         remove_user_facts(store, picture_id)
+    elif action == "who":
+        say_who()
     elif action == "undo":
         store.undo_user_caption(picture_id)
     elif action == "remove":

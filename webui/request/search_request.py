@@ -21,6 +21,7 @@ from retrieval.search.query import (
     MAX_PICTURES,
     MAX_UNLIKE_WEIGHT,
     MAX_WEIGHT,
+    QueryError,
     check_cosine,
     check_query,
     read_weight,
@@ -29,9 +30,19 @@ from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Declared, Parameter
 from webui.problems import Problem
 from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
-from webui.request.values import LONGEST_ID, SHARE, check_text, no_picture, share, size_in_words
+from webui.request.values import (
+    LONGEST_ID,
+    MAX_OFFSET,
+    SHARE,
+    check_text,
+    no_picture,
+    share,
+    size_in_words,
+    whole_number,
+)
 from webui.services import services
 
+MOST_FACES = 1000
 FIELD = "image"
 UNLIKE_FIELD = "unlike_image"
 ENVELOPE = 64 * 1024
@@ -41,6 +52,11 @@ _FILES = Annotated[list[bytes], {"maxItems": MAX_PICTURES}]
 UPLOADS = (
     Parameter(FIELD, _FILES, f"Files of pictures to be like; at most {MAX_PICTURES} pictures in all"),
     Parameter(UNLIKE_FIELD, _FILES, "Files of pictures to be unlike"),
+    Parameter(
+        "face_number",
+        Annotated[int, {"minimum": 1, "maximum": MOST_FACES}],
+        "Which face of the one uploaded picture: pictures of this person; 1 is the largest",
+    ),
 )
 """What `read_uploads` reads."""
 
@@ -52,6 +68,7 @@ BOX = Annotated[str, {"pattern": f"^{_SHARE}(,{_SHARE}){{3}}$"}]
 SMALLEST_BOX = 0.02
 """Share of the width and the height that a part has at least."""
 _EXCLUDED = Annotated[list[str], {"maxItems": MAX_EXCLUDED, "default": []}]
+FACE_ID = Annotated[int, {"minimum": 0, "maximum": MAX_OFFSET}]
 SEARCH: tuple[Declared, ...] = (
     Parameter("q", str, "The words, at most 1,000; q, like or exclude must be given"),
     Parameter("exclude", _EXCLUDED, "Words that no caption of a hit may say, as -word in q"),
@@ -64,6 +81,7 @@ SEARCH: tuple[Declared, ...] = (
     Parameter("by", str, "The kind of vectors that pictures are compared by alone, such as vgg16; several by default"),
     Parameter("min_cosine", SHARE, "The least cosine to a picture that is asked for; by default a calibrated border"),
     Parameter("group_by", str, "The field of the catalogue by whose values the hits are grouped, the best group first"),
+    Parameter("face", FACE_ID, "The id of a face: pictures of this person, in place of q, like and unlike"),
     Parameter(
         "all", Annotated[bool, {"default": False}], "Whether to include pictures that are not close to the query"
     ),
@@ -115,6 +133,7 @@ class SearchRequest:
     `by` is the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
     `min_cosine` is the least cosine of hits to a picture to be like, `group_by` the field that hits are grouped by.
     `box` is the part of the first picture to be like, an uploaded one first, that is searched for.
+    `face` is the id of a face of the library, `face_number` the number of one in the uploaded picture.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 
@@ -132,15 +151,25 @@ class SearchRequest:
     min_cosine: float | None = None
     group_by: str | None = None
     box: Part | None = None
+    face: int | None = None
+    face_number: int | None = None
+
+    @property
+    def by_face(self) -> bool:
+        """Whether pictures of a person are searched for, by a face."""
+        return self.face is not None or self.face_number is not None
 
     @property
     def queried(self) -> bool:
         """Whether there is a query; without one the library is browsed."""
-        return bool(self.text or self.exclude or self.like or self.unlike or self.uploads.like or self.uploads.unlike)
+        pictures = self.like or self.unlike or self.uploads.like or self.uploads.unlike
+        return bool(self.by_face or self.text or self.exclude or pictures)
 
     @property
     def kinds(self) -> list[str]:
-        """What the query is made of: `words`, `picture` (of the library), `upload`."""
+        """What the query is made of: `words`, `picture` (of the library), `upload`, or a `face` alone."""
+        if self.by_face:
+            return ["face"]
         uploaded = self.uploads.like or self.uploads.unlike
         kinds = {"words": self.text or self.exclude, "picture": self.like or self.unlike, "upload": uploaded}
         return [kind for kind, given in kinds.items() if given]
@@ -156,10 +185,21 @@ class SearchRequest:
         return round(log2(max(one.weight for one in self.like)), 2) if self.like else 0.0
 
     def check(self) -> None:
-        """Raise QueryError where there is no query, one of too many pictures, or a least cosine to none."""
+        """Raise QueryError for no query, one of too many pictures, a least cosine to none, or a face beside others."""
         sent = self.uploads
+        if self.by_face:
+            self._check_face()
+            return
         check_cosine(self.min_cosine, self.to_be_like)
         check_query(self.text, len(self.like) + len(sent.like), len(self.unlike) + len(sent.unlike), self.exclude)
+
+    def _check_face(self) -> None:
+        words, how = self.text or self.exclude, self.by or self.box or self.group_by or self.min_cosine is not None
+        beside = words or how or self.like or self.unlike or self.uploads.unlike
+        if beside or (self.face is not None and (self.face_number is not None or self.uploads.like)):
+            raise QueryError("a face is searched for alone; leave the words and other pictures out, filters are fine")
+        if self.face is None and len(self.uploads.like) != 1:
+            raise QueryError(f"face_number needs one picture in the field {FIELD}")
 
     def more_like(self, picture_id: int) -> str:
         """Return the address of this search for pictures that are also like this one."""
@@ -218,6 +258,8 @@ class SearchRequest:
             "min_cosine": None if self.min_cosine is None else f"{self.min_cosine:g}",
             "group_by": self.group_by,
             "box": ",".join(f"{share:.4g}" for share in self.box) if self.box else None,
+            "face": None if self.face is None else str(self.face),
+            "face_number": None if self.face_number is None else str(self.face_number),
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
             **filter_parameters(self.filters),
@@ -282,7 +324,9 @@ def _read(fields: MultiDict[str, str], uploads: Uploads | None) -> SearchRequest
     group_by = check_text("group_by", fields.get("group_by", "")).strip() or None
     given = replace(given, min_cosine=share(fields, "min_cosine"), group_by=group_by)
     box = _box(fields.get("box", "")) if given.like or given.uploads.like else None
-    return replace(given, exclude=exclude, verbatim=verbatim, by=by, box=box)
+    face = whole_number(fields, "face", None, 0, MAX_OFFSET)
+    number = whole_number(fields, "face_number", None, 1, MOST_FACES) if uploads else None
+    return replace(given, exclude=exclude, verbatim=verbatim, by=by, box=box, face=face, face_number=number)
 
 
 def _box(given: str) -> Part | None:

@@ -9,6 +9,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, TypeVar, overload
 
 from flask import request
+from werkzeug.datastructures import MultiDict
 from werkzeug.routing import IntegerConverter, Map
 
 from data.store import StoredPicture
@@ -123,6 +124,14 @@ def read_time(fields: Mapping[str, str]) -> float | None:
     if not re.fullmatch(r"[0-9]{1,7}(\.[0-9]{1,9})?", text):  # float() also takes "nan" and figures of other scripts
         raise Problem(HTTPStatus.BAD_REQUEST, f"time must be a number of seconds from 0 to {LONGEST_FILM:,}")
     return float(text)
+
+
+def read_ids(fields: MultiDict[str, str], name: str) -> list[int]:
+    """Read the ids of a repeated field of a form. Raise Problem 400."""
+    given = fields.getlist(name)
+    if not all(one.isascii() and one.isdigit() and len(one) <= LONGEST_ID for one in given):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the fields {name} must be ids")
+    return list(map(int, given))
 
 
 def known_value(fields: Mapping[str, str], name: str, values: Sequence[str]) -> str | None:

@@ -10,7 +10,7 @@ const words = $("#words");
 // The query of the bar and the address, to which a picture is added.
 const address = () => {
   const query = new URLSearchParams(isSearch(location) ? location.search : "");
-  for (const name of ["limit", "offset", "q", "box"]) query.delete(name);
+  for (const name of ["limit", "offset", "q", "box", "face", "face_number"]) query.delete(name);
   const typed = words.elements.q.value.trim();
   if (typed) query.set("q", typed);
   return `${words.getAttribute("action")}?${query}`;

@@ -7,12 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from captioner.encoders.base import Features
-from data.limits import DEFAULT_LIMITS
 from data.records import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, content_hash
 from data.store import Store
-from retrieval.faces.indexing import CropEncoder, FaceReport, Progress, find_faces
-from tests.drawn_faces import DrawnFinder, draw_people
+from tests.drawn_faces import draw_people
 
 DRAWN = {
     "anna": {"anna": (20, 20, 60, 60)},
@@ -20,19 +17,6 @@ DRAWN = {
     "ben": {"ben": (30, 30, 50, 50)},
     "sea": {},
 }
-
-
-class MeanColour:
-    """Describes squares of four pixels a side by their mean colour."""
-
-    model_version, input_side = "mean-1", 4
-
-    def encode(self, pictures: np.ndarray) -> Features:
-        means = pictures.reshape(len(pictures), -1, 3).mean(axis=1).astype(np.float32) + 1
-        return Features(means / np.linalg.norm(means, axis=1, keepdims=True))
-
-
-ON_CROP = CropEncoder("vgg16", MeanColour())  # type: ignore[arg-type]
 
 
 def add_file(store: Store, path: Path, caption: str = "a person") -> str:
@@ -47,11 +31,6 @@ def add_file(store: Store, path: Path, caption: str = "a person") -> str:
         )
     )
     return digest
-
-
-def find(store: Store, finder: DrawnFinder | None = None, progress: Progress = lambda done, total: None) -> FaceReport:
-    made = finder or DrawnFinder()
-    return find_faces(store, made.model_version, lambda: made, ON_CROP, DEFAULT_LIMITS, progress)
 
 
 @pytest.fixture

@@ -9,8 +9,9 @@ from data.faces.reads import face_counts, face_vectors, faces_of, unscanned
 from data.limits import DEFAULT_LIMITS
 from data.store import Store
 from retrieval.faces import indexing
-from tests.drawn_faces import DrawnFinder, draw_people
-from tests.retrieval.faces.conftest import ON_CROP, add_file, find
+from tests.drawn_faces import ON_CROP, DrawnFinder, draw_people
+from tests.drawn_faces import find_drawn as find
+from tests.retrieval.faces.conftest import add_file
 
 
 def test_every_picture_is_searched_once_and_those_without_faces_are_done(store: Store, drawn: dict[str, Path]) -> None:

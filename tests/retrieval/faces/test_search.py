@@ -14,7 +14,7 @@ from retrieval.library import Library
 from retrieval.search.filters import Selection
 from retrieval.search.query import QueryError
 from tests.drawn_faces import DrawnFinder
-from tests.retrieval.faces.conftest import find
+from tests.drawn_faces import find_drawn as find
 
 
 @pytest.fixture

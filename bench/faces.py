@@ -1,0 +1,116 @@
+"""Faces under harder conditions: small, dark, turned, covered, none, fifty in one picture.
+
+    python -m bench.faces --faces DIR
+
+DIR has a folder a person. One picture of each person is changed and searched among the unchanged other ones.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from captioner.faces.finder import ShippedFinder
+from data.decoding.orders import Order
+from data.decoding.pool import decode_bounded
+from data.pictures import read_bytes
+from training.evaluation.folders import read_labelled
+
+PEOPLE = 50
+SIZE = (1024, 768)
+Change = Callable[[Image.Image], Image.Image]
+
+
+def placed(width: int) -> Change:
+    """Return a change that makes the picture of a face `width` pixels wide, somewhere in a larger one."""
+
+    def change(face: Image.Image) -> Image.Image:
+        whole = Image.new("RGB", SIZE, (90, 110, 130))
+        whole.paste(face.resize((width, width * face.height // face.width), Image.Resampling.LANCZOS), (500, 300))
+        return whole
+
+    return change
+
+
+def darkened(face: Image.Image) -> Image.Image:
+    """Return the picture with a tenth of its light."""
+    return face.point(lambda value: value // 10)
+
+
+def covered(face: Image.Image) -> Image.Image:
+    """Return the picture with its lower third black, as by a scarf."""
+    whole = face.copy()
+    whole.paste((0, 0, 0), (0, face.height * 2 // 3, face.width, face.height))
+    return whole
+
+
+CHANGES: Mapping[str, Change] = {
+    "as it is": lambda face: face,
+    "24 pixels": placed(24),
+    "32 pixels": placed(32),
+    "48 pixels": placed(48),
+    "96 pixels": placed(96),
+    "a tenth of the light": darkened,
+    "turned by 20 degrees": lambda face: face.rotate(20, fillcolor=(90, 110, 130)),
+    "turned by 45 degrees": lambda face: face.rotate(45, fillcolor=(90, 110, 130)),
+    "lower third covered": covered,
+}
+
+
+def crowd(faces: list[Image.Image]) -> Image.Image:
+    """Return one picture of all faces, ten in a row, each 100 pixels wide with as much around it."""
+    whole = Image.new("RGB", (2000, 200 * -(-len(faces) // 10)), (90, 110, 130))
+    for number, face in enumerate(faces):
+        whole.paste(face.resize((100, 100)), (200 * (number % 10) + 50, 200 * (number // 10) + 50))
+    return whole
+
+
+def main() -> None:
+    """Print a row for each condition as JSON: share found, and share whose nearest face is of the same person."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--faces", type=Path, required=True)
+    labelled = read_labelled(parser.parse_args().faces, None, 0)
+    finder = ShippedFinder()
+    first = {label: file for file, label in reversed(list(zip(labelled.files, labelled.labels, strict=True)))}
+    people = sorted(first)[:PEOPLE]
+    gallery, owners = [], []
+    for file, label in zip(labelled.files, labelled.labels, strict=True):
+        if label in people and file != first[label]:
+            for face in finder.find(_pixels(file))[:1]:
+                gallery.append(face.vector)
+                owners.append(label)
+    known = np.array(gallery)
+    queries = {label: Image.fromarray(_pixels(first[label])) for label in people}
+    for name, change in CHANGES.items():
+        found, right, begin = 0, 0, time.perf_counter()
+        for label, face in queries.items():
+            best = max(finder.find(np.asarray(change(face))), key=lambda one: one.box.area, default=None)
+            found += best is not None
+            right += best is not None and owners[int(np.argmax(known @ best.vector))] == label
+        seconds = time.perf_counter() - begin
+        row = {"condition": name, "found": found / len(people), "R@1": right / len(people)}
+        print(json.dumps(row | {"ms": round(1000 * seconds / len(people))}), flush=True)
+    begin = time.perf_counter()
+    together = finder.find(np.asarray(crowd(list(queries.values()))))
+    seconds = time.perf_counter() - begin
+    print(
+        json.dumps(
+            {"condition": "fifty in one picture", "found": len(together) / len(people), "ms": round(1000 * seconds)}
+        )
+    )
+
+
+def _pixels(file: Path) -> np.ndarray:
+    pixels = decode_bounded(read_bytes(file), Order(within=2048)).pixels
+    assert pixels is not None
+    return pixels
+
+
+if __name__ == "__main__":
+    main()

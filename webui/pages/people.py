@@ -1,0 +1,155 @@
+"""The page of people: groups of faces to name, join, part and hide; and the faces on other pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Blueprint, redirect, render_template, request, url_for
+from werkzeug.wrappers import Response
+
+from data.faces import history
+from data.faces import people as changes
+from data.faces.forget import forget_faces
+from data.faces.reads import face_counts, faces_by_id
+from data.faces.records import Person
+from data.store import Store
+from retrieval.faces.search import rounded
+from webui.api.answers import Document, links
+from webui.api.faces import changed, face_documents, find_person, person_document
+from webui.request.parameters import takes
+from webui.request.search_request import SearchRequest
+from webui.request.values import check_text, find_picture, read_ids
+from webui.services import services
+
+people_page = Blueprint("people_page", __name__)
+
+DONE = {
+    "name": "The name was saved. Search finds it at once.",
+    "merge": "They are one person now.",
+    "split": "They are a group of their own now.",
+    "hide": "Hidden from this page and from searches by name.",
+    "show": "Shown again.",
+    "undo": "The change was undone.",
+    "forget": "All faces, groups and names were deleted.",
+}
+
+
+@people_page.get("/people")
+@takes("hidden", "done")
+def show() -> str:
+    """All groups of faces, the named ones first."""
+    store, hidden = _store(), request.args.get("hidden") == "true"
+    people = [one for one in changes.list_people(store) if hidden or not one.hidden]
+    counts = face_counts(store)
+    return render_template(
+        "people.html",
+        people=_with_covers(people),
+        hidden=hidden,
+        scanned=counts.scanned,
+        faces=counts.faces,
+        undoable=history.last_change(store),
+        done=DONE.get(request.args.get("done", "")),
+    )
+
+
+@people_page.post("/people")
+def change() -> Response:
+    """Name a group, join those ticked, undo the last change, or forget all faces."""
+    action = request.form.get("do", "name")
+    if action == "merge":
+        changed(lambda: changes.merge_people(_store(), read_ids(request.form, "people")))
+    elif action == "undo":
+        history.undo(_store())
+    elif action == "forget":
+        forget_faces(_store())
+    else:
+        _name(find_person(next(iter(read_ids(request.form, "person")), 0)).id)
+    return redirect(url_for("people_page.show", done=action), 303)
+
+
+@people_page.get("/people/<id:person_id>")
+@takes("done")
+def one(person_id: int) -> str:
+    """One group with its faces."""
+    return render_template(
+        "person.html",
+        person=person_document(person_id),
+        undoable=history.last_change(_store()),
+        done=DONE.get(request.args.get("done", "")),
+    )
+
+
+@people_page.post("/people/<id:person_id>")
+def change_one(person_id: int) -> Response:
+    """Name or hide a group, part the ticked faces from it, or undo the last change."""
+    action, store = request.form.get("do", "name"), _store()
+    if action == "undo":
+        history.undo(store)
+    else:
+        find_person(person_id)
+    if action == "split":
+        changed(lambda: changes.split_person(store, person_id, read_ids(request.form, "faces")))
+    elif action in ("hide", "show"):
+        changed(lambda: changes.hide_person(store, person_id, action == "hide"))
+    elif action == "name":
+        _name(person_id)
+    still = any(listed.id == person_id for listed in changes.list_people(store))
+    there = url_for("people_page.one", person_id=person_id, done=action)
+    return redirect(there if still else url_for("people_page.show", done=action), 303)
+
+
+def say_who() -> None:
+    """Give the face of a form on the page of a picture the form's name. Raise Problem 400, 404 or 409."""
+    face = next(iter(read_ids(request.form, "of")), 0)
+    name = check_text("name", request.form.get("name", ""))
+    changed(lambda: changes.say_who(_store(), face, name))
+
+
+def faces_on(picture_id: int, search: SearchRequest) -> list[Document]:
+    """Return the faces of a picture with the addresses of more pictures of each person; the searched one is chosen."""
+    return [
+        face
+        | {"label": face["name"] or f"Face {number}", "chosen": face["id"] == search.face}
+        | {"address": SearchRequest(face=face["id"]).address()}
+        for number, face in enumerate(face_documents(picture_id), 1)
+    ]
+
+
+def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[str]) -> Document | None:
+    """Return the picture that a searched face is in, with all its faces; None for a query without a face."""
+    if search.face is not None:
+        face = faces_by_id(_store(), [search.face])[search.face]
+        picture = find_picture(face.picture_id)
+        return {"image": links(picture)["thumbnail"], "faces": faces_on(picture.id, search)}
+    if search.face_number is None:
+        return None
+    listed = [
+        told
+        | {"label": f"Face {told['number']}", "chosen": told == query["face"]}
+        | {"address": search.address(face_number=told["number"])}
+        for told in query["faces"]
+    ]
+    return {"image": previews[0], "faces": listed}
+
+
+def _name(person_id: int) -> None:
+    name = check_text("name", request.form.get("name", ""))
+    changed(lambda: changes.name_person(_store(), person_id, name))
+
+
+def _with_covers(people: Sequence[Person]) -> list[Document]:
+    store = _store()
+    covers = faces_by_id(store, [one.cover for one in people])
+    pictures = store.pictures([face.picture_id for face in covers.values()])
+    shown = []
+    for one in people:
+        picture = pictures.get(covers[one.cover].picture_id)
+        if picture is not None:
+            size = {"width": picture.width, "height": picture.height, "links": links(picture)}
+            shown.append(one._asdict() | {"face": {"box": rounded(covers[one.cover].box), **size}})
+    return shown
+
+
+def _store() -> Store:
+    return services().library.store
