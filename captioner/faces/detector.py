@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+from PIL import Image
 
 from captioner.faces.base import SMALLEST
 from captioner.frameworks import load_tensorflow
 from data.errors import RetroflexError
 from data.faces.records import Box
+from data.pictures import within
 
 VERSION = "mtcnn-1.0.0"
 WEIGHTS = {
@@ -23,6 +25,11 @@ WEIGHTS = {
 """SHA-256 of the weights, which the package reads by pickle: nothing but these very bytes is given to it."""
 ONE_FACE = 0.4
 """Two boxes that overlap more than this are one face."""
+
+CLOSE_UP, MARGIN = 150, 0.25
+"""Pixels along the longer side of a picture that a face may fill, and the share of it that is added on each side."""
+SURE = 0.97
+"""The least confidence in such a face: small and with less around it, other things look like faces more often."""
 
 
 class Detection(NamedTuple):
@@ -44,15 +51,33 @@ class Detector:
         self._network: Any = MTCNN()
 
     def find(self, pixels: np.ndarray) -> list[Detection]:
-        """Return the faces of a picture, uint8 RGB (height, width, 3), the surest first."""
-        height, width = pixels.shape[:2]
-        if min(height, width) < SMALLEST:
+        """Return the faces of a picture, uint8 RGB (height, width, 3), the surest first.
+
+        Where there is none, a face that fills the picture is looked for: smaller, with the picture's edge around it.
+        """
+        if min(pixels.shape[:2]) < SMALLEST:
             return []
+        return self._found(pixels) or self._close_up(pixels)
+
+    def _found(self, pixels: np.ndarray) -> list[Detection]:
+        height, width = pixels.shape[:2]
         found = self._network.detect_faces(pixels, min_face_size=SMALLEST, box_format="xyxy", output_type="numpy")
         size = np.array([width, height, width, height], np.float64)
         boxes = np.clip(np.asarray(found)[:, 1:5].astype(np.float64) / size, 0, 1)
         rows = zip(boxes.tolist(), np.asarray(found)[:, 5].tolist(), strict=True)
         return _distinct([Detection(Box(*box), float(sure)) for box, sure in rows])
+
+    def _close_up(self, pixels: np.ndarray) -> list[Detection]:
+        small = within(Image.fromarray(pixels), CLOSE_UP)
+        height, width = small.shape[:2]
+        margin = round(MARGIN * max(height, width))
+        padded = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
+        whole, size = np.array(padded.shape[1::-1] * 2), np.array([width, height] * 2)
+        found = []
+        for box, sure in self._found(padded):
+            inner = np.clip((np.array(box) * whole - margin) / size, 0, 1)
+            found += [Detection(Box(*inner.tolist()), sure)] if sure >= SURE else []
+        return _distinct(found)
 
 
 def _distinct(detections: list[Detection]) -> list[Detection]:

@@ -74,7 +74,7 @@ def test_a_search_by_files_takes_all_that_a_search_by_words_takes(document: dict
     named = {one["name"] for one in search["get"]["parameters"]}
     assert named >= {"q", "like", "unlike", "all", "limit", "offset"}
     form = search["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert set(form["properties"]) == named | {"image", "unlike_image"}
+    assert set(form["properties"]) == named | {"image", "unlike_image", "face_number"}
     Draft202012Validator.check_schema(form)
 
 
