@@ -17,8 +17,8 @@ from data.store import StoreError
 from retrieval.faces.search import rounded
 from retrieval.search.fields import COUNT
 from webui.api.answers import links
-from webui.openapi.documents import BOX
 from webui.openapi.documents import Links as PictureLinks
+from webui.openapi.faces import BOX
 from webui.openapi.operations import operation
 from webui.problems import Problem
 from webui.request.values import PICTURE, body_field, check_text, find_picture, optional_field, read_body

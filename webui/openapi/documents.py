@@ -10,6 +10,7 @@ from data.colour.names import NAMES
 from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 from webui.openapi.classes import PREDICTED, Group, Guess
+from webui.openapi.faces import HitFace, ToldFace
 from webui.openapi.films import FOUND_AT, MOTION, FilmFacts
 
 
@@ -60,30 +61,6 @@ class Listed(TypedDict):
     width: COUNT
     height: COUNT
     links: Links
-
-
-BOX = Annotated[
-    list[Annotated[float, {"minimum": 0, "maximum": 1}]],
-    {
-        "minItems": 4,
-        "maxItems": 4,
-        "description": "Left, top, right and bottom, in shares of the upright picture's width and height",
-    },
-]
-
-
-class HitFace(TypedDict):
-    """The face that a search by a face found."""
-
-    id: COUNT
-    box: BOX
-
-
-class ToldFace(TypedDict):
-    """A face of the query picture; 1 is the largest."""
-
-    number: COUNT
-    box: BOX
 
 
 class Matched(TypedDict):
