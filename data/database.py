@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 
 from data.errors import one_line
 from data.paths import display
-from data.postgresql import NAMES, POSTGRESQL, READING, create_postgresql, lock_migrations
+from data.postgresql import GLANCING, NAMES, POSTGRESQL, READING, create_postgresql, lock_migrations
 from data.soundness import IS_TEXT, is_text
 from data.store_errors import StoreDamaged, StoreError, StoreReadOnly, store_error
 from data.temporary import temporary_folder
@@ -46,6 +46,7 @@ class Database:
         self._engine, self.name, self.read_only = _create(url)
         self.on_server = self._engine.dialect.name == POSTGRESQL
         self._reader = self._engine.execution_options(**READING) if self.on_server else self._engine
+        self._glancer = self._engine.execution_options(**GLANCING) if self.on_server else self._engine
         self._writer = self._engine.execution_options(**{_WRITES: True})
 
     @contextmanager
@@ -56,6 +57,12 @@ class Database:
                 yield connection
         except (ValueError, TypeError, OverflowError) as error:  # of a value that no type allows
             raise StoreDamaged(f"a value in {self.name} is damaged ({one_line(error)}); {MEND}") from error
+
+    @contextmanager
+    def glancing(self) -> Iterator[Connection]:
+        """Yield a connection for a single read, which sees one state by itself; a server is asked half as often."""
+        with self._plain_errors(), self._glancer.begin() as connection:
+            yield connection
 
     @contextmanager
     def writing(self) -> Iterator[Connection]:

@@ -18,6 +18,8 @@ LOCK_SECONDS = 30.0
 MIGRATION_SECONDS = 600.0
 READING: dict[str, Any] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
 """Options of a transaction that sees one state throughout; by default each statement sees what others wrote."""
+GLANCING: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
+"""Options of a single read, which needs no transaction."""
 _CONNECTION = {"connect_timeout": "10", "keepalives_idle": "30", "keepalives_interval": "10", "keepalives_count": "3"}
 _MIGRATING = 0x726574726F666C78
 """The advisory lock of who makes or changes tables: "retroflx" in ASCII."""

@@ -122,7 +122,7 @@ class Store:
 
     def generation(self) -> int:
         """Return a number that rises with every writing transaction."""
-        with self._database.reading() as connection:
+        with self._database.glancing() as connection:
             return reads.generation(connection)
 
     def stored_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, StoredFile]:
@@ -274,6 +274,10 @@ class Store:
     def writing(self) -> AbstractContextManager[Connection]:
         """Return a transaction that writes and raises the generation, for the same modules."""
         return self._writing()
+
+    def glancing(self) -> AbstractContextManager[Connection]:
+        """Return a connection for a single read, see `Database.glancing`."""
+        return self._database.glancing()
 
     def coordinating(self) -> AbstractContextManager[Connection]:
         """Return a transaction that writes what no search sees: it waits for no other writer, nor does one for it."""

@@ -21,7 +21,7 @@ _SECONDS = cast(func.extract("epoch", func.clock_timestamp()), Double)
 
 def read_value(store: Store, key: str) -> tuple[str, float]:
     """Return a value, "" where there is none, and the database's time in seconds since 1970. Raises StoreError."""
-    with store.reading() as connection:
+    with store.glancing() as connection:
         value = select(meta.c.value).where(meta.c.key == key).scalar_subquery()
         row = connection.execute(select(func.coalesce(value, ""), _SECONDS)).one()
         return str(row[0]), float(row[1])
@@ -55,7 +55,7 @@ def end_session(store: Store, session: str, life: timedelta) -> None:
 
 def has_ended(store: Store, session: str) -> bool:
     """Return whether a session has ended. Raises StoreError."""
-    with store.reading() as connection:
+    with store.glancing() as connection:
         return bool(connection.scalar(select(exists().where(ended_sessions.c.id == session))))
 
 
