@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import quote
 
-from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, make_url, or_
+from sqlalchemy import URL, ColumnElement, Connection, Engine, Table, create_engine, event, func, make_url, or_, select
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import QueuePool
 
@@ -22,7 +22,8 @@ from data.errors import one_line
 from data.paths import display
 from data.postgresql import GLANCING, NAMES, POSTGRESQL, READING, create_postgresql, lock_migrations
 from data.soundness import IS_TEXT, is_text
-from data.store_errors import StoreDamaged, StoreError, StoreReadOnly, store_error
+from data.store_errors import StoreDamaged, StoreError, StoreReadOnly, UnknownPicture, store_error
+from data.tables import pictures
 from data.temporary import temporary_folder
 
 T = TypeVar("T")
@@ -193,6 +194,12 @@ def _begin_sqlite(connection: Connection) -> None:
     """Lock for writing at once: a transaction that begins by reading cannot wait for another writer."""
     writes = connection.get_execution_options().get(_WRITES, False)
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def check_picture(connection: Connection, picture_id: int) -> None:
+    """Raise UnknownPicture if no picture has this id, for example as another process has removed it."""
+    if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
+        raise UnknownPicture(f"no picture has the id {picture_id}")
 
 
 def chunks(values: Collection[T]) -> Iterator[list[T]]:

@@ -34,7 +34,7 @@ class StoreUnreachable(StoreError):
 
 
 class UnknownPicture(StoreError):
-    """A batch names a picture that is neither stored nor in it; another process may have removed it."""
+    """A write names a picture that is not stored, nor in the batch; another process may have removed it."""
 
 
 class StoreDamaged(StoreError):

@@ -30,13 +30,13 @@ from sqlalchemy import (
 )
 
 from data.catalogue.values import USER
-from data.database import at_or_below, chunks
+from data.database import at_or_below, check_picture, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text
 from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, Seen, SkipRow
 from data.soundness import sound
-from data.store_errors import StoreError, UnknownPicture
+from data.store_errors import UnknownPicture
 from data.tables import (
     absent_files,
     caption_history,
@@ -143,10 +143,9 @@ def prune(connection: Connection, ids: Sequence[int] | None = None) -> int:
 def set_user_caption(connection: Connection, picture_id: int, text: str | None) -> None:
     """Make `text` the user's caption of the picture, None for no caption. The change can be undone.
 
-    Raises StoreError for an unknown id.
+    Raises UnknownPicture.
     """
-    if connection.scalar(select(func.count()).where(pictures.c.id == picture_id)) == 0:
-        raise StoreError(f"no picture has the id {picture_id}")
+    check_picture(connection, picture_id)
     before = user_caption(connection, picture_id)
     if before != text:
         connection.execute(insert(caption_history).values(picture_id=picture_id, text=before))

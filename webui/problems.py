@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException
 
 from data.decoding.pool import DecoderUnavailable
 from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, RetroflexError
-from data.store import StoreError
+from data.store_errors import StoreError, UnknownPicture
 from retrieval.search.query import QueryError
 from webui.telemetry.logs import HEADER, new_id, request_id
 
@@ -30,6 +30,7 @@ _STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
     (PictureTooLarge, HTTPStatus.REQUEST_ENTITY_TOO_LARGE),
     (PictureDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotAPicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
+    (UnknownPicture, HTTPStatus.NOT_FOUND),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

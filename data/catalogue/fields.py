@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 
 import numpy as np
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import delete, func, select, update
 
 from data.catalogue import writes
 from data.catalogue.reads import fields_in, users_facts
 from data.catalogue.values import PREDICTED, USER, CatalogueField, Value
-from data.database import StoreError
+from data.database import check_picture
 from data.errors import RetroflexError
 from data.settings import Settings
 from data.store import Store, open_store
@@ -92,7 +92,7 @@ def set_user_facts(store: Store, item: int, values: writes.Values) -> None:
     None says that there is no value. No other source replaces them. Raises StoreError.
     """
     with store.writing() as connection:
-        _check_picture(connection, item)
+        check_picture(connection, item)
         writes.put_facts(connection, {item: values}, USER)
 
 
@@ -105,7 +105,7 @@ def has_user_facts(store: Store, item: int) -> bool:
 def remove_user_facts(store: Store, item: int) -> None:
     """Take all that a person said of a picture in the catalogue away. Raises StoreError."""
     with store.writing() as connection:
-        _check_picture(connection, item)
+        check_picture(connection, item)
         connection.execute(delete(facts).where(facts.c.item_id == item, facts.c.source == USER))
         writes.note_items(connection, [item])
 
@@ -113,7 +113,7 @@ def remove_user_facts(store: Store, item: int) -> None:
 def remove_user_fact(store: Store, item: int, of: CatalogueField) -> None:
     """Take a person's value away, so that those of other sources count again. Raises StoreError."""
     with store.writing() as connection:
-        _check_picture(connection, item)
+        check_picture(connection, item)
         by_user = (facts.c.field_id == of.id) & (facts.c.item_id == item) & (facts.c.source == USER)
         connection.execute(delete(facts).where(by_user))
         writes.note_items(connection, [item])
@@ -132,8 +132,3 @@ def remove_field(store: Store, of: CatalogueField) -> None:
         for table in (facts, catalogue_values):
             connection.execute(delete(table).where(table.c.field_id == of.id))
         connection.execute(delete(catalogue_fields).where(catalogue_fields.c.id == of.id))
-
-
-def _check_picture(connection: Connection, item: int) -> None:
-    if connection.scalar(select(func.count()).where(pictures.c.id == item)) == 0:
-        raise StoreError(f"no picture has the id {item}")

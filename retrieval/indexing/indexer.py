@@ -20,6 +20,7 @@ from data.decoding.pool import decode_bounded
 from data.errors import PictureError, PictureUnreadable
 from data.films.kinds import SUFFIXES, can_read_films
 from data.films.reads import film_digests
+from data.heap import return_freed
 from data.identity import unseen_pictures
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
@@ -225,6 +226,7 @@ def _described(
             batch = _joined(group, describer.model_version)
             unread += _write(store, batch)
             reader.claims.release({row.digest for row in batch.descriptions})
+            return_freed()
             yield batch
         unread += reader.wait()
 

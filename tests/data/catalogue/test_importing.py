@@ -16,8 +16,8 @@ from data.catalogue import fields, importing
 from data.catalogue.fields import field_named, read_fields, remove_field, remove_user_fact, set_user_fact
 from data.catalogue.values import PREDICTED, Value
 from data.catalogue.writes import ValueIds, put_facts
-from data.database import StoreError
 from data.store import Store
+from data.store_errors import UnknownPicture
 from data.tables import catalogue_values, facts
 from tests.data.catalogue.conftest import Import
 
@@ -92,7 +92,7 @@ def test_what_a_person_says_wins_over_every_import(load: Import, stored: Stored,
         assert report.changed.kept == 2
     remove_user_fact(shop, 1, colour)
     assert stored(1)["colour"] == "Pink"
-    with pytest.raises(StoreError, match="no picture has the id 77"):
+    with pytest.raises(UnknownPicture, match="no picture has the id 77"):
         set_user_fact(shop, 77, colour, Value("Ruby"))
     with pytest.raises(fields.NoSuchField, match="'color'; the nearest is colour"):
         field_named(read_fields(shop), "color")

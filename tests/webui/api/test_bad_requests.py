@@ -155,6 +155,19 @@ def test_a_copy_stands_in_for_a_file_that_is_gone(
     assert client.get("/api/v1/pictures/2/file").data == content
 
 
+def test_a_picture_that_another_process_removes_meanwhile_is_404(
+    client: FlaskClient, library: Library, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = type(library.store).set_user_caption
+
+    def after_removal(store: Any, picture_id: int, text: str) -> None:
+        write(store, 10**6, text)
+
+    monkeypatch.setattr(type(library.store), "set_user_caption", after_removal)
+    response = client.put("/api/v1/pictures/1/caption", json={"text": "a boat"})
+    assert "no picture has the id" in problem(response, 404)
+
+
 def test_a_locked_store_is_503(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     def locked(*_: object) -> None:
         raise StoreLocked("the library is in use by another program; try again")
