@@ -217,7 +217,7 @@ def test_a_failed_first_index_leaves_no_library(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "empty").mkdir()
-    (tmp_path / "empty" / "movie.MOV").touch()
+    (tmp_path / "empty" / "movie.MTS").touch()
     failed = caller(tmp_path / "new" / "library", tiny_bundle)("index", *arguments)
     assert failed.returncode != 0
     assert "Traceback" not in failed.stderr
@@ -238,12 +238,12 @@ def test_the_summary_tells_what_was_passed_over_and_left_out(call: Call, tmp_pat
     cut = draw_picture(photos / "a.jpg", "red")
     cut.write_bytes(cut.read_bytes()[:-2])
     draw_picture(photos / "@eaDir" / "thumb.png", "blue")
-    for name in ("a.CR3", "b.CR3", "c.MOV", "c.xmp", "Thumbs.db"):
+    for name in ("a.CR3", "b.CR3", "c.MTS", "c.xmp", "Thumbs.db"):
         (photos / name).touch()
     os.symlink("nowhere", photos / "link.jpg")
     told = call("index", photos).stdout
     assert "1 captioned" in told
-    assert "passed over: 2 .CR3, 1 .MOV\n" in told
+    assert "passed over: 2 .CR3, 1 .MTS\n" in told
     assert "left out: 1 folder of machine-made files (@eaDir); --include takes them\n" in told
     skip = f"skipped: {photos / 'link.jpg'} is a link to nowhere, which is not there"
     assert skip in told

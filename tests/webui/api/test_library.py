@@ -63,7 +63,7 @@ def sent_events(text: str) -> list[tuple[str, Any]]:
 @pytest.mark.slow
 def test_a_folder_is_added_indexed_and_forgotten(owner: FlaskClient, photos: Path, tiny_bundle: Path) -> None:
     (photos / "notes.jpg").write_text("no picture")
-    (photos / "film.MOV").touch()
+    (photos / "film.MTS").touch()
     (photos / "@eaDir").mkdir()
     problem(owner.post(f"{LIBRARY}/jobs", json={}), 409)
     problem(owner.get(f"{LIBRARY}/jobs/current"), 404)
@@ -82,9 +82,9 @@ def test_a_folder_is_added_indexed_and_forgotten(owner: FlaskClient, photos: Pat
     *steps, (last, job) = sent_events(told.text)
     assert {kind for kind, _ in steps} == {"progress"}
     assert (last, job["state"], job["done"], job["captioned"], job["skipped"]) == ("end", "done", 13, 12, 1)
-    assert (job["encoded"], job["passed_over"], job["left_out"]) == (13, {".MOV": 1}, {"@eaDir": 1})
+    assert (job["encoded"], job["passed_over"], job["left_out"]) == (13, {".MTS": 1}, {"@eaDir": 1})
     shown = owner.get("/library").text
-    assert "Passed over: 1 .MOV." in shown
+    assert "Passed over: 1 .MTS." in shown
     assert "Left out: 1 folder of machine-made files (@eaDir)." in shown
     assert owner.get(f"{LIBRARY}/jobs/current").get_json() == job
     problem(owner.delete(f"{LIBRARY}/jobs/current"), 409)
