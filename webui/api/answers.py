@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, replace
 from functools import lru_cache
 from http import HTTPStatus
@@ -15,6 +16,7 @@ from data.colour.names import names_of
 from data.exif import Exif
 from data.facts import folder_of
 from data.films.reads import films_by_id, motions_of
+from data.films.records import StoredFilm
 from data.notices import notes_of
 from data.paths import clean_text
 from data.roots import folder_id
@@ -159,24 +161,33 @@ def _with_links(result: SearchResult) -> Document:
 
 def _hit(hit: Hit) -> Document:
     """Return a hit with the addresses of its file and thumbnail, of a film that of its best frame."""
-    document = hit.to_json() | _shown(hit.picture)
+    document = hit.to_json() | _shown(hit.picture, hit.frame.film if hit.frame else None)
     if hit.time is not None:
         document["links"] = document["links"] | {"thumbnail": thumbnail_at(hit.picture, hit.time)}
     return document
 
 
-def as_hit(picture: StoredPicture) -> Document:
-    """Return a picture in the shape of a hit, without scores."""
-    path, caption = next(iter(picture.shown_paths), ""), next(iter(picture.texts), "")
-    return {"id": picture.id, "path": path, "caption": caption, "captions": picture.texts} | _shown(picture)
+def as_hits(pictures: Iterable[StoredPicture]) -> list[Document]:
+    """Return pictures and films in the shape of hits, without scores; a film has its first frame's captions."""
+    listed = list(pictures)
+    store = services().library.store
+    films = films_by_id(store, [picture.id for picture in listed])
+    firsts = {number: film.frames[0].id for number, film in films.items() if film.frames}
+    said = store.captions(list(firsts.values()))
+    own = {number: [caption.text for caption in said.get(frame, [])] for number, frame in firsts.items()}
+    return [as_hit(picture, films.get(picture.id), own.get(picture.id, ())) for picture in listed]
 
 
-def _shown(picture: StoredPicture) -> Document:
-    return (
-        taken(picture)
-        | values_of(picture)
-        | {"width": picture.width, "height": picture.height, "links": links(picture)}
-    )
+def as_hit(picture: StoredPicture, film: StoredFilm | None = None, said: Sequence[str] = ()) -> Document:
+    """Return a picture in the shape of a hit, without scores; of a film `said` are the captions of a frame."""
+    captions = [*picture.texts, *said]
+    path, caption = next(iter(picture.shown_paths), ""), next(iter(captions), "")
+    return {"id": picture.id, "path": path, "caption": caption, "captions": captions} | _shown(picture, film)
+
+
+def _shown(picture: StoredPicture, film: StoredFilm | None = None) -> Document:
+    size = {"width": picture.width, "height": picture.height, "duration": film.duration if film else None}
+    return taken(picture) | values_of(picture) | size | {"links": links(picture)}
 
 
 def picture_document(picture: StoredPicture) -> Document:

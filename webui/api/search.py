@@ -94,7 +94,7 @@ def browse() -> Response:
     library = services().library
     ids = library.collection.browse(filters, order)
     page = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
-    return jsonify({"total": len(ids), "pictures": [answers.as_hit(picture) for picture in page.values()]})
+    return jsonify({"total": len(ids), "pictures": answers.as_hits(page.values())})
 
 
 @search.get("/facets")

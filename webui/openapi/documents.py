@@ -11,7 +11,7 @@ from data.metadata.dates import SOURCES
 from retrieval.search.fields import COUNT
 from webui.openapi.classes import PREDICTED, Group, Guess
 from webui.openapi.faces import HitFace, ToldFace
-from webui.openapi.films import FOUND_AT, MOTION, FilmFacts
+from webui.openapi.films import DURATION, FOUND_AT, MOTION, FilmFacts
 
 
 class Problem(TypedDict):
@@ -60,6 +60,7 @@ class Listed(TypedDict):
     predicted: PREDICTED
     width: COUNT
     height: COUNT
+    duration: DURATION
     links: Links
 
 

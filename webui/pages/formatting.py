@@ -12,6 +12,7 @@ from markupsafe import Markup, escape
 
 from data.catalogue.attribution import credit, is_web_address
 from data.catalogue.files import as_text
+from data.films.records import clock
 from data.kinds import passed_over_text
 from data.machine_made import left_out_text
 from data.metadata.dates import in_words
@@ -63,6 +64,7 @@ def register(app: Flask) -> None:
         shown_value,
         credit,
         title_of,
+        clock,
     ):
         app.add_template_filter(named, named.__name__)
     app.add_template_test(is_web_address, "web_address")
@@ -163,6 +165,7 @@ def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
         ),
         ("Focal length", exif["focal_length"]),
         *((label, _texts(picture, field)) for field, label in _LABELS.items()),
+        ("Length", picture["film"] and clock(picture["film"]["duration"])),
         ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
         ("File", f"{picture['format']}, {size_in_words(picture['bytes'])}"),
     ]

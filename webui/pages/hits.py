@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from retrieval.search.query import Query
 from webui.api import answers
-from webui.api.answers import as_hit
+from webui.api.answers import as_hit, as_hits
 from webui.api.export import FORMATS, exported
 from webui.pages.filter_form import filter_form, filters_to_loosen
 from webui.pages.people import around
@@ -102,7 +102,7 @@ def browse(search: SearchRequest, window: Window) -> tuple[int, list[answers.Doc
     library = services().library
     ids = library.collection.browse(search.filters, search.order)
     shown = library.store.pictures(ids[window.offset : window.offset + window.limit].tolist())
-    return len(ids), [as_hit(picture) for picture in shown.values()]
+    return len(ids), as_hits(shown.values())
 
 
 def _library(search: SearchRequest, window: Window) -> str:

@@ -22,11 +22,14 @@ from webui.pages.people import faces_on, say_who
 from webui.request.filters import catalogue
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
-from webui.request.values import Window, find_picture, read_position
+from webui.request.values import Window, find_picture, read_position, read_time
 from webui.services import services
 
 SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
 """Formats that browsers show; for the others the page shows the thumbnail."""
+
+PLAYABLE = {"MP4", "MOV", "WebM", "Matroska"}
+"""Formats that browsers play; an AVI is shown by its frames."""
 
 picture_page = Blueprint("picture_page", __name__)
 
@@ -72,12 +75,12 @@ class Neighbours(NamedTuple):
 
 
 @picture_page.get(_PICTURE)
-@takes(*PAGE_PARAMETERS, "at", "saved")
+@takes(*PAGE_PARAMETERS, "at", "saved", "time")
 def show(picture_id: int) -> str:
     """One picture, large, and all that is stored about it."""
     search, at = read_page_request(request.args), read_position(request.args)
     document = answers.picture_document(find_picture(picture_id))
-    captions = document["captions"]
+    captions = document["captions"] or _captions_at(document, read_time(request.args))
     return render_template(
         "picture.html",
         picture=document,
@@ -94,6 +97,7 @@ def show(picture_id: int) -> str:
         edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,
+        player=_player(document, read_time(request.args)),
         back=search.page_with(at),
         saved=request.args.get("saved"),
     )
@@ -118,6 +122,31 @@ def correct(picture_id: int) -> Response:
     else:
         store.set_user_caption(picture_id, check_caption(request.form.get("text", "")))
     return redirect(search.picture(picture_id, at, saved=SAVED.get(action, "saved")), 303)
+
+
+def _captions_at(document: Document, time: float | None) -> list[Document]:
+    """Return the caption of the frame of a film that is nearest to a time."""
+    frames = document["film"]["frames"] if document["film"] else []
+    nearest = min(frames, key=lambda frame: abs(frame["time"] - (time or 0.0)), default=None)
+    return [{"text": nearest["caption"], "source": "model"}] if nearest and nearest["caption"] else []
+
+
+class Player(NamedTuple):
+    """How a film is shown: from which second on, that frame, and the address of the part from there on."""
+
+    time: float
+    poster: str
+    source: str
+
+
+def _player(document: Document, time: float | None) -> Player | None:
+    """Return how a film is shown, None for a picture and for what browsers show as one, or cannot play."""
+    film = document["film"]
+    if film is None or document["format"] not in PLAYABLE:
+        return None
+    nearest = min(film["frames"], key=lambda frame: abs(frame["time"] - (time or 0.0)), default=None)
+    poster = nearest["thumbnail"] if nearest else document["links"]["thumbnail"]
+    return Player(time or 0.0, poster, f"{document['links']['file']}#t={time or 0.0:g}")
 
 
 def _store() -> Store:
@@ -155,7 +184,8 @@ def _neighbours(search: SearchRequest, at: int, picture_id: int) -> Neighbours:
     if at not in hits or hits[at]["id"] != picture_id:
         return Neighbours()
     previous, following = (
-        search.picture(hits[position]["id"], position) if position in hits else None for position in (at - 1, at + 1)
+        search.picture(hits[position]["id"], position, time=hits[position].get("time")) if position in hits else None
+        for position in (at - 1, at + 1)
     )
     return Neighbours(hits[at] if search.queried else None, marks, previous, following)
 

@@ -3,6 +3,7 @@
 
 import { $, isPlain } from "./dom.js";
 import "./completion.js";
+import "./films.js";
 import "./keys.js";
 import { kept } from "./kept.js";
 import "./attention.js";
