@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
 from flask import Blueprint, render_template, request
 from werkzeug.wrappers import Response
@@ -23,6 +23,10 @@ from webui.services import services
 
 EXAMPLES = 4
 LONGEST_EXAMPLE = 48
+
+BY_DATE = ("newest", "oldest")
+DATES = frozenset({"taken_from", "taken_to"})
+"""The filters by date."""
 
 ONE_HIT = Window(limit=1, offset=0)
 
@@ -105,6 +109,27 @@ def browse(search: SearchRequest, window: Window) -> tuple[int, list[answers.Doc
     return len(ids), as_hits(shown.values())
 
 
+class Year(NamedTuple):
+    """A year, and the address of the page that begins with its pictures."""
+
+    year: str
+    pictures: int
+    address: str
+
+
+def _years(search: SearchRequest) -> list[Year]:
+    """Return the years of the pictures in the order that is shown, none if that is not by date or has one year only."""
+    if search.order not in BY_DATE or search.filters.keys() & DATES:
+        return []
+    counts = services().library.collection.facets(search.filters).counts["year"]
+    ordered = counts if search.order == BY_DATE[0] else counts[::-1]
+    first, years = 0, []
+    for count in ordered:
+        years.append(Year(count.value, count.pictures, search.address(offset=first or None)))
+        first += count.pictures
+    return years if len(years) > 1 else []
+
+
 def _library(search: SearchRequest, window: Window) -> str:
     total, hits = browse(search, window)
     starting = not (window.offset or search.filters or search.unlike or request.args.get("sort"))
@@ -117,6 +142,7 @@ def _library(search: SearchRequest, window: Window) -> str:
         query_pictures=query_pictures(search),
         examples=_examples(hits) if starting else [],
         starting=starting,
+        years=_years(search),
         filters=filter_form(search),
         loosened=[] if total else filters_to_loosen(search, lambda other: browse(other, ONE_HIT)[0]),
     )

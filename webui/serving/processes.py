@@ -17,6 +17,7 @@ from typing import NoReturn
 
 from captioner.types import Describer
 from data.errors import RetroflexError
+from data.paths import display
 from data.settings import Settings
 from data.temporary import sweep, temporary_folder
 from retrieval.library import Library
@@ -135,13 +136,18 @@ class Service:
     def run(self, stopping: Stopping) -> None:
         """Print the address, serve until Ctrl-C or SIGTERM, and end the process.
 
-        Raise RetroflexError, one line, when there is no library, no password where one is needed, or no such
+        Where there is no library, one is made, unless login is required. Raise RetroflexError, one line, when there is
+        none then, no password where one is needed, or no such
         address.
         """
         if self.log.requests:
             log_as_json()
         sweep()
-        with closing(Library.open(self.settings)) as library:
+        # A new library is empty, and the page leads on; without login nobody else can have meant another one.
+        new = not self.settings.exists and not self.reach.login_required
+        with closing(Library.open(self.settings, create=new)) as library:
+            if new:
+                print(f"Made a library in {display(self.settings.library)}; add folders on the page", flush=True)
             hide_token()
             Login(key_place(self.settings.library, library.store), self.reach)
         with closing(bind(self.reach.host, self.port)) as bound:

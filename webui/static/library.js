@@ -1,6 +1,6 @@
 // The progress of indexing, as the server sends it; at the end the page reloads.
 
-import { $ } from "./dom.js";
+import { $, $$ } from "./dom.js";
 
 const progress = $("#progress");
 
@@ -21,9 +21,30 @@ function show({ encoded, total, state, rate, seconds_left: left }) {
   if (state === "stopping") $("h2", progress).textContent = "Stopping…";
 }
 
+// The pictures that were captioned last, as the server shows them; asked for again once the last answer is there.
+let counted = 0;
+let asking = false;
+
+async function showFresh({ encoded }) {
+  const fresh = $("#fresh");
+  if (asking || encoded === counted) return;
+  [asking, counted] = [true, encoded];
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(fresh.dataset.from)).text(), "text/html");
+    const shown = new Map($$("img", fresh).map((image) => [image.getAttribute("src"), image.closest("li")]));
+    const tiles = $$(".hit", page).map((tile) => shown.get($("img", tile).getAttribute("src")) ?? tile);
+    for (const part of $$(".tick, .steer", page)) part.remove();
+    fresh.replaceChildren(...tiles);
+  } catch { /* The next event asks again. */ }
+  asking = false;
+}
+
 if (progress) {
   const events = new EventSource(progress.dataset.events);
-  events.addEventListener("progress", ({ data }) => show(JSON.parse(data)));
+  events.addEventListener("progress", ({ data }) => {
+    show(JSON.parse(data));
+    showFresh(JSON.parse(data));
+  });
   events.addEventListener("end", () => {
     events.close();
     location.reload();

@@ -4,6 +4,8 @@
 import { $, $$, complain, results, say } from "./dom.js";
 import { keep } from "./kept.js";
 
+const MOST_SHOWN = 1000;    // the most that a page shows
+
 const words = $("#words");
 const root = new URL(words.action).pathname;
 
@@ -121,8 +123,10 @@ function send(address, pictures, note) {
 }
 
 // Appends the next hits.
-export async function more(button) {
-  const page = await send(button.dataset.address, uploads, "Searching…");
+export async function more(button, bySelf = false) {
+  button.disabled = true;
+  const page = await send(button.dataset.address, uploads, bySelf ? null : "Searching…");
+  button.disabled = false;
   if (!page) return;
   const fresh = $$("#grid > :not([data-continued])", page);
   if (!fresh.length) return complain("There are no more pictures.");
@@ -134,15 +138,32 @@ export async function more(button) {
   }
   remember(page);
   dispatchEvent(new Event("shown"));
-  $("a", fresh.find((one) => one.matches(".hit"))).focus({ preventScroll: true });
+  if (!bySelf) $("a", fresh.find((one) => one.matches(".hit"))).focus({ preventScroll: true });
 }
+
+// Whoever scrolls gets more, as far as an address can hold what is shown; positions stay, as shapes are known before.
+const near = new IntersectionObserver((seen) => {
+  const button = seen.find(({ isIntersecting, target }) => isIntersecting && target.isConnected && !target.disabled)?.target;
+  if (button && $$(".hit").length < MOST_SHOWN) more(button, true);
+}, { rootMargin: "50% 0px" });
+
+let watched = null;
+
+function watch() {
+  const button = $(".more");
+  if (!button || button === watched || !scrollY) return;
+  near.disconnect();
+  near.observe(watched = button);
+}
+addEventListener("shown", watch);
+addEventListener("scroll", watch, { passive: true });
 
 // The address holds all that is shown, so that going back shows it again.
 function remember(page) {
   const seen = $("[data-seen]");
   seen.textContent = seen.textContent.replace(/–[\d,]+/, $("[data-seen]", page).textContent.match(/–[\d,]+/) ?? "$&");
   const address = new URL(location);
-  address.searchParams.set("limit", Math.min(1000, $$(".hit").length));
+  address.searchParams.set("limit", Math.min(MOST_SHOWN, $$(".hit").length));
   history.replaceState(history.state, "", address);
   shown = here();
 }

@@ -86,7 +86,7 @@ def test_pages_are_links_and_more_can_be_shown_in_place(page: Page) -> None:
     page.driver.back()
     page.wait(lambda: len(page.all(".hit")) == 30)
     assert page.texts(".hit .caption") == first
-    page.follow("Show more")
+    page.js("scrollTo(0, document.body.scrollHeight)")
     page.wait(lambda: len(page.all(".hit")) == 40)
     assert page.text("[data-seen]") == "1–40 shown"
     assert not page.all(".more")
@@ -161,3 +161,13 @@ def test_hits_and_a_selection_are_exported(page: Page, tmp_path: Path) -> None:
     page.wait(lambda: (tmp_path / "retroflex.zip").exists())
     with ZipFile(tmp_path / "retroflex.zip") as files:
         assert len([name for name in files.namelist() if name.endswith(".png")]) == 2
+
+
+def test_who_scrolls_gets_more_and_nothing_moves(page: Page) -> None:
+    page.open("?sort=newest")
+    kept = "return [...document.querySelectorAll('.frame')].slice(0, 24).map((one) => one.offsetTop)"
+    before = page.js(kept)
+    page.js("scrollTo(0, document.body.scrollHeight)")
+    page.wait(lambda: len(page.all(".hit")) == 40)
+    assert page.focused(".hit > a") == -1, "who scrolls keeps the focus"
+    assert page.js(kept) == before

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import io
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from sqlalchemy import update
 
 import webui
 from data.settings import load_settings
+from data.tables import pictures
 from retrieval.library import Library
 from webui.app import create_app
 
@@ -28,7 +31,7 @@ def test_the_start_shows_the_library_and_examples(client: FlaskClient) -> None:
 def test_an_empty_library_leads_to_its_page(tmp_path: Path, captioner: Any) -> None:
     empty = Library.open(load_settings(library=tmp_path / "empty"), create=True)
     client = create_app(empty, lambda: captioner).test_client()
-    assert 'href="/library">Set up the library' in client.get("/").text
+    assert 'href="/library?add=true#add">Choose a folder' in client.get("/").text
     for query in ("/?q=dog", "/?exclude=dog"):
         assert "<h1>The library is empty</h1>" in client.get(query).text
     assert "No picture passes the filters" in client.get("/?q=dog&format=PNG").text
@@ -238,3 +241,19 @@ def test_a_page_names_the_parameters_that_it_ignores(client: FlaskClient, addres
     answer = client.get(address)
     assert (answer.status_code, "Ignored: there is no parameter &#39;shade&#39;" in answer.text) == (200, True)
     assert "Ignored" not in client.get(address.replace("shade=blue", "")).text
+
+
+def test_years_lead_to_the_pages_that_begin_with_their_pictures(client: FlaskClient, library: Library) -> None:
+    assert 'aria-label="Years"' not in client.get("/").text, "all are of one year"
+    with library.store.writing() as connection:
+        for first, year in ((1, 2019), (5, 2021), (9, 2020)):
+            theirs = pictures.c.id.between(first, first + 3)
+            connection.execute(update(pictures).where(theirs).values(taken_at=datetime(year, 5, 4)))
+    found = re.findall(r'<li><a href="([^"]+)" data-keep title="4 pictures">(\d{4})</a>', client.get("/").text)
+    assert [year for _, year in found] == ["2021", "2020", "2019"]
+    for address, year in found:
+        first = re.search(r'name="ids" value="(\d+)"', client.get(address.replace("&amp;", "&")).text)
+        assert first is not None
+        assert (int(first[1]) - 1) // 4 == {"2019": 0, "2021": 1, "2020": 2}[year]
+    assert "Years" not in client.get("/?sort=added").text
+    assert "Years" not in client.get("/?taken_from=2020-01-01").text

@@ -16,12 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from flask import Response
 
+from data.settings import load_settings
 from retrieval.library import Library
 from tests.conftest import hear_ctrl_c
 from tests.processes import wait_for_end
@@ -65,6 +67,16 @@ def get(at: str, path: str) -> Any:
 
 def children(process: int) -> list[int]:
     return [int(one) for one in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def test_on_nothing_a_library_is_made_and_the_page_leads_on(tmp_path: Path) -> None:
+    new = SimpleNamespace(settings=load_settings(library=tmp_path / "new"))
+    with started(new) as process:  # type: ignore[arg-type]
+        assert process.stdout.readline().startswith("Made a library in ")  # type: ignore[union-attr]
+        assert "Choose a folder" in get(address(process), "/")
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=60)
+    assert (tmp_path / "new" / "library.sqlite3").exists()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
