@@ -1,18 +1,18 @@
 """From which cosine on two faces are of one person, for the vectors of `captioner.faces.finder.MODEL_VERSION`.
 
-Fitted by `retroflex evaluate faces` to pairs of faces, as many of one person as of two; docs/faces.md has the figures.
+Fitted by `retroflex evaluate faces` to pairs of faces, as many of one person as of two; docs/figures.md has the figures.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-SAME_PERSON = 0.911
+SAME_PERSON = 0.907
 """The cosine at which both are equally likely."""
-SLOPE = 60.0
+SLOPE = 116.0
 """By how much the logarithm of the odds grows with the cosine."""
-CLOSE = 0.5
-"""The likelihood from which on a picture is a hit."""
+CLOSE = 0.9
+"""The likelihood from which on a picture is a hit: in a library most faces are of others, not half of them."""
 LINKED = 0.933
 """The mean cosine between the faces of two groups from which on they are one."""
 
@@ -24,4 +24,4 @@ def likelihood(cosines: np.ndarray) -> np.ndarray:
 
 def is_same_person(cosines: np.ndarray) -> np.ndarray:
     """Return whether faces of such cosines are of one person, bool (n,)."""
-    return likelihood(cosines) >= CLOSE
+    return np.asarray(cosines >= SAME_PERSON)

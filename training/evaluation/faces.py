@@ -78,6 +78,7 @@ def evaluate_faces(
         "with_several": vectors.several,
         "milliseconds_a_picture": round(vectors.milliseconds, 1),
         "kinds": rows,
+        "calibration": fitted(cosines[FACE][tuple(pairs.rows.T)], pairs.same),
         "groups": {f"average linkage at {LINKED}": grouping_figures(labels, people)},
         "problems": vectors.problems,
     }
@@ -161,6 +162,19 @@ def best_border(scores: np.ndarray, same: np.ndarray) -> tuple[float, float]:
     told = np.cumsum(np.where(same[order], 1, -1)) + int((~same).sum())
     best = int(np.argmax(told))
     return float(scores[order[best]]), float(told[best] / len(scores))
+
+
+def fitted(scores: np.ndarray, same: np.ndarray) -> dict[str, float]:
+    """Return the logistic curve that makes the likelihood of one person of a cosine, see `captioner.faces.calibration`.
+
+    Pairs with a picture without a face are left out.
+    """
+    from sklearn.linear_model import LogisticRegression
+
+    there = scores > UNLIKE
+    curve = LogisticRegression(C=1e6, max_iter=1000).fit(scores[there, None], same[there])
+    slope = float(curve.coef_[0, 0])
+    return {"same_person": float(-curve.intercept_[0] / slope), "slope": slope}
 
 
 def area_under_curve(scores: np.ndarray, same: np.ndarray) -> float:
