@@ -1,6 +1,6 @@
 """From which cosine on two faces are of one person, for the vectors of `captioner.faces.finder.MODEL_VERSION`.
 
-Fitted by `retroflex evaluate faces` to pairs of faces, as many of one person as of two; docs/figures.md has the figures.
+Fitted by `retroflex evaluate faces` to pairs of faces, as many of one person as of two; figures: docs/figures.md.
 """
 
 from __future__ import annotations
