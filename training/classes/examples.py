@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from captioner.arithmetic import unit
 from captioner.classifier import side_by_side
@@ -20,7 +21,7 @@ STRICT = 0.8
 
 Photographs of different things on white are nearer than the border, and chains of them would be one content.
 """
-ROWS = 2000
+ROWS = 500
 """Pictures compared with all others at a time."""
 
 
@@ -118,7 +119,7 @@ def same_content(vectors: np.ndarray, near_copy: float) -> np.ndarray:
     border = near_copy + STRICT * (1 - near_copy)
     units = np.asarray(unit(vectors), np.float32)
     parents = list(range(len(units)))
-    for start in range(0, len(units), ROWS):
+    for start in tqdm(range(0, len(units), ROWS), desc="near copies", unit="block", disable=None, delay=1):
         near = units[start : start + ROWS] @ units[start:].T >= border
         for one, other in zip(*(rows + start for rows in np.nonzero(near)), strict=True):
             if one < other:

@@ -8,9 +8,11 @@ themselves; one temperature for all, chosen on pictures held out, makes chances 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
+from tqdm import tqdm
 
 from captioner.classifier import softmax
 from data.errors import RetroflexError
@@ -104,29 +106,29 @@ def fit(vectors: np.ndarray, classes: np.ndarray, groups: np.ndarray, seed: int)
         raise RetroflexError("two classes with different pictures are needed; label more pictures")
     scores = np.zeros((len(SHRINKAGES), len(vectors), count))
     folds = folds_of(classes, groups, min(INNER_FOLDS, len(np.unique(groups))), seed)
-    for fold in range(folds.max() + 1):
+    for fold in tqdm(range(folds.max() + 1), desc="shrinkage", unit="fold", disable=None, delay=2, leave=False):
         held = folds == fold
         for number, linear in enumerate(discriminants(vectors[~held], classes[~held], count)):
             scores[number, held] = linear(vectors[held])
-    rated = [_rated(own, classes) for own in scores]
-    best = max(range(len(rated)), key=lambda number: (rated[number].right, -rated[number].error))
-    linear = list(discriminants(vectors, classes, count))[best]
-    chosen = rated[best]
-    return Fitted(linear.divided(chosen.temperature), SHRINKAGES[best], chosen.temperature, chosen.right)
+    right = (scores.argmax(axis=2) == classes).mean(axis=1)
+    calibrated = {row: _calibrated(scores[row], classes) for row in np.flatnonzero(right == right.max()).tolist()}
+    best = min(calibrated, key=lambda row: calibrated[row].error)
+    linear = next(islice(discriminants(vectors, classes, count), best, None))
+    temperature = calibrated[best].temperature
+    return Fitted(linear.divided(temperature), SHRINKAGES[best], temperature, float(right[best]))
 
 
-class _Rated(NamedTuple):
-    """The share of pictures that scores get right, and the temperature that makes the best chances of them."""
+class _Calibrated(NamedTuple):
+    """The temperature that makes the best chances of scores, and the calibration error that is left."""
 
-    right: float
     temperature: float
     error: float
 
 
-def _rated(scores: np.ndarray, classes: np.ndarray) -> _Rated:
+def _calibrated(scores: np.ndarray, classes: np.ndarray) -> _Calibrated:
     errors = [calibration_error(softmax(scores / temperature), classes) for temperature in TEMPERATURES]
     least = int(np.argmin(errors))
-    return _Rated(float((scores.argmax(axis=1) == classes).mean()), float(TEMPERATURES[least]), errors[least])
+    return _Calibrated(float(TEMPERATURES[least]), errors[least])
 
 
 def calibration_error(chances: np.ndarray, classes: np.ndarray) -> float:
