@@ -22,6 +22,8 @@ WALL = 4.0
 """Times the processor time of a picture may pass, as others use the processor too."""
 SUSPECT = MEMORY // 4
 """Bytes; a larger picture is tried again with all memory, as some libraries call it damaged when memory runs out."""
+LARGE = MEMORY // 2
+"""Bytes; beside a file that takes more no process should be idle."""
 END_SECONDS = 1.0
 """For a process that closed its pipes to end by itself, and to say how."""
 ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "1"}
@@ -82,9 +84,17 @@ class Child:
             self.end()
         return self._process.poll() is None
 
-    def decode(self, job: Work[T_co], budget: MemoryBudget, patience: float | None, least: int = 0) -> T_co:
+    def decode(
+        self,
+        job: Work[T_co],
+        budget: MemoryBudget,
+        patience: float | None,
+        before_large: Callable[[], None],
+        least: int = 0,
+    ) -> T_co:
         """Do the job in the memory that its header asks for, but at least `least` bytes of `budget`.
 
+        `before_large` is called before a file that takes more than LARGE bytes is decoded.
         Raises a PictureError, LacksMemory if more might help, Busy without memory after `patience` seconds, or Ended.
         """
         with budget.hold(job.size + HEADER_BYTES, patience), self._talk(job.seconds):
@@ -93,6 +103,8 @@ class Child:
         if cost.kind:
             raise _refusal(cost, cost.memory)
         needed = job.size + cost.size
+        if max(needed, least) > LARGE:
+            before_large()
         with self._hold(budget, max(needed, least), patience) as held, self._talk(cost.seconds):
             send(self._jobs, str(held).encode())
             answer = self._receive()

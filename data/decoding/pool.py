@@ -10,7 +10,7 @@ import logging
 import queue
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar, cast
 
@@ -90,10 +90,21 @@ class Decoders:
     def _attempt(self, job: Work[T], patience: float | None) -> T:
         try:
             with self._child(patience) as child:
-                return child.decode(job, self._budget, patience)
+                return child.decode(job, self._budget, patience, self._end_idle)
         except LacksMemory:
             with self._child(patience) as child:
-                return child.decode(job, self._budget, patience, MEMORY)
+                return child.decode(job, self._budget, patience, self._end_idle, MEMORY)
+
+    def _end_idle(self) -> None:
+        """End the processes that have nothing to do; each keeps 40 MB."""
+        idle = list[Child | None]()
+        with suppress(queue.Empty):
+            while True:
+                idle.append(self._free.get_nowait())
+        for child in idle:
+            self._free.put(None)
+            if child is not None:
+                child.end()
 
     @contextmanager
     def _child(self, patience: float | None) -> Iterator[Child]:

@@ -128,6 +128,20 @@ def kill_when_busy(process: int) -> None:
     threading.Timer(0.2, os.kill, (process, signal.SIGKILL)).start()
 
 
+def test_no_process_is_idle_beside_a_large_picture(encode: Encode, monkeypatch: pytest.MonkeyPatch) -> None:
+    decoders, small = Decoders(processes=2), encode("PNG")
+    children = [decoders._free.get(), decoders._free.get()]
+    assert children == [None, None]
+    idle = child.Child(decoders._module)
+    decoders._free.put(idle)
+    decoders._free.put(None)
+    decoders.decode(small, SQUARE, DEFAULT_LIMITS)
+    assert idle.usable
+    monkeypatch.setattr(child, "LARGE", 1)
+    decoders.decode(small, SQUARE, DEFAULT_LIMITS)
+    assert not idle.usable
+
+
 def test_a_decoder_that_is_killed_costs_nothing(decoders: Decoders, encode: Encode) -> None:
     decoders.decode(encode("PNG"), SQUARE, DEFAULT_LIMITS)
     first = newest_child()
