@@ -1,7 +1,7 @@
 """Group the faces of a library into people; a person's decisions stay.
 
 Faces are joined by average linkage (Sokal and Michener 1958): two groups become one while the mean cosine between their
-faces is that of one person. docs/faces.md compares it with other ways.
+faces is that of one person. docs/figures.md says how well that works.
 """
 
 from __future__ import annotations
