@@ -62,7 +62,7 @@ def test_other_machines_are_let_in_only_when_asked_for(call: Any, options: tuple
     assert "--no-password" in str(result.exception)
 
 
-@pytest.mark.parametrize("command", [password, token, serve])
+@pytest.mark.parametrize("command", [password, token])
 def test_a_missing_library_is_one_clear_line(command: Any, tmp_path: Any) -> None:
     result: Any = CliRunner().invoke(command, ["--library", str(tmp_path / "none")])
     assert isinstance(result.exception, RetroflexError)
