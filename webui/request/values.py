@@ -39,7 +39,13 @@ SHARE = Annotated[float, {"minimum": 0, "maximum": 1}]
 WINDOW_NAMES = tuple(one.name for one in WINDOW)
 
 _NO_TEXT = re.compile("[\0\ud800-\udfff]")
-_NAMES: dict[type, str] = {str: "a text", bool: "true or false", int: "a whole number", list: "a list"}
+_NAMES: dict[type, str] = {
+    str: "a text",
+    bool: "true or false",
+    int: "a whole number",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True)

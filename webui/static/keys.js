@@ -9,7 +9,7 @@ const typing = (target) => target.matches("input:not([type=checkbox]), textarea,
 // The whole grid is one tab stop; the arrows move inside it.
 function rove() {
   const links = hits();
-  const now = links.find((link) => link === document.activeElement) ?? links[0];
+  const now = links.find((link) => link === document.activeElement) ?? links.find((link) => !link.tabIndex);
   for (const link of links) link.tabIndex = link === now ? 0 : -1;
   for (const tick of $$(".tick input, .steer a")) tick.tabIndex = -1;
 }
