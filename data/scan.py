@@ -19,7 +19,7 @@ from data.loading import SUFFIXES
 from data.machine_made import TAKE, is_machine_made
 from data.metadata.sidecars import Sidecar, sidecars_of
 from data.paths import absolute, clean_text, display, from_bytes, to_bytes
-from data.records import StoredFile
+from data.records import FileRow, StoredFile
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class FoundFile:
     path: Path
     size: int
     mtime_ns: int
+
+    @classmethod
+    def of(cls, path: bytes, file: StoredFile | FileRow) -> FoundFile:
+        """Return a file as the store has it."""
+        return cls(from_bytes(path), file.size, file.mtime_ns)
 
 
 @dataclass(frozen=True)

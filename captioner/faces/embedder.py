@@ -20,8 +20,6 @@ LANDMARKS, NETWORK = "shape_predictor_5_face_landmarks.dat", "dlib_face_recognit
 VERSION = "dlib-resnet-v1-mirrored"
 SIDE, PADDING = 150, 0.25
 """Pixels of an aligned face, and the margin around it that the network was trained with."""
-BORDER = 0.4
-"""Of the longer side, repeated around a picture: an aligned face may reach beyond it."""
 
 
 class Embedder:

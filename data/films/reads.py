@@ -41,15 +41,6 @@ def films_by_id(store: Store, ids: Collection[int] | None = None) -> dict[int, S
         return found
 
 
-def frames_by_id(store: Store, ids: Collection[int]) -> dict[int, StoredFrame]:
-    """Return the frames among the items `ids` by id."""
-    with store.reading() as connection:
-        if not any_films(connection):
-            return {}
-        rows = [row for piece in chunks(ids) for row in connection.execute(FRAMES.where(items.c.id.in_(piece)))]
-    return {row.id: StoredFrame(*row) for row in rows}
-
-
 def motion_files(store: Store) -> Mapping[bytes, tuple[int, int]]:
     """Return size and time of change of the films of Live Photos, by path."""
     with store.reading() as connection:

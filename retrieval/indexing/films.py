@@ -24,7 +24,7 @@ from data.films.records import FilmRow, FrameRow, StoredFilm
 from data.films.sampling import sampling_name
 from data.films.writes import MotionRow, picture_beside, put_film, put_motion
 from data.limits import Limits
-from data.paths import from_bytes, to_bytes
+from data.paths import to_bytes
 from data.records import Batch, FileRow, PictureRow, StoredFile
 from data.scan import FoundFile
 from data.sharing.claims import Claims
@@ -91,11 +91,7 @@ def sampled_otherwise(
     others = {film.picture_id for film in films_by_id(store).values() if film.sampling != wanted}
     digests = {one.digest for one in store.pictures(sorted(others)).values()}
     by_digest = {file.digest: (path, file) for path, file in stored.items() if path not in gone}
-    return [
-        FoundFile(from_bytes(path), file.size, file.mtime_ns)
-        for digest, (path, file) in by_digest.items()
-        if digest in digests
-    ]
+    return [FoundFile.of(*known) for digest, known in by_digest.items() if digest in digests]
 
 
 class FilmReader:
@@ -112,7 +108,7 @@ class FilmReader:
     ) -> None:
         self.claims = claims
         self._store, self._limits, self._sidecars, self._every = store, limits, sidecars, every
-        self._version, self._side = describer.model_version, describer.input_side
+        self._side = describer.input_side
 
     def read(self, group: Sequence[FoundFile]) -> list[Reading[Part]]:
         """Return a reading for each frame to describe, and one for each film without any."""
@@ -160,14 +156,7 @@ class FilmReader:
 
     def _frames(self, path: Path, row: FileRow, stored: StoredFilm | None) -> list[Reading[Part]]:
         """Decode the frames that are stored already, or else sample the film."""
-        sampling, found = sampling_name(self._every), None
-        if stored is not None and stored.frames and self._every in (None, _every_of(stored.sampling)):
-            times = tuple(frame.seconds for frame in stored.frames)
-            found = read_film(path, FilmOrder(self._side, times), self._limits)
-            found = found if len(found.times) == len(times) else None
-            sampling = stored.sampling
-            if found is not None:
-                found = replace(found, times=times)
+        found, sampling = self._again(path, stored), stored.sampling if stored is not None else ""
         if found is None:
             found = read_film(path, FilmOrder(self._side, every=self._every), self._limits)
             sampling = sampling_name(self._every)
@@ -179,25 +168,18 @@ class FilmReader:
             for number, (seconds, square) in enumerate(zip(found.times, found.squares, strict=True))
         ]
 
-    def _picture(self, row: FileRow, found: Frames) -> PictureRow:
-        facts = found.facts
-        metadata, notes = self._sidecars.added_to(facts.metadata, [row.path, *self._paths(row.digest)])
-        squares = found.squares if found.squares is not None else ()
-        return PictureRow(
-            row.digest,
-            facts.width,
-            facts.height,
-            facts.format,
-            row.size,
-            *metadata,
-            facts.pixels,
-            facts.notes,
-            notes,
-            colours_of(squares),
-        )
+    def _again(self, path: Path, stored: StoredFilm | None) -> Frames | None:
+        """Decode the stored frames; None if there are none, not all are found, or others are wanted."""
+        if stored is None or not stored.frames or self._every not in (None, _every_of(stored.sampling)):
+            return None
+        times = tuple(frame.seconds for frame in stored.frames)
+        found = read_film(path, FilmOrder(self._side, times), self._limits)
+        return replace(found, times=times) if len(found.times) == len(times) else None
 
-    def _paths(self, digest: str) -> Sequence[bytes]:
-        return self._store.paths_of([digest]).get(digest, ())
+    def _picture(self, row: FileRow, found: Frames) -> PictureRow:
+        colours = colours_of(found.squares if found.squares is not None else ())
+        paths = [row.path, *self._store.paths_of([row.digest]).get(row.digest, ())]
+        return self._sidecars.picture_row(row.digest, row.size, found.facts, colours, paths)
 
 
 def _every_of(sampling: str) -> float | None:

@@ -259,11 +259,7 @@ def _stale_files(
     excluded = gone | {to_bytes(file.path) for file in changed}
     by_digest = {file.digest: (path, file) for path, file in stored.items() if file.digest and path not in excluded}
     needed = store.describe_needed(by_digest.keys(), version)
-    return [
-        FoundFile(from_bytes(path), file.size, file.mtime_ns)
-        for digest, (path, file) in by_digest.items()
-        if digest in needed
-    ]
+    return [FoundFile.of(*known) for digest, known in by_digest.items() if digest in needed]
 
 
 class _Reader:
@@ -318,26 +314,16 @@ class _Reader:
             return Reading(Batch(skipped=rows), sources=len(files))
         facts = decoded.facts
         assert facts is not None
-        metadata, notes = self._sidecars.added_to(facts.metadata, [*(file.path for file in files), *stored])
-        row = PictureRow(
-            files[0].digest,
-            facts.width,
-            facts.height,
-            facts.format,
-            len(content),
-            *metadata,
-            facts.pixels,
-            facts.notes,
-            notes,
-            0 if decoded.square is None else mostly(decoded.square),
-        )
+        colours = 0 if decoded.square is None else mostly(decoded.square)
+        paths = [*(file.path for file in files), *stored]
+        row = self._sidecars.picture_row(files[0].digest, len(content), facts, colours, paths)
         files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
         return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
 
     def wait(self) -> list[FoundFile]:
         """Return the files whose content other machines were describing and are not any more; wait for the first."""
         rows = [row for digest in self.claims.wait(self._put_off) for row in self._put_off.pop(digest)]
-        return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in rows]
+        return [FoundFile.of(row.path, row) for row in rows]
 
     def _read_again(self, file: FileRow) -> bytes:
         """Return a file's bytes once more. Raises a PictureError."""
@@ -368,7 +354,7 @@ def _write(store: Store, batch: Batch) -> list[FoundFile]:
         new = {row.digest for row in batch.pictures}
         lost = [row for row in batch.files if row.digest not in new and store.picture_id(row.digest) is None]
         batch.files[:] = [row for row in batch.files if row not in lost]
-        return [FoundFile(from_bytes(row.path), row.size, row.mtime_ns) for row in lost] + _write(store, batch)
+        return [FoundFile.of(row.path, row) for row in lost] + _write(store, batch)
 
 
 def _count(report: Report, batch: Batch) -> None:

@@ -9,13 +9,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice
 
 from data.errors import PictureError
+from data.films.orders import FilmFacts
 from data.limits import Limits
 from data.metadata.dates import now
 from data.metadata.embedded import Metadata, read_metadata
 from data.metadata.sidecars import Sidecar, sidecars_of, signature, with_sidecars
 from data.paths import from_bytes
-from data.pictures import open_header, read_bytes
-from data.records import Batch, FileRow, MetadataRow, StoredFile, content_hash
+from data.pictures import PictureFacts, open_header, read_bytes
+from data.records import Batch, FileRow, MetadataRow, PictureRow, StoredFile, content_hash
 from data.store import Store
 
 AT_ONCE = 100
@@ -43,6 +44,14 @@ class Sidecars:
         """Return what a picture file and the sidecars of all its copies say, see `with_sidecars`."""
         ordered = dict.fromkeys(paths)
         return with_sidecars(metadata, chain.from_iterable(map(self.of, ordered)), now())
+
+    def picture_row(
+        self, digest: str, size: int, facts: PictureFacts | FilmFacts, colours: int, paths: Iterable[bytes]
+    ) -> PictureRow:
+        """Return the row of a picture or film of so many bytes, whose files are at `paths`, with what sidecars say."""
+        metadata, notes = self.added_to(facts.metadata, paths)
+        shape = facts.width, facts.height, facts.format
+        return PictureRow(digest, *shape, size, *metadata, facts.pixels, facts.notes, notes, colours)
 
     def changed(self, stored: Mapping[bytes, StoredFile]) -> set[str]:
         """Return the digests of stored pictures whose sidecars differ from those that were read."""

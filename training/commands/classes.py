@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,54 @@ PICTURE, TABLE = "confusion.png", "confusion.csv"
 """The confusion matrix in the folder of a classifier."""
 
 
+@dataclass(frozen=True)
+class _Wishes:
+    """The values of the shared options."""
+
+    field: str
+    least: int
+    folds: int
+    seed: int
+    plot: Path | None
+    table: Path | None
+    library: Path | None
+    bundle: Path | None
+    as_json: bool
+
+    def check(self) -> None:
+        """Raise RetroflexError for files that cannot be written, before the work."""
+        from training.comparison.plot import check_format
+
+        if self.plot:
+            check_format(self.plot)
+        for file in (self.plot, self.table):
+            if file and not file.parent.is_dir():
+                raise RetroflexError(f"{display(file.parent)}: no such folder to write {file.name} to")
+
+    def open(self) -> tuple[Library, CatalogueField]:
+        """Open the library; return it and the field to learn. Raises RetroflexError."""
+        opened = Library.open(load_settings(library=self.library, bundle=self.bundle))
+        return opened, field_named(read_fields(opened.store), self.field)
+
+    def write(self, examples: Examples, held_out: HeldOut) -> None:
+        """Write the confusion matrix where it is wanted."""
+        if self.plot:
+            _draw(held_out, examples, self.field, self.plot)
+        if self.table:
+            from training.classes.confusion import write_table
+
+            write_table(held_out.matrix, examples.classes, self.table)
+
+
 def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Add the options that both commands share."""
+    """Add the options that both commands share; the command gets them as `_Wishes`, checked."""
+
+    @wraps(command)
+    def run(**given: Any) -> None:
+        wishes = _Wishes(**{one.name: given.pop(one.name) for one in fields(_Wishes)})
+        wishes.check()
+        command(wishes, **given)
+
     path = click.Path(path_type=Path, dir_okay=False)
     options = (
         click.option("--field", required=True, metavar="FIELD", help="The field of the catalogue to learn."),
@@ -42,72 +89,27 @@ def _shared_options(command: Callable[..., None]) -> Callable[..., None]:
         bundle_option,
         json_option,
     )
-    return with_options(command, options)
-
-
-@dataclass(frozen=True)
-class _Wishes:
-    """The values of the shared options, but those of the library."""
-
-    field: str
-    least: int
-    folds: int
-    seed: int
-    plot: Path | None
-    table: Path | None
-
-    def check(self) -> None:
-        """Raise RetroflexError for files that cannot be written, before the work."""
-        from training.comparison.plot import check_format
-
-        if self.plot:
-            check_format(self.plot)
-        for file in (self.plot, self.table):
-            if file and not file.parent.is_dir():
-                raise RetroflexError(f"{display(file.parent)}: no such folder to write {file.name} to")
-
-    def write(self, examples: Examples, held_out: HeldOut) -> None:
-        """Write the confusion matrix where it is wanted."""
-        if self.plot:
-            _draw(held_out, examples, self.field, self.plot)
-        if self.table:
-            from training.classes.confusion import write_table
-
-            write_table(held_out.matrix, examples.classes, self.table)
+    return with_options(run, options)
 
 
 @click.command()
 @click.option("--of", "kinds", metavar="KINDS", help="Kinds of vectors, with commas [default: the captioner's].")
 @_shared_options
-def train_classes(
-    kinds: str | None,
-    field: str,
-    least: int,
-    folds: int,
-    seed: int,
-    plot: Path | None,
-    table: Path | None,
-    library: Path | None,
-    bundle: Path | None,
-    as_json: bool,
-) -> None:
+def train_classes(wishes: _Wishes, kinds: str | None) -> None:
     """Learn the classes of a field from pictures that have a value, and predict it for all others."""
     from training.classes.evaluation import evaluate_held_out
     from training.classes.examples import read_examples
 
-    wishes = _Wishes(field, least, folds, seed, plot, table)
-    wishes.check()
-    opened = Library.open(load_settings(library=library, bundle=bundle))
+    opened, of = wishes.open()
     opened.store.check_writable()
-    of = field_named(read_fields(opened.store), field)
     chosen = kinds.split(",") if kinds else _own_kinds(opened)
-    examples = read_examples(opened, of, chosen, least)
-    held_out = evaluate_held_out(examples, folds, seed, of.name)
+    examples = read_examples(opened, of, chosen, wishes.least)
+    held_out = evaluate_held_out(examples, wishes.folds, wishes.seed, of.name)
     classifier = _fitted(of, examples, held_out, wishes)
-    folder, predicted = _use(opened, of, classifier, examples, held_out, as_json)
+    folder, predicted = _use(opened, of, classifier, examples, held_out, wishes.as_json)
     wishes.write(examples, held_out)
     figures = _figures(examples, held_out) | {"predicted": predicted, "folder": str(folder)}
-    _report({"field": of.name, "model_version": classifier.model_version} | figures, examples, held_out, as_json)
+    _report({"field": of.name, "model_version": classifier.model_version} | figures, examples, held_out, wishes.as_json)
 
 
 def _own_kinds(library: Library) -> list[str]:
@@ -168,42 +170,26 @@ def _draw(held_out: HeldOut, examples: Examples, name: str, path: Path) -> None:
 )
 @click.option("--search", is_flag=True, help="Also P@10 of search by picture, with and without the classes.")
 @_shared_options
-def evaluate_classes(
-    only: str | None,
-    features: str | None,
-    search: bool,
-    field: str,
-    least: int,
-    folds: int,
-    seed: int,
-    plot: Path | None,
-    table: Path | None,
-    library: Path | None,
-    bundle: Path | None,
-    as_json: bool,
-) -> None:
+def evaluate_classes(wishes: _Wishes, only: str | None, features: str | None, search: bool) -> None:
     """Classify each labelled picture of the library by the others, in folds; nothing is saved or predicted."""
     from training.classes.evaluation import evaluate_held_out, search_precision
     from training.classes.examples import read_examples
 
-    wishes = _Wishes(field, least, folds, seed, plot, table)
-    wishes.check()
-    opened = Library.open(load_settings(library=library, bundle=bundle))
-    of = field_named(read_fields(opened.store), field)
+    opened, of = wishes.open()
     joined = features.split(",") if features else ["+".join(_own_kinds(opened))]
     rows: list[dict[str, Any]] = []
     for number, kinds in enumerate(joined):
-        examples = read_examples(opened, of, kinds.split("+"), least, _names(only))
-        held_out = evaluate_held_out(examples, folds, seed, kinds)
-        row = {"features": kinds, "seed": seed} | _figures(examples, held_out)
+        examples = read_examples(opened, of, kinds.split("+"), wishes.least, _names(only))
+        held_out = evaluate_held_out(examples, wishes.folds, wishes.seed, kinds)
+        row = {"features": kinds, "seed": wishes.seed} | _figures(examples, held_out)
         if search:
             row["p10"] = {name: round(one, 2) for name, one in search_precision(opened, examples, held_out).items()}
         rows.append(row)
         if not number:
             wishes.write(examples, held_out)
-        if not as_json:
+        if not wishes.as_json:
             _report(row, examples, held_out, False)
-    if as_json:
+    if wishes.as_json:
         print_json({"field": of.name, "rows": rows})
 
 
