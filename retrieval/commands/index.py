@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +30,7 @@ from data.settings import load_settings
 from retrieval.commands.features import features_options, further_describers, read_choice
 from retrieval.commands.index_faces import check_faces_option, faces_option, index_faces
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
-from retrieval.commands.progress import Bar, Display, Lines, stopping_by_signal
+from retrieval.commands.progress import Bar, Display, Lines, counting, stopping_by_signal
 from retrieval.commands.report import nothing_found, print_report
 from retrieval.faces.indexing import FaceReport
 from retrieval.indexing.derived import derive
@@ -119,20 +119,8 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
 
 def predict_field(library: Library, classifier: Classifier, of: CatalogueField, hidden: bool) -> int:
     """Predict a field for pictures that have no value of it; return for how many. Shown on a terminal."""
-    with _counting(of.name, hidden) as show:
+    with counting(of.name, hidden) as show:
         return predict(library.store, classifier, of, show)
-
-
-@contextmanager
-def _counting(what: str, hidden: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many pictures are done, of how many, with the time left, on a terminal."""
-    with tqdm(desc=what, unit="pic", disable=True if hidden else None, delay=1) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
-        yield show
 
 
 @contextmanager
@@ -190,7 +178,7 @@ class _Run:
     def _derived(self, name: str) -> int:
         """Return for how many pictures vectors by a metric were made, of those in the store."""
         metric = load_metric(self.library.settings.library, name)
-        with _counting(name, self.kind is not Bar) as show:
+        with counting(name, self.kind is not Bar) as show:
             return derive(self.library.store, metric, show)
 
     def _by(self, describer: StagedDescriber, recaption: bool, near_copy: float) -> Report:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import click
-from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from data.errors import RetroflexError
 from data.faces.reads import is_wanted
 from data.faces.writes import set_wanted
 from retrieval.commands.options import remark
+from retrieval.commands.progress import counting
 from retrieval.faces.grouping import group_faces
 from retrieval.faces.indexing import CropEncoder, FaceReport, find_faces
 from retrieval.library import Library
@@ -49,12 +49,7 @@ def index_faces(library: Library, captioner: Captioner, faces: bool | None, show
         remark(f"{what_is_missing()}; this run finds no faces")
         return None
     crops = CropEncoder(captioner.search_model.encoder, captioner)
-    with tqdm(desc="faces", unit="pic", disable=None if shown else True, delay=1) as bar:
-
-        def show(done: int, total: int) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
-
+    with counting("faces", not shown) as show:
         report = find_faces(library.store, MODEL_VERSION, ShippedFinder, crops, library.settings.limits, show)
     if report.pictures:
         group_faces(library.store)

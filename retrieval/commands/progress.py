@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from threading import Event, Thread
 from types import FrameType
@@ -20,6 +20,18 @@ from retrieval.indexing.indexer import Report
 EXIT_INTERRUPTED = 130
 REFRESH_SECONDS = 0.2
 """Seconds between two looks at how far the pipeline is."""
+
+
+@contextmanager
+def counting(what: str, hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many pictures are done, of how many, with the time left, on a terminal."""
+    with tqdm(desc=what, unit="pic", disable=True if hidden else None, delay=1) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
 
 
 class Display:
