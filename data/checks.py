@@ -24,6 +24,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import DBAPIError
 
 from data import writes
+from data.albums import mending as albums_mending
 from data.catalogue import mending
 from data.database import chunks
 from data.decoding.orders import Order
@@ -40,12 +41,15 @@ from data.soundness import Damage, at_row, bytes_at, damaged_rows, sound
 from data.store import Store
 from data.store_errors import StoreDamaged, StoreError
 from data.tables import (
+    album_pictures,
+    albums,
     caption_history,
     captions,
     catalogue_fields,
     catalogue_values,
     choices,
     facts,
+    favourites,
     features,
     files,
     items,
@@ -56,7 +60,7 @@ from data.tables import (
     roots,
 )
 
-_PERSONAL = (captions, caption_history, choices, roots)
+_PERSONAL = (captions, caption_history, choices, roots, favourites, albums, album_pictures)
 _MENDED = "mended"
 REDESCRIBED = "its description is made again by the next `retroflex index`"
 FOUND_AGAIN = "dropped; the next `retroflex index` finds the file again"
@@ -163,6 +167,9 @@ def _mended(store: Store, damage: Damage, limits: Limits) -> Finding:
         catalogue_values: partial(mending.mend_value, columns=columns),
         catalogue_fields: partial(mending.mend_field, columns=columns),
         choices: lambda connection, row: None,
+        favourites: partial(albums_mending.mend_favourite, columns=columns),
+        albums: partial(albums_mending.mend_album, columns=columns),
+        album_pictures: partial(albums_mending.mend_member, columns=columns),
         meta: lambda connection, row: None,
     }
     mend = mends.get(table, partial(_drop, table=table, told=_MENDED))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from sqlalchemy import Connection, String, select, type_coerce
 
 from data import reads
+from data.albums.membership import Membership, read_membership
 from data.catalogue.columns import ColumnCache, Columns
 from data.soundness import sound
 from data.store import Store
@@ -28,8 +29,9 @@ class Facts:
     `ids` (n,) int64; `widths` and `heights` (n,) int32, pixels, upright; `formats` (n,) int16, indices into
     `format_names`; `dates` (n,) datetime64[s], when it was taken by its file or a file's name or, where both do not
     tell, when its oldest file was changed (UTC); `by_user` (n,) bool, whether a person captioned it. `columns` are
-    further columns of the table `pictures`, (n,) each; `catalogue` has those of the catalogue. `file_rows` (m,) int64
-    is the row of the picture of each file, `file_folders` (m,) int64 its folder, an index into `folders`.
+    further columns of the table `pictures`, (n,) each; `catalogue` has those of the catalogue, `membership` the
+    favourites and albums. `file_rows` (m,) int64 is the row of the picture of each file, `file_folders` (m,) int64 its
+    folder, an index into `folders`.
     """
 
     generation: int
@@ -42,10 +44,15 @@ class Facts:
     by_user: np.ndarray
     columns: dict[str, np.ndarray]
     catalogue: Columns
+    membership: Membership
     file_rows: np.ndarray
     file_folders: np.ndarray
     folders: list[bytes]
     _made: dict[str, Any] = field(default_factory=dict, compare=False, repr=False)
+
+    def with_membership(self, membership: Membership) -> Facts:
+        """Return these facts with other favourites and albums."""
+        return replace(self, membership=membership, _made={})
 
     def once(self, name: str, make: Callable[[Facts], T]) -> T:
         """Return what `make` makes of these facts; it is made once, and kept under this name."""
@@ -85,6 +92,7 @@ def read_facts(store: Store, columns: Sequence[str] = (), cache: ColumnCache | N
             np.isin(ids, _captioned_by_user(connection)),
             {name: table[name][with_file] for name in columns},
             Columns(cache or ColumnCache(store), ids, generation),
+            read_membership(connection),
             file_rows,
             listed.folder_of,
             listed.folders,

@@ -29,6 +29,7 @@ from sqlalchemy import (
 )
 
 from data import writes
+from data.albums.continuing import continue_membership, copy_membership
 from data.catalogue.writes import continue_facts, copy_users_facts
 from data.database import at_or_below, chunks
 from data.faces.records import FACE
@@ -39,12 +40,15 @@ from data.soundness import sound
 from data.store import Store
 from data.tables import (
     absent_files,
+    album_pictures,
+    albums,
     caption_history,
     captions,
     choices,
     face_scans,
     faces,
     facts,
+    favourites,
     features,
     files,
     items,
@@ -56,7 +60,19 @@ from data.writes import made_by_person
 
 DAYS_KEPT = 30
 
-_WITH_OWN_RULES = {captions, caption_history, choices, absent_files, successions, facts, faces, face_scans}
+_WITH_OWN_RULES = {
+    captions,
+    caption_history,
+    choices,
+    absent_files,
+    successions,
+    facts,
+    faces,
+    face_scans,
+    favourites,
+    albums,
+    album_pictures,
+}
 _DERIVED: list[Column[int]] = [
     key.parent
     for table in metadata.sorted_tables
@@ -85,8 +101,9 @@ def settle(store: Store, roots: Sequence[bytes], new_paths: Collection[bytes], n
 
     A picture without a file is continued: it keeps its id and what a person made of it, and gets the file, facts and
     description of its successor. One that still has a file stays, and the successor gets a copy of the person's
-    caption. `new_paths` were found new or changed in this run: where the old content only turned up there, a file of
-    other content may have taken its place, so the two have to look alike (cosine of at least `near_copy`).
+    caption and values, and is a favourite and in albums like it. `new_paths` were found new or changed in this run:
+    where the old content only turned up there, a file of other content may have taken its place, so the two have to
+    look alike (cosine of at least `near_copy`).
     Raises StoreError.
     """
     with store.reading() as connection:
@@ -138,6 +155,7 @@ def _settle_one(connection: Connection, one: Succession, new_paths: Collection[b
         _continue(connection, one.picture, one.successor)
         return True
     copy_users_facts(connection, one.picture, one.successor)
+    copy_membership(connection, one.picture, one.successor)
     text = writes.user_caption(connection, one.picture)
     if text is not None and writes.user_caption(connection, one.successor) is None:
         writes.set_user_caption(connection, one.successor, text)
@@ -176,6 +194,7 @@ def _continue(connection: Connection, old: int, new: int) -> None:
     connection.execute(update(choices).where(undecided).values(picture_id=old))
     continue_facts(connection, old, new)
     continue_faces(connection, new)
+    continue_membership(connection, old, new)
     for column in _DERIVED:
         outdated = column == old if column is not items.c.parent_id else (column == old) & (items.c.kind != FACE)
         connection.execute(delete(column.table).where(outdated))

@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from data.albums.migration import add_albums
 from data.catalogue.migration import add_catalogue
 from data.faces.migration import add_faces
 from data.films.migration import add_films
@@ -332,6 +333,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     add_faces,
     add_sharing,
     add_films,
+    add_albums,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

@@ -46,6 +46,7 @@ from data.tables import (
     absent_files,
     caption_history,
     captions,
+    favourites,
     features,
     files,
     meta,
@@ -67,7 +68,8 @@ _IN_ORDER = (captions.c.item_id, captions.c.source.desc(), captions.c.rank)
 _IDS: BindParameter[int] = bindparam("ids", expanding=True)
 _GENERATION = select(meta.c.value).where(meta.c.key == GENERATION_KEY)
 _FACTS = ("digest", "width", "height", "format", "bytes", "taken_at", "taken_from", "colours")
-_PICTURES = select(pictures.c.id, *(pictures.c[name] for name in _FACTS)).where(
+_FAVOURITE = exists().where(favourites.c.picture_id == pictures.c.id).label("favourite")
+_PICTURES = select(pictures.c.id, *(pictures.c[name] for name in _FACTS), _FAVOURITE).where(
     pictures.c.id.in_(_IDS), sound(pictures)
 )
 _DAMAGED_PICTURES = select(pictures.c.id).where(pictures.c.id.in_(_IDS), ~sound(pictures))
@@ -192,21 +194,10 @@ def _picture(
     row: Any, own: Sequence[Any], texts: list[StoredCaption], metadata: list[PictureText], facts: list[Fact]
 ) -> StoredPicture:
     taken_at, taken_from = _taken(row, own)
-    return StoredPicture(
-        row.id,
-        row.digest,
-        [file.path for file in own],
-        row.width,
-        row.height,
-        row.format,
-        row.bytes,
-        taken_at,
-        texts,
-        taken_from,
-        tuple(metadata),
-        tuple(facts),
-        row.colours,
-    )
+    paths = [file.path for file in own]
+    size = row.width, row.height, row.format, row.bytes
+    beside = tuple(metadata), tuple(facts), row.colours, row.favourite
+    return StoredPicture(row.id, row.digest, paths, *size, taken_at, texts, taken_from, *beside)
 
 
 def _taken(row: Any, own: Sequence[Any]) -> tuple[datetime | None, str | None]:

@@ -153,6 +153,7 @@ class StoredPicture:
     `taken_at` is when it was taken by the best source that tells, `taken_from` that source, a key of
     `data.metadata.dates.SOURCES`; None for one that an older version read. `metadata` are the texts in its file.
     `facts` are the values of the catalogue's fields, `colours` those of `PictureRow`.
+    `favourite`: a person marked it.
     """
 
     id: int
@@ -168,6 +169,7 @@ class StoredPicture:
     metadata: Sequence[PictureText] = ()
     facts: Sequence[Fact] = ()
     colours: int = 0
+    favourite: bool = False
 
     @property
     def texts_beside(self) -> list[PictureText]:

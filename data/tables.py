@@ -273,6 +273,41 @@ people_history = Table(
     Column("before", Text, nullable=False),  # rows as they were, in JSON, see `data.faces.history`
 )
 
+favourites = Table(
+    "favourites",
+    metadata,
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("since", DateTime, nullable=False),  # UTC
+)
+
+albums = Table(
+    "albums",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("name", String(128), nullable=False),
+    Column("query", Text),  # a saved search as a query string; NULL for pictures that were picked
+    Column("cover_id", ForeignKey("pictures.id", ondelete="SET NULL")),  # NULL: the first picture
+    Column("made_at", DateTime, nullable=False),  # UTC
+    sqlite_autoincrement=True,  # ids are never reused, so an undone or old link cannot lead to another album
+)
+
+album_pictures = Table(
+    "album_pictures",
+    metadata,
+    Column("album_id", ForeignKey("albums.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("picture_id", ForeignKey("pictures.id", ondelete="CASCADE"), primary_key=True, autoincrement=False),
+    Column("position", Integer, nullable=False),
+    Index("album_pictures_by_picture", "picture_id"),
+)
+
+album_history = Table(
+    "album_history",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("what", Text, nullable=False),
+    Column("before", Text, nullable=False),  # an album as it was, in JSON, see `data.albums.history`
+)
+
 indexers = Table(
     "indexers",
     metadata,

@@ -29,6 +29,7 @@ from sqlalchemy import (
     update,
 )
 
+from data.albums.continuing import is_member
 from data.catalogue.values import USER
 from data.database import at_or_below, check_picture, chunks
 from data.metadata.dates import METADATA_VERSION, date_in_name, now
@@ -115,13 +116,13 @@ def forget_below(connection: Connection, paths: Sequence[bytes], except_below: S
 
 def made_by_person(picture_id: ColumnElement[int]) -> ColumnElement[bool]:
     """Return the condition that a person made something of the picture: a caption, also a former one, a decision, a
-    value in the catalogue, or the name of a face."""
+    value in the catalogue, the name of a face, a favourite or a place in an album."""
     written = exists().where(captions.c.item_id == picture_id, captions.c.source == "user")
     former = exists().where(caption_history.c.picture_id == picture_id)
     valued = exists().where(facts.c.item_id == picture_id, facts.c.source == USER)
     chosen = exists().where(choices.c.picture_id == picture_id)
     known = exists().where(items.c.parent_id == picture_id, faces.c.item_id == items.c.id, faces.c.decided)
-    return or_(written, former, valued, chosen, known)
+    return or_(written, former, valued, chosen, known, is_member(picture_id))
 
 
 def prune(connection: Connection, ids: Sequence[int] | None = None) -> int:

@@ -15,6 +15,7 @@ from retrieval.copies.near import Copies
 from retrieval.indexing.jobs import Jobs
 from retrieval.library import Library
 from webui import assets, problems
+from webui.api.albums import albums
 from webui.api.attention import attention
 from webui.api.catalogue import catalogue
 from webui.api.completion import completion
@@ -55,6 +56,7 @@ API = (
     search,
     completion,
     pictures,
+    albums,
     faces,
     attention,
     catalogue,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from flask import Flask, Response, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from data.albums.albums import AlbumError, UnknownAlbum
 from data.decoding.pool import DecoderUnavailable
 from data.errors import NotAPicture, PictureDamaged, PictureError, PictureTooLarge, RetroflexError
 from data.store_errors import StoreError, UnknownPicture
@@ -31,6 +32,8 @@ _STATUS_OF: tuple[tuple[type[RetroflexError], HTTPStatus], ...] = (
     (PictureDamaged, HTTPStatus.UNPROCESSABLE_ENTITY),
     (NotAPicture, HTTPStatus.UNSUPPORTED_MEDIA_TYPE),
     (UnknownPicture, HTTPStatus.NOT_FOUND),
+    (UnknownAlbum, HTTPStatus.NOT_FOUND),
+    (AlbumError, HTTPStatus.CONFLICT),
     (StoreError, HTTPStatus.SERVICE_UNAVAILABLE),
 )
 

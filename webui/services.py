@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import cast
+from dataclasses import dataclass, field
+from typing import Any, cast
 
 from flask import current_app
 
@@ -23,7 +23,10 @@ EXTENSION = "retroflex"
 
 @dataclass(frozen=True)
 class Services:
-    """The open library and what works on it for the requests of one application."""
+    """The open library and what works on it for the requests of one application.
+
+    `saved_searches` has what each found, with the state of the library that it was found in.
+    """
 
     library: Library
     describer: UploadDescriber
@@ -35,6 +38,7 @@ class Services:
     copies: Copies
     metrics: Metrics
     rate_limits: RateLimits
+    saved_searches: dict[str, Any] = field(default_factory=dict)
 
 
 def services() -> Services:

@@ -27,6 +27,7 @@ from sqlalchemy import (
     tuple_,
 )
 
+from data.albums.membership import number_of_changes
 from data.migrations import GENERATION_KEY, VERSION_KEY
 from data.sharing.state import SERVER_KEYS
 from data.soundness import count_damaged
@@ -81,7 +82,8 @@ def _check_source(source: Store, reader: Connection) -> None:
 
 def _begin(reader: Connection, target: Store) -> None:
     """Mark the target as the copy of this state of the source; what it has of an earlier state is dropped."""
-    state = f"{identity_of(reader)} {reader.scalar(select(meta.c.value).where(meta.c.key == GENERATION_KEY))}"
+    generation = reader.scalar(select(meta.c.value).where(meta.c.key == GENERATION_KEY))
+    state = f"{identity_of(reader)} {generation} {number_of_changes(reader)}"
     with target.coordinating() as writer:
         marked = writer.scalar(select(meta.c.value).where(meta.c.key == COPYING_KEY))
         holds_pictures = writer.scalar(select(func.count()).select_from(pictures))

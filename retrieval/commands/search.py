@@ -32,6 +32,7 @@ from retrieval.search.catalogue import PREFIX, read_conditions
 from retrieval.search.fields import (
     FIELDS,
     RELEVANCE,
+    AlbumField,
     ChoiceField,
     ConfidenceField,
     DayRange,
@@ -74,10 +75,16 @@ class _How(NamedTuple):
         return cls(**own, output=output, filters=given)
 
 
-def _type(field: Field) -> click.ParamType:
+class _AlbumName(str):
+    """The name or number of an album."""
+
+
+def _type(field: Field) -> click.ParamType | type[str]:
     match field:
         case FolderField():
             return click.Path(path_type=Path)
+        case AlbumField():
+            return _AlbumName
         case DayRange():
             return click.DateTime(["%Y-%m-%d"])
         case NumberRange():
@@ -92,6 +99,8 @@ def _type(field: Field) -> click.ParamType:
 def _value(library: Library, value: Any) -> Any:
     if isinstance(value, Path):
         return library.collection.folder_at(to_bytes(absolute(value)))
+    if isinstance(value, _AlbumName):
+        return library.collection.album_named(value)
     return value.date() if isinstance(value, datetime) else value
 
 

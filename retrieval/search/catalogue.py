@@ -81,7 +81,7 @@ class StoredField(Field):
         order = np.argsort(-counts, kind="stable")
         return [Count(texts[row], int(counts[row])) for row in order.tolist() if counts[row]]
 
-    def sort_keys(self, facts: Facts) -> np.ndarray:
+    def sort_keys(self, facts: Facts, values: Mapping[str, Any]) -> np.ndarray:
         """See Field; NaN, which comes last, where there is no value."""
         column = facts.catalogue.column(self.of)
         keys = column.values.numbers if self.of.type in (*RANGED, BOOLEAN) else facts.catalogue.text_ranks(self.of)

@@ -8,6 +8,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from data.albums.albums import UnknownAlbum, find_album
+from data.albums.membership import Membership, number_of_changes, read_membership
 from data.catalogue.columns import ColumnCache
 from data.catalogue.fields import field_named, read_fields
 from data.facts import Facts, read_facts
@@ -26,8 +28,8 @@ from retrieval.search.query import QueryError
 class Facets(NamedTuple):
     """Counts by facet and value, each over the pictures that the filters of all other fields keep.
 
-    So a count says how many pictures choosing that value would give. `counts` maps a facet to a list of Count, or of
-    FolderCount for folders. `total` counts the pictures that all filters keep.
+    So a count says how many pictures choosing that value would give. `counts` maps a facet to a list of Count, of
+    FolderCount for folders, or of AlbumCount for albums. `total` counts the pictures that all filters keep.
     """
 
     total: int
@@ -63,7 +65,35 @@ class Collection:
                 stored = [name for field in fields.FIELDS for name in field.stored]
                 facts = read_facts(self._store, stored, self.columns)
                 self._state = facts, folder_tree(facts, [root.path for root in read_roots(self._store)])
+            elif (membership := self._other_membership(self._state[0])) is not None:
+                self._state = self._state[0].with_membership(membership), self._state[1]
             return self._state
+
+    def _other_membership(self, facts: Facts) -> Membership | None:
+        """Return favourites and albums where they have changed."""
+        with self._store.glancing() as connection:
+            if number_of_changes(connection) == facts.membership.changed:
+                return None
+        with self._store.reading() as connection:
+            return read_membership(connection)
+
+    def album(self, album_id: int) -> int:
+        """Return the id of a hand-picked album. Raise QueryError where there is none, or it is a saved search."""
+        if self.state()[0].membership.album(album_id) is None:
+            try:
+                found = find_album(self._store, album_id)
+            except UnknownAlbum as error:
+                raise QueryError(f"{error}; take an id from its albums") from error
+            raise QueryError(f"{found.name} is a saved search, no album of pictures; search for: {found.query}")
+        return album_id
+
+    def album_name(self, album_id: int) -> str:
+        """Return the name of a hand-picked album. Raise UnknownAlbum."""
+        return find_album(self._store, album_id).name
+
+    def album_named(self, name: str) -> int:
+        """Return the id of the album of this name or number. Raise as `album`."""
+        return self.album(find_album(self._store, name).id)
 
     def folder(self, folder_id: str) -> bytes:
         """Return the path of the folder with this id. Raise QueryError."""
@@ -85,7 +115,7 @@ class Collection:
             return None
         facts, tree = self._sure(filters)
         kept = _kept(filters.masks(facts, tree), len(facts.ids))
-        return Selection(facts.ids[kept], None if order == RELEVANCE.name else self._keys(facts, order)[kept])
+        return Selection(facts.ids[kept], None if order == RELEVANCE.name else self._keys(facts, order, filters)[kept])
 
     def grouping(self, name: str, filters: Filters) -> Grouping:
         """Return the grouping by a field of the catalogue, of the pictures' values that the filters find sure enough.
@@ -102,7 +132,7 @@ class Collection:
         rows = np.flatnonzero(_kept(filters.masks(facts, tree), len(facts.ids)))
         if order == ADDED.name:
             return facts.ids[rows[::-1]]
-        return facts.ids[rows[np.argsort(self._keys(facts, order)[rows], kind="stable")]]
+        return facts.ids[rows[np.argsort(self._keys(facts, order, filters)[rows], kind="stable")]]
 
     def facets(self, filters: Filters) -> Facets:
         """Count the pictures by the values of each facet, under all filters but those of its own field."""
@@ -124,10 +154,10 @@ class Collection:
             return facts, tree
         return replace(facts, catalogue=facts.catalogue.sure(filters[CONFIDENCE.name])), tree
 
-    def _keys(self, facts: Facts, name: str) -> np.ndarray:
+    def _keys(self, facts: Facts, name: str, filters: Filters) -> np.ndarray:
         """Return a number for each picture, (n,); the lowest comes first in the order of this name."""
         field, order = next((field, order) for field in self.fields() for order in field.orders if order.name == name)
-        keys = field.sort_keys(facts)
+        keys = field.sort_keys(facts, filters)
         return -keys if order.descending else keys
 
 

@@ -1,4 +1,4 @@
-"""Completion of what is typed: words of captions, words of names and keywords, folders, and values of filters.
+"""Completion of what is typed: words of captions, names and keywords, people, folders, albums, and values of filters.
 
 All of them are of this library, with how many pictures each has.
 """
@@ -18,7 +18,7 @@ from data.catalogue.values import BOOLEAN
 from data.paths import clean_text
 from data.soundness import sound
 from data.store import Store
-from data.tables import files, picture_texts
+from data.tables import faces, files, items, people, picture_texts
 from data.text import FUNCTION_WORDS, fold, tokenize
 from retrieval.index.index import Captions
 from retrieval.metadata.terms import is_generic, is_telling, plain, stem_of
@@ -28,7 +28,8 @@ from retrieval.search.declarations import FolderCount
 from retrieval.search.fields import ChoiceField, Field, FolderField
 from retrieval.search.filters import Filters
 
-WORD, NAME, FOLDER = "word", "name", "folder"
+WORD, NAME, FOLDER, PERSON = "word", "name", "folder", "person"
+ALBUM, FAVOURITE = "album", "favourite"
 MOST = 8
 COUNTED = 60
 """Words with the prefix whose pictures are counted, the most frequent of the captioner's first."""
@@ -41,7 +42,7 @@ MOST_VALUES = 2_000
 class Completion(NamedTuple):
     """What the last word may become: words to put in its place, or a filter to set instead.
 
-    `kind` is word, name, keyword, person, place, title, folder, or the name of a field; `label` is what a person reads.
+    `kind` is word, name, keyword, person, place, title, folder, album, or the name of a field; `label` is for people.
     """
 
     text: str
@@ -57,13 +58,13 @@ class Completer:
 
     def __init__(self, store: Store, collection: Collection, captions: Captions, model: SearchModel | None) -> None:
         """Reads names, keywords, folders and values once. Raises StoreError."""
-        self._captions = captions
+        self._captions, self._collection = captions, collection
         spoken = model.spoken.words if model and model.spoken else ()
         own = Counter(word for text in store.user_texts() for word in tokenize(text))
         ranked = [word for word in dict.fromkeys((*spoken, *own)) if word.isalpha() and word not in FUNCTION_WORDS]
         self._rank = {word: rank for rank, word in enumerate(ranked)}
         self._words = sorted(self._rank)
-        listed = [*_texts(store), *_names(store), *_values(collection)]
+        listed = [*_texts(store), *_people(store), *_names(store), *_values(collection)]
         self._listed = sorted((start, number) for number, one in enumerate(listed) for start in _starts(one.text))
         self._completions = listed
 
@@ -72,7 +73,7 @@ class Completer:
         typed = plain(prefix)
         if not typed:
             return []
-        found = [*self._spoken(prefix.lower()), *self._others(typed)]
+        found = [*self._spoken(prefix.lower()), *self._others(typed), *self._marked(typed)]
         distinct = {(one.text.lower(), one.parameter, one.value): one for one in reversed(found)}
         return sorted(distinct.values(), key=lambda one: (-one.pictures, one.text))[:limit]
 
@@ -98,6 +99,14 @@ class Completer:
             yield self._completions[self._listed[place][1]]
             place += 1
 
+    def _marked(self, prefix: str) -> Iterator[Completion]:
+        """Favourites and albums as they are now: they change without the rest of the library."""
+        membership = self._collection.state()[0].membership
+        listed = [Completion(one.name, ALBUM, ALBUM, len(one.ids), ALBUM, str(one.id)) for one in membership.albums]
+        if len(membership.favourites):
+            listed.append(Completion("favourites", ALBUM, "filter", len(membership.favourites), FAVOURITE, "yes"))
+        return (one for one in listed if any(start.startswith(prefix) for start in _starts(one.text)))
+
 
 def _starts(text: str) -> set[str]:
     """A text is found by its beginning and by that of each of its words."""
@@ -115,6 +124,17 @@ def _texts(store: Store) -> Iterator[Completion]:
         rows = connection.execute(query.group_by(table.field, table.text)).all()
     for field, text, pictures in rows:
         yield Completion(text, field, field, pictures)
+
+
+def _people(store: Store) -> Iterator[Completion]:
+    """Names that a person gave to faces."""
+    query = sa.select(people.c.name, sa.func.count(sa.distinct(items.c.parent_id)))
+    query = query.select_from(people).join(faces, faces.c.person_id == people.c.id)
+    query = query.join(items, items.c.id == faces.c.item_id).where(people.c.name.is_not(None), ~people.c.hidden)
+    with store.reading() as connection:
+        rows = connection.execute(query.where(sound(people), sound(faces)).group_by(people.c.id, people.c.name)).all()
+    for name, pictures in rows:
+        yield Completion(name, PERSON, PERSON, pictures)
 
 
 def _names(store: Store) -> Iterator[Completion]:
@@ -150,4 +170,4 @@ def _values(collection: Collection) -> Iterator[Completion]:
 def _is_completed(field: Field) -> bool:
     if isinstance(field, StoredField):
         return not isinstance(field, StoredRange) and field.of.type != BOOLEAN
-    return isinstance(field, FolderField | ChoiceField) and field.name != "source"
+    return isinstance(field, FolderField | ChoiceField) and field.name not in ("source", FAVOURITE)

@@ -26,6 +26,14 @@ class FolderCount(NamedTuple):
     pictures: int
 
 
+class AlbumCount(NamedTuple):
+    """How many of the pictures are in an album."""
+
+    id: int
+    name: str
+    pictures: int
+
+
 class Option(NamedTuple):
     """One way to filter by a field: a query parameter, a command line option and a control of the page.
 

@@ -19,7 +19,7 @@ from data.facts import Facts
 from data.limits import FORMATS
 from data.metadata.dates import SOURCES
 from retrieval.arrays import where, years_of
-from retrieval.search.declarations import Choice, Codes, Column, Count, FolderCount, Option, Order
+from retrieval.search.declarations import AlbumCount, Choice, Codes, Column, Count, FolderCount, Option, Order
 from retrieval.search.folders import FolderTree
 from retrieval.search.query import QueryError
 
@@ -50,12 +50,12 @@ class Field:
         """Return which pictures each option in `values` keeps, bool (n,), by option name."""
         raise NotImplementedError
 
-    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Count] | list[FolderCount]:
-        """Count the pictures where `kept`, bool (n,), by value."""
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[Any]:
+        """Count the pictures where `kept`, bool (n,), by value: a list of Count, FolderCount or AlbumCount."""
         raise NotImplementedError
 
-    def sort_keys(self, facts: Facts) -> np.ndarray:
-        """Return a number for each picture by which `orders` sort, (n,)."""
+    def sort_keys(self, facts: Facts, values: Mapping[str, Any]) -> np.ndarray:
+        """Return a number for each picture by which `orders` sort, (n,); `values` are those of all filters."""
         raise NotImplementedError
 
 
@@ -78,6 +78,47 @@ class FolderField(Field):
             for folder, path, above, count in rows
             if count
         ]
+
+
+@dataclass(frozen=True, kw_only=True)
+class AlbumField(Field):
+    """A hand-picked album that holds a picture. The value of its option is the id of the album."""
+
+    any: str
+
+    def masks(self, values: Mapping[str, Any], facts: Facts, tree: FolderTree) -> Masks:
+        """See Field."""
+        asked = self.options[0].name in values
+        return {self.options[0].name: _marked(facts, self._members(values, facts))} if asked else {}
+
+    def counts(self, facts: Facts, tree: FolderTree, kept: np.ndarray) -> list[AlbumCount]:
+        """See Field; by name."""
+        counted = ((one, int(kept[_rows(facts, one.ids)].sum())) for one in facts.membership.albums)
+        return [AlbumCount(one.id, one.name, count) for one, count in counted if count]
+
+    def sort_keys(self, facts: Facts, values: Mapping[str, Any]) -> np.ndarray:
+        """See Field; the places in the chosen album, NaN without one."""
+        places = np.full(len(facts.ids), np.nan)
+        rows = _rows(facts, self._members(values, facts))
+        places[rows] = np.arange(len(rows))
+        return places
+
+    def _members(self, values: Mapping[str, Any], facts: Facts) -> np.ndarray:
+        album = facts.membership.album(values.get(self.options[0].name, -1))
+        return np.zeros(0, np.int64) if album is None else album.ids
+
+
+def _rows(facts: Facts, ids: np.ndarray) -> np.ndarray:
+    """Return the rows of the pictures `ids`, int64 (k,), in that order, without those that have no file."""
+    rows = np.searchsorted(facts.ids, ids)
+    return rows[np.append(facts.ids, -1)[rows] == ids]
+
+
+def _marked(facts: Facts, ids: np.ndarray) -> np.ndarray:
+    """Return which pictures are among `ids`, bool (n,)."""
+    marked = np.zeros(len(facts.ids), bool)
+    marked[_rows(facts, ids)] = True
+    return marked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -170,7 +211,7 @@ class RangeField(Field):
             masks[high] = column < self.above(values[high])
         return masks
 
-    def sort_keys(self, facts: Facts) -> np.ndarray:
+    def sort_keys(self, facts: Facts, values: Mapping[str, Any]) -> np.ndarray:
         """See Field."""
         return self.read(facts).astype(np.int64)
 
@@ -226,6 +267,10 @@ CONFIDENCE = Option(
 )
 
 
+ALBUM_ORDER = Order("album", "As in the album")
+"""The order that a person gave to the pictures of an album."""
+
+
 def _orientation(facts: Facts) -> Codes:
     codes = np.where(facts.widths > facts.heights, 0, np.where(facts.widths < facts.heights, 1, 2))
     return Codes(("landscape", "portrait", "square"), codes)
@@ -237,6 +282,21 @@ FIELDS: tuple[Field, ...] = (
         any="All folders",
         options=(Option("folder", "Folder", "Only pictures in this folder, at any depth.", "In {}"),),
         facet="folder",
+    ),
+    AlbumField(
+        name="album",
+        any="Any album",
+        options=(Option("album", "Album", "Only pictures in this album.", "In the album {}"),),
+        facet="album",
+        orders=(ALBUM_ORDER,),
+    ),
+    ChoiceField(
+        name="favourite",
+        choices=(Choice("yes", "Favourites", "Favourites"), Choice("no", "No favourites", "No favourites")),
+        read=lambda facts: Codes(("no", "yes"), _marked(facts, facts.membership.favourites).astype(np.int64)),
+        options=(Option("favourite", "Favourite", "yes: a person marked it as a favourite; no: nobody did."),),
+        facet="favourite",
+        columns=(Column("favourite", bool, lambda picture: picture.favourite),),
     ),
     ChoiceField(
         name="orientation",

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from flask import request, url_for
 
 from captioner.types import KindDescriber
+from data.albums.albums import albums_of
 from data.catalogue.fields import NoSuchField
 from data.colour.names import names_of
 from data.exif import Exif
@@ -85,6 +86,18 @@ def _search_face(search: SearchRequest, window: Window) -> Answer:
     selection = library.collection.select(search.filters, search.order)
     result = library.search_face(face, window.limit, window.offset, search.distant, selection)
     return Answer(_with_links(result), previews, [], "", "")
+
+
+def ranked(search: SearchRequest) -> tuple[list[int], list[float]]:
+    """Return the ids of all hits of a search without uploads, in order, and their scores. Raise as `search`."""
+    library = services().library
+    selection = library.collection.select(search.filters, search.order)
+    if search.by_face:
+        face, _ = query_face(search)
+        found = library.faces.ranked(face, library.searcher().index.ids, search.distant, selection)
+        return found.ids.tolist(), found.scores.tolist()
+    hits = library.searcher().hits(query_of(search), search.distant, selection, grouping_of(search))
+    return hits.ids.tolist(), hits.scores.tolist()
 
 
 def query_face(search: SearchRequest) -> tuple[QueryFace, list[str]]:
@@ -187,7 +200,8 @@ def as_hit(picture: StoredPicture, film: StoredFilm | None = None, said: Sequenc
 
 def _shown(picture: StoredPicture, film: StoredFilm | None = None) -> Document:
     size = {"width": picture.width, "height": picture.height, "duration": film.duration if film else None}
-    return taken(picture) | values_of(picture) | size | {"links": links(picture)}
+    own = {"favourite": picture.favourite, "links": links(picture)}
+    return taken(picture) | values_of(picture) | size | own
 
 
 def picture_document(picture: StoredPicture) -> Document:
@@ -203,6 +217,8 @@ def picture_document(picture: StoredPicture) -> Document:
         "bytes": picture.bytes,
         **taken(picture),
         "colours": names_of(picture.colours),
+        "favourite": picture.favourite,
+        "albums": [{"id": number, "name": name} for number, name in albums_of(library.store, picture.id)],
         "fields": [
             {"name": fact.field.name, "label": fact.field.label, "type": fact.field.type, "value": fact.plain}
             | {"source": fact.source, "confidence": fact.confidence}

@@ -35,7 +35,7 @@ class Filter(TypedDict):
 class Completed(TypedDict):
     """What the last word may become: words to put in its place, or a `filter` to set instead of it.
 
-    `kind` is word, name, keyword, person, place, title, folder, or the name of a filter.
+    `kind` is word, name, keyword, person, place, title, folder, album, or the name of a filter.
     """
 
     text: str

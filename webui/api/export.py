@@ -24,15 +24,15 @@ from data.catalogue.attribution import attribution
 from data.limits import Limits
 from data.paths import clean_text
 from data.store import Store, StoredPicture
-from retrieval.search.fields import COUNT, FIELDS, RELEVANCE, order_names
+from retrieval.search.fields import COUNT, FIELDS, RELEVANCE
 from retrieval.search.results import values_of
-from webui.api.answers import grouping_of, query_face, query_of
+from webui.api.answers import ranked
 from webui.api.streams import StreamLimit
 from webui.media import read_original
 from webui.openapi.classes import PREDICTED
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.filters import catalogue, read_filters, read_order
+from webui.request.filters import catalogue, default_order, read_filters, read_order
 from webui.request.search_request import SEARCH, read_search_request
 from webui.request.values import body_field, known_value, read_body
 from webui.services import services
@@ -270,16 +270,9 @@ def export_hits() -> Response:
     library = services().library
     if not request.args.keys() & {"q", "like", "face"}:
         order = read_order(fields, queried=True)
-        order = order_names(queried=False)[0] if order == RELEVANCE.name else order
+        order = default_order(bool(fields.get("album")), queried=False) if order == RELEVANCE.name else order
         return exported(form, library.collection.browse(read_filters(fields), order).tolist())
-    search = read_search_request(fields)
-    selection = library.collection.select(search.filters, search.order)
-    if search.by_face:
-        face, _ = query_face(search)
-        found = library.faces.ranked(face, library.searcher().index.ids, search.distant, selection)
-        return exported(form, found.ids.tolist(), found.scores.tolist())
-    hits = library.searcher().hits(query_of(search), search.distant, selection, grouping_of(search))
-    return exported(form, hits.ids.tolist(), hits.scores.tolist())
+    return exported(form, *ranked(read_search_request(fields)))
 
 
 @export.post("/export")

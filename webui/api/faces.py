@@ -21,7 +21,7 @@ from webui.openapi.documents import Links as PictureLinks
 from webui.openapi.faces import BOX
 from webui.openapi.operations import operation
 from webui.problems import Problem
-from webui.request.values import PICTURE, body_field, check_text, find_picture, optional_field, read_body
+from webui.request.values import PICTURE, body_field, body_ids, check_text, find_picture, optional_field, read_body
 from webui.services import services
 
 MOST = 1000
@@ -164,7 +164,7 @@ def change_person(person_id: int) -> Response:
 @operation(answer=PersonInFull, body=Merged, problems=(404, 409, 415, 503))
 def merge_people() -> Response:
     """Join groups of the same person into the first that has a name."""
-    chosen = _ids(read_body(), "people")
+    chosen = body_ids(read_body(), "people", MOST)
     return _person(changed(lambda: changes.merge_people(services().library.store, chosen)))
 
 
@@ -173,7 +173,7 @@ def merge_people() -> Response:
 def split_person(person_id: int) -> Response:
     """Take faces of somebody else out of a group; they make a new one, which is answered."""
     find_person(person_id)
-    chosen = _ids(read_body(), "faces")
+    chosen = body_ids(read_body(), "faces", MOST)
     return _person(changed(lambda: changes.split_person(services().library.store, person_id, chosen)))
 
 
@@ -242,11 +242,3 @@ def changed(change: Callable[[], Any]) -> Any:
             raise
         unknown = str(error).startswith(("no face", "there is no"))
         raise Problem(HTTPStatus.NOT_FOUND if unknown else HTTPStatus.CONFLICT, str(error)) from error
-
-
-def _ids(body: dict[str, Any], name: str) -> list[int]:
-    """Read a list of ids. Raise Problem 400 where it is none, or too long."""
-    given = body_field(body, name, list)
-    if not 1 <= len(given) <= MOST or not all(type(one) is int and 0 <= one < 2**53 for one in given):
-        raise Problem(HTTPStatus.BAD_REQUEST, f"the field {name} must be a list of 1 to {MOST:,} ids")
-    return given

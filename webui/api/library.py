@@ -15,7 +15,7 @@ from retrieval.indexing import jobs
 from retrieval.library import library_model
 from webui.api.streams import job_events, job_streams
 from webui.auth.server_folders import ServerFolder, count_pictures
-from webui.openapi.documents import (
+from webui.openapi.library import (
     Added,
     Event,
     Forgotten,

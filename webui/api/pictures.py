@@ -10,6 +10,7 @@ from typing import Annotated, TypedDict
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import ContentRange
 
+from data.albums.favourites import set_favourites
 from data.films.reads import film_files, films_by_id, motions_of
 from webui.api.answers import picture_document
 from webui.media import film_path, read_original
@@ -129,6 +130,22 @@ def undo_caption(picture_id: int) -> Response:
     find_picture(picture_id)
     if not services().library.store.undo_user_caption(picture_id):
         raise Problem(HTTPStatus.CONFLICT, "the caption of this picture was never changed; there is nothing to undo")
+    return picture(picture_id)
+
+
+@pictures.put(f"{PICTURE}/favourite")
+@operation(answer=Picture, problems=(404, 503))
+def add_favourite(picture_id: int) -> Response:
+    """Make a picture a favourite."""
+    set_favourites(services().library.store, [picture_id], True)
+    return picture(picture_id)
+
+
+@pictures.delete(f"{PICTURE}/favourite")
+@operation(answer=Picture, problems=(404, 503))
+def remove_favourite(picture_id: int) -> Response:
+    """Make a picture no favourite any more."""
+    set_favourites(services().library.store, [picture_id], False)
     return picture(picture_id)
 
 

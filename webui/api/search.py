@@ -7,8 +7,8 @@ from typing import Annotated, Any, TypedDict
 from flask import Blueprint, Response, jsonify, request
 
 from data.paths import clean_text
-from retrieval.search.declarations import Count, FolderCount
-from retrieval.search.fields import COUNT, FIELDS, ChoiceField, DayRange, Field, FolderField
+from retrieval.search.declarations import AlbumCount, Count, FolderCount
+from retrieval.search.fields import COUNT, FIELDS, AlbumField, ChoiceField, DayRange, Field, FolderField
 from webui.api import answers
 from webui.openapi.documents import Listed, SearchResult
 from webui.openapi.operations import operation
@@ -44,10 +44,20 @@ class FolderValue(TypedDict):
     pictures: COUNT
 
 
+class AlbumValue(TypedDict):
+    """How many of the pictures are in an album."""
+
+    id: COUNT
+    name: str
+    pictures: COUNT
+
+
 def _counts(field: Field) -> Any:
     match field:
         case FolderField():
             return Annotated[list[FolderValue], {"description": "By path"}]
+        case AlbumField():
+            return Annotated[list[AlbumValue], {"description": "By name; saved searches are left out"}]
         case DayRange():
             return Annotated[list[Value], {"description": "Latest first"}]
         case ChoiceField():
@@ -107,5 +117,5 @@ def facets() -> Response:
     return jsonify({"total": total} | counted | {"fields": stored})
 
 
-def _value(count: Count | FolderCount) -> dict[str, Any]:
+def _value(count: Count | FolderCount | AlbumCount) -> dict[str, Any]:
     return count._asdict() | ({"path": clean_text(count.path)} if isinstance(count, FolderCount) else {})

@@ -12,8 +12,10 @@ from data.paths import clean_text
 from data.roots import folder_id
 from retrieval.search.catalogue import StoredField, StoredRange
 from retrieval.search.collection import Facets
-from retrieval.search.declarations import Count, FolderCount, Option
+from retrieval.search.declarations import AlbumCount, Count, FolderCount, Option
 from retrieval.search.fields import (
+    ALBUM_ORDER,
+    AlbumField,
     ChoiceField,
     ConfidenceField,
     DayRange,
@@ -23,7 +25,7 @@ from retrieval.search.fields import (
     SetField,
     orders,
 )
-from webui.request.filters import catalogue
+from webui.request.filters import catalogue, default_order
 from webui.request.search_request import SearchRequest
 from webui.services import services
 
@@ -142,6 +144,8 @@ def _without(request: SearchRequest, name: str, value: Any) -> SearchRequest:
 def _chip(field: Field, option: Option, value: Any) -> str:
     if isinstance(field, FolderField):
         shown = _name(value)
+    elif isinstance(field, AlbumField):
+        shown = services().library.collection.album_name(value)
     elif isinstance(value, date):
         shown = f"{value.day} {value:%B %Y}"
     elif isinstance(field, StoredField):
@@ -154,7 +158,9 @@ def _chip(field: Field, option: Option, value: Any) -> str:
 
 
 def _sort(request: SearchRequest) -> list[Choice]:
-    first, *others = orders(request.queried, catalogue())
+    default = default_order("album" in request.filters, request.queried)
+    listed = [one for one in orders(request.queried, catalogue()) if one != ALBUM_ORDER or "album" in request.filters]
+    first, *others = sorted(listed, key=lambda order: order.name != default)
     return [
         Choice("", first.label, request.order == first.name),
         *(Choice(order.name, order.label, request.order == order.name) for order in others),
@@ -179,6 +185,8 @@ def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[
                 yield from _confidence(option, given)
             case FolderField():
                 yield _select(option, field.any, _folders(facets.counts[field.facet], given))
+            case AlbumField():
+                yield from _albums(field, option, facets.counts[field.facet], given)
             case ChoiceField():
                 yield _select(option, field.any, _choices(field, facets, given))
 
@@ -247,6 +255,16 @@ def _folders(counted: list[FolderCount], given: bytes | None) -> list[Choice]:
     if given is not None and all(folder.path != given for folder in counted):
         choices.append(Choice(folder_id(given), _counted(_name(given), 0), True))
     return choices
+
+
+def _albums(field: AlbumField, option: Option, counted: list[AlbumCount], given: int | None) -> Iterator[Control]:
+    """A control for the album, where there are some."""
+    choices = [Choice(str(one.id), _counted(one.name, one.pictures), one.id == given) for one in counted]
+    if given is not None and all(one.id != given for one in counted):
+        name = services().library.collection.album_name(given)
+        choices.append(Choice(str(given), _counted(name, 0), True))
+    if choices:
+        yield _select(option, field.any, choices)
 
 
 def _counted(label: str, count: int) -> str:

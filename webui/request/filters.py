@@ -15,7 +15,9 @@ from data.roots import folder_id
 from retrieval.search.catalogue import StoredField
 from retrieval.search.declarations import Option
 from retrieval.search.fields import (
+    ALBUM_ORDER,
     FIELDS,
+    AlbumField,
     ChoiceField,
     ConfidenceField,
     DayRange,
@@ -27,7 +29,7 @@ from retrieval.search.fields import (
 from retrieval.search.filters import Filters
 from webui.openapi.operations import Declared, LibraryParameters, Parameter
 from webui.problems import Problem
-from webui.request.values import SHARE, check_known, check_text, known_value, share, whole_number
+from webui.request.values import MAX_OFFSET, SHARE, check_known, check_text, known_value, share, whole_number
 from webui.services import services
 
 _STORED = {INTEGER: int, DECIMAL: float, DATE: Annotated[str, {"format": "date"}], BOOLEAN: Literal["yes", "no"]}
@@ -40,6 +42,8 @@ def _schema(field: Field, option: Option) -> Any:
             return list[value] if option == field.options[0] else value  # type: ignore[valid-type]
         case FolderField():
             return Annotated[str, {"pattern": "^[0-9a-f]{16}$"}]
+        case AlbumField():
+            return Annotated[int, {"minimum": 0, "maximum": MAX_OFFSET}]
         case DayRange():
             return Annotated[str, {"format": "date"}]
         case NumberRange():
@@ -84,8 +88,13 @@ def read_filters(fields: MultiDict[str, str]) -> Filters:
 
 def read_order(fields: Mapping[str, str], queried: bool) -> str:
     """Return the order in `sort`, or the default for hits or without a query. Raise Problem 400."""
-    names = order_names(queried, catalogue()) if fields.get("sort") else order_names(queried)
-    return known_value(fields, "sort", names) or names[0]
+    names = order_names(queried, catalogue()) if fields.get("sort") else ()
+    return known_value(fields, "sort", names) or default_order(bool(fields.get(ALBUM_ORDER.name)), queried)
+
+
+def default_order(in_album: bool, queried: bool) -> str:
+    """Return the order without `sort`: an album, without a query, is in its own."""
+    return ALBUM_ORDER.name if in_album and not queried else order_names(queried)[0]
 
 
 def filter_parameters(filters: Filters) -> dict[str, str | list[str]]:
@@ -103,6 +112,9 @@ def _read(field: Field, name: str, fields: MultiDict[str, str]) -> Any:
         case FolderField():
             folder = fields.get(name)
             return services().library.collection.folder(folder) if folder else None
+        case AlbumField():
+            album = whole_number(fields, name, None, 0, MAX_OFFSET)
+            return None if album is None else services().library.collection.album(album)
         case DayRange():
             return _day(fields, name)
         case NumberRange():

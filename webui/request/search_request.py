@@ -29,7 +29,7 @@ from retrieval.search.query import (
 from retrieval.search.search import DEFAULT_LIMIT
 from webui.openapi.operations import Declared, Parameter
 from webui.problems import Problem
-from webui.request.filters import FILTERS, SORT, filter_parameters, read_filters, read_order
+from webui.request.filters import FILTERS, SORT, default_order, filter_parameters, read_filters, read_order
 from webui.request.values import (
     LONGEST_ID,
     MAX_OFFSET,
@@ -263,7 +263,7 @@ class SearchRequest:
             "all": "true" if self.distant else None,
             "why": "true" if self.why else None,
             **filter_parameters(self.filters),
-            "sort": None if self.order == order_names(self.queried)[0] else self.order,
+            "sort": None if self.order == default_order("album" in self.filters, self.queried) else self.order,
         }
 
 

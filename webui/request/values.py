@@ -179,6 +179,14 @@ def body_field(body: dict[str, Any], name: str, kind: type[T]) -> T:
     return value
 
 
+def body_ids(body: dict[str, Any], name: str, most: int) -> list[int]:
+    """Read a list of ids in a body. Raise Problem 400 where it is none, or too long."""
+    given = body_field(body, name, list)
+    if not 1 <= len(given) <= most or not all(type(one) is int and 0 <= one < 2**53 for one in given):
+        raise Problem(HTTPStatus.BAD_REQUEST, f"the field {name} must be a list of 1 to {most:,} ids")
+    return given
+
+
 def check_text(name: str, text: str) -> str:
     """Return `text`. Raise Problem 400 for characters that no text has: NUL and lone surrogates."""
     if _NO_TEXT.search(text):

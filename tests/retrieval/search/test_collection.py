@@ -28,7 +28,7 @@ ROOTS = (b"/p", b"/q/r")
 MODEL = "model-1"
 ORIENTATIONS = ("landscape", "portrait", "square")
 SOURCES = ("user", "model")
-FACETS = ("folder", "orientation", "year", "source", "format", "colour")
+FACETS = ("folder", "album", "favourite", "orientation", "year", "source", "format", "colour")
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""Favourites and albums in the store."""
