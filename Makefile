@@ -14,7 +14,7 @@ GALLERY := $(PHOTOS)
 LIBRARY := $(DEMO)/own-library
 endif
 
-.PHONY: setup demo test lint bench bench-scale clean
+.PHONY: setup demo test lint messages bench bench-scale clean
 
 setup: .venv/.setup
 
@@ -46,6 +46,10 @@ lint: .venv/.dev
 
 test: lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+
+# Messages of the page that are new or changed, into the translations.
+messages: .venv/.dev
+	$(BIN)/python -m bench.messages
 
 bench: .venv/.dev
 	$(BIN)/python -m bench

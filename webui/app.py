@@ -36,6 +36,7 @@ from webui.auth.server_folders import ServerFolders
 from webui.describing.describer import UploadDescriber
 from webui.describing.faces import UploadedFaces
 from webui.describing.further import FurtherDescribers
+from webui.language.choosing import speak_languages
 from webui.media import Thumbnails
 from webui.pages import formatting
 from webui.pages.hits import pages
@@ -104,6 +105,7 @@ def create_app(
         log_requests(app, log.queries)
     assets.serve_assets(app)
     assets.compress_answers(app)
+    speak_languages(app)
     problems.register(app)
     formatting.register(app)
     security.protect(app, reach)

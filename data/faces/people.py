@@ -96,8 +96,8 @@ def merge_people(store: Store, persons: Sequence[int]) -> int:
         into = (with_name or chosen)[0]
         others = [one for one in chosen if one != into]
         own = _face_ids(connection, chosen)
-        listed = ", ".join(map(str, others))
-        history.remember(connection, f"{listed} merged into {names[into] or into}", chosen, own)
+        merged = ", ".join(map(str, others))
+        history.remember(connection, f"{merged} merged into {names[into] or into}", chosen, own)
         _put(connection, own, into)
         connection.execute(delete(people).where(people.c.id.in_(others)))
     return into
@@ -157,7 +157,8 @@ def hide_person(store: Store, person: int, hidden: bool) -> None:
     with store.writing() as connection:
         names = _known(connection, [person])
         own = _face_ids(connection, [person])
-        history.remember(connection, f"{names[person] or person} was {'hidden' if hidden else 'shown'}", [person], own)
+        who = names[person] or person
+        history.remember(connection, f"{who} was hidden" if hidden else f"{who} was shown", [person], own)
         connection.execute(update(people).where(people.c.id == person).values(hidden=hidden))
         _put(connection, own, person)
 

@@ -20,6 +20,15 @@ NAMED = 5
 """Unsaid words that a person is told by name; a program gets them all."""
 
 
+NOTICES = {
+    "nothing": "No caption says {quoted}.",
+    "others": "No caption says {quoted}; these say the other words, or look similar.",
+    "small": "No caption says {quoted}; these share only small words with the query.",
+    "similar": "No caption says {quoted}; these look similar.",
+}
+"""What a person is told, by what the hits are."""
+
+
 def content_words(text: str) -> list[str]:
     """Return the words of a query that say what a picture shows, lower case, in order, each once by its stem."""
     words = {fold(word): word for word in reversed(tokenize(text)) if word not in FUNCTION_WORDS}
@@ -51,17 +60,18 @@ def unsaid_notice(text: str, unsaid: Sequence[str], scores: Sequence[Mapping[str
 
     `scores` are the parts of each hit's score: they tell why there are hits all the same.
     """
-    if not unsaid:
-        return ""
-    said = f"No caption says {_listed(unsaid)}"
+    return NOTICES[_kind(text, unsaid, scores)].format(quoted=_listed(unsaid)) if unsaid else ""
+
+
+def _kind(text: str, unsaid: Sequence[str], scores: Sequence[Mapping[str, float]]) -> str:
     if not scores:
-        return f"{said}."
+        return "nothing"
     if len(unsaid) < len(content_words(text)):
-        return f"{said}; these say the other words, or look similar."
+        return "others"
     parts = [one for hit in scores for one in hit.items()]
     near = any(score_name(name) == "cosine" and value > 0 for name, value in parts)
     shared = any(score_name(name) == "bleu" and value > 0 for name, value in parts)
-    return f"{said}; these {'share only small words with the query' if shared and not near else 'look similar'}."
+    return "small" if shared and not near else "similar"
 
 
 def score_name(name: str) -> str:

@@ -15,16 +15,18 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Flask, Response, current_app, g, redirect, render_template, request, session, url_for
 from flask.sessions import SecureCookieSessionInterface
+from flask_babel import gettext
 from werkzeug.wrappers import Response as AnyResponse
 
 from data.errors import RetroflexError
 from data.sharing.state import end_session, has_ended
 from webui.auth.keys import KeyPlace, Keys, ensure_secret, read_keys
 from webui.auth.security import Reach
+from webui.language.choosing import OFFLINE
 from webui.problems import Problem, for_a_person
 from webui.services import services
 
-OPEN = frozenset({"static", "favicon", "worker", "health.healthz", "access.login", "access.try_to_log_in"})
+OPEN = frozenset({"static", "favicon", "worker", OFFLINE, "health.healthz", "access.login", "access.try_to_log_in"})
 CACHEABLE = frozenset({"static", "favicon", "worker", "health.healthz"})
 """The only answers that a browser may keep where login is required."""
 CLEARED = '"cache", "storage"'
@@ -144,7 +146,7 @@ def try_to_log_in() -> AnyResponse:
     services().rate_limits.login(request.remote_addr)
     given = request.form.get("password", "")
     if len(given) > _LONGEST_SECRET or not _login().accepts(given):
-        return _page(HTTPStatus.FORBIDDEN, "Wrong password")
+        return _page(HTTPStatus.FORBIDDEN, gettext("Wrong password"))
     session.clear()
     session.permanent = True
     session[_MEMBER] = _login().keys().session

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any, NamedTuple
 
+from flask_babel import gettext
+
 from data.catalogue.values import BOOLEAN, CATEGORY, DATE
 from data.paths import clean_text
 from data.roots import folder_id
@@ -25,6 +27,8 @@ from retrieval.search.fields import (
     SetField,
     orders,
 )
+from webui.language.formats import day, number
+from webui.language.sentences import translated
 from webui.request.filters import catalogue, default_order
 from webui.request.search_request import SearchRequest
 from webui.services import services
@@ -91,7 +95,7 @@ def filter_form(request: SearchRequest) -> FilterForm:
 def _cosine(request: SearchRequest) -> Control | None:
     if not request.to_be_like:
         return None
-    return Control("share", "min_cosine", "Cosine from", [], _text(request.min_cosine))
+    return Control("share", "min_cosine", gettext("Cosine from"), [], _text(request.min_cosine))
 
 
 def _groups(request: SearchRequest) -> list[Choice]:
@@ -99,7 +103,7 @@ def _groups(request: SearchRequest) -> list[Choice]:
     own = [field.of for field in catalogue() if field.of.type in (CATEGORY, BOOLEAN)] if request.queried else []
     if not own:
         return []
-    first = Choice("", "Nothing", request.group_by is None)
+    first = Choice("", gettext("Nothing"), request.group_by is None)
     return [first, *(Choice(of.name, of.label, of.name == request.group_by) for of in own)]
 
 
@@ -108,7 +112,8 @@ def _by(request: SearchRequest) -> list[Choice]:
     kinds = services().library.kinds if {"picture", "upload"} & set(request.kinds) else []
     if len(kinds) < 2:
         return []
-    return [Choice("", "Everything", request.by is None), *(Choice(kind, kind, kind == request.by) for kind in kinds)]
+    everything = Choice("", gettext("Everything"), request.by is None)
+    return [everything, *(Choice(kind, kind, kind == request.by) for kind in kinds)]
 
 
 def active_filters(request: SearchRequest) -> list[ActiveFilter]:
@@ -147,14 +152,16 @@ def _chip(field: Field, option: Option, value: Any) -> str:
     elif isinstance(field, AlbumField):
         shown = services().library.collection.album_name(value)
     elif isinstance(value, date):
-        shown = f"{value.day} {value:%B %Y}"
+        shown = day(value)
     elif isinstance(field, StoredField):
         shown = str(value)
     elif isinstance(field, ChoiceField):
-        shown = next(choice.chip or choice.value for choice in field.choices if choice.value == value)
+        shown = translated(next(choice.chip or choice.value for choice in field.choices if choice.value == value))
     else:
-        shown = f"{value:,}"
-    return option.chip.format(shown)
+        shown = number(value)
+    if isinstance(field, StoredField):
+        return translated(option.chip.format(shown))
+    return gettext(option.chip.replace("{}", "{value}")).replace("{value}", shown)
 
 
 def _sort(request: SearchRequest) -> list[Choice]:
@@ -162,8 +169,8 @@ def _sort(request: SearchRequest) -> list[Choice]:
     listed = [one for one in orders(request.queried, catalogue()) if one != ALBUM_ORDER or "album" in request.filters]
     first, *others = sorted(listed, key=lambda order: order.name != default)
     return [
-        Choice("", first.label, request.order == first.name),
-        *(Choice(order.name, order.label, request.order == order.name) for order in others),
+        Choice("", translated(first.label), request.order == first.name),
+        *(Choice(order.name, translated(order.label), request.order == order.name) for order in others),
     ]
 
 
@@ -174,13 +181,13 @@ def _controls(field: Field, facets: Facets, request: SearchRequest) -> Iterator[
             case StoredField():
                 yield from _stored_controls(field, option, facets, given)
             case DayRange():
-                yield Control("date", option.name, option.label, [], _text(given))
+                yield Control("date", option.name, _label(option), [], _text(given))
             case NumberRange():
                 yield _number(field, option, given)
             case ChoiceField(several=True):
                 kind = "swatches" if isinstance(field, SetField) and field.swatches else "checkboxes"
                 counted = facets.counts.get(field.facet, [])
-                yield Control(kind, option.name, option.label, _alternatives(counted, given or ()))
+                yield Control(kind, option.name, _label(option), _alternatives(counted, given or (), translated))
             case ConfidenceField():
                 yield from _confidence(option, given)
             case FolderField():
@@ -196,51 +203,56 @@ def _stored_controls(field: StoredField, option: Option, facets: Facets, given: 
     if isinstance(field, StoredRange):
         if option != field.options[0]:
             kind = "date" if field.of.type == DATE else "number"
-            yield Control(kind, option.name, option.label, [], _text(given), step="any")
+            yield Control(kind, option.name, _label(option), [], _text(given), step="any")
     elif not field.facet:
-        yield from (Control("text", option.name, option.label, [], _text(one)) for one in given or ("",))
+        yield from (Control("text", option.name, _label(option), [], _text(one)) for one in given or ("",))
     elif choices := _alternatives(facets.counts[field.facet][:MOST_VALUES], given or ()):
-        yield Control("checkboxes", option.name, option.label, choices)
+        yield Control("checkboxes", option.name, _label(option), choices)
 
 
 def _number(field: NumberRange, option: Option, given: int | None) -> Control:
     if field.steps:
         return _select(option, field.any, _steps(field, given))
-    return Control("number", option.name, option.label, [], _text(given), field.largest)
+    return Control("number", option.name, _label(option), [], _text(given), field.largest)
 
 
 def _confidence(option: Option, given: float | None) -> Iterator[Control]:
     """A control for the confidence of predicted values, where there may be some."""
     if given is not None or services().library.classifiers():
-        yield Control("share", option.name, option.label, [], _text(given))
+        yield Control("share", option.name, _label(option), [], _text(given))
+
+
+def _label(option: Option) -> str:
+    return translated(option.label)
 
 
 def _select(option: Option, any_value: str, choices: list[Choice]) -> Control:
     none_chosen = not any(choice.chosen for choice in choices)
-    return Control("select", option.name, option.label, [Choice("", any_value, none_chosen), *choices])
+    return Control("select", option.name, _label(option), [Choice("", translated(any_value), none_chosen), *choices])
 
 
 def _choices(field: ChoiceField, facets: Facets, given: str | None) -> list[Choice]:
     counts: dict[str, int] = dict(facets.counts.get(field.facet, ()))
     return [
-        Choice(value, _counted(label or value, counts.get(value, 0)), value == given)
+        Choice(value, _counted(translated(label or value), counts.get(value, 0)), value == given)
         for value, label, _ in field.choices
     ]
 
 
-def _alternatives(counted: list[Count], given: tuple[str, ...]) -> list[Choice]:
-    """Only values that some picture has, and those that are chosen, in small or large letters."""
+def _alternatives(counted: list[Count], given: tuple[str, ...], shown: Callable[[str], str] = str) -> list[Choice]:
+    """Only values that some picture has, and those that are chosen, in small or large letters, as `shown`."""
     counts = dict(counted)
     chosen = {value.casefold() for value in given}
     others = [value for value in given if value.casefold() not in {one.casefold() for one in counts}]
     return [
-        Choice(value, _counted(value, counts.get(value, 0)), value.casefold() in chosen) for value in (*counts, *others)
+        Choice(value, _counted(shown(value), counts.get(value, 0)), value.casefold() in chosen)
+        for value in (*counts, *others)
     ]
 
 
 def _steps(field: NumberRange, given: int | None) -> list[Choice]:
     steps = sorted({*field.steps, *([given] if given else [])})
-    return [Choice(str(step), f"{step:,} {field.unit}".strip(), step == given) for step in steps]
+    return [Choice(str(step), f"{number(step)} {field.unit}".strip(), step == given) for step in steps]
 
 
 def _folders(counted: list[FolderCount], given: bytes | None) -> list[Choice]:
@@ -268,7 +280,7 @@ def _albums(field: AlbumField, option: Option, counted: list[AlbumCount], given:
 
 
 def _counted(label: str, count: int) -> str:
-    return f"{label} ({count:,})"
+    return f"{label} ({number(count)})"
 
 
 def _text(given: date | float | str | None) -> str:

@@ -3,46 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, time
 from string import digits
 from typing import Any
 
 from flask import Flask
+from flask_babel import gettext
 from markupsafe import Markup, escape
 
 from data.catalogue.attribution import credit, is_web_address
 from data.catalogue.files import as_text
 from data.films.records import clock
-from data.kinds import passed_over_text
-from data.machine_made import left_out_text
-from data.metadata.dates import in_words
-from data.text import FUNCTION_WORDS, plural, split_by_query, tokenize
+from data.kinds import SHOWN_SUFFIXES
+from data.kinds import counted as counted_suffixes
+from data.machine_made import SHOWN_NAMES
+from data.metadata.dates import SOURCES
+from data.text import FUNCTION_WORDS, split_by_query, tokenize
 from retrieval.search.catalogue import PREFIX
+from webui.language.formats import (
+    about,
+    counted,
+    counted_on_page,
+    day,
+    decimals,
+    forms,
+    listed,
+    moment,
+    number,
+    percent,
+    plural,
+    quoted,
+    size,
+    span,
+)
+from webui.language.sentences import translated
 from webui.request.filters import catalogue
 from webui.request.search_request import SearchRequest
-from webui.request.values import size_in_words
 
 NARROWEST, WIDEST, STEP = 60, 240, 5
 """The ratios, in hundredths, with a class in `ratios.css`; narrower or wider pictures are cropped in their tile."""
 
-_LIKENESS = ((0.5, "looks like"), (0.25, "looks a little like"), (-1.0, "does not look much like"))
-"""How a cosine is put into words; the figures are shown as well."""
-_NAMED = {
-    "name": "is named",
-    "folder": "lies in",
-    "keyword": "has the keyword",
-    "person": "shows",
-    "place": "was taken in",
-}
 
-_LABELS = {
-    "title": "Title",
-    "description": "Description",
-    "keyword": "Keywords",
-    "person": "People",
-    "place": "Place",
-}
-"""Of the texts in a picture's file."""
+def _likeness(cosine: float, number: str) -> str:
+    """Return in words how like a picture is to picture `number` of the query, "" for what the words describe."""
+    if number:
+        strong, weak, none = (
+            gettext("looks like picture %(number)s of the query", number=number),
+            gettext("looks a little like picture %(number)s of the query", number=number),
+            gettext("does not look much like picture %(number)s of the query", number=number),
+        )
+    else:
+        strong, weak, none = (
+            gettext("looks like pictures of that"),
+            gettext("looks a little like pictures of that"),
+            gettext("does not look much like pictures of that"),
+        )
+    return strong if cosine >= 0.5 else weak if cosine >= 0.25 else none
+
+
+def _named(field: str, text: str) -> Markup:
+    """Return in words where a picture has a text beside its captions."""
+    messages = {
+        "name": gettext("is named “%(text)s”"),
+        "folder": gettext("lies in “%(text)s”"),
+        "keyword": gettext("has the keyword “%(text)s”"),
+        "person": gettext("shows “%(text)s”"),
+        "place": gettext("was taken in “%(text)s”"),
+    }
+    return Markup(messages.get(field) or gettext("has “%(text)s”")) % {"text": text}
 
 
 def register(app: Flask) -> None:
@@ -53,14 +81,21 @@ def register(app: Flask) -> None:
         in_plain_words,
         by_source,
         percent,
+        decimals,
         plural,
+        number,
+        pixels,
+        size,
+        translated,
+        quoted,
+        sentence,
         source,
-        day,
+        day_and_time,
         progress,
-        size_in_words,
-        passed_over_text,
-        left_out_text,
+        passed_over,
+        left_out,
         where_matched,
+        score_label,
         shown_value,
         credit,
         title_of,
@@ -68,6 +103,8 @@ def register(app: Flask) -> None:
     ):
         app.add_template_filter(named, named.__name__)
     app.add_template_test(is_web_address, "web_address")
+    app.jinja_env.globals.update(counted=counted_on_page, forms=forms)
+    app.jinja_env.policies["ext.i18n.trimmed"] = True
 
 
 def ratio(size: Sequence[int]) -> str:
@@ -91,45 +128,61 @@ def in_plain_words(hit: Mapping[str, Any], words: str) -> Markup:
     """Return why a hit is one as a sentence: Says *dog* and *water*; looks like pictures of that; 63% sure."""
     said = [word for word, asked in split_by_query(hit["caption"], _content(words)) if asked]
     distinct = list(dict.fromkeys(word.lower() for word in said))
-    parts = [Markup("says {}").format(_listed(distinct))] if distinct else []
-    parts += [Markup("{} “{}”").format(_NAMED.get(one["field"], "has"), one["text"]) for one in hit["matched"][:2]]
+    parts = [Markup(gettext("says %(words)s")) % {"words": _listed(distinct)}] if distinct else []
+    parts += [_named(one["field"], one["text"]) for one in hit["matched"][:2]]
     looks = {name: value for name, value in hit["scores"].items() if name.rpartition(".")[2] == "cosine"}
-    parts += [_looks(name, value) for name, value in looks.items()]
-    parts.append(Markup("{} sure").format(percent(hit["score"])))
-    sentence = Markup("; ").join(parts)
-    return sentence[:1].upper() + sentence[1:]
+    parts += [Markup(_likeness(value, _picture_number(name))) for name, value in looks.items()]
+    parts.append(Markup(gettext("%(percent)s sure", percent=percent(hit["score"]))))
+    told = Markup("; ").join(parts)
+    return told[:1].upper() + told[1:]
 
 
 def _listed(words: Sequence[str]) -> Markup:
-    marked = [Markup("<mark>{}</mark>").format(word) for word in words]
-    return Markup(" and ").join([Markup(", ").join(marked[:-1]), marked[-1]] if len(marked) > 1 else marked)
+    return Markup(listed([Markup("<mark>{}</mark>").format(word) for word in words]))
 
 
-def _looks(name: str, cosine: float) -> Markup:
-    source = name.rpartition(".")[0]
-    what = "pictures of that" if source in ("", "words") else f"picture {source.lstrip('likeun')} of the query"
-    much = next(text for least, text in _LIKENESS if cosine >= least)
-    return Markup("{} {}").format(much, what)
+def _picture_number(score: str) -> str:
+    source = score.rpartition(".")[0]
+    return "" if source in ("", "words") else source.lstrip("likeun")
 
 
 def where_matched(field: str) -> str:
     """Return the label of a text beside the captions: Folder, or that of a field of the catalogue."""
+    labels = {
+        "name": gettext("Name"),
+        "folder": gettext("Folder"),
+        "date": gettext("Date"),
+        **_labels(),
+    }
     stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
-    return stored.get(field, field.removeprefix(PREFIX).capitalize())
+    return stored.get(field) or labels.get(field) or field.removeprefix(PREFIX).capitalize()
+
+
+def _labels() -> dict[str, str]:
+    """Return the labels of the texts in a picture's file."""
+    return {
+        "title": gettext("Title"),
+        "description": gettext("Description"),
+        "keyword": gettext("Keywords"),
+        "person": gettext("People"),
+        "place": gettext("Place"),
+    }
 
 
 def title_of(search: SearchRequest) -> str:
     """Return what a search asks for as a title: dog, unlike a picture."""
     like, unlike = (search.like or search.uploads.like, search.unlike or search.uploads.unlike)
-    words = [search.text, *(f"without {word}" for word in search.exclude)]
-    pictures = ["like a picture"] * bool(like) + ["unlike a picture"] * bool(unlike)
+    words = [search.text, *(gettext("without %(word)s", word=word) for word in search.exclude)]
+    pictures = [gettext("like a picture")] * bool(like) + [gettext("unlike a picture")] * bool(unlike)
     title = ", ".join(filter(None, [*words, *pictures]))
     return title if search.text else title.capitalize()
 
 
 def shown_value(value: Any) -> str:
     """Return a value of a field as people read it."""
-    return "Without a value" if value is None else as_text(value)
+    if isinstance(value, bool):
+        return gettext("yes") if value else gettext("no")
+    return gettext("Without a value") if value is None else as_text(value)
 
 
 def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
@@ -138,38 +191,88 @@ def by_source(scores: dict[str, float]) -> list[tuple[str, dict[str, float]]]:
     for name, value in scores.items():
         source, _, part = name.rpartition(".")
         label = source.rstrip(digits)
-        groups.setdefault(f"{label} {source[len(label) :]}".strip().capitalize(), {})[part] = value
+        groups.setdefault(_source_label(label, source[len(label) :]), {})[part] = value
     return list(groups.items())
 
 
-def percent(share: float) -> str:
-    """Return a share in percent: 93%, or < 1%."""
-    return f"{round(100 * share)}%" if share >= 0.01 else "< 1%"
+def _source_label(source: str, number: str) -> str:
+    messages = {
+        "words": gettext("Words %(number)s", number=number),
+        "like": gettext("Like %(number)s", number=number),
+        "unlike": gettext("Unlike %(number)s", number=number),
+        "face": gettext("Face %(number)s", number=number),
+    }
+    return messages.get(source, f"{source} {number}".capitalize()).strip()
+
+
+def score_label(name: str) -> str:
+    """Return what a part of a relevance is called."""
+    messages = {
+        "bleu": "BLEU",
+        "cosine": gettext("Cosine"),
+        "neighbours": gettext("Cosine with neighbours"),
+        "embedding": gettext("Cosine of meaning"),
+        "verbatim": gettext("Said word by word"),
+        "unlikeness": gettext("Cosine to the opposite"),
+        "logprob": gettext("Log-probability of the query"),
+        "hubness": gettext("Similarity to common sentences"),
+        "metadata": gettext("Names, keywords and dates"),
+    }
+    return messages.get(name, name)
+
+
+def sentence(message: str) -> str:
+    """Return an error or a reason as a sentence of its own, in the language of the request."""
+    told = translated(message)
+    return f"{told[:1].upper()}{told[1:]}."
 
 
 def source(caption: Mapping[str, Any]) -> str:
     """Return who wrote a caption."""
-    return "Yours" if caption["source"] == "user" else f"By {caption['model_version']}"
+    return gettext("Yours") if caption["source"] == "user" else gettext("By %(model)s", model=caption["model_version"])
+
+
+def passed_over(suffixes: Mapping[str, int]) -> str:
+    """Return "12 .CR3, 3 .MOV, 2 without suffix" for numbers of files by suffix."""
+    counts = list(counted_suffixes(suffixes).items())
+    texts = [f"{number(count)} {one or gettext('without suffix')}" for one, count in counts[:SHOWN_SUFFIXES]]
+    others = sum(count for _, count in counts[SHOWN_SUFFIXES:])
+    return ", ".join([*texts, counted("%(count)s other", "%(count)s others", others)] if others else texts)
+
+
+def left_out(folders: Mapping[str, int]) -> str:
+    """Return "3 folders of machine-made files (@eaDir, #recycle)" for numbers of folders by name."""
+    names = sorted(folders, key=lambda name: (-folders[name], name))
+    return counted(
+        "%(count)s folder of machine-made files (%(names)s)",
+        "%(count)s folders of machine-made files (%(names)s)",
+        sum(folders.values()),
+        names=", ".join(names[:SHOWN_NAMES]) + (", …" if len(names) > SHOWN_NAMES else ""),
+    )
 
 
 def facts_of(picture: Mapping[str, Any]) -> list[tuple[str, str]]:
     """Return the details of a picture and its file, by label."""
     width, height, exif = picture["width"], picture["height"], picture["exif"]
+    exposure = (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}")
+    megapixels = number(round(width * height / 1e6, 1))
     facts = [
-        ("Taken", taken(picture)),
-        ("Camera", exif["camera"]),
-        ("Lens", exif["lens"]),
-        (
-            "Exposure",
-            ", ".join(filter(None, (exif["exposure"], exif["aperture"], exif["iso"] and f"ISO {exif['iso']}"))),
-        ),
-        ("Focal length", exif["focal_length"]),
-        *((label, _texts(picture, field)) for field, label in _LABELS.items()),
-        ("Length", picture["film"] and clock(picture["film"]["duration"])),
-        ("Size", f"{width:,} × {height:,} px, {width * height / 1e6:.1f} megapixels"),
-        ("File", f"{picture['format']}, {size_in_words(picture['bytes'])}"),
+        (gettext("Taken"), taken(picture)),
+        (gettext("Camera"), exif["camera"]),
+        (gettext("Lens"), exif["lens"]),
+        (gettext("Exposure"), ", ".join(filter(None, exposure))),
+        (gettext("Focal length"), exif["focal_length"]),
+        *((label, _texts(picture, field)) for field, label in _labels().items()),
+        (gettext("Length"), picture["film"] and clock(picture["film"]["duration"])),
+        (gettext("Size"), f"{pixels(width, height)}, {gettext('%(count)s megapixels', count=megapixels)}"),
+        (gettext("File"), f"{picture['format']}, {size(picture['bytes'])}"),
     ]
     return [(name, value) for name, value in facts if value]
+
+
+def pixels(width: int, height: int) -> str:
+    """Return the size of a picture: 4,000 × 3,000 px."""
+    return f"{number(width)} × {number(height)} px"
 
 
 def _texts(picture: Mapping[str, Any], field: str) -> str:
@@ -178,28 +281,25 @@ def _texts(picture: Mapping[str, Any], field: str) -> str:
 
 def taken(picture: Mapping[str, Any]) -> str | None:
     """Return when a picture was taken and which source says so: 4 May 2019, 10:11 (by the file's name)."""
-    moment = picture["taken_at"]
-    return in_words(datetime.fromisoformat(moment), picture["taken_from"]) if moment else None
+    if not picture["taken_at"]:
+        return None
+    taken_at = datetime.fromisoformat(picture["taken_at"])
+    shown = moment(taken_at) if taken_at.time() != time.min else day(taken_at)
+    return f"{shown} ({translated(SOURCES[picture['taken_from']])})" if picture["taken_from"] in SOURCES else shown
 
 
-def day(moment: str) -> str:
+def day_and_time(iso: str) -> str:
     """Return a time in ISO 8601 as people write it: 5 March 2021, 14:07."""
-    time = datetime.fromisoformat(moment)
-    return f"{time.day} {time:%B %Y, %H:%M}"
+    return moment(datetime.fromisoformat(iso))
 
 
 def progress(job: Mapping[str, Any]) -> str:
     """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left."""
     if not job["total"]:
-        return "Counting files…"
-    parts = [f"{job['encoded']:,} of {plural(job['total'], 'file')}"]
-    parts += [f"{job['rate']:.3g} per second"] if job["rate"] else []
-    parts += [f"{_span(job['seconds_left'])} left"] if job["seconds_left"] else []
+        return gettext("Counting files…")
+    parts = [
+        counted("%(done)s of %(count)s file", "%(done)s of %(count)s files", job["total"], done=number(job["encoded"]))
+    ]
+    parts += [gettext("%(rate)s per second", rate=about(job["rate"]))] if job["rate"] else []
+    parts += [gettext("%(time)s left", time=span(job["seconds_left"]))] if job["seconds_left"] else []
     return ", ".join(parts)
-
-
-def _span(seconds: float) -> str:
-    for unit, length in (("hour", 3600), ("minute", 60)):
-        if seconds >= 1.5 * length:
-            return plural(round(seconds / length), unit)
-    return plural(max(1, round(seconds)), "second")

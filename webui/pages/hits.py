@@ -13,12 +13,13 @@ from retrieval.search.query import Query
 from webui.api import answers
 from webui.api.answers import as_hit, as_hits
 from webui.api.export import FORMATS, exported
+from webui.language.formats import size
 from webui.pages.filter_form import filter_form, filters_to_loosen
 from webui.pages.people import around
 from webui.problems import Problem
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request, read_uploads
-from webui.request.values import LONGEST_ID, WINDOW_NAMES, Window, known_value, read_window, size_in_words
+from webui.request.values import LONGEST_ID, WINDOW_NAMES, Window, known_value, read_window
 from webui.services import services
 
 EXAMPLES = 4
@@ -62,7 +63,7 @@ def export_selection() -> Response:
 def _for_every_template() -> dict[str, Any]:
     cap = services().library.settings.max_upload_bytes
     words = SearchRequest(request.args.get("q", ""))
-    return {"upload_cap": cap, "upload_cap_in_words": size_in_words(cap), "search": words}
+    return {"upload_cap": cap, "upload_cap_in_words": size(cap), "search": words}
 
 
 def _hits(search: SearchRequest, window: Window) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from flask import Blueprint, redirect, render_template, request, url_for
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from data.faces import history
@@ -24,16 +25,6 @@ from webui.services import services
 
 people_page = Blueprint("people_page", __name__)
 
-DONE = {
-    "name": "The name was saved. Search finds it at once.",
-    "merge": "They are one person now.",
-    "split": "They are a group of their own now.",
-    "hide": "Hidden from this page and from searches by name.",
-    "show": "Shown again.",
-    "undo": "The change was undone.",
-    "forget": "All faces, groups and names were deleted.",
-}
-
 
 @people_page.get("/people")
 @takes("hidden", "done")
@@ -49,7 +40,7 @@ def show() -> str:
         scanned=counts.scanned,
         faces=counts.faces,
         undoable=history.last_change(store),
-        done=DONE.get(request.args.get("done", "")),
+        done=_done(request.args.get("done", "")),
     )
 
 
@@ -68,6 +59,19 @@ def change() -> Response:
     return redirect(url_for("people_page.show", done=action), 303)
 
 
+def _done(action: str) -> str | None:
+    """Return what a button did, None for no button."""
+    return {
+        "name": gettext("The name was saved. Search finds it at once."),
+        "merge": gettext("They are one person now."),
+        "split": gettext("They are a group of their own now."),
+        "hide": gettext("Hidden from this page and from searches by name."),
+        "show": gettext("Shown again."),
+        "undo": gettext("The change was undone."),
+        "forget": gettext("All faces, groups and names were deleted."),
+    }.get(action)
+
+
 @people_page.get("/people/<id:person_id>")
 @takes("done")
 def one(person_id: int) -> str:
@@ -76,7 +80,7 @@ def one(person_id: int) -> str:
         "person.html",
         person=person_document(person_id),
         undoable=history.last_change(_store()),
-        done=DONE.get(request.args.get("done", "")),
+        done=_done(request.args.get("done", "")),
     )
 
 
@@ -110,7 +114,7 @@ def faces_on(picture_id: int, search: SearchRequest) -> list[Document]:
     """Return the faces of a picture with the addresses of more pictures of each person; the searched one is chosen."""
     return [
         face
-        | {"label": face["name"] or f"Face {number}", "chosen": face["id"] == search.face}
+        | {"label": face["name"] or gettext("Face %(number)s", number=number), "chosen": face["id"] == search.face}
         | {"address": SearchRequest(face=face["id"]).address()}
         for number, face in enumerate(face_documents(picture_id), 1)
     ]
@@ -126,7 +130,7 @@ def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[str]
         return None
     listed = [
         told
-        | {"label": f"Face {told['number']}", "chosen": told == query["face"]}
+        | {"label": gettext("Face %(number)s", number=told["number"]), "chosen": told == query["face"]}
         | {"address": search.address(face_number=told["number"])}
         for told in query["faces"]
     ]

@@ -6,6 +6,7 @@ from pathlib import PurePath
 from typing import Any, NamedTuple
 
 from flask import Blueprint, redirect, render_template, request
+from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from data.catalogue.fields import has_user_facts, remove_user_facts, set_user_facts
@@ -16,7 +17,8 @@ from webui.api import answers
 from webui.api.answers import Document
 from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
-from webui.pages.formatting import facts_of, percent
+from webui.language.formats import percent
+from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
 from webui.pages.people import faces_on, say_who
 from webui.request.filters import catalogue
@@ -60,8 +62,9 @@ class Fact(NamedTuple):
     def by(self) -> str:
         """Who says so, where that is not the import."""
         if self.said.get("source") == PREDICTED:
-            return f"predicted, {percent(self.said['confidence'] or 0)} sure"
-        return {USER: "yours", CRAWLED: "found with the picture"}.get(self.said.get("source", ""), "")
+            return gettext("predicted, %(percent)s sure", percent=percent(self.said["confidence"] or 0))
+        told = {USER: gettext("yours"), CRAWLED: gettext("found with the picture")}
+        return told.get(self.said.get("source", ""), "")
 
 
 class Neighbours(NamedTuple):

@@ -1,7 +1,7 @@
 // Captions as evidence: for a word that is pointed at, the picture shows where the decoder looked as it said it. Also
 // the search for a part of the picture that is shown.
 
-import { $, $$, complain } from "./dom.js";
+import { $, $$, complain, language, text as told } from "./dom.js";
 import { choosePart, cover } from "./part.js";
 import { go } from "./search.js";
 import { isOpen, shut } from "./viewer.js";
@@ -43,7 +43,7 @@ function asButtons(title) {
   map.words.forEach(({ start, end, seen }, number) => {
     const button = Object.assign(document.createElement("button"), { type: "button", textContent: text.slice(start, end) });
     Object.assign(button.dataset, { word: number });
-    button.title = `${Math.round(100 * seen)}% seen in the picture, the rest follows from the words before`;
+    button.title = told("seen", { percent: seen.toLocaleString(language, { style: "percent" }) });
     nodes.push(text.slice(at, start), button);
     at = end;
   });

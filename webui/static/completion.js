@@ -2,7 +2,7 @@
 //
 // A request is sent for a text only once, and an answer is shown only while its text is the one in the field.
 
-import { $, $$ } from "./dom.js";
+import { $, $$, number, text as told } from "./dom.js";
 import { forget, recent, remember } from "./recent.js";
 import { tell } from "./said.js";
 import { asQuery, go, goLive, isLive, isSearch, onPage, stop, uploaded } from "./search.js";
@@ -64,12 +64,12 @@ const replaced = (text, word) => text.replace(/([-−–—－]?["“”„]?)[^
 
 function offer({ completions: found, unknown }, text) {
   const corrections = unknown.filter(({ correction, end }) => correction && end < text.length).map(({ start, end, correction }) => ({
-    label: correction, note: `instead of ${text.slice(start, end)}`,
+    label: correction, note: told("insteadOf", { word: text.slice(start, end) }),
     run: () => put(text.slice(0, start) + correction + text.slice(end)),
   }));
   const words = found.filter((one) => one.filter || one.text.toLowerCase() !== text.split(/\s/).at(-1).toLowerCase());
   const completed = words.map((one) => ({
-    label: one.text, note: `${one.label} · ${one.pictures.toLocaleString("en")}`,
+    label: one.text, note: `${told(one.label)} · ${number(one.pictures)}`,
     run: () => (one.filter ? narrow(text, one.filter) : put(`${replaced(text, one.text)} `)),
   }));
   show([...corrections, ...completed]);
@@ -78,8 +78,8 @@ function offer({ completions: found, unknown }, text) {
 function offerRecent() {
   const texts = recent();
   if (!texts.length) return;
-  const clear = { label: "Clear recent searches", note: "kept on this device only", run: () => { forget(); close(); } };
-  show([...texts.map((text) => ({ label: text, note: "recent", run: () => { put(text); form.requestSubmit(); } })), clear]);
+  const clear = { label: told("clearRecent"), note: told("thisDevice"), run: () => { forget(); close(); } };
+  show([...texts.map((text) => ({ label: text, note: told("recent"), run: () => { put(text); form.requestSubmit(); } })), clear]);
 }
 
 function put(text) {

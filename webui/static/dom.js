@@ -6,6 +6,19 @@ export const $$ = (selector, root = document) => [...root.querySelectorAll(selec
 export const results = () => $("#results");
 export const hits = () => $$(".hit > a");
 
+// Texts in the language of the page; the server gives them, as forms by number where something is counted.
+const texts = JSON.parse($("#texts").textContent);
+export const language = document.documentElement.lang;
+const plurals = new Intl.PluralRules(language);
+
+export const number = (value) => value.toLocaleString(language);
+
+export function text(name, values = {}) {
+  const known = texts[name] ?? name;
+  const form = known[plurals.select(values.count ?? 0)] ?? known.other ?? known;
+  return form.replace(/\{(\w+)\}/g, (_, key) => (typeof values[key] === "number" ? number(values[key]) : values[key]));
+}
+
 // Shows a message, to screen readers too.
 export function say(text) {
   $("#status").textContent = text;

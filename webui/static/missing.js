@@ -1,6 +1,6 @@
 // Pictures that cannot be loaded: the large one falls back to the thumbnail, a tile shows a note.
 
-import { $$ } from "./dom.js";
+import { $$, text } from "./dom.js";
 
 function replace(image) {
   const { fallback } = image.dataset;
@@ -9,7 +9,7 @@ function replace(image) {
   } else if (image.closest(".frame")) {
     const note = document.createElement("span");
     note.className = "missing";
-    note.textContent = "The file is missing";
+    note.textContent = text("missing");
     image.replaceWith(note);
   }
 }

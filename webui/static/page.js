@@ -17,7 +17,7 @@ import { isOpen, shut, view } from "./viewer.js";
 document.addEventListener("click", (event) => {
   if (!isPlain(event)) return;
   const link = event.target.closest("a[href], .more");
-  if (!link || event.defaultPrevented || link.target) return;
+  if (!link || event.defaultPrevented || link.target || link.hreflang) return;
   if (link.matches(".more")) return more(link);
   if (link.matches(".hit > a")) {
     event.preventDefault();

@@ -1,6 +1,6 @@
 // A part of a picture, chosen by dragging a box over it, or by the arrow keys (with shift its size).
 
-import { $ } from "./dom.js";
+import { $, text } from "./dom.js";
 
 const STEP = 0.02;
 const LEAST = 0.05;
@@ -29,9 +29,12 @@ export function choosePart(stage, image, done) {
   $(".chooser", stage)?.remove();
   const chooser = document.createElement("div");
   chooser.className = "chooser";
-  chooser.innerHTML = `<div class="box" tabindex="0" role="application" aria-label="The part: arrows move it, shift and arrows change its size"></div>
-    <p class="acts"><button class="button main" type="button">Search this part</button><button class="button" type="button">Cancel</button></p>`;
+  chooser.innerHTML = `<div class="box" tabindex="0" role="application"></div>
+    <p class="acts"><button class="button main" type="button"></button><button class="button" type="button"></button></p>`;
   const frame = $(".box", chooser);
+  const [search, cancel] = chooser.querySelectorAll("button");
+  frame.setAttribute("aria-label", text("part"));
+  [search.textContent, cancel.textContent] = [text("searchPart"), text("cancel")];
   let box = [0.25, 0.25, 0.75, 0.75];
   let from = null;
 
@@ -80,7 +83,6 @@ export function choosePart(stage, image, done) {
         .map((value, side, moved) => (side < 2 ? value : moved[side - 2] + [right - left, bottom - top][side - 2]));
     show();
   });
-  const [search, cancel] = chooser.querySelectorAll("button");
   search.addEventListener("click", () => end(true));
   cancel.addEventListener("click", () => end(false));
   addEventListener("resize", place);

@@ -1,7 +1,7 @@
 // Searches without reloading the page. All markup comes from the server: an answer is the same page, and its parts
 // replace those shown. The address holds the query except for uploads, which are sent beside it.
 
-import { $, $$, complain, results, say } from "./dom.js";
+import { $, $$, complain, results, say, text as told } from "./dom.js";
 import { keep } from "./kept.js";
 
 const MOST_SHOWN = 1000;    // the most that a page shows
@@ -37,7 +37,7 @@ export async function ask(address, options, note) {
     }
     complain(JSON.parse(text).detail);
   } catch {
-    if (!mine.signal.aborted) complain("The server does not answer. Is Retroflex still running?");
+    if (!mine.signal.aborted) complain(told("unreachable"));
   } finally {
     if (running === mine) {
       results().removeAttribute("aria-busy");
@@ -87,7 +87,7 @@ function show(page, typing = false) {
 
 // Goes to the address with these uploads; `remember` is false where it is already in the browser's history.
 export async function go(address, pictures = [], remember = true) {
-  const page = await send(address, pictures, pictures.length ? "Analysing your picture…" : "Searching…");
+  const page = await send(address, pictures, told(pictures.length ? "analysing" : "searching"));
   if (!page) return;
   const state = { uploads: await keep(pictures) };
   uploads = pictures;
@@ -125,11 +125,11 @@ function send(address, pictures, note) {
 // Appends the next hits.
 export async function more(button, bySelf = false) {
   button.disabled = true;
-  const page = await send(button.dataset.address, uploads, bySelf ? null : "Searching…");
+  const page = await send(button.dataset.address, uploads, bySelf ? null : told("searching"));
   button.disabled = false;
   if (!page) return;
   const fresh = $$("#grid > :not([data-continued])", page);
-  if (!fresh.length) return complain("There are no more pictures.");
+  if (!fresh.length) return complain(told("noMore"));
   $("#grid").append(...fresh);
   for (const selector of [".more", ".pager"]) {
     const next = $(selector, page);
@@ -160,8 +160,7 @@ addEventListener("scroll", watch, { passive: true });
 
 // The address holds all that is shown, so that going back shows it again.
 function remember(page) {
-  const seen = $("[data-seen]");
-  seen.textContent = seen.textContent.replace(/–[\d,]+/, $("[data-seen]", page).textContent.match(/–[\d,]+/) ?? "$&");
+  $("[data-last]")?.replaceWith($("[data-last]", page) ?? "");
   const address = new URL(location);
   address.searchParams.set("limit", Math.min(MOST_SHOWN, $$(".hit").length));
   history.replaceState(history.state, "", address);

@@ -1,6 +1,6 @@
 // Selecting hits: by checkbox, a range with shift, or x. The export form works without this file.
 
-import { $, $$ } from "./dom.js";
+import { $, $$, text } from "./dom.js";
 
 const boxes = () => $$(".tick input");
 const chosen = () => boxes().filter((box) => box.checked);
@@ -8,7 +8,7 @@ let last = null;
 
 function tell() {
   const count = $("#selection output");
-  if (count) count.textContent = `${chosen().length.toLocaleString("en")} selected`;
+  if (count) count.textContent = text("selected", { count: chosen().length });
 }
 
 export function toggle(link) {

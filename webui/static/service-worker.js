@@ -1,8 +1,9 @@
 // Keeps the page's own scripts, styles and icons, so that it opens at once, and a page for when there is no server.
 // Pictures, hits and words are never kept.
 
-const base = new URL(`static/${new URL(location).searchParams.get("v")}/`, registration.scope).href;
-const offline = `${base}offline.html`;
+const given = new URL(location).searchParams;
+const base = new URL(`static/${given.get("v")}/`, registration.scope).href;
+const offline = new URL(`offline/${given.get("in")}`, registration.scope).href;
 
 addEventListener("install", (event) => {
   event.waitUntil(caches.open(base).then((cache) => cache.add(offline)).then(() => skipWaiting()));

@@ -1,6 +1,6 @@
 // A sketch to search with, drawn by mouse, pen or finger; a chosen file is searched with at once.
 
-import { $, complain } from "./dom.js";
+import { $, complain, text } from "./dom.js";
 import { go } from "./search.js";
 
 const form = $("#sketch");
@@ -52,7 +52,7 @@ form.addEventListener("click", ({ target }) => {
 form.addEventListener("change", ({ target }) => { if (target.files?.length) search(target.files[0]); });
 form.addEventListener("submit", (event) => {
   event.preventDefault();
-  if (!strokes.length) return complain("Draw something first, or choose a file with a sketch.");
+  if (!strokes.length) return complain(text("drawFirst"));
   canvas.toBlob(search, "image/png");
 });
 

@@ -1,6 +1,6 @@
 // Pictures to search with: chosen, photographed, dropped or pasted; each is a chip in the bar, to be like or unlike.
 
-import { $, complain } from "./dom.js";
+import { $, complain, text } from "./dom.js";
 import { choosePart } from "./part.js";
 import { go, isSearch, uploaded } from "./search.js";
 
@@ -20,7 +20,7 @@ function add(files) {
   const pictures = [...uploaded(), ...[...files].map((file) => ({ file, unlike: false }))];
   const bytes = pictures.reduce((sum, one) => sum + one.file.size, 0);
   if (bytes > Number(form.dataset.maxBytes)) {
-    complain(`The upload is too large: at most ${form.dataset.max} can be uploaded.`);
+    complain(text("tooLarge", { most: form.dataset.max }));
   } else if (files.length) {
     go(address(), pictures);
   }

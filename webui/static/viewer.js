@@ -1,6 +1,6 @@
 // One picture over the grid. It has its own address, so the browser's back button closes it.
 
-import { $, hits } from "./dom.js";
+import { $, hits, text } from "./dom.js";
 import { ask, onPage } from "./search.js";
 
 const viewer = $("#viewer");
@@ -94,7 +94,7 @@ document.addEventListener("submit", async (event) => {
   if (!event.target.matches("[data-stay]")) return;
   event.preventDefault();
   const body = new FormData(event.target, event.submitter);
-  const page = await ask(event.target.action, { method: "POST", body }, "Saving…");
+  const page = await ask(event.target.action, { method: "POST", body }, text("saving"));
   if (!page) return;
   put(page);
   const caption = $("h1", article()).textContent;

@@ -78,7 +78,7 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     seen: list[str] = []
     page.wait(lambda: seen.extend(page.js("return window.told ?? []")) or page.all(".done"), PATIENCE)
     assert any(" of 61 files" in one for one in seen), "progress came without a reload"
-    assert page.text(".done") == "Indexing is done: 60 pictures captioned, 1 file skipped."
+    assert page.text(".done") == "Indexing is done. 60 pictures were captioned. 1 file was skipped."
     assert page.text(".folders .soft").startswith("60 pictures · 1 file skipped · indexed ")
     assert "has described 60 pictures" in page.text("[aria-labelledby=model]")
     page.follow("View 1 skipped file and the reasons")
@@ -104,7 +104,7 @@ def test_indexing_is_stopped_by_a_button(page: Page) -> None:
     page.follow("Add this folder and index it")
     page.follow("Stop")
     page.wait(lambda: page.all(".done"), PATIENCE)
-    assert page.text(".done").startswith("Indexing was stopped: ")
+    assert page.text(".done").startswith("Indexing was stopped. ")
     page.follow("Remove")
     page.follow("Yes, remove it")
     page.wait(lambda: not page.all(".folders"))
@@ -129,7 +129,7 @@ def test_a_new_captioner_captions_all_anew_but_a_persons_own(
             assert "3 pictures were described by another captioner" in page.text("[aria-labelledby=model]")
             page.follow("Caption them again")
             page.wait(lambda: page.all(".done"), PATIENCE)
-            assert page.text(".done") == "Indexing is done: 3 pictures captioned."
+            assert page.text(".done") == "Indexing is done. 3 pictures were captioned."
             assert "has described 3 pictures" in page.text("[aria-labelledby=model]")
             page.open("picture/1")
             page.until("#caption", "our very own words")

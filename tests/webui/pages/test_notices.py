@@ -39,7 +39,7 @@ def test_the_library_page_tells_what_is_amiss(client: FlaskClient, library: Libr
     page = client.get("/library").text
     assert "1 picture is absent" in page
     assert "kept for 30 days" in page
-    assert '<a href="/library/noted">1 picture</a> could not be read completely' in page
+    assert '<a href="/library/noted">1 picture could not be read completely.</a>' in page
     assert "1 damaged row of the library is left out" in page
     assert page.index("<li>It is empty: 2 files</li>") < page.index("<li>It is no picture: 1 file</li>")
     assert "View 3 skipped files and the reasons" in page

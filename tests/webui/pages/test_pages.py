@@ -23,7 +23,7 @@ STATIC = Path(webui.__file__).parent / "static"
 
 def test_the_start_shows_the_library_and_examples(client: FlaskClient) -> None:
     page = client.get("/").text
-    assert "1–12 of 12 pictures" in page
+    assert "1–<span data-last>12</span> of 12 pictures" in page
     assert page.count('class="hit ') == 12
     assert 'href="/?q=a+red+boat+on+the+water"' in page
 
