@@ -153,6 +153,8 @@ def where_matched(field: str) -> str:
         "folder": gettext("Folder"),
         "date": gettext("Date"),
         **_labels(),
+        "keyword": gettext("Keyword"),
+        "person": gettext("Person"),
     }
     stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
     return stored.get(field) or labels.get(field) or field.removeprefix(PREFIX).capitalize()

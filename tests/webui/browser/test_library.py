@@ -81,7 +81,7 @@ def test_a_folder_is_added_indexed_before_ones_eyes_and_removed(page: Page) -> N
     assert page.text(".done") == "Indexing is done. 60 pictures were captioned. 1 file was skipped."
     assert page.text(".folders .soft").startswith("60 pictures · 1 file skipped · indexed ")
     assert "has described 60 pictures" in page.text("[aria-labelledby=model]")
-    page.follow("View 1 skipped file and the reasons")
+    page.follow("View 1 skipped file and the reason")
     page.until(".skipped dt", "broken.jpg")
     assert "not a picture" in page.text(".skipped dd")
     page.follow("Back to the library")
