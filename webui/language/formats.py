@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Literal
 from datetime import date, datetime
+from typing import Literal
 
 from babel import Locale, dates, numbers, units
 from babel.lists import format_list
