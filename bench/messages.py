@@ -50,7 +50,8 @@ FEWEST_LETTERS = 5
 _SENTENCE = re.compile(r"[a-z{]\S* \S+ .*\S|is \S+", re.DOTALL)
 _NO_SENTENCE = re.compile(
     r"%s|'none'|\n|://|csv|exact: |two three|codes of|years of|not wearing|=\(\)|none; |the proxy |unknown pixel|lossy|"
-    r"lossless|private, |photometric|: a person|the library at|is this|no schema|no parameter|no facet|an answer|retroflex "
+    r"lossless|private, |photometric|: a person|the library at|is this|no schema|no parameter|no facet|an answer|"
+    r"retroflex "
 )
 """What else looks like one: texts for logs, headers and descriptions, and parts of sentences."""
 
