@@ -22,6 +22,8 @@ from captioner.embedding import Embedding, EmbeddingConfig
 from captioner.encoders.pooling import Pooling
 from captioner.encoders.vgg16 import BLOCKS, CONVOLUTIONS, VGG16Config
 from captioner.vocabulary import Vocabulary
+from retrieval.vectors.milvus_client import MilvusConnection, read_address
+from tests import milvus
 from tests.postgres import EmptyStore, Server, programs, running_server
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
@@ -141,6 +143,27 @@ def postgres() -> Iterator[Server]:
 def postgres_store(postgres: Server) -> EmptyStore:
     """A store in PostgreSQL that is emptied for each test, which takes far less than to make one."""
     return EmptyStore(postgres)
+
+
+@pytest.fixture(scope="session")
+def milvus_lite(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusConnection]:
+    """Milvus in a file."""
+    if find_spec("pymilvus") is None or find_spec("milvus_lite") is None:
+        pytest.skip("Milvus Lite is not installed: pip install '.[milvus]'")
+    connection = MilvusConnection(read_address(str(tmp_path_factory.mktemp("milvus") / "vectors.db")))
+    yield connection
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def milvus_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MilvusConnection]:
+    """A server of Milvus."""
+    if find_spec("pymilvus") is None or not milvus.installed():
+        pytest.skip("Milvus is not installed, or has no network of its own here: pip install milvus '.[milvus]'")
+    with milvus.running_server(tmp_path_factory.mktemp("milvus")) as address:
+        connection = MilvusConnection(read_address(address))
+        yield connection
+        connection.close()
 
 
 @pytest.fixture

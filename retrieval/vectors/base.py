@@ -7,6 +7,12 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
+from data.errors import RetroflexError
+
+
+class VectorsUnreachable(RetroflexError):
+    """The database of vectors does not answer, or not yet; a later call may find it again."""
+
 
 class RankedItems(NamedTuple):
     """Items `ids` int64 (m,) and their `scores` float (m,), the best first, ties by id."""
@@ -15,10 +21,11 @@ class RankedItems(NamedTuple):
     scores: np.ndarray
 
 
-class VectorStore(Protocol):
-    """Vectors of items, of one or more kinds; several threads may use it at once.
+class Vectors(Protocol):
+    """Vectors of items, of one or more kinds, to be read; several threads may use it at once.
 
-    All vectors of a kind were made by one model version. Scores are cosines, rounded to six decimals.
+    All vectors of a kind were made by one model version. Scores are cosines, rounded to six decimals. Those in a
+    database raise VectorsUnreachable.
     """
 
     @property
@@ -40,6 +47,10 @@ class VectorStore(Protocol):
 
     def everything(self, kind: str) -> tuple[np.ndarray, np.ndarray]:
         """Return the ids, rising int64 (n,), and vectors, float16 (n, d), of all items that have one."""
+
+
+class VectorStore(Vectors, Protocol):
+    """Vectors that can be changed."""
 
     def upsert(self, kind: str, model_version: str, ids: np.ndarray, vectors: np.ndarray) -> None:
         """Put `vectors` (m, d) of the items `ids` (m,), rising, replacing those that they had.

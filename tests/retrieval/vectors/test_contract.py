@@ -1,4 +1,4 @@
-"""The contract of vector stores, for the local one and a plain one in memory, its oracle."""
+"""The contract of vector stores, for the local one, Milvus, and a plain one in memory, the oracle of both."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import pytest
 
 from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.local import LocalVectorStore
+from retrieval.vectors.milvus import MilvusVectorStore
 
 WIDE = 6
 
@@ -61,8 +62,14 @@ class PlainStore:
                 own.pop(item, None)
 
 
-@pytest.fixture(params=[LocalVectorStore, PlainStore])
+@pytest.fixture(params=[LocalVectorStore, PlainStore, "milvus lite", "milvus server"])
 def store(request: pytest.FixtureRequest) -> VectorStore:
+    """An empty store."""
+    if isinstance(request.param, str):
+        in_milvus = MilvusVectorStore(request.getfixturevalue(request.param.replace(" ", "_")), "contract")
+        for kind in in_milvus.models:
+            in_milvus.drop(kind)
+        return in_milvus
     made: VectorStore = request.param()
     return made
 
