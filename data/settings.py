@@ -23,10 +23,14 @@ DATABASE_FILE = "library.sqlite3"
 
 @dataclass(frozen=True)
 class Settings:
-    """The library's folder, the captioner that describes it, and the caps on pictures (bytes and pixels)."""
+    """The library's folder, the captioner that describes it, and the caps on pictures (bytes and pixels).
+
+    `vectors` is where vectors are searched if not in the library's index: see `retrieval.vectors.milvus_client`.
+    """
 
     library: Path = field(default_factory=lambda: user_data_path("retroflex"))
     database_url: str | None = None
+    vectors: str | None = None
     bundle: Path | None = None
     max_bytes: int = DEFAULT_LIMITS.max_bytes
     max_pixels: int = DEFAULT_LIMITS.max_pixels
@@ -55,8 +59,8 @@ class Settings:
 
     @property
     def index_dir(self) -> Path:
-        """Folder of the search indexes, which can be rebuilt from the store."""
-        return self.library / "index"
+        """Folder of the search indexes, which can be rebuilt from the store; those without vectors have their own."""
+        return self.library / ("index" if self.vectors is None else "index-captions")
 
     @property
     def thumbnail_dir(self) -> Path:

@@ -6,14 +6,14 @@ import fcntl
 import hashlib
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from shutil import rmtree
 from threading import Lock, Thread
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from platformdirs import user_cache_path
@@ -44,6 +44,10 @@ from retrieval.search.grouping import Grouping
 from retrieval.search.query import QUERY_FRAMES, Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
+from retrieval.vectors.base import VectorsUnreachable
+
+if TYPE_CHECKING:
+    from retrieval.index.remote import RemoteVectors
 
 COMPLETIONS_KEPT = 10.0
 """Seconds that completions may be behind the library, while it changes."""
@@ -63,6 +67,8 @@ class Library:
         self._completing = Lock()
         self._completer: tuple[Completer, int, float] | None = None
         self.faces = FaceSearcher(store)
+        self._remote = _remote_vectors(settings, store, beside=merges) if settings.vectors else None
+        self._index: Index | None = None
         self._merger = Merger(settings, self._use_merged) if merges and not store.read_only else None
 
     @classmethod
@@ -81,8 +87,9 @@ class Library:
         """
         with self._reloading:
             searcher = self._searcher
-            if searcher is None or searcher.index.generation != self.store.generation():
-                searcher = self._searcher = self._load_searcher(searcher.index if searcher else None)
+            looks = self._remote is not None and self._remote.needs_a_look()
+            if searcher is None or looks or searcher.index.generation != self.store.generation():
+                searcher = self._searcher = self._load_searcher(self._index)
                 if self._merger is not None and needs_merging(searcher.index):
                     self._merger.start()
             return searcher
@@ -147,8 +154,15 @@ class Library:
         if picture is None or not index.holds(picture_id):
             return None
         captions = [Caption(caption.text, caption.logprob or 0.0) for caption in picture.captions]
-        ids = np.array([picture_id], np.int64)
-        return Description(captions, {kind: index.vectors.get(kind, ids)[0] for kind in index.vectors.models})
+        vectors = self._vectors_of(index, np.array([picture_id], np.int64))
+        return Description(captions, {kind: values[0] for kind, values in vectors.items()})
+
+    def _vectors_of(self, index: Index, ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Return by kind the vectors of the items of rising `ids`; none while they cannot be reached."""
+        try:
+            return {kind: index.vectors.get(kind, ids) for kind in index.vectors.models}
+        except VectorsUnreachable:
+            return {}
 
     def film_frames(self, picture_id: int, model_version: str | None = None) -> list[Description]:
         """Return the stored descriptions of up to QUERY_FRAMES frames of a film, by time; none if it is no film.
@@ -162,7 +176,7 @@ class Library:
         held = np.array([frame.id for frame in film.frames if index.holds(frame.id)], np.int64)
         chosen = np.sort(held[spread(len(held), QUERY_FRAMES)])
         captions = self.store.captions(chosen.tolist())
-        vectors = {kind: index.vectors.get(kind, chosen) for kind in index.vectors.models}
+        vectors = self._vectors_of(index, chosen)
         return [
             Description(
                 [Caption(caption.text, caption.logprob or 0.0) for caption in captions.get(frame, [])],
@@ -263,10 +277,22 @@ class Library:
 
     def merge(self) -> None:
         """Merge small segments of the search index, unless another process writes it. Raises StoreError."""
-        merge_index(self.store, self.settings.index_dir)
+        merge_index(self.store, self.settings.index_dir, self._remote is None)
+
+    def copy_vectors(self, progress: Callable[[int, int], None]) -> None:
+        """Copy to Milvus what is missing there, if vectors are searched there; `progress` gets items done and all.
+
+        Raises VectorsUnreachable or StoreError.
+        """
+        if self._remote is not None:
+            with self._reloading:
+                self._index = current_index(self.store, self.settings.index_dir, self._index, with_vectors=False)
+            self._remote.copy(self._index, progress)
 
     def close(self) -> None:
         """Close the store."""
+        if self._remote is not None:
+            self._remote.close()
         self.store.close()
 
     @cached_property
@@ -275,10 +301,10 @@ class Library:
         return load_search_model(self.settings.bundle or BUNDLED)
 
     def _load_searcher(self, loaded: Index | None) -> Searcher:
-        index = current_index(self.store, self.settings.index_dir, loaded)
+        index = self._index = current_index(self.store, self.settings.index_dir, loaded, self._remote is None)
         if self._merger is not None:
             Thread(target=index.captions.warm_up, name="warming up", daemon=True).start()
-        return Searcher(self.store, index, self.model)
+        return Searcher(self.store, index if self._remote is None else self._remote.attached(index), self.model)
 
     def _use_merged(self) -> None:
         """Search in the index that another process has merged; searches go on while it is opened."""
@@ -286,6 +312,12 @@ class Library:
         with self._reloading:
             if self._searcher is None or self._searcher.index.generation <= merged.index.generation:
                 self._searcher = merged
+
+
+def _remote_vectors(settings: Settings, store: Store, beside: bool) -> RemoteVectors:
+    from retrieval.index.remote import RemoteVectors  # a library with vectors of its own needs none of it
+
+    return RemoteVectors(settings, store, beside)
 
 
 @contextmanager

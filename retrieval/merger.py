@@ -55,7 +55,7 @@ def main() -> None:
     os.nice(NICENESS)
     try:
         settings = load_settings()
-        merge_index(open_store(settings), settings.index_dir)
+        merge_index(open_store(settings), settings.index_dir, settings.vectors is None)
     except RetroflexError as error:
         sys.exit(f"retroflex: {error}")
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 
-from sqlalchemy import Double, cast, delete, exists, func, select, update
+from sqlalchemy import BigInteger, Double, cast, delete, exists, func, select, update
+from sqlalchemy.dialects import sqlite
 from sqlalchemy.dialects.postgresql import insert
 
 from data.metadata.dates import now
@@ -15,7 +17,11 @@ from data.tables import ended_sessions, meta, rate_buckets
 
 SECRET_KEY, ACCESS_KEY, JOB_KEY = "server_secret", "server_access", "server_job"
 """In `meta`: what signs tokens of folders, who may log in, and the job of indexing."""
-SERVER_KEYS = (SECRET_KEY, ACCESS_KEY, JOB_KEY)
+VECTORS_KEY = "vectors_name"
+"""In `meta`: what the names of the library's collections in Milvus begin with."""
+SERVER_KEYS = (SECRET_KEY, ACCESS_KEY, JOB_KEY, VECTORS_KEY)
+_COPYING = 0x726574726F766563
+"""The advisory lock of who copies vectors: "retrovec" in ASCII."""
 _SECONDS = cast(func.extract("epoch", func.clock_timestamp()), Double)
 
 
@@ -44,6 +50,30 @@ def change_value(store: Store, key: str, change: Callable[[str, float], str]) ->
 def server_secret(store: Store) -> bytes:
     """Return the secret that all servers of a library have, made by the first. Raises StoreError."""
     return bytes.fromhex(change_value(store, SECRET_KEY, lambda value, _: value or secrets.token_hex(32)))
+
+
+def vectors_name(store: Store) -> str:
+    """Return the name of the library in a database of vectors, made by the first who asks. Raises StoreError."""
+    query = select(meta.c.value).where(meta.c.key == VECTORS_KEY)
+    with store.glancing() as connection:
+        name = connection.scalar(query)
+    if name is None:
+        insert_into = insert if store.shared else sqlite.insert
+        row = insert_into(meta).values(key=VECTORS_KEY, value=f"retroflex_{secrets.token_hex(8)}")
+        with store.coordinating() as connection:
+            connection.execute(row.on_conflict_do_nothing())
+            name = connection.scalar(query)
+    return str(name)
+
+
+@contextmanager
+def only_copier(store: Store) -> Iterator[bool]:
+    """Yield whether no other machine copies the vectors of a library in PostgreSQL; it stays so while this lasts.
+
+    Where this process dies, the lock ends with its connection. Raises StoreError.
+    """
+    with store.coordinating() as connection:
+        yield bool(connection.scalar(select(func.pg_try_advisory_xact_lock(cast(_COPYING, BigInteger)))))
 
 
 def end_session(store: Store, session: str, life: timedelta) -> None:

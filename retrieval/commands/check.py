@@ -127,7 +127,7 @@ def _index(opened: Library, show: Show) -> Iterator[Finding]:
     if index is not None and not problems and index.generation == store.generation():
         for number, part in enumerate(index.parts):
             show("the search index", number, len(index.parts))
-            if not _matches(part, folder, store, index.models):
+            if not _matches(part, folder, store, index.models if opened.settings.vectors is None else {}):
                 problems.append("a segment of the search index differs from the library")
     for problem in problems:
         yield Finding(problem, None if store.read_only else "built again")

@@ -40,6 +40,7 @@ from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
 from retrieval.indexing.turn import Turn, take_turn
 from retrieval.library import Library, opened_for_indexing
+from retrieval.vectors.base import VectorsUnreachable
 
 
 @click.command()
@@ -101,12 +102,22 @@ def index(
             report, added, found = run.all(not keep_captions, chosen, faces)
         if first and report.is_empty:
             raise RetroflexError(nothing_found(report))
-        opened.searcher()
-        opened.merge()
+        prepare_searches(opened, hidden=shown is not Bar)
     if errors is not None:
         errors.write_text("".join(f"{display(skip.path)}\t{skip.reason}\n" for skip in report.skipped))
     if not json_progress:
         print_report(report, added, settings, as_json, found)
+
+
+def prepare_searches(library: Library, hidden: bool) -> None:
+    """Bring what searches use up to date; shown on a terminal. Raises StoreError."""
+    try:
+        with counting("vectors", hidden) as show:
+            library.copy_vectors(show)
+    except VectorsUnreachable as error:
+        remark(f"{error}; they are copied there by a later search")
+    library.searcher()
+    library.merge()
 
 
 def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:

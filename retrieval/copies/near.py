@@ -20,6 +20,7 @@ from captioner.arithmetic import unit
 from captioner.types import SearchModel
 from data.paths import display
 from retrieval.index.index import Index
+from retrieval.vectors.base import VectorsUnreachable
 
 BLOCK = 1024
 CHUNK = 8192
@@ -109,6 +110,8 @@ class Copies:
 
     def _work(self, index: Index) -> None:
         try:
+            if index.degraded:
+                return  # what was found before stays
             stored = self._pairs or _load(self._file)
             current = self._updated(stored, index)
             groups = current.groups()
@@ -116,6 +119,8 @@ class Copies:
                 _save(current, self._file)
             with self._lock:
                 self._pairs, self._groups, self._generation = current, groups, index.generation
+        except VectorsUnreachable as error:
+            _log.warning("near copies are not looked for: %s", error)
         finally:
             with self._lock:
                 self._worker = None
@@ -144,9 +149,19 @@ class Copies:
 
 
 def near_copies(index: Index, model: SearchModel, picture_id: int, most: int) -> list[tuple[int, float]]:
-    """Return ids and cosines of up to `most` near copies of one picture, closest first."""
+    """Return ids and cosines of up to `most` near copies of one picture, closest first.
+
+    While vectors cannot be reached, none are known.
+    """
     if not index.holds(picture_id):
         return []
+    try:
+        return _near_copies(index, model, picture_id, most)
+    except VectorsUnreachable:
+        return []
+
+
+def _near_copies(index: Index, model: SearchModel, picture_id: int, most: int) -> list[tuple[int, float]]:
     (vector,) = index.vectors.get(model.encoder, np.array([picture_id], np.int64))
     whole = index.ids[~index.frames.are_frames(index.ids)] if index.frames else None
     nearest = index.vectors.search(model.encoder, vector, most + 1, whole)

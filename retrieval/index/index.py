@@ -16,7 +16,7 @@ from retrieval.index.files import Sealed
 from retrieval.index.frames import NO_FILM, FrameMap
 from retrieval.index.segment import Segment
 from retrieval.metadata.postings import MetadataPostings
-from retrieval.vectors.base import RankedItems
+from retrieval.vectors.base import RankedItems, Vectors
 from retrieval.vectors.local import Column, LocalVectorStore
 from retrieval.vectors.pieces import Pieces, mark_absent
 
@@ -133,13 +133,16 @@ class Index:
     """The items of all `parts`, at least one; each item is present in only one of them.
 
     `models` names for each kind of vector the model version whose vectors are searched; `generation` is the
-    indexed state of the store. Each `damage` is a line about a segment that was lost.
+    indexed state of the store. Each `damage` is a line about a segment that was lost. `remote` are the vectors where
+    the segments have none, and `degraded` says what is missing for now.
     """
 
     parts: tuple[Part, ...]
     models: Mapping[str, str]
     generation: int
     damage: tuple[str, ...] = ()
+    remote: Vectors | None = None
+    degraded: str = ""
 
     def __len__(self) -> int:
         """The number of items."""
@@ -156,8 +159,10 @@ class Index:
         return MetadataIndex(self._pieces, [part.segment.metadata for part in self.parts])
 
     @cached_property
-    def vectors(self) -> LocalVectorStore:
+    def vectors(self) -> Vectors:
         """The vectors of all kinds."""
+        if self.remote is not None:
+            return self.remote
         return LocalVectorStore(
             {
                 kind: Column(version, self._pieces, [part.segment.kinds[kind].vectors for part in self.parts])

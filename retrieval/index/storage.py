@@ -34,10 +34,13 @@ logger = logging.getLogger(__name__)
 
 
 class IndexStorage:
-    """Keeps segments and states in `index_dir`, or only in memory if that is None or cannot be written."""
+    """Keeps segments and states in `index_dir`, or only in memory if that is None or cannot be written.
 
-    def __init__(self, index_dir: Path | None) -> None:
-        self._index_dir = index_dir
+    Segments have vectors unless these are elsewhere, `with_vectors` says which.
+    """
+
+    def __init__(self, index_dir: Path | None, with_vectors: bool = True) -> None:
+        self._index_dir, self.with_vectors = index_dir, with_vectors
 
     @property
     def keeps(self) -> bool:
@@ -74,13 +77,13 @@ class IndexStorage:
 
 
 @contextmanager
-def writing(index_dir: Path | None, wait: bool) -> Iterator[IndexStorage]:
+def writing(index_dir: Path | None, wait: bool, with_vectors: bool = True) -> Iterator[IndexStorage]:
     """Yield the storage in `index_dir` to its only writer, or one in memory if there is another and `wait` is false.
 
     None is for memory. If the folder cannot be written, log one warning and use memory.
     """
     if index_dir is None:
-        yield IndexStorage(None)
+        yield IndexStorage(None, with_vectors)
         return
     with ExitStack() as stack:
         try:
@@ -88,7 +91,7 @@ def writing(index_dir: Path | None, wait: bool) -> Iterator[IndexStorage]:
         except OSError as error:
             _warn_unwritable(index_dir, error)
             mine = False
-        yield IndexStorage(index_dir if mine else None)
+        yield IndexStorage(index_dir if mine else None, with_vectors)
 
 
 def _warn_unwritable(index_dir: Path, error: OSError) -> None:

@@ -37,26 +37,26 @@ def build_index(store: Store) -> Index:
     return _build_all(store, IndexStorage(None))
 
 
-def current_index(store: Store, index_dir: Path, loaded: Index | None = None) -> Index:
+def current_index(store: Store, index_dir: Path, loaded: Index | None = None, with_vectors: bool = True) -> Index:
     """Return the index of the store's current state: `loaded`, or the one in `index_dir`, brought up to date.
 
-    If neither can be used, it is built again. While another process writes, changes stay in memory. A damaged index,
-    or a folder that cannot be written, is logged as one warning. Raises StoreError.
+    If neither can be used, it is built again, with vectors or without. While another process writes, changes stay in
+    memory. A damaged index, or a folder that cannot be written, is logged as one warning. Raises StoreError.
     """
     found = _newest(index_dir, loaded)
     if found is not None and _is_current(found, store):
         return found
-    with writing(_writable(store, index_dir), wait=_changes(store, found) is None) as storage:
+    with writing(_writable(store, index_dir), _changes(store, found) is None, with_vectors) as storage:
         base = load_index(index_dir, found) if storage.keeps else found
         return _updated(store, base, storage)
 
 
-def merge_index(store: Store, index_dir: Path) -> Index | None:
+def merge_index(store: Store, index_dir: Path, with_vectors: bool = True) -> Index | None:
     """Bring the index in `index_dir` up to date and merge small segments; None if it cannot be written now.
 
     Raises StoreError.
     """
-    with writing(_writable(store, index_dir), wait=False) as storage:
+    with writing(_writable(store, index_dir), wait=False, with_vectors=with_vectors) as storage:
         if not storage.keeps:
             return None
         index = _updated(store, load_index(index_dir), storage)
@@ -141,8 +141,8 @@ def _part(
     store: Store, ids: np.ndarray, models: Mapping[str, str], storage: IndexStorage, before: Sequence[Segment]
 ) -> Part:
     """Build and store one segment; only one is in memory at a time."""
-    roots = [root.path for root in read_roots(store)]
-    return storage.part(build_segment(store.searched_pictures(ids.tolist()), models, len(ids), roots, before))
+    roots, searched = [root.path for root in read_roots(store)], models if storage.with_vectors else {}
+    return storage.part(build_segment(store.searched_pictures(ids.tolist()), searched, len(ids), roots, before))
 
 
 def _not_in(index: Index, store: Store) -> np.ndarray:

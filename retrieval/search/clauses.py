@@ -11,7 +11,7 @@ from captioner.calibration import Calibration
 from captioner.types import ALIKE, JOINT, SearchModel
 from data.store import Store
 from data.text import tokenize
-from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT
+from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
 from retrieval.index.index import Index
 from retrieval.search.adjusted import EVERYTHING, AllWanted, AlsoCloseTo, Everything, OfClause
 from retrieval.search.films import FilmStages
@@ -196,6 +196,8 @@ class Planner:
         clause = Clause(name, captions, sentences, described.vectors, image.weight)
         if by is not None:
             return ClausePlan(clause, self._by_kind(by))
+        if self._index.degraded and not self._index.models:
+            return ClausePlan(clause, self._by_captions(0.0, CAPTION_VARIANT))
         calibration = self._model.calibration if self._model else Calibration()
         nearest = VectorRetriever(self._index.vectors, self._encoder, "cosine", self._allowed)
         counts = NEIGHBOURS in calibration.picture
@@ -239,16 +241,16 @@ class Planner:
         scorers: list[Stage] = [self._cosine(kind, UNLIKENESS)]
         return ClausePlan(clause, Pipeline([retriever], scorers, UnlikenessFusion(), tie_break=UNLIKENESS))
 
-    def _by_captions(self, close: float) -> Pipeline:
-        scorers: list[Stage] = [BleuScorer(self._index.captions, TYPED_VARIANT), self._cosine(JOINT, "cosine")]
-        return Pipeline([self._bleu()], scorers, BleuFusion(), close)
+    def _by_captions(self, close: float, variant: BleuVariant = TYPED_VARIANT) -> Pipeline:
+        scorers: list[Stage] = [BleuScorer(self._index.captions, variant), self._cosine(JOINT, "cosine")]
+        return Pipeline([self._bleu(variant)], scorers, BleuFusion(), close)
 
     def _by_kind(self, kind: str) -> Pipeline:
         retriever = VectorRetriever(self._index.vectors, kind, kind, self._allowed)
         return Pipeline([retriever], [self._cosine(kind, kind)], CosineFusion(kind), tie_break=kind)
 
-    def _bleu(self) -> BleuRetriever:
-        return BleuRetriever(self._index.captions, TYPED_VARIANT, self._pictures, self._allowed)
+    def _bleu(self, variant: BleuVariant = TYPED_VARIANT) -> BleuRetriever:
+        return BleuRetriever(self._index.captions, variant, self._pictures, self._allowed)
 
     def _cosine(self, kind: str, name: str) -> CosineScorer:
         return CosineScorer(self._index.vectors, kind, name)

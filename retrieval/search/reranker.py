@@ -15,7 +15,7 @@ from data.store import Store, StoreDamaged
 from data.tables import features
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.relevance import Relevance, Scores
-from retrieval.vectors.base import VectorStore
+from retrieval.vectors.base import Vectors
 
 DEPTH = 30
 """The most candidates to rerank; more hardly change the order, see docs/ranking.md."""
@@ -59,7 +59,7 @@ class Reranker:
         weights: Mapping[str, float],
         first: Relevance,
         store: Store,
-        vectors: VectorStore,
+        vectors: Vectors,
         model_version: str,
     ) -> None:
         """`first` is the relevance that chooses the best, `weights` belong to the scores made here."""
@@ -95,7 +95,7 @@ class Reranker:
 
 
 def reranker_of(
-    model: SearchModel, tokens: Sequence[str], first: Relevance, store: Store, vectors: VectorStore
+    model: SearchModel, tokens: Sequence[str], first: Relevance, store: Store, vectors: Vectors
 ) -> Reranker | None:
     """Return the reranker for a sentence, None if the model has none or it would gain nothing."""
     if model.likelihood is None or model.sentences is None or not depth(tokens):

@@ -109,7 +109,8 @@ class SearchResult:
     the words of the query that no caption of the library says, see `retrieval.search.unsaid`. `corrected` is None or
     {"from": as typed, "to": as searched for}; `expanded` has the words that were searched for in place of others, and
     `without` the excluded ones, see `retrieval.search.reading`. `classes` say what each picture to be like is, by
-    field of the library's classifiers; `groups` are those that the hits are in, if they are grouped.
+    field of the library's classifiers; `groups` are those that the hits are in, if they are grouped. `degraded` says
+    what the answer lacks for now, as "by captions only, vectors unreachable".
     """
 
     query: dict[str, Any]
@@ -123,6 +124,7 @@ class SearchResult:
     without: list[str] = field(default_factory=list)
     classes: list[dict[str, list[Guess]]] = field(default_factory=list)
     groups: list[Group] = field(default_factory=list)
+    degraded: str | None = None
 
     @property
     def words(self) -> str:
@@ -132,8 +134,9 @@ class SearchResult:
 
     @property
     def notice(self) -> str:
-        """One line about words that were searched for instead, that were excluded, or that no caption says."""
-        told = [f"searched for {to} ({word})" for word, to in self.expanded.items()]
+        """One line: what is lacking, words that were searched for instead, that were excluded, that no caption says."""
+        told = [self.degraded] if self.degraded else []
+        told += [f"searched for {to} ({word})" for word, to in self.expanded.items()]
         told += ["without " + ", ".join(f"“{word}”" for word in self.without)] if self.without else []
         read = "; ".join(told)
         text = self.corrected["to"] if self.corrected else self.query.get("text", "")

@@ -7,7 +7,7 @@ import numpy as np
 from retrieval.bleu.score import BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
-from retrieval.vectors.base import RankedItems, VectorStore
+from retrieval.vectors.base import RankedItems, Vectors
 
 NEAREST = 1000
 """The nearest vectors that become candidates: as many as one page of hits may show."""
@@ -40,7 +40,7 @@ class BleuRetriever:
 class VectorRetriever:
     """The items whose vectors of one kind are nearest; their cosines become the score `name`."""
 
-    def __init__(self, vectors: VectorStore, kind: str, name: str, allowed: np.ndarray | None = None) -> None:
+    def __init__(self, vectors: Vectors, kind: str, name: str, allowed: np.ndarray | None = None) -> None:
         self._vectors, self._kind, self._name, self._allowed = vectors, kind, name, allowed
         self._ranked: RankedItems | None = None
 

@@ -10,7 +10,7 @@ from retrieval.bleu.score import INDEXED_ORDER, BleuVariant
 from retrieval.index.index import Captions
 from retrieval.search.pipeline import Candidates, Clause
 from retrieval.search.retrievers import VectorRetriever
-from retrieval.vectors.base import RankedItems, VectorStore
+from retrieval.vectors.base import RankedItems, Vectors
 from retrieval.vectors.neighbours import smoothed_cosine
 
 NEIGHBOURS = "neighbours"
@@ -62,7 +62,7 @@ class VerbatimScorer:
 class CosineScorer:
     """The cosine to each item's vector of one kind, as the score `name`; 0 where there is none."""
 
-    def __init__(self, vectors: VectorStore, kind: str, name: str) -> None:
+    def __init__(self, vectors: Vectors, kind: str, name: str) -> None:
         self._vectors, self._kind, self._name = vectors, kind, name
 
     def __call__(self, clause: Clause, candidates: Candidates) -> Candidates:
@@ -81,7 +81,7 @@ class NeighbourScorer:
     The very nearest item may be a copy, whose neighbours say little about it: it counts as the best.
     """
 
-    def __init__(self, vectors: VectorStore, kind: str, nearest: VectorRetriever) -> None:
+    def __init__(self, vectors: Vectors, kind: str, nearest: VectorRetriever) -> None:
         self._vectors, self._kind, self._nearest = vectors, kind, nearest
         self._range = (0.0, 0.0)
 

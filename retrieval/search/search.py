@@ -26,6 +26,7 @@ from retrieval.search.reading import Reader, Reading
 from retrieval.search.relevance import combine
 from retrieval.search.results import FoundFrame, Hit, SearchResult
 from retrieval.search.spelling import Slip
+from retrieval.vectors.base import UNREACHABLE, VectorsUnreachable
 from retrieval.vectors.pieces import distinct
 
 DEFAULT_LIMIT = 30
@@ -86,9 +87,30 @@ class Searcher:
         that are not close.
 
         A picture has to be close to be a hit, except to a query of pictures to be unlike, or by a kind of vectors.
-        Raises QueryError or StoreError.
+        Where vectors cannot be reached, captions alone are searched, which the result says as `degraded`; a query by a
+        kind of vectors raises VectorsUnreachable. Raises QueryError or StoreError.
         """
         check_page(limit, offset)
+        try:
+            return self._search(query, limit, offset, distant, selection, grouping)
+        except VectorsUnreachable:
+            if query.by is not None:
+                raise
+            return self._by_captions()._search(query, limit, offset, distant, selection, grouping)
+
+    def _by_captions(self) -> Searcher:
+        """Return a searcher that does without vectors."""
+        return Searcher(self._store, replace(self.index, models={}, remote=None, degraded=UNREACHABLE), self._model)
+
+    def _search(
+        self,
+        query: Query,
+        limit: int,
+        offset: int,
+        distant: bool,
+        selection: Selection | None,
+        grouping: Grouping | None,
+    ) -> SearchResult:
         reading = self._reader.read(query)
         like, unlike = self._plan(query, reading, selection)
         ranking = self._rank(like, unlike)
@@ -98,10 +120,8 @@ class Searcher:
         page = range(offset, min(offset + limit, len(ranking.ids)))
         hits = self._page(ranking, stems(reading.text), page, like[0])
         unsaid = [word for plan in like for word in plan.unsaid]
-        told = _query_as_json(query, captions)
-        return SearchResult(
-            told, len(ranking.ids), ranking.more, closest, unsaid, hits, groups=groups, **_as_read(reading)
-        )
+        told, read = _query_as_json(query, captions), _as_read(reading) | {"degraded": self.index.degraded or None}
+        return SearchResult(told, len(ranking.ids), ranking.more, closest, unsaid, hits, groups=groups, **read)
 
     def without_reranker(self) -> Searcher:
         """Return the same searcher without the reranker."""
@@ -110,6 +130,8 @@ class Searcher:
     def check_kind(self, kind: str) -> None:
         """Raise QueryError, with the nearest name, unless the library has vectors of this kind."""
         known = self.index.vectors.models
+        if kind not in known and self.index.degraded:
+            raise VectorsUnreachable(f"vectors of the kind {kind[:40]!r} cannot be searched now; try again later")
         if kind not in known:
             raise QueryError(f"the library has no vectors of the kind {kind[:40]!r}; {nearest_of(kind, sorted(known))}")
 
@@ -136,6 +158,14 @@ class Searcher:
         grouping: Grouping | None = None,
     ) -> Ranking:
         """Return all hits in order, as `search` pages them. Raises QueryError."""
+        try:
+            return self._all_hits(query, distant, selection, grouping)
+        except VectorsUnreachable:
+            if query.by is not None:
+                raise
+            return self._by_captions()._all_hits(query, distant, selection, grouping)
+
+    def _all_hits(self, query: Query, distant: bool, selection: Selection | None, grouping: Grouping | None) -> Ranking:
         like, unlike = self._plan(query, self._reader.read(query), selection)
         ranking = _near(self._rank(like, unlike), like, query)
         return _grouped(_hits(ranking, distant, selection), grouping)[0]

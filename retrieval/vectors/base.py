@@ -9,6 +9,9 @@ import numpy as np
 
 from data.errors import RetroflexError
 
+UNREACHABLE = "by captions only, vectors unreachable"
+"""What an answer says that was found without vectors."""
+
 
 class VectorsUnreachable(RetroflexError):
     """The database of vectors does not answer, or not yet; a later call may find it again."""

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from data.errors import RetroflexError
 from retrieval.vectors.base import RankedItems
 from retrieval.vectors.milvus_client import MilvusConnection
 
@@ -150,8 +151,10 @@ class MilvusVectorStore:
 
     def upsert(self, kind: str, model_version: str, ids: np.ndarray, vectors: np.ndarray) -> None:
         own = self._known().get(kind)
-        if own is None or own.model_version != model_version or own.size != vectors.shape[1]:
+        if own is None or own.model_version != model_version:
             own = self._begin(kind, model_version, vectors.shape[1])
+        if own.size != vectors.shape[1]:
+            raise RetroflexError(f"the vectors of {kind} by one model differ in length; index again")
         values = np.asarray(vectors, np.float16).astype(np.float32)
         lengths = np.linalg.norm(values, axis=1)
         units = values / np.where(lengths > 0, lengths, 1)[:, None]
@@ -164,12 +167,17 @@ class MilvusVectorStore:
         self._written.add(own.collection)
 
     def delete(self, ids: np.ndarray) -> None:
-        for own in list(self._known().values()):
-            for piece in _pieces(ids):
-                self._connection.write("delete", own.collection, ids=piece.tolist())
-            self._written.add(own.collection)
+        for kind in self.models:
+            self.delete_of(kind, ids)
 
     # What follows a library needs more than the interface of vector stores.
+
+    def delete_of(self, kind: str, ids: np.ndarray) -> None:
+        """Delete the vectors of one kind of the items `ids` (m,)."""
+        own = self._known()[kind]
+        for piece in _pieces(ids):
+            self._connection.write("delete", own.collection, ids=piece.tolist())
+        self._written.add(own.collection)
 
     def refresh(self) -> None:
         """Read anew which kinds there are."""
@@ -215,12 +223,11 @@ class MilvusVectorStore:
         return self._kinds
 
     def _stored_kinds(self) -> Iterator[tuple[str, _Kind]]:
-        fields = {"kind": "text", "model_version": "text", "size": "number", "generation": "number", "through": "number"}
+        texts, numbers = ("kind", "model_version"), ("size", "generation", "through")
+        fields = {**dict.fromkeys(texts, "text"), **dict.fromkeys(numbers, "number")}
         self._connection.make(self._catalogue, fields, "kind", {"mark": 2})
-        rows = self._connection.call(
-            "query", self._catalogue, filter='kind != ""', output_fields=[*fields], limit=MOST, consistency_level="Strong"
-        )
-        for row in rows:
+        options = {"filter": 'kind != ""', "output_fields": [*fields], "limit": MOST, "consistency_level": "Strong"}
+        for row in self._connection.call("query", self._catalogue, **options):
             follows = Follows(int(row["generation"]), int(row["through"]))
             kind, version = str(row["kind"]), str(row["model_version"])
             collection = self._collection(kind, version)

@@ -74,7 +74,7 @@ def _is_name(database: str) -> bool:
 class MilvusConnection:
     """Connects when it is first used, and again after a failure; several threads may use it at once.
 
-    Every call may raise VectorsUnreachable, whatever the reason is.
+    Every call may raise VectorsUnreachable, whatever the reason is; `failures` counts that.
     """
 
     def __init__(self, address: MilvusAddress) -> None:
@@ -82,6 +82,7 @@ class MilvusConnection:
         self._client: Any = None
         self._opening = RLock()
         self._failure, self._failed_at = "", float("-inf")
+        self.failures = 0
 
     @property
     def name(self) -> str:
@@ -92,6 +93,11 @@ class MilvusConnection:
     def lite(self) -> bool:
         """Whether it is a file of Milvus Lite."""
         return self._address.lite
+
+    @property
+    def may_answer(self) -> bool:
+        """Whether a call would ask the server again: not soon after a failure."""
+        return time.monotonic() - self._failed_at >= PAUSE_SECONDS
 
     def call(self, method: str, *arguments: Any, **options: Any) -> Any:
         """Call a method of pymilvus' client that reads."""
@@ -108,7 +114,8 @@ class MilvusConnection:
         """
         start, options = 0, {"output_fields": [*fields], "consistency_level": "Strong"}
         while True:
-            page = self.call("query", collection, filter=f"id >= {start} and id < {start + size}", limit=size, **options)
+            within = f"id >= {start} and id < {start + size}"
+            page = self.call("query", collection, filter=within, limit=size, **options)
             if page:
                 yield list(page)
             elif not self.call("query", collection, filter=f"id >= {start}", limit=1, output_fields=["id"]):
@@ -166,7 +173,7 @@ class MilvusConnection:
     def _connected(self) -> Any:
         with self._opening:
             if self._client is None:
-                if time.monotonic() - self._failed_at < PAUSE_SECONDS:
+                if not self.may_answer:
                     raise VectorsUnreachable(self._failure)
                 self._client = self._plain_errors(self._connect)
             return self._client
@@ -176,7 +183,8 @@ class MilvusConnection:
             from pymilvus import MilvusClient
         except ImportError as error:
             raise RetroflexError(INSTALL) from error
-        logging.getLogger("pymilvus").setLevel(logging.CRITICAL)  # what fails is told by this program
+        for name in ("pymilvus", "grpc"):  # what fails is told by this program
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         address = self._address
         secret = {"user": address.user, "password": address.password, "db_name": address.database}
         return MilvusClient(address.uri, timeout=CONNECT_SECONDS, **({} if address.lite else secret))
@@ -190,6 +198,7 @@ class MilvusConnection:
         except Exception as error:  # pymilvus raises its own, those of gRPC, of the file system, and plain ones
             self._failure = f"the vectors in {self.name} cannot be reached: {_reason(error)}"
             self._failed_at = time.monotonic()
+            self.failures += 1
             self.close()
             raise VectorsUnreachable(self._failure) from error
 

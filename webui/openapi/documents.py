@@ -151,6 +151,13 @@ class SearchResult(TypedDict):
         },
     ]
     groups: Annotated[list[Group], {"description": "Of group_by, in the order of the hits; else empty"}]
+    degraded: Annotated[
+        str | None,
+        {
+            "description": "What the answer lacks for now, as: by captions only, vectors unreachable; null where it "
+            "lacks nothing"
+        },
+    ]
 
 
 class Text(TypedDict):

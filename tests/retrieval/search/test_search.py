@@ -150,13 +150,14 @@ def test_an_empty_library_answers_nothing(library: Library) -> None:
         "without": [],
         "classes": [],
         "groups": [],
+        "degraded": None,
     }
     assert library.search(like([1, 0, 0, 0], "a dog")).total == 0
 
 
 def test_json_has_the_agreed_shape(searcher: Searcher) -> None:
     document = json.loads(json.dumps(searcher.search(Query("dog"), 1).to_json()))
-    told = {"corrected", "expanded", "without", "classes", "groups"}
+    told = {"corrected", "expanded", "without", "classes", "groups", "degraded"}
     assert set(document) == {"query", "total", "more", "closest", "unsaid", "hits"} | told
     assert set(document["hits"][0]) == {"id", "path", "time", "caption", "captions", "score", "scores"} | {
         "matched",
