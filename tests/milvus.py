@@ -32,9 +32,9 @@ def installed() -> bool:
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
-    """Yield the address, for RETROFLEX_VECTORS, of a server with its data in `folder`; a restart finds them again."""
-    with socket.create_server(("127.0.0.1", 0)) as listening:
+def running_server(folder: Path, port: int = 0) -> Iterator[str]:
+    """Yield the address, for RETROFLEX_VECTORS, of a server with its data in `folder`; it is killed at the end."""
+    with socket.create_server(("127.0.0.1", port)) as listening:
         number, port = listening.fileno(), listening.getsockname()[1]
         inside = [sys.executable, "-m", "tests.milvus", str(number), str(folder)]
         command = ["unshare", "-rnpf", "--kill-child", *inside]

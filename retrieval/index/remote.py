@@ -241,8 +241,6 @@ class _Copier:
             held = self._vectors.ids(kind)
             self._vectors.delete_of(kind, np.setdiff1d(held, wanted, assume_unique=True))
             self._put(kind, version, np.setdiff1d(wanted, held, assume_unique=True))
-            count = self._vectors.count(kind)
-        self._vectors.settle(kind, count)
 
 
 def _vectors_of(store: Store, kind: str, version: str, ids: np.ndarray) -> dict[int, np.ndarray]:

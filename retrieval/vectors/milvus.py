@@ -1,9 +1,8 @@
 """The vector store in Milvus, a database of vectors on servers, or in a file of this machine (Milvus Lite).
 
 Each kind of a library is a collection, and one more has a row for each kind: see `Follows`. Vectors are kept at length
-1, beside their length, and compared by inner product, all of them where they are few and by a graph (HNSW; Malkov and
-Yashunin 2018) where they are many. The first read after a write of this process, and `count`, wait until all is seen
-that anybody wrote (Strong consistency); reads after that see it, too, and do not wait.
+1, beside their length, and all are compared by inner product. The first read after a write of this process, and
+`count`, wait until all is seen that anybody wrote (Strong consistency); reads after that see it, too, and do not wait.
 """
 
 from __future__ import annotations
@@ -25,9 +24,6 @@ LISTED = 16_384
 """The most ids in a filter. Milvus reads about a million a second."""
 SPARE = 64
 """More than asked for, so that of equal vectors those with the lowest ids are found."""
-GRAPH_FROM = 20_000
-"""From this many vectors on a server finds them by a graph; Milvus Lite compares all."""
-GRAPH = {"M": 24, "efConstruction": 200}
 BATCH_BYTES = 2**22
 """Of the vectors that are sent or read at once."""
 EMPTY, WHOLE = 0, 2**62
@@ -92,7 +88,6 @@ class MilvusVectorStore:
             filter="" if among is None else _listed(among),
             limit=count,
             output_fields=["id"],
-            search_params={"params": {"ef": count + count // 4 + SPARE}},
         )[0]
         scores = np.round(np.array(found.distances, np.float32), DECIMALS)
         return RankedItems(np.array(found.ids, np.int64), scores)
@@ -107,7 +102,7 @@ class MilvusVectorStore:
             near = self._nearest(own, unit, len(piece), piece)
             rows = np.searchsorted(ids, near.ids)
             scores[rows], known[rows] = near.scores, True
-        # A graph does not reach all of what is asked for.
+        # What has no vector, or was not reached.
         units, _ = self._read(own, ids[~known])
         scores[~known] = np.round(units @ unit, DECIMALS)
         return scores
@@ -207,11 +202,6 @@ class MilvusVectorStore:
         """Return the ids, rising, of the items that have a vector of a kind, one of zeros included."""
         pages = self._connection.pages(self._known()[kind].collection, ["id"], MOST)
         return np.sort(np.array([row["id"] for page in pages for row in page], np.int64))
-
-    def settle(self, kind: str, count: int) -> None:
-        """Index the vectors of a kind by a graph if they have become many, which takes a while."""
-        if count >= GRAPH_FROM and not self._connection.lite:
-            self._connection.index_anew(self._known()[kind].collection, "vector", "HNSW", "IP", GRAPH)
 
     @property
     def _catalogue(self) -> str:

@@ -135,29 +135,14 @@ class MilvusConnection:
         from pymilvus import DataType, MilvusClient
 
         schema = MilvusClient.create_schema(auto_id=False, enable_dynamic_field=False)
+        indexes = MilvusClient.prepare_index_params()
         for field, kind in fields.items():
             options = {"max_length": _TEXT} if kind == "text" else {}
             schema.add_field(field, DataType[_TYPES[kind]], is_primary=field == key, **options)
-        indexes = MilvusClient.prepare_index_params()
         for field, size in vectors.items():
             schema.add_field(field, DataType.FLOAT_VECTOR, dim=size)
             indexes.add_index(field, index_type="FLAT", metric_type="IP")
         self.write("create_collection", name, schema=schema, index_params=indexes)
-
-    def index_anew(self, collection: str, field: str, kind: str, metric: str, parameters: Mapping[str, int]) -> None:
-        """Index a field in another way, unless it is; until that is done the collection cannot be searched."""
-        from pymilvus import MilvusClient
-
-        (name,) = self.call("list_indexes", collection, field_name=field)
-        if self.call("describe_index", collection, index_name=name).get("index_type") == kind:
-            return
-        indexes = MilvusClient.prepare_index_params()
-        indexes.add_index(field, index_type=kind, metric_type=metric, params=dict(parameters))
-        self.write("flush", collection)
-        self.write("release_collection", collection)
-        self.write("drop_index", collection, index_name=name)
-        self.write("create_index", collection, index_params=indexes)
-        self.write("load_collection", collection)
 
     def close(self) -> None:
         """Close it; the next call connects again."""
