@@ -44,7 +44,7 @@ SPEAKING = (
 LABELS = {"Option": (1, 3), "Order": (1,), "Choice": (1, 2), "NAMES": (), "SOURCES": (), "NOTICES": ()}
 """Where labels stand: in which arguments of which calls; all of what is assigned to these names."""
 NAMED = ("any", "wrong_order")
-"""Arguments by name that are labels or sentences."""
+"""Arguments by name, and attributes, that are labels or sentences."""
 FEWEST_LETTERS = 5
 """A sentence of fewer letters is none."""
 _SENTENCE = re.compile(r"[a-z{]\S* \S+ .*\S|is \S+", re.DOTALL)
@@ -59,17 +59,28 @@ _NO_SENTENCE = re.compile(
 def messages() -> Catalog:
     """Return all messages, without translations."""
     catalog = Catalog()
-    for path in sorted((ROOT / "webui").rglob("*")):
-        if path.suffix in (".html", ".py") and path.parent.name != "static":
-            method = babel_extract if path.suffix == ".html" else "python"
-            with path.open("rb") as file:
-                for _, message, _, _ in extract(method, file, KEYWORDS, options=JINJA):
-                    catalog.add(message, flags=())
+    for path in sorted((ROOT / "webui" / "templates").glob("*.html")):
+        with path.open("rb") as file:
+            for _, message, _, _ in extract(babel_extract, file, KEYWORDS, options=JINJA):
+                catalog.add(message)
+    for path in sorted((ROOT / "webui").rglob("*.py")):
+        for message in calls(ast.parse(path.read_text())):
+            catalog.add(message)
     for pattern in SPEAKING.split():
         for path in sorted(ROOT.glob(pattern)):
             for sentence in sentences(ast.parse(path.read_text())):
                 catalog.add(sentence)
     return catalog
+
+
+def calls(tree: ast.Module) -> Iterator[str | tuple[str, ...]]:
+    """Yield what is given to gettext and its like; Babel's own extractor does not look into f-strings."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in KEYWORDS:
+            given = [one.value for one in node.args if isinstance(one, ast.Constant) and isinstance(one.value, str)]
+            plural = KEYWORDS[node.func.id] is not None
+            if given:
+                yield (given[0], given[1]) if plural else given[0]
 
 
 def sentences(tree: ast.Module) -> Iterator[str]:
@@ -78,11 +89,12 @@ def sentences(tree: ast.Module) -> Iterator[str]:
         if isinstance(node, ast.Call):
             for argument in _labels(node):
                 yield from _texts(argument)
-        elif isinstance(node, ast.Assign | ast.AnnAssign) and isinstance(node.value, ast.Tuple | ast.Dict):
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value:
             target = node.targets[0] if isinstance(node, ast.Assign) else node.target
-            if isinstance(target, ast.Name) and target.id in LABELS:
-                values = node.value.elts if isinstance(node.value, ast.Tuple) else node.value.values
-                yield from (text for value in values for text in _texts(value))
+            if isinstance(target, ast.Name) and target.id in (*LABELS, *NAMED):
+                parts = {ast.Tuple: "elts", ast.Dict: "values"}.get(type(node.value))
+                for value in getattr(node.value, parts) if parts else [node.value]:
+                    yield from _texts(value)
     documented = {id(one.value) for one in ast.walk(tree) if isinstance(one, ast.Expr)}
     within = {
         id(part) for one in ast.walk(tree) if isinstance(one, ast.JoinedStr) for part in ast.walk(one)

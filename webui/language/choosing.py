@@ -42,7 +42,8 @@ def speak_languages(app: Flask) -> None:
 def spoken() -> str:
     """Return the code of the language of the present request."""
     kept = request.cookies.get(COOKIE)
-    return kept if kept in LANGUAGES else request.accept_languages.best_match(LANGUAGES, SOURCE) or SOURCE
+    preferred = (one.partition("-")[0].lower() for one, quality in request.accept_languages if quality)
+    return kept if kept in LANGUAGES else next((one for one in preferred if one in LANGUAGES), SOURCE)
 
 
 def _languages() -> list[Language]:
