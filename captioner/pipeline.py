@@ -26,11 +26,13 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 import numpy as np
 
 from captioner.encoders.base import Encoder, Features
+from captioner.reading import FileReader, Read, Reading
 from captioner.types import Describer, Description, StagedDescriber
 from data.decoding.pool import read_square
 from data.errors import PictureError
 from data.limits import DEFAULT_LIMITS, Limits
 from data.records import CaptionRow, DescriptionRow
+from data.scan import FoundFile
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -47,21 +49,6 @@ READ_AHEAD = 4
 THREADS = 2
 
 
-@dataclass(frozen=True, eq=False)
-class Reading(Generic[T]):
-    """What a reader returns for a source: `source` in the reader's terms, and `square` uint8 (side, side, 3).
-
-    `square` is None if there is nothing to describe: a file that cannot be read, or a picture with a description.
-    `sources` is for how many sources it stands: equal files share a reading.
-    """
-
-    source: T
-    square: np.ndarray | None = None
-    sources: int = 1
-
-
-Read = Callable[[Sequence[S]], list[Reading[T]]]
-"""Reads a group of sources; called by several threads at once."""
 Described = list[tuple[T, Description | None]]
 """Sources in order, each with its description, or None without a square."""
 
@@ -89,12 +76,12 @@ class PictureEncoder(Protocol):
 
 
 class Executor(Protocol):
-    """Runs the pipeline; a cluster may run its stages elsewhere."""
+    """Runs the pipeline over picture files and films; `captioner.cluster` runs its stages on other machines."""
 
     def describe(
-        self, groups: Iterable[Sequence[S]], read: Read[S, T], describer: StagedDescriber
+        self, groups: Iterable[Sequence[FoundFile]], read: FileReader[T], describer: StagedDescriber
     ) -> Iterator[Described[T]]:
-        """Yield the descriptions of all sources in order, a group at a time."""
+        """Yield the descriptions of all files, a group at a time: the frames of a film in order, groups in any."""
 
 
 class Flow:
@@ -282,6 +269,15 @@ def _first_pictures(readings: Sequence[Reading[T]], pictures: int) -> list[Readi
 
 def _caption(describer: StagedDescriber, chunk: Chunk[T]) -> Described[T]:
     return _matched(chunk.readings, describer.caption(Features.joined(chunk.features)) if chunk.features else [])
+
+
+def describe_in_steps(describer: StagedDescriber, squares: Sequence[np.ndarray]) -> list[Description]:
+    """Describe squares, uint8 (side, side, 3), in the caller's thread; the encoder gets them in its steps."""
+    described: list[Description] = []
+    for piece in in_groups(squares):
+        encoded = _encode(describer, Flow(), Chunk([Reading(None, square) for square in piece]))
+        described += describer.caption(Features.joined(encoded.features))
+    return described
 
 
 def _matched(readings: Sequence[Reading[T]], descriptions: Sequence[Description]) -> Described[T]:

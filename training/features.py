@@ -14,7 +14,8 @@ from PIL import Image
 from tqdm import tqdm
 
 from captioner.encoders.base import Encoder, EncoderConfig, Features
-from captioner.pipeline import Reading, ThreadExecutor, in_groups
+from captioner.pipeline import ThreadExecutor, in_groups
+from captioner.reading import Reading
 from data.captioned import CaptionedPicture
 from data.decoding.pool import read_square
 from data.errors import PictureError

@@ -6,6 +6,7 @@ fixed once by `calibrate_activations`. The first convolution and the grid are fl
 
 from __future__ import annotations
 
+import os
 import platform
 from collections.abc import Callable, Iterator, Mapping
 from importlib.util import find_spec
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     import openvino
 
 THREADS = 2
+"""Unless OMP_NUM_THREADS allows fewer, as in a worker of a cluster."""
 BATCH = 8
 """Pictures that `calibrate_activations` encodes at once."""
 
@@ -191,7 +193,7 @@ def _compile(model: openvino.Model) -> openvino.CompiledModel:
 
     settings = {
         "INFERENCE_PRECISION_HINT": "f32",  # of what is not integer
-        "INFERENCE_NUM_THREADS": THREADS,
+        "INFERENCE_NUM_THREADS": min(THREADS, int(os.environ.get("OMP_NUM_THREADS") or THREADS)),
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,
     }

@@ -60,9 +60,10 @@ class Claims:
 
     def wait(self, digests: Collection[str]) -> set[str]:
         """Return the contents that no other indexer describes any more, as soon as there is one. Raises StoreError."""
-        while digests and not (free := set(digests) - self._taken(digests)):
+        free = set(digests)
+        while digests and self._store.shared and not (free := set(digests) - self._taken(digests)):
             time.sleep(POLL_SECONDS)
-        return free if digests else set()
+        return free
 
     def _taken(self, digests: Collection[str]) -> set[str]:
         alive = select(claims.c.digest).join(indexers).where(indexers.c.expires_at > _now())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from captioner.classifier import Classifier
 from captioner.encoders.weights import of_library
 from captioner.metric import load_metric, metric_names
 from captioner.pipeline import Flow, ThreadExecutor, in_groups, read_files
+from captioner.reading import Load
 from captioner.types import Caption, StagedDescriber
 from data.catalogue.fields import read_fields
 from data.catalogue.values import CatalogueField
@@ -27,6 +28,7 @@ from data.machine_made import TAKE
 from data.paths import display
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
+from retrieval.commands.executor import Machines, executor_options, loads_captioner, loads_further, read_executor
 from retrieval.commands.features import features_options, further_describers, read_choice
 from retrieval.commands.index_faces import check_faces_option, faces_option, index_faces
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
@@ -61,6 +63,7 @@ from retrieval.vectors.base import VectorsUnreachable
     type=click.FloatRange(0.1, 86400),
     help="Take a frame of films every so many seconds, instead of one for each scene.",
 )
+@executor_options
 @click.option("--errors", type=click.Path(path_type=Path), help="Write every skipped file and its reason to this file.")
 @click.option("--json-progress", is_flag=True, help="Print a line of JSON for every step, for programs.")
 @json_option
@@ -76,6 +79,8 @@ def index(
     weights: tuple[str, ...],
     faces: bool | None,
     every: float | None,
+    executor: str,
+    address: str | None,
     errors: Path | None,
     json_progress: bool,
     as_json: bool,
@@ -88,6 +93,7 @@ def index(
     settings = load_settings(library=library, bundle=bundle)
     check_roots(folders)
     check_faces_option(faces)
+    machines = read_executor(executor, address)
     chosen = read_choice(features, weights, metric_names(settings.library))
     first = not settings.exists
     patterns = (*exclude, *(TAKE + pattern for pattern in include))
@@ -96,9 +102,9 @@ def index(
         opened.store.check_writable()
         if errors is not None:
             errors.write_text("")  # If it cannot be written, fail before the work.
-        with indexing_turn(settings.library, shown) as turn:
+        with indexing_turn(settings.library, shown) as turn, machines:
             plan = plan_given(opened.store, folders, patterns) if folders else plan_remembered(opened.store)
-            run = _Run(plan, opened, turn, shown, forget, every)
+            run = _Run(plan, opened, turn, shown, forget, every, machines)
             report, added, found = run.all(not keep_captions, chosen, faces)
         if first and report.is_empty:
             raise RetroflexError(nothing_found(report))
@@ -154,6 +160,7 @@ class _Run:
     kind: type[Display]
     forget: bool
     every: float | None = None
+    machines: Machines = field(default_factory=Machines)
 
     def all(
         self, recaption: bool, features: Mapping[str, Path | None], faces: bool | None
@@ -165,8 +172,9 @@ class _Run:
         others = {name: file or of_library(library, name) for name, file in features.items() if name not in metrics}
         further = further_describers(others, captioner.kinds[0])
         near_copy = captioner.calibration.near_copy
-        report = self._by(captioner, recaption, near_copy)
-        added = {name: self._by(one, True, near_copy).captioned for name, one in further.items()}
+        report = self._by(captioner, loads_captioner(self.library.settings.bundle), recaption, near_copy)
+        loads = {name: loads_further(name, others[name]) for name in further}
+        added = {name: self._by(one, loads[name], True, near_copy).captioned for name, one in further.items()}
         added |= {name: self._derived(name) for name in metrics}
         self._classify()
         return report, added, index_faces(self.library, captioner, faces, self.kind is Bar)
@@ -192,13 +200,13 @@ class _Run:
         with counting(name, self.kind is not Bar) as show:
             return derive(self.library.store, metric, show)
 
-    def _by(self, describer: StagedDescriber, recaption: bool, near_copy: float) -> Report:
+    def _by(self, describer: StagedDescriber, load: Load, recaption: bool, near_copy: float) -> Report:
         flow = Flow()
         display = self.kind(flow)
         limits, shared = self.library.settings.limits, self.turn.sharing(display.show)
         # A server stops it by SIGTERM, and may have passed on a Ctrl-C already.
-        with stopping_by_signal(flow, at_once=not isinstance(display, Lines)), display.running():
-            executor = ThreadExecutor(flow)
+        stopping = stopping_by_signal(flow, at_once=not isinstance(display, Lines))
+        with self.machines.executor(flow, load) as executor, stopping, display.running():
             how = (recaption, shared, executor, near_copy, self.forget, self.every)
             return run_plan(self.plan, self.library.store, describer, limits, *how)
 

@@ -9,10 +9,13 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
 
 import numpy as np
 
-from captioner.pipeline import Executor, Reading, as_row
+from captioner.pipeline import Executor, as_row
+from captioner.reading import Decoding, Identified, Identify, Pixels, Reading, read_here
 from captioner.types import Description, StagedDescriber
 from data.colour.names import NAMES, mostly
 from data.errors import PictureError
@@ -94,40 +97,109 @@ def sampled_otherwise(
     return [FoundFile.of(*known) for digest, known in by_digest.items() if digest in digests]
 
 
+class _FilmFacts(NamedTuple):
+    facts: FilmFacts
+    times: tuple[float, ...]
+    sampling: str
+    colours: int
+
+
+@dataclass(frozen=True)
+class FilmDecoding:
+    """The order to take the frames of a film at `times` (seconds), and to sample it where that is None or fails.
+
+    `every` as in FilmOrder; `sampling` is the name of the way in which `times` were found.
+    """
+
+    path: Path
+    digest: str
+    side: int
+    limits: Limits
+    times: tuple[float, ...] | None
+    sampling: str
+    every: float | None
+
+    def run(self, content: bytes | None) -> Pixels:
+        """Return frames and facts; `content` is None, as films are read piece by piece. Raises a PictureError."""
+        found, sampling = self._again(), self.sampling
+        if found is None:
+            found = read_film(self.path, FilmOrder(self.side, every=self.every), self.limits)
+            sampling = sampling_name(self.every)
+        assert found.squares is not None
+        return Pixels(list(found.squares), _FilmFacts(found.facts, found.times, sampling, colours_of(found.squares)))
+
+    def _again(self) -> Frames | None:
+        if self.times is None:
+            return None
+        found = read_film(self.path, FilmOrder(self.side, self.times), self.limits)
+        return replace(found, times=self.times) if len(found.times) == len(self.times) else None
+
+
+def identify_films(group: Sequence[FoundFile]) -> list[Identified]:
+    """Hash films."""
+    identified = []
+    for file in group:
+        try:
+            identified.append(Identified(film_hash(file.path)))
+        except PictureError as error:
+            identified.append(Identified(error=error))
+    return identified
+
+
 class FilmReader:
-    """Reads films and samples or finds again the frames that the describer's model has not described yet."""
+    """A `captioner.reading.FileReader` of films, whose frames the describer's model has not described yet."""
+
+    identify: Identify = staticmethod(identify_films)
 
     def __init__(
-        self,
-        store: Store,
-        describer: StagedDescriber,
-        limits: Limits,
-        sidecars: Sidecars,
-        claims: Claims,
-        every: float | None,
+        self, store: Store, side: int, limits: Limits, sidecars: Sidecars, claims: Claims, every: float | None
     ) -> None:
+        """`side` is that of the squares, in pixels."""
         self.claims = claims
-        self._store, self._limits, self._sidecars, self._every = store, limits, sidecars, every
-        self._side = describer.input_side
+        self._store, self._side, self._limits, self._sidecars, self._every = store, side, limits, sidecars, every
+        self._put_off: dict[str, list[FoundFile]] = {}
+        self._chosen: dict[str, FileRow] = {}
+        self._choosing = Lock()
 
-    def read(self, group: Sequence[FoundFile]) -> list[Reading[Part]]:
-        """Return a reading for each frame to describe, and one for each film without any."""
-        return [reading for file in group for reading in self._read(file)]
+    def __call__(self, group: Sequence[FoundFile]) -> list[Reading[Part]]:
+        return read_here(self, group)
 
-    def _read(self, file: FoundFile) -> list[Reading[Part]]:
+    def choose(
+        self, group: Sequence[FoundFile], identified: Sequence[Identified]
+    ) -> tuple[list[Reading[Part]], list[Decoding]]:
+        """Return a reading for each film without frames to describe, and the others."""
+        readings, decodings = list[Reading[Part]](), list[Decoding]()
+        for file, (digest, error, _) in zip(group, identified, strict=True):
+            try:
+                if error is not None:
+                    raise error
+                chosen = self._choose(file, digest)
+            except PictureError as refused:
+                chosen = Part(Batch(skipped=[skip_row(to_bytes(file.path), file, refused)]))
+            if isinstance(chosen, Part):
+                readings.append(Reading(chosen))
+            elif chosen is not None:
+                decodings.append(chosen)
+        return readings, decodings
+
+    def _choose(self, file: FoundFile, digest: str) -> Part | FilmDecoding | None:
+        """Return what is to be done with a film, None if that is put off. Raises a PictureError."""
         path = to_bytes(file.path)
-        try:
-            motion = self._motion(file)
-            if motion is not None:
-                return [Reading(Part(Batch(), motion=motion))]
-            digest = film_hash(file.path)
-            row = FileRow(path, file.size, file.mtime_ns, digest, self._sidecars.signature(path))
-            stored = self._stored(digest)
-            if not self._is_wanted(digest, stored):
-                return [Reading(Part(Batch(files=[row])))]
-            return self._frames(file.path, row, stored)
-        except PictureError as error:
-            return [Reading(Part(Batch(skipped=[skip_row(path, file, error)])))]
+        motion = self._motion(file)
+        if motion is not None:
+            return Part(Batch(), motion=motion)
+        row = FileRow(path, file.size, file.mtime_ns, digest, self._sidecars.signature(path))
+        stored = self._stored(digest)
+        with self._choosing:
+            needed, elsewhere = self._is_needed(digest, stored)
+            if elsewhere or (needed and digest in self._chosen):
+                self._put_off.setdefault(digest, []).append(file)
+                return None
+            if not needed:
+                return Part(Batch(files=[row]))
+            self._chosen[digest] = row
+        times, sampling = self._times(stored)
+        return FilmDecoding(file.path, digest, self._side, self._limits, times, sampling, self._every)
 
     def _motion(self, file: FoundFile) -> MotionRow | None:
         """Return what joins a film to the Live Photo beside it, None if it is a film of its own."""
@@ -145,41 +217,43 @@ class FilmReader:
         number = self._store.picture_id(digest)
         return None if number is None else films_by_id(self._store, [number]).get(number)
 
-    def _is_wanted(self, digest: str, stored: StoredFilm | None) -> bool:
+    def _is_needed(self, digest: str, stored: StoredFilm | None) -> tuple[bool, bool]:
+        """Return whether a film is described here, and whether another indexer describes it now."""
         if self._every is not None and stored is not None and stored.sampling != sampling_name(self._every):
-            return True
+            return True, False
         needed, elsewhere = self.claims.take([digest])
-        while elsewhere:
-            self.claims.wait(elsewhere)
-            needed, elsewhere = self.claims.take([digest])
-        return bool(needed)
+        return bool(needed), bool(elsewhere)
 
-    def _frames(self, path: Path, row: FileRow, stored: StoredFilm | None) -> list[Reading[Part]]:
-        """Decode the frames that are stored already, or else sample the film."""
-        found, sampling = self._again(path, stored), stored.sampling if stored is not None else ""
-        if found is None:
-            found = read_film(path, FilmOrder(self._side, every=self._every), self._limits)
-            sampling = sampling_name(self._every)
-        assert found.squares is not None
-        film = _Sampled(self._picture(row, found), found.facts, sampling, [row])
-        last = len(found.times) - 1
+    def _times(self, stored: StoredFilm | None) -> tuple[tuple[float, ...] | None, str]:
+        """Return the times of stored frames and how they were found; None if there are none or others are wanted."""
+        if stored is None or not stored.frames or self._every not in (None, _every_of(stored.sampling)):
+            return None, ""
+        return tuple(frame.seconds for frame in stored.frames), stored.sampling
+
+    def complete(self, decoding: Decoding, facts: _FilmFacts) -> list[tuple[Part, int]]:
+        """Return a part for each frame; the last one stands for the film."""
+        row = self._chosen.pop(decoding.digest)
+        film = _Sampled(self._picture(row, facts), facts.facts, facts.sampling, [row])
+        last = len(facts.times) - 1
         return [
-            Reading(Part(Batch(), film, seconds, number == last), square, sources=int(number == last))
-            for number, (seconds, square) in enumerate(zip(found.times, found.squares, strict=True))
+            (Part(Batch(), film, seconds, number == last), int(number == last))
+            for number, seconds in enumerate(facts.times)
         ]
 
-    def _again(self, path: Path, stored: StoredFilm | None) -> Frames | None:
-        """Decode the stored frames; None if there are none, not all are found, or others are wanted."""
-        if stored is None or not stored.frames or self._every not in (None, _every_of(stored.sampling)):
-            return None
-        times = tuple(frame.seconds for frame in stored.frames)
-        found = read_film(path, FilmOrder(self._side, times), self._limits)
-        return replace(found, times=times) if len(found.times) == len(times) else None
+    def refuse(self, decoding: Decoding, error: PictureError) -> Reading[Part]:
+        """Skip a film."""
+        row = self._chosen.pop(decoding.digest)
+        self.claims.release([decoding.digest])
+        return Reading(Part(Batch(skipped=[skip_row(row.path, row, error)])))
 
-    def _picture(self, row: FileRow, found: Frames) -> PictureRow:
-        colours = colours_of(found.squares if found.squares is not None else ())
+    def wait(self) -> list[FoundFile]:
+        """Return films that were put off and can be read now, once nothing else is read; wait for the first."""
+        self._chosen.clear()
+        return [file for digest in self.claims.wait(self._put_off) for file in self._put_off.pop(digest)]
+
+    def _picture(self, row: FileRow, found: _FilmFacts) -> PictureRow:
         paths = [row.path, *self._store.paths_of([row.digest]).get(row.digest, ())]
-        return self._sidecars.picture_row(row.digest, row.size, found.facts, colours, paths)
+        return self._sidecars.picture_row(row.digest, row.size, found.facts, found.colours, paths)
 
 
 def _every_of(sampling: str) -> float | None:
@@ -198,14 +272,16 @@ def described_films(
     store: Store, describer: StagedDescriber, files: Sequence[FoundFile], reader: FilmReader, executor: Executor
 ) -> Iterator[tuple[Batch, FilmCounts]]:
     """Read, describe and write films; yield what was written of each, as a batch with a description for a film."""
-    if not files:
-        return
-    for group in executor.describe([[file] for file in files], reader.read, describer):
-        for part, description in group:
-            written = _written(store, part, description, describer.model_version)
-            if written is not None:
-                reader.claims.release({row.digest for row in written[0].files})
-                yield written
+    unread = list(files)
+    while unread:
+        groups, unread = [[file] for file in unread], []
+        for group in executor.describe(groups, reader, describer):
+            for part, description in group:
+                written = _written(store, part, description, describer.model_version)
+                if written is not None:
+                    reader.claims.release({row.digest for row in written[0].files})
+                    yield written
+        unread += reader.wait()
 
 
 def _written(

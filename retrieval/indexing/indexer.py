@@ -12,34 +12,27 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from captioner.calibration import FORMAT_1_NEAR_COPY
-from captioner.pipeline import BATCH, Described, Executor, Reading, ThreadExecutor, as_row, in_groups
+from captioner.pipeline import BATCH, Described, Executor, ThreadExecutor, as_row, in_groups
 from captioner.types import StagedDescriber
-from data.colour.names import mostly
-from data.decoding.orders import Order
-from data.decoding.pool import decode_bounded
-from data.errors import PictureError, PictureUnreadable
 from data.films.kinds import SUFFIXES, can_read_films
 from data.films.reads import film_digests
 from data.heap import return_freed
 from data.identity import unseen_pictures
 from data.limits import Limits
 from data.paths import from_bytes, to_bytes
-from data.pictures import read_bytes
-from data.records import Batch, FileRow, MetadataRow, PictureRow, SkipRow, StoredFile, content_hash
+from data.records import Batch, MetadataRow, PictureRow, SkipRow, StoredFile
 from data.scan import FoundFile, Scan, Skip, scan
-from data.sharing.claims import Claims, claiming
+from data.sharing.claims import claiming
 from data.store import Store
 from data.store_errors import UnknownPicture
 from retrieval.indexing.continuity import absence_warnings, continue_pictures, look_again
 from retrieval.indexing.films import FilmCounts, FilmReader, described_films, sampled_otherwise, split
 from retrieval.indexing.metadata import Copies, Sidecars, outdated_copies, read_metadata_again
-from retrieval.indexing.skips import NEVER, skip_row
+from retrieval.indexing.pictures import PictureReader
+from retrieval.indexing.skips import NEVER
 
 BULK = 8
 """From this many batches on, the faster decoder of large JPEG files is worth loading, see `data.pictures.decode`."""
-
-KEPT_BYTES = 64 * 2**20
-"""Of the files of a group, from when they are hashed until they are decoded; the others are read twice."""
 
 
 @dataclass
@@ -124,9 +117,9 @@ def index(
     steps.advance(0)
     executor = executor or ThreadExecutor()
     with claiming(store, version) as claims:
-        reader = _Reader(store, describer, limits, sidecars, claims, bulk=-(-len(to_read) // BATCH) >= BULK)
+        reader = PictureReader(store, describer.input_side, limits, sidecars, claims, len(to_read) > (BULK - 1) * BATCH)
         outdated += steps.follow(_described(store, describer, to_read, reader, executor), stored, sidecars)
-        film_reader = FilmReader(store, describer, limits, sidecars, claims, every)
+        film_reader = FilmReader(store, describer.input_side, limits, sidecars, claims, every)
         steps.follow_films(described_films(store, describer, films, film_reader, executor))
     for read, rows in read_metadata_again(store, outdated, limits, sidecars):
         _note(report, rows, {row.digest: row.path for copies in outdated for row in copies})
@@ -213,7 +206,7 @@ class _Steps:
 
 
 def _described(
-    store: Store, describer: StagedDescriber, files: Sequence[FoundFile], reader: _Reader, executor: Executor
+    store: Store, describer: StagedDescriber, files: Sequence[FoundFile], reader: PictureReader, executor: Executor
 ) -> Iterator[Batch]:
     """Read, describe and write the files; yield what was written.
 
@@ -222,7 +215,7 @@ def _described(
     unread = list(files)
     while unread:
         groups, unread = in_groups(unread), []
-        for group in executor.describe(groups, reader.read, describer):
+        for group in executor.describe(groups, reader, describer):
             batch = _joined(group, describer.model_version)
             unread += _write(store, batch)
             reader.claims.release({row.digest for row in batch.descriptions})
@@ -260,77 +253,6 @@ def _stale_files(
     by_digest = {file.digest: (path, file) for path, file in stored.items() if file.digest and path not in excluded}
     needed = store.describe_needed(by_digest.keys(), version)
     return [FoundFile.of(*known) for digest, known in by_digest.items() if digest in needed]
-
-
-class _Reader:
-    """Reads files, and decodes the pictures that the describer's model has not described yet."""
-
-    def __init__(
-        self,
-        store: Store,
-        describer: StagedDescriber,
-        limits: Limits,
-        sidecars: Sidecars,
-        claims: Claims,
-        bulk: bool,
-    ) -> None:
-        self._store, self._limits, self._sidecars, self._bulk = store, limits, sidecars, bulk
-        self.claims, self._order = claims, Order(square=describer.input_side, hashed=True)
-        self._put_off: dict[str, list[FileRow]] = {}
-
-    def read(self, group: Sequence[FoundFile]) -> list[Reading[Batch]]:
-        """Return a reading for each content among a group of files, and for each file that cannot be read."""
-        readings, contents, kept = list[Reading[Batch]](), dict[str, bytes | None](), 0
-        rows: dict[str, list[FileRow]] = {}
-        for file in group:
-            try:
-                content = read_bytes(file.path, self._limits)
-            except PictureError as error:
-                readings.append(Reading(Batch(skipped=[skip_row(to_bytes(file.path), file, error)])))
-                continue
-            digest = content_hash(content)
-            if digest not in contents:
-                contents[digest] = content if kept + len(content) <= KEPT_BYTES else None
-                kept += len(contents[digest] or b"")
-            rows.setdefault(digest, []).append(FileRow(to_bytes(file.path), file.size, file.mtime_ns, digest))
-        new, elsewhere = self.claims.take(contents.keys())
-        for digest in elsewhere:
-            self._put_off.setdefault(digest, []).extend(rows[digest])
-        known = [digest for digest in contents if digest not in new | elsewhere]
-        readings += [Reading(Batch(files=rows[digest]), sources=len(rows[digest])) for digest in known]
-        paths = self._store.paths_of(new)
-        return readings + [
-            self._decoded(rows[digest], contents.pop(digest), paths.get(digest, ())) for digest in sorted(new)
-        ]
-
-    def _decoded(self, files: list[FileRow], content: bytes | None, stored: Sequence[bytes]) -> Reading[Batch]:
-        """Decode the content of `files`, None if it is not kept; the picture may have further files, `stored`."""
-        try:
-            content = self._read_again(files[0]) if content is None else content
-            decoded = decode_bounded(content, self._order, self._limits, self._bulk)
-        except PictureError as error:
-            rows = [skip_row(file.path, file, error) for file in files]
-            self.claims.release([files[0].digest])
-            return Reading(Batch(skipped=rows), sources=len(files))
-        facts = decoded.facts
-        assert facts is not None
-        colours = 0 if decoded.square is None else mostly(decoded.square)
-        paths = [*(file.path for file in files), *stored]
-        row = self._sidecars.picture_row(files[0].digest, len(content), facts, colours, paths)
-        files = [replace(file, sidecars=self._sidecars.signature(file.path)) for file in files]
-        return Reading(Batch(files=files, pictures=[row]), decoded.square, len(files))
-
-    def wait(self) -> list[FoundFile]:
-        """Return the files whose content other machines were describing and are not any more; wait for the first."""
-        rows = [row for digest in self.claims.wait(self._put_off) for row in self._put_off.pop(digest)]
-        return [FoundFile.of(row.path, row) for row in rows]
-
-    def _read_again(self, file: FileRow) -> bytes:
-        """Return a file's bytes once more. Raises a PictureError."""
-        content = read_bytes(from_bytes(file.path), self._limits)
-        if content_hash(content) != file.digest:
-            raise PictureUnreadable("cannot be read: it is being changed; index again when that is done")
-        return content
 
 
 def _joined(group: Described[Batch], version: str) -> Batch:

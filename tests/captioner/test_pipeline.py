@@ -17,7 +17,6 @@ from captioner.pipeline import (
     SPARSE,
     Chunk,
     Flow,
-    Reading,
     ThreadExecutor,
     VectorDescriber,
     as_row,
@@ -26,6 +25,7 @@ from captioner.pipeline import (
     read_files,
     regroup,
 )
+from captioner.reading import Reading
 from captioner.types import Caption, Description
 from tests.conftest import draw_picture
 from tests.tiny_encoder import MeanColour

@@ -12,7 +12,8 @@ from urllib.parse import quote
 import numpy as np
 from tqdm import tqdm
 
-from captioner.pipeline import Reading, ThreadExecutor, as_row, in_groups, read_files
+from captioner.pipeline import ThreadExecutor, as_row, in_groups, read_files
+from captioner.reading import Reading
 from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
 from data.paths import display

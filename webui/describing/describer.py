@@ -13,7 +13,8 @@ from http import HTTPStatus
 
 import numpy as np
 
-from captioner.pipeline import Reading, describe_now
+from captioner.pipeline import describe_now
+from captioner.reading import Reading
 from captioner.types import Describer, Description, KindDescriber
 from data.decoding.orders import Decoded, Order, Part, Webp
 from data.decoding.pool import Decoders

@@ -27,7 +27,7 @@ from data.jpeg.eighth import decode_eighth
 from data.limits import DEFAULT_LIMITS, Limits
 from data.notices import noted_pictures
 from data.store import Store
-from retrieval.indexing import indexer
+from retrieval.indexing import indexer, pictures
 from retrieval.indexing.indexer import Report, index
 from tests.conftest import draw_picture
 from tests.data.decoding.hostile import many_scans
@@ -293,7 +293,7 @@ from data.limits import DEFAULT_LIMITS, Limits
 from data.notices import noted_pictures
 from data.store import Store
 from captioner import pipeline
-from retrieval.indexing import indexer
+from retrieval.indexing import indexer, pictures
 pipeline.BATCH = pipeline.GROUP = 2
 for line in sys.stdin:
     seconds, url = line.split()
@@ -364,14 +364,14 @@ def test_large_files_are_read_twice_instead_of_kept(
 ) -> None:
     run(store, photos)
     other = Store.open(f"sqlite:///{tmp_path / 'other.sqlite3'}")
-    monkeypatch.setattr(indexer, "KEPT_BYTES", 3000)
-    read, times = indexer.read_bytes, Counter[Path]()
+    monkeypatch.setattr(pictures, "KEPT_BYTES", 3000)
+    read, times = pictures.read_bytes, Counter[Path]()
 
     def count(path: Path, limits: Limits) -> bytes:
         times[path] += 1
         return read(path, limits)
 
-    monkeypatch.setattr(indexer, "read_bytes", count)
+    monkeypatch.setattr(pictures, "read_bytes", count)
     run(other, photos)
     assert contents(other) == contents(store)
     assert {*times.values()} == {1, 2}
@@ -380,15 +380,15 @@ def test_large_files_are_read_twice_instead_of_kept(
 def test_a_file_that_changes_while_it_is_read_is_left_for_the_next_run(
     store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(indexer, "KEPT_BYTES", 0)
-    read, seen = indexer.read_bytes, set[Path]()
+    monkeypatch.setattr(pictures, "KEPT_BYTES", 0)
+    read, seen = pictures.read_bytes, set[Path]()
 
     def growing(path: Path, limits: Limits) -> bytes:
         again = path in seen
         seen.add(path)
         return read(path, limits) + b"more" * (again and path.name == "photo0.jpg")
 
-    monkeypatch.setattr(indexer, "read_bytes", growing)
+    monkeypatch.setattr(pictures, "read_bytes", growing)
     reasons = [(one.path.name, one.reason) for one in run(store, photos).skipped]
     assert reasons == [("photo0.jpg", "cannot be read: it is being changed; index again when that is done")]
     monkeypatch.undo()

@@ -1,0 +1,1 @@
+"""Describing on many machines, by Ray."""
