@@ -14,7 +14,7 @@ GALLERY := $(PHOTOS)
 LIBRARY := $(DEMO)/own-library
 endif
 
-.PHONY: setup demo test lint messages bench bench-scale clean
+.PHONY: setup demo test lint messages bench bench-scale cluster cluster-test clean
 
 setup: .venv/.setup
 
@@ -56,6 +56,14 @@ bench: .venv/.dev
 
 bench-scale: .venv/.dev
 	$(BIN)/python -m bench.scale
+
+# What it starts comes from packages: apt-get install postgresql nginx-light; pip install milvus is up to you.
+cluster: .venv/.dev
+	$(BIN)/python -m bench.cluster --port 8080 $(if $(PHOTOS),--pictures "$(PHOTOS)")
+
+cluster-test: .venv/.dev
+	$(BIN)/python -m bench.cluster.parity
+	$(BIN)/python -m bench.cluster.failures
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info

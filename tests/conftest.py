@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from bench.cluster.postgresql import Server, programs, running_server
 from captioner.bundle import Bundle, SearchConfig, save_bundle
 from captioner.calibration import Calibration
 from captioner.decoder import DecoderConfig
@@ -24,7 +25,7 @@ from captioner.encoders.vgg16 import BLOCKS, CONVOLUTIONS, VGG16Config
 from captioner.vocabulary import Vocabulary
 from retrieval.vectors.milvus_client import MilvusConnection, read_address
 from tests import milvus
-from tests.postgres import EmptyStore, Server, programs, running_server
+from tests.postgres import EmptyStore
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")
 COLOURS = {"red": (200, 30, 30), "green": (30, 160, 60), "blue": (30, 60, 200), "grey": (120, 120, 120)}

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Text, insert, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
+from bench.cluster.postgresql import Server, programs, running_server
 from data.checks import check_file
 from data.database import Database
 from data.store import (
@@ -30,7 +31,6 @@ from data.store import (
 )
 from data.store_errors import store_error
 from data.tables import items, metadata, skipped
-from tests.postgres import Server, programs, running_server
 
 psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed: pip install '.[postgres]'")
 
