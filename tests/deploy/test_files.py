@@ -81,7 +81,8 @@ def commands() -> list[list[str]]:
     own += [one["args"] for one in containers() if "retroflex:" in one["image"] and "command" not in one]
     image = re.search(r"^CMD (\[.*\])", DOCKERFILE, re.M)
     assert image is not None
-    scripts = [str(word) for one in (*SERVICES.values(), *containers()) for word in one.get("command", [])]
+    scripts = [str(word) for one in SERVICES.values() for word in one.get("command", [])]
+    scripts += [str(word) for one in containers() for word in one.get("args", [])]
     within = [line.split() for word in scripts for line in re.findall(r"\bretroflex (.+)", word)]
     return [*own, *within, yaml.safe_load(image[1])]
 
@@ -174,7 +175,8 @@ def test_no_file_has_a_secret() -> None:
 def test_manifests_fit_together() -> None:
     labels = [one for one, _ in pods()]
     for service in of_kind("Service"):
-        assert service["spec"]["selector"] in labels, service["metadata"]["name"]
+        selector = service["spec"]["selector"].items()
+        assert any(selector <= one.items() for one in labels), service["metadata"]["name"]
     apps = {one["app"] for one in labels}
     for policy in of_kind("NetworkPolicy"):
         named = set(re.findall(r"'app': '(\w[\w-]*)'", str(policy)))
