@@ -17,6 +17,7 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import click
+from tqdm import tqdm
 
 from bench.cluster.client import Client
 from bench.cluster.cluster import RETROFLEX, Cluster, own_environment, run_retroflex, running_cluster
@@ -52,8 +53,8 @@ def compare(folder: Path, cluster: Cluster, pictures: int, queries: int) -> dict
     """Make a library in `folder`, copy it to the cluster and compare; return counts and the largest difference."""
     embedded = fill(cluster, folder, pictures)
     asked = list(made_up_queries(queries, pictures))
-    with _served(embedded) as alone:
-        return agreement([(alone.search(one), cluster.client.search(one)) for one in asked])
+    with _served(embedded) as alone, tqdm(asked, unit="query", disable=None) as shown:
+        return agreement([(alone.search(one), cluster.client.search(one)) for one in shown])
 
 
 def fill(cluster: Cluster, folder: Path, pictures: int) -> Settings:
