@@ -59,11 +59,11 @@ bench-scale: .venv/.dev
 
 # What it starts comes from packages: apt-get install postgresql nginx-light; pip install milvus is up to you.
 cluster: .venv/.dev
-	$(BIN)/python -m bench.cluster --port 8080 $(if $(PHOTOS),--pictures "$(PHOTOS)")
+	$(BIN)/python -m bench.deployment --port 8080 $(if $(PHOTOS),--pictures "$(PHOTOS)")
 
 cluster-test: .venv/.dev
-	$(BIN)/python -m bench.cluster.parity
-	$(BIN)/python -m bench.cluster.failures
+	$(BIN)/python -m bench.deployment.parity
+	$(BIN)/python -m bench.deployment.failures
 
 clean:
 	rm -rf .venv $(DEMO) build *.egg-info

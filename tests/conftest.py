@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from bench.cluster.postgresql import Server, programs, running_server
+from bench.deployment.postgresql import Server, programs, running_server
 from captioner.bundle import Bundle, SearchConfig, save_bundle
 from captioner.calibration import Calibration
 from captioner.decoder import DecoderConfig

@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import make_url
 
-from bench.cluster.postgresql import Server
+from bench.deployment.postgresql import Server
 
 
 class EmptyStore:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Text, insert, inspect, make_url, select, text
 from sqlalchemy.exc import OperationalError
 
-from bench.cluster.postgresql import Server, programs, running_server
+from bench.deployment.postgresql import Server, programs, running_server
 from data.checks import check_file
 from data.database import Database
 from data.store import (

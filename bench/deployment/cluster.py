@@ -16,10 +16,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from threading import current_thread, main_thread
 
-from bench.cluster import engines, nginx, postgresql
-from bench.cluster.client import Client
-from bench.cluster.network import Door
-from bench.cluster.services import Keeper, Service, free_port
+from bench.deployment import engines, nginx, postgresql
+from bench.deployment.client import Client
+from bench.deployment.network import Door
+from bench.deployment.services import Keeper, Service, free_port
 from data.errors import RetroflexError
 from data.settings import ENV_PREFIX
 from webui.auth.keys import TOKEN_VARIABLE

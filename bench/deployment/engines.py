@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from pathlib import Path
 
-from bench.cluster import network
-from bench.cluster.services import Service
+from bench.deployment import network
+from bench.deployment.services import Service
 
 WORKERS = 2
 MILVUS_PORT = 19530

@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from bench.cluster import nginx, postgresql
-from bench.cluster.client import Answer
-from bench.cluster.cluster import running_cluster
-from bench.cluster.failures import captions_of, outcome_of
-from bench.cluster.network import Door
-from bench.cluster.parity import agreement, compare
-from bench.cluster.services import Keeper, Service, descendants, free_port
+from bench.deployment import nginx, postgresql
+from bench.deployment.client import Answer
+from bench.deployment.cluster import running_cluster
+from bench.deployment.failures import captions_of, outcome_of
+from bench.deployment.network import Door
+from bench.deployment.parity import agreement, compare
+from bench.deployment.services import Keeper, Service, descendants, free_port
 from data.errors import RetroflexError
 from tests.processes import is_running, wait_for_end
 
@@ -81,7 +81,7 @@ def test_a_killed_service_comes_back_and_all_end(tmp_path: Path) -> None:
 
 
 def test_a_service_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bench.cluster.services.READY_WITHIN", 0.5)
+    monkeypatch.setattr("bench.deployment.services.READY_WITHIN", 0.5)
     service = Service("it", ["sh", "-c", "echo no such disk"], lambda: False, tmp_path / "log", os.environ)
     with pytest.raises(RetroflexError, match="it does not start: no such disk"):
         Keeper([service]).start()

@@ -1,4 +1,4 @@
-"""The same library embedded and in a cluster, asked the same: `python -m bench.cluster.parity`.
+"""The same library embedded and in a cluster, asked the same: `python -m bench.deployment.parity`.
 
 A made-up library is written to SQLite and served by one process; a copy of it is served by the cluster. Queries go to
 both over HTTP: words, words that few captions have, a picture of the library, and words with a picture.
@@ -19,10 +19,10 @@ from urllib.parse import quote_plus
 import click
 from tqdm import tqdm
 
-from bench.cluster.client import Client
-from bench.cluster.cluster import RETROFLEX, Cluster, own_environment, run_retroflex, running_cluster
-from bench.cluster.network import enter_own_network
-from bench.cluster.services import Service, free_port
+from bench.deployment.client import Client
+from bench.deployment.cluster import RETROFLEX, Cluster, own_environment, run_retroflex, running_cluster
+from bench.deployment.network import enter_own_network
+from bench.deployment.services import Service, free_port
 from bench.library import make_library
 from bench.searching import few_words
 from captioner.bundle import BUNDLED, load_bundle
@@ -41,7 +41,7 @@ HITS = 30
 @click.option("--queries", default=200, show_default=True)
 def main(pictures: int, queries: int) -> None:
     """Print how far the answers agree, and fail where they do not."""
-    door = enter_own_network("bench.cluster.parity", sys.argv[1:])
+    door = enter_own_network("bench.deployment.parity", sys.argv[1:])
     with tempfile.TemporaryDirectory() as folder, running_cluster(door) as cluster:
         figures = compare(Path(folder), cluster, pictures, queries)
     click.echo(json.dumps({"pictures": pictures, "queries": queries, **figures}, indent=2))

@@ -1,4 +1,4 @@
-"""Run a cluster on this machine until Ctrl-C: `python -m bench.cluster`, which `make cluster` does."""
+"""Run a cluster on this machine until Ctrl-C: `python -m bench.deployment`, which `make cluster` does."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from urllib.parse import quote_plus
 
 import click
 
-from bench.cluster import engines
-from bench.cluster.cluster import Cluster, running_cluster
-from bench.cluster.network import enter_own_network
+from bench.deployment import engines
+from bench.deployment.cluster import Cluster, running_cluster
+from bench.deployment.network import enter_own_network
 from data.errors import RetroflexError
 from data.samples import copy_samples
 
@@ -28,7 +28,7 @@ QUERIES = ("a cat", "a man in a suit", "a rocket", "a cup of coffee")
 @click.option("--once", is_flag=True, help="Stop after the searches.")
 def main(port: int, pictures: Path | None, once: bool) -> None:
     """Start the cluster, index the sample pictures, search, and serve until Ctrl-C."""
-    door = enter_own_network("bench.cluster", sys.argv[1:], port)
+    door = enter_own_network("bench.deployment", sys.argv[1:], port)
     for line in engines.missing():
         click.echo(line)
     click.echo("starting the cluster …")

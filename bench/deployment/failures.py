@@ -1,4 +1,4 @@
-"""Kill parts of a cluster while it indexes, searches and stores captions: `python -m bench.cluster.failures`.
+"""Kill parts of a cluster while it indexes, searches and stores captions: `python -m bench.deployment.failures`.
 
 Each part is killed with SIGKILL again and again, with all its processes, and started again as a container is. Then
 every caption whose storing was acknowledged has to be there, and every picture of the indexed folder.
@@ -20,11 +20,11 @@ from typing import Any
 
 import click
 
-from bench.cluster.client import Answer, Client
-from bench.cluster.cluster import Cluster, running_cluster
-from bench.cluster.network import enter_own_network
-from bench.cluster.parity import fill
-from bench.cluster.services import Service
+from bench.deployment.client import Answer, Client
+from bench.deployment.cluster import Cluster, running_cluster
+from bench.deployment.network import enter_own_network
+from bench.deployment.parity import fill
+from bench.deployment.services import Service
 from bench.encoding import make_photographs
 from bench.searching import few_words
 from data.errors import RetroflexError
@@ -45,7 +45,7 @@ RECOVERS_WITHIN = 300.0
 @click.option("--part", "parts", multiple=True, help="Kill only these; may be repeated.")
 def main(kills: int, parts: tuple[str, ...]) -> None:
     """Print as JSON what happened to searches and writes, and fail where something was lost."""
-    door = enter_own_network("bench.cluster.failures", sys.argv[1:])
+    door = enter_own_network("bench.deployment.failures", sys.argv[1:])
     with running_cluster(door) as cluster:
         fill(cluster, cluster.folder, PICTURES)
         chosen = parts or tuple(killed_parts(cluster))
