@@ -1,7 +1,8 @@
 """Kill parts of a cluster while it indexes, searches and stores captions: `python -m bench.deployment.failures`.
 
 Each part is killed with SIGKILL again and again, with all its processes, and started again as a container is. Then
-every caption whose storing was acknowledged has to be there, and every picture of the indexed folder.
+every caption whose storing was acknowledged has to be there, and every picture of the indexed folder, and searches have
+to find what they find in a copy of the library in SQLite.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ import click
 from bench.deployment.client import Answer, Client
 from bench.deployment.cluster import Cluster, running_cluster
 from bench.deployment.network import enter_own_network
-from bench.deployment.parity import fill
+from bench.deployment.parity import compare_copy, fill
 from bench.deployment.services import Service
 from bench.encoding import make_photographs
 from bench.searching import few_words
@@ -31,6 +32,8 @@ from data.errors import RetroflexError
 
 PICTURES = 2_000
 """Made-up pictures, which searches find and which get captions."""
+QUERIES = 40
+"""Compared at the end."""
 GROUP = 12
 """New pictures of each run of the indexer."""
 EACH = 40
@@ -38,6 +41,8 @@ EACH = 40
 STEADY = 3
 """So many answers in a row say that a part has recovered."""
 RECOVERS_WITHIN = 300.0
+FAULTS = ("searches that failed", "acknowledged captions lost", "pictures lost", "tracebacks")
+SPARED = ("proxy", "ray-head")
 
 
 @click.command()
@@ -55,18 +60,17 @@ def main(kills: int, parts: tuple[str, ...]) -> None:
         for trial in trials:
             figures.append(trial.run())
             click.echo(json.dumps({trial.part: figures[-1]}, indent=2))
-    if any(one[name] for one in figures for name in FAULTS):
+        after = compare_copy(cluster.folder, cluster, PICTURES, QUERIES)
+        click.echo(json.dumps({"beside a copy in SQLite, afterwards": after}, indent=2))
+    if after["different order"] or any(one[name] for one in figures for name in FAULTS):
         raise RetroflexError("something was lost or failed without a word, see above")
-
-
-FAULTS = ("searches that failed", "acknowledged captions lost", "pictures lost", "tracebacks")
 
 
 def killed_parts(cluster: Cluster) -> dict[str, list[Service]]:
     """Return the services by part; those of one part are killed in turn."""
     parts: dict[str, list[Service]] = {}
     for name, service in cluster.services.items():
-        if name != "proxy":
+        if name not in SPARED:
             parts.setdefault(name.partition("-")[0], []).append(service)
     return parts
 

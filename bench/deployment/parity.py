@@ -51,7 +51,20 @@ def main(pictures: int, queries: int) -> None:
 
 def compare(folder: Path, cluster: Cluster, pictures: int, queries: int) -> dict[str, Any]:
     """Make a library in `folder`, copy it to the cluster and compare; return counts and the largest difference."""
-    embedded = fill(cluster, folder, pictures)
+    return ask_both(fill(cluster, folder, pictures), cluster, pictures, queries)
+
+
+def compare_copy(folder: Path, cluster: Cluster, pictures: int, queries: int) -> dict[str, Any]:
+    """Copy the cluster's library to `folder` and compare; return counts and the largest difference."""
+    embedded = load_settings(library=folder / "copied back")
+    done = cluster.command("copy", "--to", embedded.url)
+    if done.returncode:
+        raise RetroflexError(done.stderr.strip().splitlines()[-1])
+    return ask_both(embedded, cluster, pictures, queries)
+
+
+def ask_both(embedded: Settings, cluster: Cluster, pictures: int, queries: int) -> dict[str, Any]:
+    """Ask one process that serves the `embedded` library, and the cluster; return how far they agree."""
     asked = list(made_up_queries(queries, pictures))
     with _served(embedded) as alone, tqdm(asked, unit="query", disable=None) as shown:
         return agreement([(alone.search(one), cluster.client.search(one)) for one in shown])
