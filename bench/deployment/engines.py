@@ -19,7 +19,10 @@ VECTORS = f"milvus://127.0.0.1:{MILVUS_PORT}"
 TOKEN = secrets.token_hex(32)
 """What the nodes of Ray know each other by."""
 RAY_ENVIRONMENT = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
-_MILVUS = "from milvus import main; main()"
+_MILVUS = """import milvus, socket
+milvus.MilvusServerConfig.try_bind_port = lambda self, port: socket.create_server(("127.0.0.1", port))
+milvus.main()"""
+"""Soon after a server was killed its ports look taken, and this package would choose others."""
 _OBJECT_STORE = 100 * 2**20
 """Bytes of each node of Ray: what workers return is little."""
 
