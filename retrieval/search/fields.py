@@ -390,8 +390,8 @@ def orders(queried: bool, further: Sequence[Field] = ()) -> tuple[Order, ...]:
 
     `further` are fields beside FIELDS.
     """
-    sorted_by_field = tuple(order for field in (*FIELDS, *further) for order in field.orders)
-    return (RELEVANCE, *sorted_by_field) if queried else (*sorted_by_field, ADDED)
+    every = [order for field in (*FIELDS, *further) for order in field.orders if order != ALBUM_ORDER]
+    return (RELEVANCE, *every, ALBUM_ORDER) if queried else (*every, ADDED, ALBUM_ORDER)
 
 
 def order_names(queried: bool, further: Sequence[Field] = ()) -> tuple[str, ...]:

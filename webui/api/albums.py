@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import Annotated, Any, NamedTuple, NotRequired, TypedDict
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 from flask import Blueprint, Response, jsonify
 from werkzeug.datastructures import MultiDict
@@ -212,10 +212,10 @@ def checked_query(query: str) -> str:
     search = read_saved(check_text("query", query))
     if search.queried:
         search.check()
-    saved = {name: value for name, value in search.parameters().items() if value and name != "why"}
+    saved = search.as_query()
     if not saved:
         raise Problem(HTTPStatus.BAD_REQUEST, "there is nothing to save; search for words or pictures, or set a filter")
-    return urlencode(saved, doseq=True)
+    return saved
 
 
 def read_saved(query: str) -> SearchRequest:

@@ -18,6 +18,7 @@ from webui.api.answers import Document
 from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
 from webui.language.formats import percent
+from webui.pages.albums import choose_albums
 from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
 from webui.pages.people import faces_on, say_who
@@ -39,7 +40,7 @@ COLOUR_KINDS = ("dominant_colours", "colour_layout")
 """Kinds of vectors that compare colours, the first that a library has."""
 FACT = "fact."
 """Begins the names of the form's fields for the catalogue; those of filters begin otherwise."""
-SAVED = {"undo": "undone", "who": "who", "facts": "facts", "unfacts": "unfacts"}
+SAVED = {"undo": "undone", "who": "who", "albums": "albums", "facts": "facts", "unfacts": "unfacts"}
 
 _PICTURE = "/picture/<id:picture_id>"
 
@@ -118,6 +119,8 @@ def correct(picture_id: int) -> Response:
         remove_user_facts(store, picture_id)
     elif action == "who":
         say_who()
+    elif choose_albums(picture_id):
+        action = "albums"
     elif action == "undo":
         store.undo_user_caption(picture_id)
     elif action == "remove":

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from math import log2
 from typing import Annotated, Any
+from urllib.parse import urlencode
 
 from flask import Request, url_for
 from werkzeug.datastructures import MultiDict
@@ -237,6 +238,10 @@ class SearchRequest:
         """Return the address of the page of one picture, hit number `at` of this search."""
         return url_for("picture_page.show", picture_id=picture_id, **self.parameters(), at=at, **changed)
 
+    def slideshow(self, at: int = 0, **changed: Any) -> str:
+        """Return the address of the slideshow of its hits, from number `at` on."""
+        return url_for("slides_page.show", **self.parameters(), at=at or None, **changed)
+
     def page_with(self, at: int | None) -> str:
         """Return the address of the page of hits that shows hit number `at`."""
         return self.address(offset=at // DEFAULT_LIMIT * DEFAULT_LIMIT or None if at is not None else None)
@@ -245,6 +250,11 @@ class SearchRequest:
         """Return the address of all hits as a file: csv, json or zip."""
         parameters = self.parameters() | {"why": None}
         return url_for("export.export_hits", **parameters | {"format": [form, *parameters.get("format", [])]})
+
+    def as_query(self) -> str:
+        """Return it as a query string, without what only changes how hits are shown; "" for the whole library."""
+        saved = {name: value for name, value in self.parameters().items() if value and name != "why"}
+        return urlencode(saved, doseq=True)
 
     def parameters(self) -> dict[str, Any]:
         """Return the parameters of an address for this search."""

@@ -11,7 +11,7 @@ function rove() {
   const links = hits();
   const now = links.find((link) => link === document.activeElement) ?? links.find((link) => !link.tabIndex);
   for (const link of links) link.tabIndex = link === now ? 0 : -1;
-  for (const tick of $$(".tick input, .steer a")) tick.tabIndex = -1;
+  for (const tick of $$(".tick input, .steer a, .marks button")) tick.tabIndex = -1;
 }
 
 addEventListener("shown", rove);
@@ -81,9 +81,11 @@ addEventListener("keydown", (event) => {
   } else if ($("#shown")) {
     if (key === "ArrowLeft") step("previous");
     if (key === "ArrowRight") step("next");
+    if (key === "f") $("#shown .heart").click();
   } else if (target.matches(".hit > a")) {
     if (key in walks) walk(event);
     if (key === "x") toggle(target);
+    if (key === "f") $(".heart", target.parentElement).click();
     if (key === "+") $(".steer a", target.parentElement).click();
     if (key === "-") $(".steer a + a", target.parentElement).click();
   }

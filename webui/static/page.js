@@ -2,6 +2,7 @@
 // and several uploads.
 
 import { $, isPlain } from "./dom.js";
+import "./albums.js";
 import "./completion.js";
 import "./films.js";
 import "./keys.js";
@@ -10,6 +11,7 @@ import "./attention.js";
 import "./missing.js";
 import "./phone.js";
 import { asQuery, go, here, isSearch, more, onPage, uploaded } from "./search.js";
+import "./slides.js";
 import "./sliders.js";
 import "./uploads.js";
 import { isOpen, shut, view } from "./viewer.js";

@@ -59,12 +59,12 @@ def test_two_fingers_zoom_and_then_one_moves_the_picture(page: Page) -> None:
 def test_filters_are_a_sheet_with_done(page: Page) -> None:
     page.open("?q=red+boat")
     page.follow("Filters")
-    sheet = page.find(".filters .narrow")
+    sheet = page.find("#narrow")
     page.wait(lambda: abs(sheet.rect["width"] - page.width) < 2)
-    bottom = "return document.querySelector('.filters .narrow').getBoundingClientRect().bottom - innerHeight"
+    bottom = "return document.querySelector('#narrow').getBoundingClientRect().bottom - innerHeight"
     assert abs(page.js(bottom)) < 2
     page.follow("Done")
-    page.wait(lambda: not sheet.is_displayed())
+    page.wait(lambda: not page.find(".filters .narrow").is_displayed())
 
 
 def test_nothing_is_said_of_dropping(page: Page) -> None:

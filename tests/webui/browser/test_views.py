@@ -21,6 +21,7 @@ VIEWS = {
     "picture": "picture/1?q=red+boat&at=0",
     "library": "library?add=true",
     "skipped": "library/skipped",
+    "albums": "albums",
     "copies": "duplicates?kind=near",
     "wrong": "nowhere",
 }
