@@ -20,6 +20,8 @@ MOST_VERBATIM = 200
 """Pictures whose captions are read to compare them with the typed words."""
 NEIGHBOURHOOD = 200
 """How many of the nearest items support one another; more change nothing, see docs/ranking.md."""
+ITSELF = 0.999
+"""The cosine from which on an item is the query itself, or a copy of it to the pixel."""
 
 
 class BleuScorer:
@@ -78,7 +80,8 @@ class NeighbourScorer:
     """The score NEIGHBOURS: cosines that the nearest items support among each other, see `smoothed_cosine`.
 
     Only the NEIGHBOURHOOD nearest of the whole library have it, whatever part of it is searched; NaN for the others.
-    The very nearest item may be a copy, whose neighbours say little about it: it counts as the best.
+    The very nearest item may be a copy, whose neighbours say little about it: it counts as the best. Where it
+    is the query ITSELF, it supports nothing, as the query would count twice.
     """
 
     def __init__(self, vectors: Vectors, kind: str, nearest: VectorRetriever) -> None:
@@ -100,8 +103,16 @@ class NeighbourScorer:
             return candidates
         order = np.argsort(found.ids)
         ids, cosines = found.ids[order], found.scores[order]
-        smoothed = smoothed_cosine(clause.vectors[self._kind], self._vectors.get(self._kind, ids))
-        smoothed[cosines == cosines.max()] = smoothed.max()
+        smoothed = self._smoothed(clause.vectors[self._kind], ids, cosines)
         self._range = (float(smoothed.min()), float(smoothed.max()))
         known = np.isin(ids, candidates.ids, assume_unique=True)
         return candidates.with_scores(NEIGHBOURS, smoothed[known], ids[known])
+
+    def _smoothed(self, query: np.ndarray, ids: np.ndarray, cosines: np.ndarray) -> np.ndarray:
+        nearest, others = int(np.argmax(cosines)), np.ones(len(ids), bool)
+        others[nearest] = cosines[nearest] < ITSELF
+        smoothed = np.ones(len(ids))
+        if others.any():
+            smoothed[others] = smoothed_cosine(query, self._vectors.get(self._kind, ids[others]))
+            smoothed[cosines == cosines[nearest]] = smoothed[others].max()
+        return smoothed

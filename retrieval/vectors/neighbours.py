@@ -11,21 +11,23 @@ import numpy as np
 
 from captioner.arithmetic import unit
 
-NEIGHBOURS = 10
+NEIGHBOURS = 8
 """How many neighbours a vector is averaged with; see docs/ranking.md."""
 
 
 def smoothed_cosine(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return cosines of `query` (d,) to `vectors` (n, d), after each was averaged with its nearest.
 
+    What has the query's own vector must not be among `vectors`: it would speak for itself, twice.
     Every vector and the query become the mean of themselves and their NEIGHBOURS nearest, weighed by squared cosine,
-    and then the query once more that of itself and its nearest. Float64 (n,), rounded, so that equal vectors stay
-    equal.
+    and then the query once more that of itself and its nearest. Float64 (n,), the same for equal vectors.
     """
     together = unit(np.concatenate([query[None], vectors]).astype(np.float32))
     averaged = unit(_nearest(together @ together.T) @ together)
     expanded = unit(_nearest(averaged[:1] @ averaged.T) @ averaged)[0]
-    return np.round((averaged[1:] @ expanded).astype(np.float64), 6)
+    first: dict[bytes, int] = {}
+    rows = [first.setdefault(vector.tobytes(), row) for row, vector in enumerate(vectors)]
+    return np.round((averaged[1:] @ expanded).astype(np.float64), 6)[rows]
 
 
 def _nearest(cosines: np.ndarray) -> np.ndarray:

@@ -326,6 +326,24 @@ def test_the_very_nearest_needs_no_support(library: Library, add: Add) -> None:
     assert hits[0].scores["neighbours"] == max(hit.scores.get("neighbours", 0) for hit in hits)
 
 
+def test_a_picture_of_the_library_speaks_for_others_once_as_the_query(library: Library, add: Add) -> None:
+    """Its own item supports nothing, so the others have the scores that they have without it."""
+    for number in range(4):
+        add(library.store, f"kind{number}", ["a thing"], [0.1 * number, 0.0, 0.3, 1.0])
+
+    def support() -> dict[str, float]:
+        found = searching(library).search(looks([-0.5, 0.0, 0.1, 1.0])).hits
+        return {hit.path: hit.scores["neighbours"] for hit in found if "neighbours" in hit.scores}
+
+    before = support()
+    add(library.store, "itself", ["a thing"], [-0.5, 0.0, 0.1, 1.0])
+    after = support()
+    assert after.pop("/photos/itself.jpg") == max(after.values())
+    nearest = "/photos/kind0.jpg"  # It counts as the best only where it is the very nearest.
+    assert before.pop(nearest) >= after.pop(nearest)
+    assert after == pytest.approx(before, abs=1e-6)
+
+
 def test_a_filter_changes_no_score_of_a_picture_query(library: Library, add: Add) -> None:
     for number in range(6):
         add(library.store, f"kind{number}", ["a thing"], [0.1 * number, 0.0, 0.3, 1.0])
