@@ -34,9 +34,10 @@ from data.films.records import FRAME
 from data.limits import Limits
 from data.metadata.dates import now
 from data.migrations import GENERATION_KEY
-from data.paths import clean_text, from_bytes
+from data.paths import clean_text, from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import content_hash
+from data.remote import is_remote
 from data.soundness import Damage, at_row, bytes_at, damaged_rows, sound
 from data.store import Store
 from data.store_errors import StoreDamaged, StoreError
@@ -343,6 +344,7 @@ def _odd(found: dict[int, tuple[int, float]]) -> list[int]:
 
 
 def missing_files(store: Store, limit: int = 3) -> tuple[int, list[str]]:
-    """Return how many files of the library are not there now, and the first few. Raises StoreError."""
-    gone = [path for path, file in store.stored_files().items() if file.digest and not from_bytes(path).exists()]
+    """Return how many files on disks are not there now, and the first few. Raises StoreError."""
+    stored = (from_bytes(path) for path, file in store.stored_files().items() if file.digest)
+    gone = [to_bytes(path) for path in stored if not is_remote(path) and not path.exists()]
     return len(gone), [clean_text(path) for path in sorted(gone)[:limit]]

@@ -21,6 +21,7 @@ from data.limits import DEFAULT_LIMITS, Limits
 from data.loading import NAMES, check_pixels, load, open_picture
 from data.metadata.dates import now
 from data.metadata.embedded import Metadata, read_metadata
+from data.remote import is_remote, read_remote
 
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -60,10 +61,14 @@ class Picture(PictureFacts):
 
 
 def read_bytes(path: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """Return the bytes of the file at `path`.
+    """Return the bytes of the file at `path`, which may be in a store of objects.
 
     Raises PictureUnreadable or PictureTooLarge; the size is checked before anything is read.
     """
+    if not path.is_absolute() and is_remote(path):
+        content = read_remote(path, limits.max_bytes)
+        _check_bytes(len(content), limits)
+        return content
     try:
         size = path.stat().st_size
         _check_bytes(size, limits)

@@ -18,8 +18,9 @@ from data.kinds import NOT_PICTURES, begins_like_picture, begins_like_picture_or
 from data.loading import SUFFIXES
 from data.machine_made import TAKE, is_machine_made
 from data.metadata.sidecars import Sidecar, sidecars_of
-from data.paths import absolute, clean_text, display, from_bytes, to_bytes
+from data.paths import clean_text, display, from_bytes, to_bytes
 from data.records import FileRow, StoredFile
+from data.remote import address, is_remote, is_there, located, remote_files
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,8 @@ def scan(
     changed = [file for path, file in found.items() if not _is_same(file, stored.get(path))]
     searched = set(tops)
     unread = {skip.path for skip in walk.skipped}
-    gone = [path for path, file in stored.items() if path not in found and _is_gone(path, file, searched, unread)]
+    missing = ((path, file) for path, file in stored.items() if path not in found)
+    gone = [path for path, file in missing if _is_gone(path, file, searched, unread, walk)]
     return Scan(changed, len(found) - len(changed), gone, walk.skipped, walk.passed_over, walk.left_out, walk.sidecars)
 
 
@@ -91,7 +93,11 @@ def check_roots(roots: Sequence[Path]) -> None:
 
 
 def _checked_root(root: Path) -> Path:
-    top = absolute(root)
+    top = located(root)
+    if is_remote(top):
+        if not is_there(top):
+            raise RetroflexError(f"no such file or folder: {address(top)}; check the name")
+        return top
     if not os.path.exists(top):
         raise RetroflexError(f"no such file or folder: {display(top)}; check the name and its permissions")
     if not (os.path.isdir(top) or os.path.isfile(top)):
@@ -103,13 +109,13 @@ def _is_same(file: FoundFile, stored: StoredFile | None) -> bool:
     return stored is not None and (file.size, file.mtime_ns) == (stored.size, stored.mtime_ns)
 
 
-def _is_gone(path: bytes, stored: StoredFile, roots: set[Path], unread: set[Path]) -> bool:
+def _is_gone(path: bytes, stored: StoredFile, roots: set[Path], unread: set[Path], walk: _Walk) -> bool:
     """Return whether a stored file below a root is missing; what could not be read may still exist.
 
     A skipped file (digest "") is gone as soon as it is skipped no more.
     """
     lineage = {from_bytes(path), *from_bytes(path).parents}
-    return bool(lineage & roots) and not lineage & unread and not (stored.digest and os.path.exists(path))
+    return bool(lineage & roots) and not lineage & unread and not (stored.digest and walk.exists(path))
 
 
 class _Walk:
@@ -125,9 +131,14 @@ class _Walk:
         self._exclude = [pattern.rstrip("/") for pattern in exclude if not pattern.startswith(TAKE)]
         self._take = [pattern[1:].rstrip("/").casefold() for pattern in exclude if pattern.startswith(TAKE)]
         self._visited: set[tuple[int, int]] = set()
+        self._in_stores: set[Path] = set()
+        self._folders: dict[tuple[str, ...], bool] = {}
 
     def files(self, top: Path) -> Iterator[FoundFile]:
         """Yield the picture files at or below `top`; linked folders come last, so real paths win."""
+        if is_remote(top):
+            yield from self._files_in_store(top)
+            return
         if top.is_file():
             yield from self._found_file(top, None)
             return
@@ -141,6 +152,45 @@ class _Walk:
             for entry in entries:
                 if not _is_folder(entry) and self._may_be_picture(entry):
                     yield from self._found_file(Path(entry), siblings)
+
+    def _files_in_store(self, top: Path) -> Iterator[FoundFile]:
+        """Yield the pictures of a store by their suffix; films and sidecars there are passed over."""
+        self._folders = {(): True}
+        for file in sorted(remote_files(top)):
+            self._in_stores.add(file.path)
+            name, parts = file.path.name, file.path.relative_to(top).parts
+            if not self._is_open(parts[:-1]) or not self._is_kept(parts or (name,)):
+                continue
+            if file.path.suffix.lower() in SUFFIXES:
+                yield FoundFile(*file)
+            elif not is_incidental(name):
+                self.passed_over[suffix(name)] += 1
+
+    def _is_open(self, folder: tuple[str, ...]) -> bool:
+        """Return whether a folder of a store is neither excluded nor in one that is; count machine-made ones once."""
+        if folder not in self._folders:
+            parent = folder[-2] if len(folder) > 1 else ""
+            kept = self._is_open(folder[:-1]) and self._is_kept(folder)
+            if kept and is_machine_made(folder[-1], parent, tuple) and not self._matches(folder, self._take):
+                self.left_out[clean_text(os.fsencode(folder[-1]))] += 1
+                kept = False
+            self._folders[folder] = kept
+        return self._folders[folder]
+
+    def _is_kept(self, parts: tuple[str, ...]) -> bool:
+        """Return whether a file or folder of a store is not excluded by itself."""
+        hidden = parts[-1].startswith(".") and not self._matches(parts, self._take)
+        return not hidden and not self._matches(parts, self._exclude)
+
+    def _matches(self, parts: tuple[str, ...], patterns: Sequence[str]) -> bool:
+        names = (parts[-1], "/".join(parts))
+        cased = (name.casefold() if patterns is self._take else name for name in names)
+        return any(fnmatchcase(name, pattern) for name in cased for pattern in patterns)
+
+    def exists(self, path: bytes) -> bool:
+        """Return whether a file below the roots exists; for a store, as it was listed."""
+        own = from_bytes(path)
+        return own in self._in_stores if is_remote(own) else os.path.exists(path)
 
     def _enter(self, folder: Path) -> list[os.DirEntry[str]]:
         """Return the sorted entries of `folder`, none if it was entered before or cannot be read."""

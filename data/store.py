@@ -13,7 +13,7 @@ from data import changes, reads, writes
 from data.database import Database, chunks
 from data.errors import RetroflexError
 from data.migrations import MIGRATIONS, migrate, schema_version
-from data.paths import absolute, display, to_bytes
+from data.paths import display, to_bytes
 from data.records import (
     Batch,
     CaptionRow,
@@ -29,6 +29,7 @@ from data.records import (
     StoredFile,
     StoredPicture,
 )
+from data.remote import located
 from data.settings import Settings
 from data.store_errors import (
     StoreDamaged,
@@ -127,7 +128,7 @@ class Store:
 
     def stored_files(self, roots: Sequence[Path] | None = None) -> dict[bytes, StoredFile]:
         """Return the files at or below `roots` (all by default); a skipped file has the digest ""."""
-        below = None if roots is None else [to_bytes(absolute(root)) for root in roots]
+        below = None if roots is None else [to_bytes(located(root)) for root in roots]
         with self._database.reading() as connection:
             return reads.stored_files(connection, below)
 

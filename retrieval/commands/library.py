@@ -12,7 +12,8 @@ import click
 from data.errors import RetroflexError
 from data.identity import DAYS_KEPT
 from data.notices import Notices, noted_pictures, read_notices
-from data.paths import absolute, clean_text, display, to_bytes
+from data.paths import clean_text, display, to_bytes
+from data.remote import located
 from data.roots import Root, count_root, forget, lies_in, read_roots
 from data.settings import load_settings
 from data.text import plural
@@ -106,7 +107,7 @@ def remove(paths: tuple[Path, ...], library: Path | None, yes: bool) -> None:
 
 def _outermost(paths: Sequence[Path]) -> list[bytes]:
     """Return the absolute paths, without those below others."""
-    wanted = dict.fromkeys(to_bytes(absolute(path)) for path in paths)
+    wanted = dict.fromkeys(to_bytes(located(path)) for path in paths)
     return [path for path in wanted if not any(path != other and lies_in(path, other) for other in wanted)]
 
 

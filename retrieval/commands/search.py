@@ -16,7 +16,8 @@ import click
 
 from captioner.types import SKETCH
 from data.catalogue.fields import field_named
-from data.paths import absolute, to_bytes
+from data.paths import to_bytes
+from data.remote import located
 from data.settings import load_settings
 from retrieval.commands.options import (
     Output,
@@ -98,7 +99,7 @@ def _type(field: Field) -> click.ParamType | type[str]:
 
 def _value(library: Library, value: Any) -> Any:
     if isinstance(value, Path):
-        return library.collection.folder_at(to_bytes(absolute(value)))
+        return library.collection.folder_at(to_bytes(located(value)))
     if isinstance(value, _AlbumName):
         return library.collection.album_named(value)
     return value.date() if isinstance(value, datetime) else value

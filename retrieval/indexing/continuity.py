@@ -15,9 +15,10 @@ from data.errors import PictureError
 from data.facts import folder_of
 from data.identity import DAYS_KEPT, drop_absent, settle
 from data.limits import Limits
-from data.paths import absolute, clean_text, from_bytes, to_bytes
+from data.paths import clean_text, from_bytes, to_bytes
 from data.pictures import read_bytes
 from data.records import Batch, Seen, content_hash
+from data.remote import located
 from data.roots import lies_in
 from data.store import Store
 
@@ -32,7 +33,7 @@ def continue_pictures(
 
     With `forget`, all absent pictures at or below `roots` are dropped now. Raises StoreError.
     """
-    folders = [to_bytes(absolute(root)) for root in roots]
+    folders = [to_bytes(located(root)) for root in roots]
     settle(store, folders, new_paths, near_copy)
     drop_absent(store, folders, at_once=forget)
 
@@ -71,7 +72,7 @@ def absence_warnings(stored: Collection[bytes], gone: Collection[bytes], roots: 
 
     That is a root, or else the highest folder below it that is empty now, as a mount point without its disk is.
     """
-    folders = [to_bytes(absolute(root)) for root in roots]
+    folders = [to_bytes(located(root)) for root in roots]
     counted = {root: sum(lies_in(path, root) for path in stored) for root in folders if gone}
     lost = {root: sum(lies_in(path, root) for path in gone) for root in folders if gone}
     mostly = [root for root in folders if gone and 2 * lost[root] > counted[root]]

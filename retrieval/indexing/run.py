@@ -14,8 +14,10 @@ from captioner.pipeline import Executor
 from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.limits import Limits
-from data.paths import absolute, from_bytes, to_bytes
+from data.loading import SUFFIXES
+from data.paths import from_bytes, to_bytes
 from data.records import Batch
+from data.remote import is_remote, is_there, located
 from data.roots import note_indexed, read_roots, remember_root
 from data.scan import Skip
 from data.store import Store
@@ -39,10 +41,17 @@ class Plan:
     missing: Sequence[Path] = field(default_factory=list)
 
 
+def _is_folder(path: Path) -> bool:
+    """Return whether a folder is there. Raises RetroflexError for a store that cannot be asked."""
+    if is_remote(path):
+        return path.suffix.lower() not in SUFFIXES and is_there(path)
+    return os.path.isdir(path)
+
+
 def plan_given(store: Store, folders: Sequence[Path], exclude: Sequence[str]) -> Plan:
     """Plan to index the given paths, and remember the folders among them. Raises StoreError."""
-    for folder in map(absolute, folders):
-        if os.path.isdir(folder):
+    for folder in map(located, folders):
+        if _is_folder(folder):
             remember_root(store, to_bytes(folder), exclude)
     return Plan([Task(folders, exclude)])
 
@@ -55,7 +64,7 @@ def plan_remembered(store: Store) -> Plan:
     roots = sorted(read_roots(store), key=lambda root: (root.exclude, root.path))
     if not roots:
         raise RetroflexError("no folder is remembered yet; name one: retroflex index DIR")
-    missing = [root for root in roots if not os.path.isdir(from_bytes(root.path))]
+    missing = [root for root in roots if not _is_folder(from_bytes(root.path))]
     present = groupby((root for root in roots if root not in missing), key=lambda root: root.exclude)
     return Plan(
         [Task([from_bytes(root.path) for root in group], exclude) for exclude, group in present],
@@ -81,7 +90,7 @@ def run(
     how["every"] = every
     for task in plan.tasks:
         total.add(index(store, describer, task.folders, limits, task.exclude, total.show, **how))
-        note_indexed(store, [to_bytes(absolute(folder)) for folder in task.folders])
+        note_indexed(store, [to_bytes(located(folder)) for folder in task.folders])
     return total.report
 
 
