@@ -204,6 +204,12 @@ class Library:
         picture_id = self.store.picture_id(digest)
         return None if picture_id is None else self.description(picture_id)
 
+    def descriptions_of(self, digest: str, model_version: str) -> list[Description]:
+        """Return `film_frames_of` a film, `description_of` a picture as one, none of what is not stored so."""
+        frames = self.film_frames_of(digest, model_version)
+        picture = None if frames else self.description_of(digest, model_version)
+        return frames or ([] if picture is None else [picture])
+
     @property
     def metrics(self) -> list[str]:
         """The names of its learned metrics, see `captioner.metric`."""

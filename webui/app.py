@@ -133,7 +133,7 @@ def _services(
     limits, metrics = library.settings.limits, Metrics(library)
     return Services(
         library,
-        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.description_of),
+        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.descriptions_of),
         FurtherDescribers(library),
         UploadedFaces(limits),
         Thumbnails(library.caches.thumbnail_dir, limits),

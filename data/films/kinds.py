@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib.util import find_spec
+from io import BytesIO
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,8 @@ HEAD = 64
 CONTAINERS = {"mov": "MP4", "matroska": "Matroska", "avi": "AVI", "gif": "GIF", "webp": "WEBP"}
 """The names of formats as people know them, by what `container_of` returns."""
 FILM_BRANDS = frozenset(
-    {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"dash"}
+    {b"isom", b"iso2", b"iso4", b"iso5", b"iso6", b"mp41", b"mp42", b"avc1", b"qt  ", b"M4V ", b"M4VH"}
+    | {b"M4VP", b"3gp4", b"3gp5", b"3gp6", b"3g2a", b"MSNV", b"XAVC", b"iso3", b"iso6", b"dash"}
 )
 PICTURE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".heic", ".heif", ".avif", ".tif", ".tiff", ".bmp"})
 """Of which no file is opened to find out."""
@@ -58,6 +60,17 @@ def begins_like_film(path: Path) -> bool:
             head = file.read(HEAD)
     except OSError:
         return False
+    return _is_head_of_film(head)
+
+
+def is_film_content(content: bytes) -> bool:
+    """Return whether a file's bytes are a film; a GIF or WebP that moves is one only where films can be read."""
+    if container_of(content[:HEAD]) in ("gif", "webp"):
+        return can_read_films() and _is_animated(BytesIO(content))
+    return _is_head_of_film(content[:HEAD])
+
+
+def _is_head_of_film(head: bytes) -> bool:
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     return container_of(head) in ("matroska", "avi") or brand in FILM_BRANDS
 
@@ -74,11 +87,19 @@ def is_film(path: Path) -> bool:
         return suffix not in PICTURE_SUFFIXES and begins_like_film(path)
     try:
         with path.open("rb") as file:
-            head = file.read(HEAD)
-            if container_of(head) == "webp":
-                return head[12:16] == b"VP8X" and bool(head[20] & 2)
-            return container_of(head) == "gif" and _moves(file)
-    except (OSError, IndexError):
+            return _is_animated(file)
+    except OSError:
+        return False
+
+
+def _is_animated(file: IO[bytes]) -> bool:
+    """Return whether a file is a GIF or WebP that moves. Raises OSError."""
+    head = file.read(HEAD)
+    try:
+        if container_of(head) == "webp":
+            return head[12:16] == b"VP8X" and bool(head[20] & 2)
+        return container_of(head) == "gif" and _moves(file)
+    except IndexError:
         return False
 
 

@@ -41,13 +41,20 @@ Document = dict[str, Any]
 _NUMBER, _VERSION = "9876543210987654", "version-of-content"
 
 
+class Preview(NamedTuple):
+    """A small picture of an upload as a data: address; `purpose` is like or unlike."""
+
+    purpose: str
+    address: str
+    is_film: bool = False
+
+
 class Answer(NamedTuple):
-    """The document that the API answers; for the page small pictures of the uploads (like and unlike), a notice, and
-    the words to mark in captions."""
+    """The document that the API answers; for the page small pictures of the uploads, those to be like first, a notice,
+    and the words to mark in captions."""
 
     document: Document
-    previews: list[str]
-    avoided: list[str]
+    previews: list[Preview]
     notice: str
     words: str
 
@@ -67,15 +74,16 @@ def search(search: SearchRequest, window: Window) -> Answer:
         for place, content in enumerate(search.uploads.like)
     ]
     unlike = [services().describer.describe(content, further) for content in search.uploads.unlike]
-    wanted, unwanted = ([QueryImage(one.description) for one in uploaded] for uploaded in (like, unlike))
+    wanted, unwanted = [one.image for one in like], [_one_frame(one.image) for one in unlike]
     query = replace(
         stored, like=[*wanted, *stored.like], unlike=[*unwanted, *stored.unlike], min_cosine=search.min_cosine
     )
     library = services().library
     selection = library.collection.select(search.filters, search.order)
     result = library.search(query, window.limit, window.offset, search.distant, selection, grouping_of(search))
-    previews, avoided = ([one.preview for one in uploaded] for uploaded in (like, unlike))
-    return Answer(_with_links(result), previews, avoided, result.notice, result.words)
+    uploaded = [("like", one) for one in like] + [("unlike", one) for one in unlike]
+    previews = [Preview(purpose, one.preview, one.is_film) for purpose, one in uploaded]
+    return Answer(_with_links(result), previews, result.notice, result.words)
 
 
 def _search_face(search: SearchRequest, window: Window) -> Answer:
@@ -85,7 +93,7 @@ def _search_face(search: SearchRequest, window: Window) -> Answer:
     face, previews = query_face(search)
     selection = library.collection.select(search.filters, search.order)
     result = library.search_face(face, window.limit, window.offset, search.distant, selection)
-    return Answer(_with_links(result), previews, [], "", "")
+    return Answer(_with_links(result), [Preview("like", one) for one in previews], "", "")
 
 
 def ranked(search: SearchRequest) -> tuple[list[int], list[float]]:
@@ -146,11 +154,11 @@ def grouping_of(search: SearchRequest) -> Grouping | None:
         raise Problem(HTTPStatus.BAD_REQUEST, str(error)) from error
 
 
-def _part_of(search: SearchRequest) -> QueryImage:
+def _part_of(search: SearchRequest) -> QueryImage | QueryFilm:
     """Return the part of the first picture to be like, described now."""
     first = search.like[0]
     content = read_original(find_picture(first.id), services().library.settings.limits)
-    return QueryImage(services().describer.describe(content, _further(search), search.box).description, first.weight)
+    return replace(services().describer.describe(content, _further(search), search.box).image, weight=first.weight)
 
 
 def _stored(picture_id: int, weight: float) -> QueryImage | QueryFilm:

@@ -10,17 +10,23 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from http import HTTPStatus
+from typing import NamedTuple
 
 import numpy as np
 
 from captioner.pipeline import describe_now
 from captioner.reading import Reading
 from captioner.types import Describer, Description, KindDescriber
-from data.decoding.orders import Decoded, Order, Part, Webp
-from data.decoding.pool import Decoders
+from data.decoding.orders import Order, Part, Webp
+from data.decoding.pool import PATIENCE, Decoders
 from data.errors import RetroflexError
+from data.films.decoding import film_file, read_film
+from data.films.kinds import is_film_content
+from data.films.orders import FilmOrder
+from data.films.sampling import spread
 from data.limits import Limits
 from data.records import content_hash
+from retrieval.search.query import QUERY_FRAMES, QueryFilm, QueryImage
 from webui.problems import RETRY_AFTER, Problem
 
 MAX_PENDING = 16
@@ -32,19 +38,36 @@ MAX_REMEMBERED = 64
 PREVIEW = Webp(384, 384, quality=80, method=2)
 """Twice the size on the page; this effort takes half the time of the default, for three percent more bytes."""
 
+FILM_SECONDS = 15.0
+"""Processor time to sample an uploaded film of small frames; it is left as far as it was read."""
+
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Described:
-    """A query picture's description, and a small WebP of it as a data: address."""
+    """The descriptions of a query picture (one), or of a film's frames; a small WebP of it as a data: address."""
 
-    description: Description
+    descriptions: Sequence[Description]
     preview: str
+    is_film: bool = False
+
+    @property
+    def image(self) -> QueryImage | QueryFilm:
+        """It as part of a query."""
+        return QueryFilm(self.descriptions) if self.is_film else QueryImage(self.descriptions[0])
+
+
+class Squares(NamedTuple):
+    """What is described of an upload: uint8 (n, side, side, 3); and a small WebP of it."""
+
+    pixels: np.ndarray
+    webp: bytes
+    is_film: bool = False
 
 
 class UploadDescriber:
-    """Describes uploaded bytes, with one model in memory and a bounded queue."""
+    """Describes uploaded pictures and films, with one model in memory and a bounded queue."""
 
     def __init__(
         self,
@@ -52,11 +75,11 @@ class UploadDescriber:
         decoders: Decoders,
         limits: Limits,
         describing: Callable[[], AbstractContextManager[object]],
-        stored: Callable[[str, str], Description | None] = lambda digest, version: None,
+        stored: Callable[[str, str], Sequence[Description]] = lambda digest, version: (),
     ) -> None:
         """`loader` runs in a thread of its own once `start` is called; each picture is described within `describing`.
 
-        `stored` returns the library's description of the picture of a digest by a model version, or None.
+        `stored` returns the library's descriptions of the picture or film of a digest by a model version, or none.
         """
         self._stored = stored
         self._loader = loader
@@ -85,7 +108,7 @@ class UploadDescriber:
         )
 
     def describe(self, content: bytes, further: KindDescriber | None = None, part: Part | None = None) -> Described:
-        """Describe a picture file's bytes or a part of the picture, with the vector of a further encoder if given.
+        """Describe the bytes of a picture, of a part of it, or of a film, also by a further encoder if one is given.
 
         Raises PictureError, Problem 503 if not loaded, or 429 if busy.
         """
@@ -97,11 +120,13 @@ class UploadDescriber:
             else self._stored_or_remembered(content, key, captioner)
         )
         described = known or self._made(captioner, content, key, part)
-        if further is None or np.any(described.description.vectors.get(further.kind, 0)):
+        if further is None or any(np.any(one.vectors.get(further.kind, 0)) for one in described.descriptions):
             return described
         added = self._recall((key, further.model_version)) or self._made(further, content, key, part)
-        vectors = {**described.description.vectors, **added.description.vectors}
-        return replace(described, description=replace(described.description, vectors=vectors))
+        if described.is_film:
+            return added  # the library may have other frames of it
+        (own,), (other,) = described.descriptions, added.descriptions
+        return replace(described, descriptions=[replace(own, vectors={**own.vectors, **other.vectors})])
 
     def _made(self, captioner: Describer, content: bytes, key: str, part: Part | None) -> Described:
         """Return a new description by the captioner, or another describer; it is remembered."""
@@ -127,21 +152,36 @@ class UploadDescriber:
             _log.exception("the captioner could not be loaded")
 
     def _describe(self, captioner: Describer, content: bytes, part: Part | None) -> Described:
-        decoded = self._decode(captioner, content, part)
+        squares = self._squares(captioner.input_side, content, part)
         with self._model_lock:
-            ((_, description),) = describe_now([decoded], _read, captioner)
-        assert description is not None
-        return Described(description, data_address(decoded.webp))
+            described = describe_now(list(squares.pixels), _read, captioner)
+        found = [description for _, description in described if description is not None]
+        return Described(found, data_address(squares.webp), squares.is_film)
 
     def _stored_or_remembered(self, content: bytes, key: str, captioner: Describer) -> Described | None:
-        """Return what needs no captioner: a picture of the library, with a person's caption, or a recent upload."""
+        """Return what needs no captioner: what is in the library, with a person's caption, or a recent upload."""
         stored = self._stored(key, captioner.model_version)
-        if stored is None:
+        if not stored:
             return self._recall((key, captioner.model_version))
-        return Described(stored, data_address(self._decode(captioner, content).webp))
+        squares = self._squares(captioner.input_side, content)
+        return Described(stored, data_address(squares.webp), squares.is_film)
 
-    def _decode(self, captioner: Describer, content: bytes, part: Part | None = None) -> Decoded:
-        return self._decoders.decode(content, Order(captioner.input_side, PREVIEW, part=part), self._limits)
+    def _squares(self, side: int, content: bytes, part: Part | None = None) -> Squares:
+        """Decode an upload; of what moves a part is that of its first frame."""
+        if part is None and is_film_content(content):
+            return self._film(side, content)
+        decoded = self._decoders.decode(content, Order(side, PREVIEW, part=part), self._limits)
+        assert decoded.square is not None
+        return Squares(decoded.square[None], decoded.webp)
+
+    def _film(self, side: int, content: bytes) -> Squares:
+        """Return up to QUERY_FRAMES frames of a film; the one in the middle is its small picture."""
+        with film_file(content) as path:
+            found = read_film(path, FilmOrder(side), self._limits, PATIENCE, FILM_SECONDS)
+            assert found.squares is not None
+            shown = FilmOrder(times=(found.times[len(found.times) // 2],), webp=PREVIEW)
+            webp = read_film(path, shown, self._limits, PATIENCE, FILM_SECONDS).webp
+        return Squares(found.squares[spread(len(found.times), QUERY_FRAMES)], webp, is_film=True)
 
     def _recall(self, key: tuple[str, str]) -> Described | None:
         with self._memory_lock:
@@ -156,8 +196,8 @@ class UploadDescriber:
                 self._memory.popitem(last=False)
 
 
-def _read(decoded: Sequence[Decoded]) -> list[Reading[Decoded]]:
-    return [Reading(picture, picture.square) for picture in decoded]
+def _read(squares: Sequence[np.ndarray]) -> list[Reading[None]]:
+    return [Reading(None, square) for square in squares]
 
 
 def data_address(webp: bytes) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
 from itertools import islice
 from typing import Any, NamedTuple
@@ -79,12 +80,17 @@ def _hits(search: SearchRequest, window: Window) -> str:
         search=search,
         window=window,
         around=around(search, answer.document["query"], answer.previews),
-        with_faces=bool(search.uploads.like and services().library.faces.vectors()[0]),
-        uploaded=[("like", preview) for preview in answer.previews] + [("unlike", one) for one in answer.avoided],
+        with_faces=bool(_is_picture(answer.previews) and services().library.faces.vectors()[0]),
+        uploaded=answer.previews,
         query_pictures=query_pictures(search),
         filters=filter_form(search),
         loosened=[] if total else filters_to_loosen(search, _total),
     )
+
+
+def _is_picture(uploads: Sequence[answers.Preview]) -> bool:
+    """Return whether the first upload is a picture to be like."""
+    return bool(uploads) and uploads[0].purpose == "like" and not uploads[0].is_film
 
 
 def _total(search: SearchRequest) -> int:

@@ -16,7 +16,7 @@ from data.faces.reads import face_counts, faces_by_id
 from data.faces.records import Person
 from data.store import Store
 from retrieval.faces.search import rounded
-from webui.api.answers import Document, links
+from webui.api.answers import Document, Preview, links
 from webui.api.faces import changed, face_documents, find_person, person_document
 from webui.request.parameters import takes
 from webui.request.search_request import SearchRequest
@@ -120,7 +120,7 @@ def faces_on(picture_id: int, search: SearchRequest) -> list[Document]:
     ]
 
 
-def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[str]) -> Document | None:
+def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[Preview]) -> Document | None:
     """Return the picture that a searched face is in, with all its faces; None for a query without a face."""
     if search.face is not None:
         face = faces_by_id(_store(), [search.face])[search.face]
@@ -134,7 +134,7 @@ def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[str]
         | {"address": search.address(face_number=told["number"])}
         for told in query["faces"]
     ]
-    return {"image": previews[0], "faces": listed}
+    return {"image": previews[0].address, "faces": listed}
 
 
 def _name(person_id: int) -> None:

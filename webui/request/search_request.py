@@ -15,6 +15,7 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from data.decoding.orders import Part
+from data.films.kinds import is_film_content
 from retrieval.search.fields import RELEVANCE, order_names
 from retrieval.search.filters import Filters
 from retrieval.search.query import (
@@ -22,6 +23,7 @@ from retrieval.search.query import (
     MAX_PICTURES,
     MAX_UNLIKE_WEIGHT,
     MAX_WEIGHT,
+    QUERY_FRAMES,
     QueryError,
     check_cosine,
     check_query,
@@ -51,8 +53,8 @@ ENVELOPE = 64 * 1024
 
 _FILES = Annotated[list[bytes], {"maxItems": MAX_PICTURES}]
 UPLOADS = (
-    Parameter(FIELD, _FILES, f"Files of pictures to be like; at most {MAX_PICTURES} pictures in all"),
-    Parameter(UNLIKE_FIELD, _FILES, "Files of pictures to be unlike"),
+    Parameter(FIELD, _FILES, f"Files of pictures and films to be like; at most {MAX_PICTURES} in all"),
+    Parameter(UNLIKE_FIELD, _FILES, "Files of pictures to be unlike; of a film, its frame in the middle"),
     Parameter(
         "face_number",
         Annotated[int, {"minimum": 1, "maximum": MOST_FACES}],
@@ -302,7 +304,8 @@ def read_uploads(request: Request, max_bytes: int) -> Uploads:
     """Return the bytes of the multipart file fields; the client's file names and types are ignored.
 
     Raise Problem 413 over `max_bytes` in total (by the declared length, where there is one, before the body is read),
-    415 for a body that is no form, and 429 when this client has sent too many pictures recently.
+    415 for a body that is no form, and 429 when this client has sent too many pictures recently;
+    a film counts as QUERY_FRAMES.
     """
     if (request.content_length or 0) > max_bytes + ENVELOPE:
         raise _too_large(max_bytes)
@@ -318,7 +321,8 @@ def read_uploads(request: Request, max_bytes: int) -> Uploads:
         raise _too_large(max_bytes) from error
     if sum(map(len, (*like, *unlike))) > max_bytes:
         raise _too_large(max_bytes)
-    services().rate_limits.pictures(request.remote_addr, len(like) + len(unlike))
+    costs = [QUERY_FRAMES if is_film_content(one) else 1 for one in (*like, *unlike)]
+    services().rate_limits.pictures(request.remote_addr, sum(costs))
     return Uploads(like, unlike)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,10 +15,11 @@ from PIL import Image
 from data.films.reads import films_by_id
 from data.limits import DEFAULT_LIMITS
 from data.settings import load_settings
+from data.temporary import PREFIX
 from retrieval.indexing.indexer import index
 from retrieval.library import Library
-from tests.films import BLUE, GREEN, RED, ColourCaptioner, make_film
-from tests.webui.api_checks import problem, valid
+from tests.films import BLUE, GREEN, RED, ColourCaptioner, make_animation, make_film, make_sound
+from tests.webui.api_checks import MULTIPART, post, problem, valid
 from webui.app import create_app
 
 
@@ -106,6 +108,42 @@ def test_a_film_of_the_library_is_a_query(client: FlaskClient, film: int) -> Non
     valid("SearchResult", answer)
     assert answer["hits"][0]["id"] == film
     assert client.get(f"/api/v1/search?q=wall&unlike={film}").status_code == 200
+
+
+@pytest.mark.parametrize("name", ["clip.mp4", "clip.mkv", "clip.avi", "clip.gif", "clip.mov"])
+def test_an_uploaded_film_finds_the_film_that_it_is_a_part_of(
+    client: FlaskClient, film: int, tmp_path: Path, name: str
+) -> None:
+    make = make_animation if name.endswith("gif") else make_film
+    answer = post(client, make(tmp_path / name, [GREEN, BLUE]).read_bytes(), all="true").get_json()
+    valid("SearchResult", answer)
+    assert answer["hits"][0]["id"] == film
+    assert answer["hits"][0]["time"] == pytest.approx(2, abs=0.15) or answer["hits"][0]["time"] > 3.8
+    assert list(Path(tempfile.gettempdir()).glob(f"{PREFIX}*/film")) == []
+
+
+def test_a_film_of_the_library_is_not_described_again(library: Library, film: int, photos: Path) -> None:
+    captioner = ColourCaptioner()
+    client = create_app(library, lambda: captioner).test_client()
+    content = (photos / "wall.mp4").read_bytes()
+    assert post(client, content).get_json()["hits"][0]["id"] == film
+    assert captioner.seen == 0
+    unlike = {"unlike_image": (io.BytesIO(content), "a")}
+    assert client.post("/api/v1/search", data=unlike, content_type=MULTIPART).status_code == 200
+
+
+def test_an_uploaded_film_that_cannot_be_read_is_a_4xx(
+    client: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    content = make_film(tmp_path / "clip.mp4").read_bytes()
+    assert "damaged" in problem(post(client, content[:600]), 422)
+    assert "no film" in problem(post(client, make_sound(tmp_path / "sound.mp4").read_bytes()), 415)
+    assert problem(post(client, content, face_number="1"), 400)
+    assert problem(post(client, content, box="0,0,0.5,0.5"), 415)
+    moving = make_animation(tmp_path / "clip.gif", [GREEN, BLUE]).read_bytes()
+    monkeypatch.setattr("data.films.kinds.find_spec", lambda name: None)
+    assert "pip install '.[video]'" in problem(post(client, content), 415)
+    assert post(client, moving).status_code == 200
 
 
 def test_a_bad_time_is_refused(client: FlaskClient, film: int) -> None:

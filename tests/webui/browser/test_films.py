@@ -14,7 +14,7 @@ from data.limits import DEFAULT_LIMITS
 from data.settings import load_settings
 from retrieval.indexing.indexer import index
 from retrieval.library import Library
-from tests.films import GREEN, RED, ColourCaptioner, make_film
+from tests.films import BLUE, GREEN, RED, ColourCaptioner, make_film
 from tests.webui.browser.page import Page
 from tests.webui.conftest import running
 from webui.app import create_app
@@ -82,3 +82,11 @@ def test_a_live_photo_plays_in_place(page: Page) -> None:
     )
     page.wait(lambda: page.js("return window.played"))
     assert page.all("#viewer[open]")
+
+
+def test_a_film_is_chosen_to_search_with(page: Page, tmp_path: Path) -> None:
+    page.find("#picture input[multiple]").send_keys(str(make_film(tmp_path / "clip.mp4", [GREEN, BLUE])))
+    page.wait(lambda: page.all("#chips [data-upload] img"))
+    assert page.text(".hit .length").endswith("of 0:06")
+    assert [one.get_attribute("data-do") for one in page.all("#chips button")] == ["turn", "drop"]
+    assert page.js("return document.querySelector('#chips img').naturalWidth") > 0
