@@ -121,7 +121,9 @@ class Library:
         selection: Selection | None = None,
     ) -> SearchResult:
         """Return a page of pictures of a person, see `FaceSearcher.search`."""
-        return self.faces.search(face, self.searcher().index.ids, limit, offset, distant, selection)
+        index = self.searcher().index
+        ids = np.unique(index.frames.pictures_of(index.ids)) if index.frames else index.ids
+        return self.faces.search(face, ids, limit, offset, distant, selection)
 
     @cached_property
     def collection(self) -> Collection:

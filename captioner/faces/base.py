@@ -12,6 +12,8 @@ from data.faces.records import Box
 
 LONGEST = 2048
 """Pixels along the longer side of a picture in which faces are looked for; larger ones are reduced to it."""
+LONGEST_FRAME = 1024
+"""The same of the frames of films."""
 SMALLEST = 20
 """Pixels: a smaller face, in the reduced picture, is not looked for."""
 

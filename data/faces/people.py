@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 
 from data.database import StoreError, chunks
 from data.faces import history
 from data.faces.reads import stored_faces
 from data.faces.records import Person, StoredFace
+from data.films.records import FRAME
 from data.soundness import sound
 from data.store import Store
 from data.tables import faces, items, people
@@ -55,16 +56,16 @@ def named(store: Store) -> dict[int, str]:
         return dict(map(tuple, connection.execute(query)))
 
 
-def pictures_of(store: Store, persons: Collection[int]) -> set[int]:
-    """Return the ids of the pictures that show one of these people. Raises StoreError."""
-    query = select(items.c.parent_id).join(faces, faces.c.item_id == items.c.id)
-    query = query.where(items.c.parent_id.is_not(None))
+def shown_on(store: Store, persons: Collection[int]) -> set[int]:
+    """Return the ids of the pictures, and of the frames of films, that show one of these people. Raises StoreError."""
+    frame = items.alias("frame")
+    at = (frame.c.parent_id == items.c.parent_id) & (frame.c.kind == FRAME) & (frame.c.seconds == items.c.seconds)
+    query = select(func.coalesce(frame.c.id, items.c.parent_id)).select_from(items)
+    query = query.join(faces, faces.c.item_id == items.c.id).outerjoin(frame, at)
+    query = query.where(items.c.parent_id.is_not(None)).distinct()
     with store.reading() as connection:
-        return {
-            number
-            for piece in chunks(persons)
-            for number in connection.scalars(query.where(faces.c.person_id.in_(piece)).distinct())
-        }
+        shown = (connection.scalars(query.where(faces.c.person_id.in_(piece))) for piece in chunks(persons))
+        return set().union(*shown)
 
 
 def name_person(store: Store, person: int, name: str) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, and_, exists, func, select, true
 
 from data.database import chunks
 from data.faces.records import FACE, Box, FaceVectors, StoredFace
+from data.films.records import FRAME
 from data.reads import HAS_FILE
 from data.soundness import sound
 from data.store import Store
@@ -21,11 +22,15 @@ BOX = (items.c.box_left, items.c.box_top, items.c.box_width, items.c.box_height)
 
 
 class Unscanned(NamedTuple):
-    """A picture that was not searched for faces yet, or by another model, or before its file changed."""
+    """A picture that was not searched for faces yet, or by another model, or before its file changed.
+
+    `times` are those of the frames of a film, in seconds; none for a picture.
+    """
 
     picture_id: int
     digest: str
     paths: list[bytes]
+    times: tuple[float, ...] = ()
 
 
 class FaceCounts(NamedTuple):
@@ -49,23 +54,32 @@ def changed_in(store: Store) -> str:
         return connection.scalar(select(meta.c.value).where(meta.c.key == CHANGED_KEY)) or ""
 
 
-def unscanned(store: Store, model_version: str) -> list[Unscanned]:
-    """Return the pictures with a file, no films, whose present content `model_version` has not searched for faces."""
+def unscanned(store: Store, model_version: str, with_films: bool = True) -> list[Unscanned]:
+    """Return what has a file whose present content `model_version` has not searched for faces: pictures, then films."""
     done = exists().where(
         face_scans.c.picture_id == pictures.c.id,
         face_scans.c.model_version == model_version,
         face_scans.c.digest == pictures.c.digest,
     )
     film = exists().where(films.c.picture_id == pictures.c.id)
-    query = select(pictures.c.id, pictures.c.digest).where(HAS_FILE, ~done, ~film, sound(pictures, "id", "digest"))
+    query = select(pictures.c.id, pictures.c.digest, film.label("film"))
+    query = query.where(HAS_FILE, ~done, sound(pictures, "id", "digest"), true() if with_films else ~film)
     with store.reading() as connection:
-        rows = connection.execute(query.order_by(pictures.c.id)).all()
+        rows = connection.execute(query.order_by("film", pictures.c.id)).all()
         paths: dict[int, list[bytes]] = {}
         for piece in chunks([row.id for row in rows]):
             there = select(files.c.picture_id, files.c.path).where(files.c.picture_id.in_(piece), sound(files, "path"))
             for picture_id, path in connection.execute(there.order_by(files.c.path)):
                 paths.setdefault(picture_id, []).append(path)
-    return [Unscanned(row.id, row.digest, paths.get(row.id, [])) for row in rows]
+        times: dict[int, list[float]] = {}
+        for piece in chunks([row.id for row in rows if row.film]):
+            frames = select(items.c.parent_id, items.c.seconds).where(
+                items.c.kind == FRAME, items.c.parent_id.in_(piece)
+            )
+            frames = frames.where(items.c.seconds.is_not(None), sound(items)).order_by(items.c.seconds)
+            for film_id, seconds in connection.execute(frames):
+                times.setdefault(film_id, []).append(seconds)
+    return [Unscanned(row.id, row.digest, paths.get(row.id, []), tuple(times.get(row.id, ()))) for row in rows]
 
 
 def is_scanned(store: Store, picture_id: int, model_version: str, digest: str) -> bool:
@@ -80,13 +94,13 @@ def is_scanned(store: Store, picture_id: int, model_version: str, digest: str) -
 
 
 def faces_of(store: Store, picture_ids: Collection[int]) -> dict[int, list[StoredFace]]:
-    """Return the faces of pictures by picture id, from left to right."""
+    """Return the faces of pictures by picture id, from left to right; of films by time."""
     found: dict[int, list[StoredFace]] = {}
     with store.reading() as connection:
         for piece in chunks(picture_ids):
             for face in stored_faces(connection, items.c.parent_id.in_(piece)):
                 found.setdefault(face.picture_id, []).append(face)
-    return {picture_id: sorted(own, key=lambda face: face.box) for picture_id, own in found.items()}
+    return {number: sorted(own, key=lambda face: (face.seconds or 0, face.box)) for number, own in found.items()}
 
 
 def all_faces(store: Store) -> list[StoredFace]:
@@ -104,9 +118,9 @@ def faces_by_id(store: Store, ids: Collection[int]) -> dict[int, StoredFace]:
 def stored_faces(connection: Connection, condition: Any) -> list[StoredFace]:
     """Return the faces that meet a condition on `items` and `faces`, by id."""
     own = faces.c.person_id, faces.c.decided
-    query = select(items.c.id, items.c.parent_id, *BOX, faces.c.confidence, *own)
+    query = select(items.c.id, items.c.parent_id, *BOX, faces.c.confidence, *own, items.c.seconds)
     query = query.join(faces, faces.c.item_id == items.c.id).where(_sound(), condition).order_by(items.c.id)
-    return [_face(*row) for row in connection.execute(query)]
+    return [_face(*tuple(row)) for row in connection.execute(query)]
 
 
 def _face(
@@ -119,9 +133,10 @@ def _face(
     confidence: float,
     person_id: int | None,
     decided: bool,
+    seconds: float | None,
 ) -> StoredFace:
     box = Box(left, top, left + width, top + height)
-    return StoredFace(number, picture_id, box, confidence, person_id, decided)
+    return StoredFace(number, picture_id, box, confidence, person_id, decided, seconds)
 
 
 def _sound() -> Any:
@@ -134,21 +149,21 @@ def face_vectors(store: Store, kind: str = FACE) -> tuple[str, FaceVectors]:
 
     Some may be of pictures whose files are absent.
     """
-    found = select(items.c.id, items.c.parent_id, *BOX, features.c.value)
+    found = select(items.c.id, items.c.parent_id, *BOX, features.c.value, items.c.seconds)
     query = found.join(features, features.c.item_id == items.c.id).join(faces, faces.c.item_id == items.c.id)
     query = query.where(_sound(), features.c.kind == kind, features.c.dimensions.is_not(None), sound(features))
     with store.reading() as connection:
         version = _main_version(connection, kind)
         rows = connection.execute(query.where(features.c.model_version == version).order_by(items.c.id)).all()
     if not rows:
-        return version, FaceVectors(
-            np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float16)
-        )
-    ids, owners, left, top, width, height, values = (list(column) for column in zip(*rows, strict=True))
+        none = np.zeros(0, np.int64)
+        return version, FaceVectors(none, none, np.zeros((0, 4), np.float32), np.zeros((0, 0), np.float16), np.zeros(0))
+    ids, owners, left, top, width, height, values, seconds = (list(column) for column in zip(*rows, strict=True))
     corners = np.array([left, top, width, height], np.float32).T
     corners[:, 2:] += corners[:, :2]
     vectors = np.frombuffer(b"".join(values), "<f2").reshape(len(ids), -1)
-    return version, FaceVectors(np.array(ids, np.int64), np.array(owners, np.int64), corners, vectors)
+    times = np.array([np.nan if one is None else one for one in seconds], np.float64)
+    return version, FaceVectors(np.array(ids, np.int64), np.array(owners, np.int64), corners, vectors, times)
 
 
 def _main_version(connection: Connection, kind: str) -> str:

@@ -41,11 +41,15 @@ class Box(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FaceRow:
-    """A face that was found: float32 vectors by kind, each with the model version that made it."""
+    """A face that was found: float32 vectors by kind, each with the model version that made it.
+
+    `seconds` is the time of the frame of a film that it is in, None in a picture.
+    """
 
     box: Box
     confidence: float
     vectors: Mapping[str, tuple[str, np.ndarray]]
+    seconds: float | None = None
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,7 @@ class ScannedPicture:
 
 
 class StoredFace(NamedTuple):
-    """A face in the store; `decided` tells that a person said whose it is."""
+    """A face in the store; `decided` tells that a person said whose it is, `seconds` where in a film it is."""
 
     id: int
     picture_id: int
@@ -66,6 +70,7 @@ class StoredFace(NamedTuple):
     confidence: float
     person_id: int | None
     decided: bool
+    seconds: float | None = None
 
 
 class Person(NamedTuple):
@@ -85,9 +90,13 @@ class Person(NamedTuple):
 
 
 class FaceVectors(NamedTuple):
-    """n faces by rising id: `ids` and `pictures` int64 (n,), `boxes` float32 (n, 4), `vectors` float16 (n, d)."""
+    """n faces by rising id: `ids` and `pictures` int64 (n,), `boxes` float32 (n, 4), `vectors` float16 (n, d).
+
+    `seconds` float64 (n,) are the times of frames of films, NaN in pictures.
+    """
 
     ids: np.ndarray
     pictures: np.ndarray
     boxes: np.ndarray
     vectors: np.ndarray
+    seconds: np.ndarray

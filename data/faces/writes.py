@@ -9,7 +9,7 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from data import writes
 from data.faces.reads import CHANGED_KEY, FACES_KEY, stored_faces
-from data.faces.records import FACE, Box, FaceRow, ScannedPicture, StoredFace
+from data.faces.records import FACE, FaceRow, ScannedPicture, StoredFace
 from data.migrations import GENERATION_KEY
 from data.soundness import sound
 from data.store import Store
@@ -30,10 +30,10 @@ def put_faces(
 ) -> None:
     """Write the faces of pictures that `model_version` has searched, in one transaction; none is a result, too.
 
-    A face that was there before keeps its id, its person and what was decided: by its place where the content is the
-    same, else by its vector, where `same` says of cosines that they are of one person. A face that is not found again
-    is dropped, unless a person decided whose it is and the content is the same. A picture that is gone or has other
-    content meanwhile is left out. Raises StoreError.
+    A face that was there before keeps its id, its person and what was decided: by its place, in a film in the same
+    frame, where the content is the same, else by its vector, where `same` says of cosines that they are of one person.
+    A face that is not found again is dropped, unless a person decided whose it is and the content is the same. A
+    picture that is gone or has other content meanwhile is left out. Raises StoreError.
     """
     with store.writing() as connection:
         for one in scanned:
@@ -55,14 +55,14 @@ def _put_picture(
     if lost:
         connection.execute(delete(items).where(items.c.id.in_(lost)))
     for face, row in pairs:
-        connection.execute(update(items).where(items.c.id == face.id).values(**_place(row.box)))
+        connection.execute(update(items).where(items.c.id == face.id).values(**_place(row)))
         connection.execute(update(faces).where(faces.c.item_id == face.id).values(confidence=row.confidence))
         connection.execute(delete(features).where(features.c.item_id == face.id))
         _put_vectors(connection, face.id, row)
     matched = {id(row) for _, row in pairs}
     new = [row for row in one.faces if id(row) not in matched]
     if new:
-        places = [{"kind": FACE, "parent_id": one.picture_id, **_place(row.box)} for row in new]
+        places = [{"kind": FACE, "parent_id": one.picture_id, **_place(row)} for row in new]
         for number, row in zip(writes.new_items(connection, places), new, strict=True):
             connection.execute(insert(faces).values(item_id=number, decided=False, confidence=row.confidence))
             _put_vectors(connection, number, row)
@@ -76,7 +76,7 @@ def _matched(
 ) -> list[tuple[StoredFace, FaceRow]]:
     """Pair faces that are the same, the most alike first; `likeness` (before, rows) counts, or else their places."""
     if likeness is None:
-        overlaps = [[face.box.overlap(row.box) for row in rows] for face in before]
+        overlaps = [[face.box.overlap(row.box) * (face.seconds == row.seconds) for row in rows] for face in before]
         places = np.array(overlaps, np.float64).reshape(len(before), len(rows))
         likeness = np.where(places >= SAME_PLACE, places, 0.0)
     pairs = []
@@ -123,9 +123,10 @@ def _put_vectors(connection: Connection, item_id: int, row: FaceRow) -> None:
     connection.execute(insert(features), values)
 
 
-def _place(box: Box) -> dict[str, float]:
+def _place(row: FaceRow) -> dict[str, float | None]:
+    box = row.box
     size = {"box_width": box.right - box.left, "box_height": box.bottom - box.top}
-    return {"box_left": box.left, "box_top": box.top, **size}
+    return {"box_left": box.left, "box_top": box.top, **size, "seconds": row.seconds}
 
 
 def touch(connection: Connection) -> None:

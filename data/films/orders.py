@@ -26,13 +26,15 @@ LISTS = 128 * 2**20
 class FilmOrder:
     """Frames of a film: at `times` (seconds), or else those that stand for it, or one `every` so many seconds.
 
-    They come as squares of `side` pixels, or the first one as a small WebP. Without either only the facts are read.
+    They come as squares of `side` pixels, at `times` also in their own shape `within` so many pixels, or the first one
+    as a small WebP. Without any of these only the facts are read.
     """
 
     side: int | None = None
     times: tuple[float, ...] | None = None
     every: float | None = None
     webp: Webp | None = None
+    within: int | None = None
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ class FilmFacts:
 
 @dataclass(frozen=True, eq=False)
 class Frames:
-    """What was ordered of a film: facts; frames uint8 (n, side, side, 3) with their `times` in seconds; a WebP."""
+    """What was ordered of a film: facts; frames with their `times` in seconds; a WebP.
+
+    `squares` are uint8 (n, side, side, 3), or in the film's own shape (n, height, width, 3).
+    """
 
     facts: FilmFacts
     times: tuple[float, ...] = ()
@@ -77,7 +82,8 @@ class Frames:
 
     def to_messages(self) -> tuple[bytes, bytes, bytes]:
         """Return facts and times in JSON, the pixels of the squares, and the WebP."""
-        document = {"facts": self.facts.to_json(), "times": self.times}
+        shape = None if self.squares is None else self.squares.shape
+        document = {"facts": self.facts.to_json(), "times": self.times, "shape": shape}
         pixels = self.squares.tobytes() if self.squares is not None else b""
         return json.dumps(document).encode(), pixels, self.webp
 
@@ -114,9 +120,12 @@ class FilmJob:
     def answer(self, receive: Callable[[], bytes]) -> Frames:
         """Read what the child answers. Raises ValueError, TypeError or KeyError if it makes no sense."""
         parts, pixels, webp = receive(), receive(), receive()
-        document, side = json.loads(parts), self.order.side
-        squares = np.frombuffer(pixels, np.uint8).reshape(-1, side, side, 3) if side else None
+        document, side, within = json.loads(parts), self.order.side, self.order.within
         times = tuple(map(float, document["times"]))
-        if squares is not None and len(squares) != len(times):
-            raise ValueError("frames and times differ in number")
+        squares = np.frombuffer(pixels, np.uint8).reshape(document["shape"]) if side or within else None
+        if squares is not None:
+            height, width = squares.shape[1:3]
+            fitting = height == width == side if side else 0 < max(height, width) <= (within or 0)
+            if squares.shape != (len(times), height, width, 3) or not fitting:
+                raise ValueError("frames are not those that were ordered")
         return Frames(FilmFacts.from_json(document["facts"]), times, squares, webp)

@@ -105,27 +105,39 @@ def made(job: FilmJob) -> Frames:
             if order.webp is not None:
                 image = _small(next(shots), film.facts(), order.webp)
                 return Frames(film.facts(), webp=encoded(image, order.webp))
-            times, squares = _squares(shots, order.side or SIDE)
+            size = _size_within(film, order.times, order.within) if order.within else (order.side or SIDE,) * 2
+            times, squares = _rendered(shots, size)
             return Frames(film.facts(), times, np.stack(squares))
         if order.side is None:
             next(film.shots([0.0], exact=False))
             return Frames(film.facts())
-        times, squares = _squares(film.shots(grid(film.duration, order.every), order.every is not None), order.side)
+        shots = film.shots(grid(film.duration, order.every), order.every is not None)
+        times, squares = _rendered(shots, (order.side, order.side))
         kept = range(len(times)) if order.every is not None else choose(times, squares)
         chosen = np.stack([squares[row] for row in kept])
         facts = replace(film.facts(), pixels=hashlib.blake2b(chosen.tobytes(), digest_size=16).hexdigest())
         return Frames(facts, tuple(times[row] for row in kept), chosen)
 
 
-def _squares(shots: Iterator[Shot | Still], side: int) -> tuple[tuple[float, ...], list[np.ndarray]]:
-    pairs = [(shot.seconds, np.asarray(shot.render(side, side))) for shot in shots]
-    return tuple(seconds for seconds, _ in pairs), [square for _, square in pairs]
+def _rendered(shots: Iterator[Shot | Still], size: tuple[int, int]) -> tuple[tuple[float, ...], list[np.ndarray]]:
+    pairs = [(shot.seconds, np.asarray(shot.render(*size))) for shot in shots]
+    return tuple(seconds for seconds, _ in pairs), [pixels for _, pixels in pairs]
+
+
+def _size_within(film: Film, times: Sequence[float], longest: int) -> tuple[int, int]:
+    """Return the size of upright frames within so many pixels; the first frame says which way is up."""
+    next(film.shots(list(times[:1]), exact=True))
+    facts = film.facts()
+    return _scaled(facts, min(1.0, longest / max(facts.width, facts.height)))
 
 
 def _small(shot: Shot | Still, facts: FilmFacts, webp: Webp) -> Image.Image:
     shorter, longer = min(facts.width, facts.height), max(facts.width, facts.height)
-    scale = min(1.0, webp.shorter / shorter, webp.longer / longer)
-    return shot.render(max(1, round(facts.width * scale)), max(1, round(facts.height * scale)))
+    return shot.render(*_scaled(facts, min(1.0, webp.shorter / shorter, webp.longer / longer)))
+
+
+def _scaled(facts: FilmFacts, scale: float) -> tuple[int, int]:
+    return max(1, round(facts.width * scale)), max(1, round(facts.height * scale))
 
 
 if __name__ == "__main__":

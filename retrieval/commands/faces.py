@@ -17,6 +17,7 @@ from data.faces.people import (
     name_person,
     split_person,
 )
+from data.films.records import clock
 from data.settings import load_settings
 from data.text import plural
 from retrieval.commands.options import json_option, library_option, print_json
@@ -67,12 +68,13 @@ def show_person(person: str, library: Path | None, as_json: bool) -> None:
     ]
     if as_json:
         listed = [
-            {"id": face.id, "picture": face.picture_id, "path": path, "box": rounded(face.box)} for face, path in rows
+            {"id": face.id, "picture": face.picture_id, "path": path, "time": face.seconds, "box": rounded(face.box)}
+            for face, path in rows
         ]
         print_json(one._asdict() | {"listed": listed})
         return
     for face, path in rows:
-        click.echo(f"{face.id:>6}  {path}")
+        click.echo(f"{face.id:>6}  {path}{'' if face.seconds is None else f' at {clock(face.seconds)}'}")
 
 
 @faces.command("name")

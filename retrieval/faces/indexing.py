@@ -1,20 +1,24 @@
-"""Find the faces of pictures that were not searched for them yet, group by group.
+"""Find the faces of pictures that were not searched for them yet, group by group, and those in the frames of films.
 
-A kill at any time loses no written group; the next run continues with the rest.
+A kill at any time loses no written group, or film; the next run continues with the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
+from itertools import chain
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from PIL import Image
 
 from captioner.encoders.base import Features
-from captioner.faces.base import LONGEST, FaceFinder, FoundFace
+from captioner.faces.base import LONGEST, LONGEST_FRAME, FaceFinder
 from captioner.faces.calibration import is_same_person
 from captioner.types import StagedDescriber
 from data.decoding.orders import Order
@@ -23,6 +27,9 @@ from data.errors import PictureError, PictureUnreadable
 from data.faces.reads import Unscanned, unscanned
 from data.faces.records import FACE, ON_CROP, FaceRow, ScannedPicture
 from data.faces.writes import put_faces
+from data.films.decoding import film_hash, read_film
+from data.films.kinds import can_read_films
+from data.films.orders import FilmOrder
 from data.limits import Limits
 from data.paths import from_bytes
 from data.pictures import read_bytes, square
@@ -33,9 +40,12 @@ from data.store import Store
 AT_ONCE = 8
 """Pictures of one transaction; as many more are decoded meanwhile, which limits the memory."""
 READERS = 2
+CHANGED = "cannot be read: its file has changed; index again"
 
 Progress = Callable[[int, int], None]
-"""Gets the number of pictures that are done, and that of all."""
+"""Gets the number of pictures and films that are done, and that of all."""
+Find = Callable[[np.ndarray, float | None], list[FaceRow]]
+"""Returns the faces in pixels; the second argument is the time of a frame of a film."""
 
 
 class CropEncoder(NamedTuple):
@@ -54,7 +64,7 @@ class CropEncoder(NamedTuple):
 
 @dataclass
 class FaceReport:
-    """Pictures that were searched for faces, the faces in them, and pictures that could not be read."""
+    """Pictures and films that were searched for faces, the faces in them, and what could not be read."""
 
     pictures: int = 0
     faces: int = 0
@@ -69,25 +79,22 @@ def find_faces(
     limits: Limits,
     progress: Progress = lambda done, total: None,
 ) -> FaceReport:
-    """Search all pictures for faces that a finder of this version has not searched yet, and store what is found.
+    """Search all pictures and films for faces that a finder of this version has not searched yet; store what is found.
 
     `make_finder` loads its networks, which takes seconds, if there is a picture to search. One that cannot be read is
     left out, and tried again in the next run. Raises StoreError.
     """
     report = FaceReport()
-    todo = unscanned(store, model_version)
-    finder, done = make_finder() if todo else None, 0
-    progress(done, len(todo))
-    for group in _read(todo, limits):
-        rows = [
-            ScannedPicture(one.picture_id, one.digest, _rows(finder, on_crop, pixels))
-            for one, pixels in group
-            if finder is not None and isinstance(pixels, np.ndarray)
-        ]
-        report.unreadable += [
-            Skip(from_bytes(one.paths[0]), str(bad)) for one, bad in group if isinstance(bad, PictureError)
-        ]
+    todo = unscanned(store, model_version, can_read_films())
+    progress(0, len(todo))
+    if not todo:
+        return report
+    find, done = partial(_rows, make_finder(), on_crop), 0
+    pictures, films = ([one for one in todo if bool(one.times) is film] for film in (False, True))
+    for group in chain(_searched(pictures, find, limits), _searched_films(films, find, limits)):
+        rows = [one for one in group if isinstance(one, ScannedPicture)]
         put_faces(store, model_version, rows, is_same_person)
+        report.unreadable += [one for one in group if isinstance(one, Skip)]
         report.pictures += len(rows)
         report.faces += sum(len(row.faces) for row in rows)
         done += len(group)
@@ -95,17 +102,59 @@ def find_faces(
     return report
 
 
-def _rows(finder: FaceFinder, on_crop: CropEncoder, pixels: np.ndarray) -> list[FaceRow]:
+def _searched(todo: Sequence[Unscanned], find: Find, limits: Limits) -> Iterator[list[ScannedPicture | Skip]]:
+    """Yield the pictures with their faces, or why they cannot be read, group by group."""
+    for group in _read(todo, limits):
+        yield [
+            ScannedPicture(one.picture_id, one.digest, find(pixels, None))
+            if isinstance(pixels, np.ndarray)
+            else Skip(from_bytes(one.paths[0]), str(pixels))
+            for one, pixels in group
+        ]
+
+
+def _searched_films(todo: Sequence[Unscanned], find: Find, limits: Limits) -> Iterator[list[ScannedPicture | Skip]]:
+    """Yield each film with the faces in its frames, or why it cannot be read."""
+    for one in todo:
+        try:
+            yield [ScannedPicture(one.picture_id, one.digest, _faces_in_film(one, find, limits))]
+        except PictureError as error:
+            yield [Skip(from_bytes(one.paths[0]), str(error))]
+
+
+def _faces_in_film(one: Unscanned, find: Find, limits: Limits) -> list[FaceRow]:
+    """Return the faces in the frames of a film, read AT_ONCE at a time. Raises a PictureError."""
+    path, faces = _file_of(one), list[FaceRow]()
+    for start in range(0, len(one.times), AT_ONCE):
+        times = one.times[start : start + AT_ONCE]
+        found = read_film(path, FilmOrder(times=times, within=LONGEST_FRAME), limits)
+        assert found.squares is not None
+        if len(found.times) != len(times):
+            raise PictureUnreadable("cannot be read: not all frames that were indexed are found; index again")
+        for seconds, pixels in zip(times, found.squares, strict=True):
+            faces += find(pixels, seconds)
+    return faces
+
+
+def _file_of(one: Unscanned) -> Path:
+    """Return a file of a film that has the content that was indexed. Raises PictureUnreadable."""
+    for path in map(from_bytes, one.paths):
+        with suppress(PictureUnreadable):
+            if film_hash(path) == one.digest:
+                return path
+    raise PictureUnreadable(CHANGED)
+
+
+def _rows(finder: FaceFinder, on_crop: CropEncoder, pixels: np.ndarray, seconds: float | None) -> list[FaceRow]:
     found = finder.find(pixels)
     if not found:
         return []
     kind, version = ON_CROP + on_crop.name, on_crop.describer.model_version
-    crops = on_crop.encode([face.crop for face in found])
-    return [_row(face, finder.model_version, kind, (version, crop)) for face, crop in zip(found, crops, strict=True)]
-
-
-def _row(face: FoundFace, version: str, kind: str, crop: tuple[str, np.ndarray]) -> FaceRow:
-    return FaceRow(face.box, face.confidence, {FACE: (version, face.vector), kind: crop})
+    vectors = zip(found, on_crop.encode([face.crop for face in found]), strict=True)
+    return [
+        FaceRow(face.box, face.confidence, {FACE: (finder.model_version, face.vector), kind: (version, crop)}, seconds)
+        for face, crop in vectors
+    ]
 
 
 def _read(todo: Sequence[Unscanned], limits: Limits) -> Iterator[list[tuple[Unscanned, np.ndarray | PictureError]]]:
@@ -124,7 +173,7 @@ def _read(todo: Sequence[Unscanned], limits: Limits) -> Iterator[list[tuple[Unsc
 
 
 def _pixels(one: Unscanned, limits: Limits) -> np.ndarray | PictureError:
-    problem: PictureError = PictureUnreadable("cannot be read: its file has changed; index again")
+    problem: PictureError = PictureUnreadable(CHANGED)
     for path in one.paths:
         try:
             content = read_bytes(from_bytes(path), limits)

@@ -47,7 +47,9 @@ def face_by_id(store: Store, searcher: FaceSearcher, face_id: int) -> QueryFace:
     row = _row(known.ids, face_id)
     if row < 0:
         raise QueryError(f"no face has the id {face_id}; take one from a picture of the library")
-    boxes = [face.box for face in faces_of(store, [int(known.pictures[row])]).get(int(known.pictures[row]), [])]
+    picture, seconds = int(known.pictures[row]), known.seconds[row]
+    beside = faces_of(store, [picture]).get(picture, [])
+    boxes = [face.box for face in beside if np.isnan(seconds) or face.seconds == seconds]
     boxes.sort(key=lambda box: (-box.area, box))
     own = Box(*known.boxes[row].tolist())
     number = max(range(len(boxes)), key=lambda place: boxes[place].overlap(own), default=0) + 1

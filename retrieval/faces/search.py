@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import Any, NamedTuple
@@ -13,11 +13,13 @@ from captioner.faces.calibration import CLOSE, likelihood
 from data.errors import RetroflexError
 from data.faces.reads import changed_in, face_vectors
 from data.faces.records import Box, FaceVectors
+from data.films.reads import films_by_id
+from data.films.records import StoredFilm, StoredFrame
 from data.store import Store
 from data.text import plural
 from retrieval.search.filters import Selection
 from retrieval.search.query import QueryError
-from retrieval.search.results import Hit, SearchResult
+from retrieval.search.results import FoundFrame, Hit, SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, check_page
 
 SCORE = "face"
@@ -43,13 +45,17 @@ class QueryFace:
 
 
 class RankedFaces(NamedTuple):
-    """Hits in order: picture ids, relevance, cosine, face ids, all (n,), and boxes (n, 4); the best score of any."""
+    """Hits in order: picture ids, relevance, cosine, face ids, seconds in films, all (n,), and boxes (n, 4).
+
+    `closest` is the best score of any.
+    """
 
     ids: np.ndarray
     scores: np.ndarray
     cosines: np.ndarray
     faces: np.ndarray
     boxes: np.ndarray
+    seconds: np.ndarray
     closest: float | None
 
 
@@ -104,18 +110,33 @@ class FaceSearcher:
         ranked = self.ranked(query, ids, distant, selection)
         page = range(offset, min(offset + limit, len(ranked.ids)))
         pictures = self._store.pictures(ranked.ids[page.start : page.stop].tolist())
+        times = {int(ranked.ids[row]): float(ranked.seconds[row]) for row in page}
+        frames = self._frames({number: time for number, time in times.items() if not np.isnan(time)})
         found = [
             Hit(
                 pictures[number],
-                next(iter(pictures[number].texts), ""),
+                next(iter([*pictures[number].texts, *_said(frames.get(number))]), ""),
                 float(ranked.scores[row]),
                 {SCORE: round(float(ranked.cosines[row]), 6)},
                 face={"id": int(ranked.faces[row]), "box": rounded(Box(*ranked.boxes[row].tolist()))},
+                frame=frames.get(number),
             )
             for row in page
             if (number := int(ranked.ids[row])) in pictures
         ]
         return SearchResult(query.to_json(), len(ranked.ids), False, ranked.closest, [], found)
+
+    def _frames(self, times: Mapping[int, float]) -> dict[int, FoundFrame]:
+        """Return the frame of each film by id that is at a time, in seconds, with its captions. Raises StoreError."""
+        if not times:
+            return {}
+        films = films_by_id(self._store, list(times))
+        at = {number: _nearest(film, times[number]) for number, film in films.items() if film.frames}
+        said = self._store.captions([frame.id for frame in at.values()])
+        return {
+            number: FoundFrame(times[number], [one.text for one in said.get(frame.id, [])], films[number])
+            for number, frame in at.items()
+        }
 
     def ranked(
         self, query: QueryFace, ids: np.ndarray, distant: bool = False, selection: Selection | None = None
@@ -134,8 +155,22 @@ class FaceSearcher:
             hits = hits[selection.sorted(faces.pictures[rows[hits]])]
         found = rows[hits]
         return RankedFaces(
-            faces.pictures[found], scores[hits], cosines[hits], faces.ids[found], faces.boxes[found], closest
+            faces.pictures[found],
+            scores[hits],
+            cosines[hits],
+            faces.ids[found],
+            faces.boxes[found],
+            faces.seconds[found],
+            closest,
         )
+
+
+def _said(frame: FoundFrame | None) -> Sequence[str]:
+    return frame.captions if frame else ()
+
+
+def _nearest(film: StoredFilm, seconds: float) -> StoredFrame:
+    return min(film.frames, key=lambda frame: abs(frame.seconds - seconds))
 
 
 def rounded(box: Box) -> list[float]:

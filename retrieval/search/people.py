@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from data.faces.people import named, pictures_of
+from data.faces.people import named, shown_on
 from data.records import PictureText
 from data.store import Store
 from data.text import tokenize, without_accents
@@ -25,7 +25,7 @@ FIELD = "person"
 
 
 class FoundPeople(NamedTuple):
-    """The people that a text names, the ids of the pictures that show all of them (rising), and the other words."""
+    """The people that a text names, the ids (rising) of pictures and frames that show all, and the other words."""
 
     names: Sequence[str]
     ids: np.ndarray
@@ -65,17 +65,17 @@ class People:
         if not found:
             return None
         names = [self._names[person] for people in found for person in sorted(people)]
-        shown = [np.array(sorted(pictures_of(self._store, people)), np.int64) for people in found]
+        shown = [np.array(sorted(shown_on(self._store, people)), np.int64) for people in found]
         ids = shown[0]
         for others in shown[1:]:
             ids = np.intersect1d(ids, others, assume_unique=True)
         return FoundPeople(names, np.intersect1d(ids, self._index.ids, assume_unique=True), " ".join(rest))
 
     def pictures(self, words: Sequence[str]) -> np.ndarray:
-        """Return the ids, rising, of the pictures of the people with a name of these words."""
+        """Return the ids, rising, of the pictures and frames of the people with a name of these words."""
         plain = tuple(map(without_accents, words))
         people = self._whole(plain) | (self._first(plain[0]) if len(plain) == 1 else set())
-        return np.array(sorted(pictures_of(self._store, people)), np.int64)
+        return np.array(sorted(shown_on(self._store, people)), np.int64)
 
     def is_name(self, word: str) -> bool:
         """Return whether a word is part of a name."""

@@ -183,9 +183,7 @@ def _with_links(result: SearchResult) -> Document:
 def _hit(hit: Hit) -> Document:
     """Return a hit with the addresses of its file and thumbnail, of a film that of its best frame."""
     document = hit.to_json() | _shown(hit.picture, hit.frame.film if hit.frame else None)
-    if hit.time is not None:
-        document["links"] = document["links"] | {"thumbnail": thumbnail_at(hit.picture, hit.time)}
-    return document
+    return document | {"links": links_at(hit.picture, hit.time)}
 
 
 def as_hits(pictures: Iterable[StoredPicture]) -> list[Document]:
@@ -297,6 +295,11 @@ def links(picture: StoredPicture) -> dict[str, str]:
     when another library uses the same id.
     """
     return {name: _address(name, picture) for name in ("file", "thumbnail")}
+
+
+def links_at(picture: StoredPicture, seconds: float | None) -> dict[str, str]:
+    """Return `links`, with the thumbnail of a film's frame at a time; None for a picture."""
+    return links(picture) | ({} if seconds is None else {"thumbnail": thumbnail_at(picture, seconds)})
 
 
 def _address(name: str, picture: StoredPicture) -> str:

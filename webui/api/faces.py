@@ -16,9 +16,10 @@ from data.faces.records import Person, StoredFace
 from data.store import StoreError
 from retrieval.faces.search import rounded
 from retrieval.search.fields import COUNT
-from webui.api.answers import links
+from webui.api.answers import links_at
 from webui.openapi.documents import Links as PictureLinks
 from webui.openapi.faces import BOX
+from webui.openapi.films import FOUND_AT
 from webui.openapi.operations import operation
 from webui.problems import Problem
 from webui.request.values import PICTURE, body_field, body_ids, check_text, find_picture, optional_field, read_body
@@ -36,12 +37,13 @@ class FaceOf(TypedDict):
 
     id: COUNT
     box: BOX
+    time: FOUND_AT
     person: Annotated[int | None, {"minimum": 0}]
     name: str | None
 
 
 class FacesOf(TypedDict):
-    """The faces of a picture, from left to right."""
+    """The faces of a picture, from left to right; of a film by time."""
 
     faces: list[FaceOf]
 
@@ -62,6 +64,7 @@ class PersonFace(TypedDict):
 
     id: COUNT
     box: BOX
+    time: FOUND_AT
     picture: COUNT
     width: COUNT
     height: COUNT
@@ -203,7 +206,7 @@ def face_documents(picture_id: int) -> list[dict[str, Any]]:
 
 
 def _face(face: StoredFace) -> dict[str, Any]:
-    return {"id": face.id, "box": rounded(face.box), "person": face.person_id}
+    return {"id": face.id, "box": rounded(face.box), "time": face.seconds, "person": face.person_id}
 
 
 def find_person(person_id: int) -> Person:
@@ -220,9 +223,9 @@ def person_document(person_id: int) -> dict[str, Any]:
     own = changes.faces_of_person(store, person_id)
     pictures = store.pictures([face.picture_id for face in own])
     listed = [
-        {"id": face.id, "box": rounded(face.box), "picture": face.picture_id}
+        {"id": face.id, "box": rounded(face.box), "time": face.seconds, "picture": face.picture_id}
         | {"width": pictures[face.picture_id].width, "height": pictures[face.picture_id].height}
-        | {"links": links(pictures[face.picture_id])}
+        | {"links": links_at(pictures[face.picture_id], face.seconds)}
         for face in own
         if face.picture_id in pictures
     ]

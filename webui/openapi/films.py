@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 FOUND_AT = Annotated[
-    float | None, {"minimum": 0, "description": "Where in a film it matches best, in seconds; null for a picture"}
+    float | None, {"minimum": 0, "description": "Where in a film it is, in seconds; null for a picture"}
 ]
 DURATION = Annotated[float | None, {"minimum": 0, "description": "Seconds that a film lasts; null for a picture"}]
 MOTION = Annotated[str | None, {"description": "The address of the film of a Live Photo; null without one"}]

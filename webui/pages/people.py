@@ -14,9 +14,9 @@ from data.faces import people as changes
 from data.faces.forget import forget_faces
 from data.faces.reads import face_counts, faces_by_id
 from data.faces.records import Person
-from data.store import Store
+from data.store import Store, StoredPicture
 from retrieval.faces.search import rounded
-from webui.api.answers import Document, Preview, links
+from webui.api.answers import Document, Preview, links_at
 from webui.api.faces import changed, face_documents, find_person, person_document
 from webui.request.parameters import takes
 from webui.request.search_request import SearchRequest
@@ -110,13 +110,14 @@ def say_who() -> None:
     changed(lambda: changes.say_who(_store(), face, name))
 
 
-def faces_on(picture_id: int, search: SearchRequest) -> list[Document]:
+def faces_on(picture: StoredPicture, search: SearchRequest) -> list[Document]:
     """Return the faces of a picture with the addresses of more pictures of each person; the searched one is chosen."""
     return [
         face
+        | {"thumbnail": links_at(picture, face["time"])["thumbnail"]}
         | {"label": face["name"] or gettext("Face %(number)s", number=number), "chosen": face["id"] == search.face}
         | {"address": SearchRequest(face=face["id"]).address()}
-        for number, face in enumerate(face_documents(picture_id), 1)
+        for number, face in enumerate(face_documents(picture.id), 1)
     ]
 
 
@@ -125,7 +126,8 @@ def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[Prev
     if search.face is not None:
         face = faces_by_id(_store(), [search.face])[search.face]
         picture = find_picture(face.picture_id)
-        return {"image": links(picture)["thumbnail"], "faces": faces_on(picture.id, search)}
+        shown = links_at(picture, face.seconds)["thumbnail"]
+        return {"image": shown, "faces": [one for one in faces_on(picture, search) if one["time"] == face.seconds]}
     if search.face_number is None:
         return None
     listed = [
@@ -150,8 +152,9 @@ def _with_covers(people: Sequence[Person]) -> list[Document]:
     for one in people:
         picture = pictures.get(covers[one.cover].picture_id)
         if picture is not None:
-            size = {"width": picture.width, "height": picture.height, "links": links(picture)}
-            shown.append(one._asdict() | {"face": {"box": rounded(covers[one.cover].box), **size}})
+            cover = covers[one.cover]
+            size = {"width": picture.width, "height": picture.height, "links": links_at(picture, cover.seconds)}
+            shown.append(one._asdict() | {"face": {"box": rounded(cover.box), **size}})
     return shown
 
 

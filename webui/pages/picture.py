@@ -83,7 +83,8 @@ class Neighbours(NamedTuple):
 def show(picture_id: int) -> str:
     """One picture, large, and all that is stored about it."""
     search, at = read_page_request(request.args), read_position(request.args)
-    document = answers.picture_document(find_picture(picture_id))
+    stored = find_picture(picture_id)
+    document = answers.picture_document(stored)
     captions = document["captions"] or _captions_at(document, read_time(request.args))
     return render_template(
         "picture.html",
@@ -97,7 +98,7 @@ def show(picture_id: int) -> str:
         facts=facts_of(document),
         colour_kind=next((kind for kind in COLOUR_KINDS if kind in services().library.searcher().index.models), None),
         catalogue=_catalogue(document),
-        faces=faces_on(picture_id, search),
+        faces=faces_on(stored, search),
         edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
         showable=document["format"] in SHOWABLE,

@@ -18,9 +18,9 @@ from data.faces.people import (
     merge_people,
     name_person,
     named,
-    pictures_of,
     put_groups,
     say_who,
+    shown_on,
     split_person,
 )
 from data.faces.reads import face_counts, face_vectors, faces_of, unscanned
@@ -99,7 +99,7 @@ def test_an_edited_picture_keeps_its_people_wherever_they_are_now(
     settle(store, [b"/photos"], [b"/photos/one.jpg"], 0.9)
     assert store.picture_id(new) == 1
     assert named(store) == {1: "Anna"}
-    assert pictures_of(store, [1]) == {1}
+    assert shown_on(store, [1]) == {1}
     assert [one.digest for one in unscanned(store, "m1")] == [new]
     moved = scan(store, new, [face(ANNA, RIGHT)])
     assert [(one.id, one.person_id) for one in moved] == [(both[0].id, 1)]
@@ -109,7 +109,7 @@ def test_an_edited_picture_keeps_its_people_wherever_they_are_now(
 def test_a_picture_whose_face_was_named_outlives_its_file(store: Store, both: tuple[StoredFace, StoredFace]) -> None:
     name_person(store, 1, "Anna")
     store.remove([b"/photos"])
-    assert pictures_of(store, [1]) == {1}
+    assert shown_on(store, [1]) == {1}
     add(store, "moved", "one")
     assert store.picture_id(content_hash(b"one")) == 1
     assert unscanned(store, "m1") == []
