@@ -133,6 +133,10 @@ def test_a_turned_film_is_upright(folder: Path) -> None:
     assert (frames.facts.width, frames.facts.height) == (SIZE[1], SIZE[0])
     assert frames.squares is not None
     assert frames.squares[0, :, 20:].mean() > 200 > 50 > frames.squares[0, :, :12].mean()
+    own = read_film(folder / "turned.mp4", FilmOrder(times=(0.0, 1.0), within=32)).squares
+    assert own is not None
+    assert own.shape == (2, 32, 24, 3)
+    assert own[0, :, 15:].mean() > 200 > 50 > own[0, :, :9].mean()
 
 
 def test_hdr_is_tone_mapped_and_says_so(folder: Path) -> None:
@@ -190,6 +194,29 @@ def test_a_film_of_no_frames_is_refused(folder: Path) -> None:
         container.start_encoding()
     with pytest.raises(PictureError, match=r"no frame of it can be decoded|is damaged"):
         read_film(path, SQUARES)
+
+
+def test_an_encrypted_film_is_refused_in_one_line(film: Path, folder: Path) -> None:
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": "76" * 16, "encryption_kid": "a7" * 16}
+    path = folder / "encrypted.mp4"
+    with av.open(str(film)) as plain, av.open(str(path), "w", options=options) as encrypted:
+        stream = encrypted.add_stream_from_template(plain.streams.video[0])
+        for packet in plain.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                encrypted.mux(packet)
+    with pytest.raises(PictureDamaged, match="is encrypted: it can be played by those who have the key"):
+        read_film(path, SQUARES)
+
+
+def test_a_film_in_8k_is_read_within_the_memory_for_decoding(folder: Path) -> None:
+    film = make_film(folder / "8k.mp4", [RED], seconds=1, rate=1, size=(7680, 4320))
+    frames = read_film(film, FilmOrder(times=(0.0,), within=1024))
+    assert frames.facts.width == 7680
+    assert frames.squares is not None
+    assert frames.squares.shape == (1, 576, 1024, 3)
+    red, green, blue = frames.squares[0, 288, 512]
+    assert red > 190 > 60 > max(green, blue)
 
 
 def test_a_wrong_suffix_does_not_matter(film: Path, folder: Path) -> None:
