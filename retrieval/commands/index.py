@@ -177,7 +177,7 @@ class _Run:
         added = {name: self._by(one, loads[name], True, near_copy).captioned for name, one in further.items()}
         added |= {name: self._derived(name) for name in metrics}
         self._classify()
-        return report, added, index_faces(self.library, captioner, faces, self.kind is Bar)
+        return report, added, index_faces(self.library, captioner, faces, self.kind)
 
     def _classify(self) -> None:
         """Predict values for pictures that have none, by the library's classifiers."""

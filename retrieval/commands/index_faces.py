@@ -11,7 +11,7 @@ from data.errors import RetroflexError
 from data.faces.reads import is_wanted
 from data.faces.writes import set_wanted
 from retrieval.commands.options import remark
-from retrieval.commands.progress import counting
+from retrieval.commands.progress import Display, counting_faces
 from retrieval.faces.grouping import group_faces
 from retrieval.faces.indexing import CropEncoder, FaceReport, find_faces
 from retrieval.library import Library
@@ -32,10 +32,10 @@ def check_faces_option(faces: bool | None) -> None:
         raise RetroflexError(what_is_missing())
 
 
-def index_faces(library: Library, captioner: Captioner, faces: bool | None, shown: bool) -> FaceReport | None:
+def index_faces(library: Library, captioner: Captioner, faces: bool | None, kind: type[Display]) -> FaceReport | None:
     """Find faces if they are asked for, now or in an earlier run; return what was done, None for nothing.
 
-    `shown` tells whether a bar may show the progress.
+    A display of this `kind` shows the progress.
     """
     from captioner.faces.finder import MODEL_VERSION, ShippedFinder, what_is_missing
 
@@ -49,7 +49,7 @@ def index_faces(library: Library, captioner: Captioner, faces: bool | None, show
         remark(f"{what_is_missing()}; this run finds no faces")
         return None
     crops = CropEncoder(captioner.search_model.encoder, captioner)
-    with counting("faces", not shown) as show:
+    with counting_faces(kind) as show:
         report = find_faces(library.store, MODEL_VERSION, ShippedFinder, crops, library.settings.limits, show)
     if report.pictures:
         group_faces(library.store)

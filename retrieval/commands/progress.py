@@ -34,6 +34,20 @@ def counting(what: str, hidden: bool) -> Iterator[Callable[[int, int], None]]:
         yield show
 
 
+@contextmanager
+def counting_faces(kind: type[Display]) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows how many pictures and films were searched for faces, as a kind of display shows a run."""
+
+    def told(done: int, total: int) -> None:
+        click.echo(json.dumps({"faces_done": done, "faces_total": total}))
+
+    if issubclass(kind, Lines):
+        yield told
+    else:
+        with counting("faces", not issubclass(kind, Bar)) as show:
+            yield show
+
+
 class Display:
     """Follows a run: `show` is its progress callback, and a thread sees each picture in between; shows nothing."""
 

@@ -21,7 +21,9 @@ class Job:
 
     `folder` is the id of the only folder to index, None for all; `total` is None until the files are counted. Of these
     `done` are written, and `encoded` are done or will be soon; `rate` is that of `encoded`, in pictures a second.
-    `passed_over` and `left_out` are those of `data.scan.Scan`; `error` is one line if the job failed.
+    Of `faces_total` pictures and films, 0 where no faces are looked for, `faces_done` were searched for faces; then
+    `rate` and `seconds_left` are those of faces. `passed_over` and `left_out` are those of `data.scan.Scan`; `error` is
+    one line if the job failed.
     """
 
     id: str
@@ -33,6 +35,8 @@ class Job:
     encoded: int = 0
     total: int | None = None
     captioned: int = 0
+    faces_done: int = 0
+    faces_total: int = 0
     skipped: int = 0
     passed_over: dict[str, int] = field(default_factory=dict)
     left_out: dict[str, int] = field(default_factory=dict)

@@ -35,6 +35,13 @@ class JobError(RetroflexError):
     """A job cannot be started or stopped now; the message says why."""
 
 
+class FaceStep(NamedTuple):
+    """A line of it while faces are looked for."""
+
+    faces_done: int
+    faces_total: int
+
+
 class Step(NamedTuple):
     """A line of `retroflex index --json-progress`."""
 
@@ -125,15 +132,14 @@ class Jobs:
 
     def _follow(self, job: Job, process: subprocess.Popen[bytes], lock: JobLock) -> None:
         """Write the progress that the process reports until it ends."""
-        started, last_message = 0.0, ""
+        last_message, clock = "", _Clock()
         with lock, process.stdout or nullcontext() as lines:
             for line in lines or ():
                 step = _step(line)
                 if step is None:
                     last_message = line.decode(errors="replace").strip() or last_message
                     continue
-                started = started or time.monotonic()
-                job = _with_progress(job, step, time.monotonic() - started)
+                job = clock.with_progress(job, step)
                 with suppress(StoreError), self._file.changing():  # others see an earlier state, as on a full disk
                     self._file.write(JobStatus(replace(job, state=self._state()), process.pid, lock.name))
             code = process.wait()
@@ -155,18 +161,28 @@ def _command(root: Root | None, recaption: bool) -> Sequence[str | os.PathLike[s
     return command
 
 
-def _step(line: bytes) -> Step | None:
+def _step(line: bytes) -> Step | FaceStep | None:
     """Read a line of progress; None for other output of the process."""
-    try:
-        return Step(**json.loads(line))
-    except (ValueError, TypeError):
-        return None
+    for kind in (Step, FaceStep):
+        with suppress(ValueError, TypeError):
+            return kind(**json.loads(line))
+    return None
 
 
-def _with_progress(job: Job, step: Step, seconds: float) -> Job:
-    rate = step.encoded / seconds if step.encoded and seconds else None
-    left = (step.total - step.encoded) / rate if rate else None
-    return replace(job, **step._asdict(), rate=rate, seconds_left=left)
+class _Clock:
+    """Measures how fast a job is, in what it does now: pictures, then faces."""
+
+    def __init__(self) -> None:
+        self._started: dict[type, float] = {}
+
+    def with_progress(self, job: Job, step: Step | FaceStep) -> Job:
+        """Return the job after a step."""
+        now = time.monotonic()
+        seconds = now - self._started.setdefault(type(step), now)
+        done, total = (step.faces_done, step.faces_total) if isinstance(step, FaceStep) else (step.encoded, step.total)
+        rate = done / seconds if done and seconds else None
+        left = (total - done) / rate if rate else None
+        return replace(job, **step._asdict(), rate=rate, seconds_left=left)
 
 
 def _ended(job: Job, code: int, last_message: str) -> Job:

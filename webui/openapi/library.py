@@ -40,6 +40,8 @@ class Job(TypedDict):
     encoded: Annotated[int, {"minimum": 0, "description": "Files that are done or being captioned and written"}]
     total: Annotated[int | None, {"minimum": 0}]
     captioned: COUNT
+    faces_done: COUNT
+    faces_total: Annotated[int, {"minimum": 0, "description": "Files to search for faces; 0 if none are, or not yet"}]
     skipped: COUNT
     passed_over: Annotated[dict[str, int], {"description": "Numbers of files that are no pictures, by suffix"}]
     left_out: Annotated[dict[str, int], {"description": "Numbers of folders that machines made, by name"}]

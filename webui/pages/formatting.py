@@ -296,12 +296,13 @@ def day_and_time(iso: str) -> str:
 
 
 def progress(job: Mapping[str, Any]) -> str:
-    """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left."""
-    if not job["total"]:
+    """Return the progress of indexing: 120 of 900 files, 12 per second, 2 minutes left; or the same of faces."""
+    faces = job["faces_total"]
+    if not (job["total"] or faces):
         return gettext("Counting files…")
-    parts = [
-        counted("%(done)s of %(count)s file", "%(done)s of %(count)s files", job["total"], done=number(job["encoded"]))
-    ]
+    done, total = (job["faces_done"], faces) if faces else (job["encoded"], job["total"])
+    parts = [counted("%(done)s of %(count)s file", "%(done)s of %(count)s files", total, done=number(done))]
     parts += [gettext("%(rate)s per second", rate=about(job["rate"]))] if job["rate"] else []
     parts += [gettext("%(time)s left", time=span(job["seconds_left"]))] if job["seconds_left"] else []
-    return ", ".join(parts)
+    told = ", ".join(parts)
+    return gettext("Faces: %(progress)s", progress=told) if faces else told

@@ -9,13 +9,15 @@ function span(seconds) {
   return Math.max(1, Math.round(seconds / length)).toLocaleString(language, { style: "unit", unit, unitDisplay: "long" });
 }
 
-function show({ encoded, total, state, rate, seconds_left: left }) {
-  if (total) {
-    Object.assign($("progress", progress), { max: total, value: encoded });
-    const parts = [text("done", { done: encoded, count: total })];
+function show({ encoded, total, state, rate, seconds_left: left, faces_done: searched, faces_total: faces }) {
+  if (total || faces) {
+    const [done, count] = faces ? [searched, faces] : [encoded, total];
+    Object.assign($("progress", progress), { max: count, value: done });
+    const parts = [text("done", { done, count })];
     if (rate) parts.push(text("rate", { rate: Number(rate.toPrecision(3)) }));
     if (left) parts.push(text("left", { time: span(left) }));
-    $("#progress-line").textContent = parts.join(", ");
+    const told = parts.join(", ");
+    $("#progress-line").textContent = faces ? text("faces", { progress: told }) : told;
   }
   if (state === "stopping") $("h2", progress).textContent = text("stopping");
 }

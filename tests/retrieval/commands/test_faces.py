@@ -13,6 +13,7 @@ from captioner.faces import finder
 from data.errors import RetroflexError
 from data.faces.records import Box
 from retrieval.commands.index_faces import check_faces_option
+from retrieval.commands.progress import Lines, counting_faces
 from tests.conftest import draw_picture
 from tests.drawn_faces import photographs, real_faces
 from tests.test_commands import Call, caller, one_line
@@ -128,3 +129,9 @@ def test_people_are_named_searched_by_words_changed_and_forgotten(
     written = b"".join(path.read_bytes() for path in (tmp_path / "library").rglob("*") if path.is_file())
     assert b"Eileen" not in written
     assert "faces" not in call("index").stdout
+
+
+def test_programs_get_a_line_for_every_step_of_faces(capsys: pytest.CaptureFixture[str]) -> None:
+    with counting_faces(Lines) as show:
+        show(3, 8)
+    assert json.loads(capsys.readouterr().out) == {"faces_done": 3, "faces_total": 8}

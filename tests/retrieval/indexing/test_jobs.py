@@ -89,6 +89,30 @@ def test_a_job_indexes_every_remembered_folder_and_reports_progress(jobs: Jobs, 
         jobs.stop()
 
 
+STEPS = """
+import json, time
+step = {"done": 4, "encoded": 4, "total": 4, "captioned": 3, "skipped": 1, "passed_over": {}, "left_out": {}}
+print(json.dumps(step), flush=True)
+for done in (0, 1, 2):
+    time.sleep(0.2)
+    print(json.dumps({"faces_done": done, "faces_total": 8}), flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_job_tells_how_many_pictures_were_searched_for_faces(
+    jobs: Jobs, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("retrieval.indexing.jobs._command", lambda root, recaption: [sys.executable, "-c", STEPS])
+    jobs.start(None, recaption=False)
+    last = until(jobs, lambda job: job.faces_done == 2)[-1]
+    assert (last.total, last.captioned, last.faces_total) == (4, 3, 8)
+    assert last.rate is not None
+    assert last.seconds_left == pytest.approx(6 / last.rate)
+    jobs.stop()
+    assert until(jobs, lambda job: job.finished)[-1].state == "stopped"
+
+
 @pytest.mark.slow
 def test_a_job_that_is_stopped_keeps_what_it_did(jobs: Jobs, store: Store, photos: Path) -> None:
     for number in range(600):
