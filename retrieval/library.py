@@ -122,8 +122,7 @@ class Library:
     ) -> SearchResult:
         """Return a page of pictures of a person, see `FaceSearcher.search`."""
         index = self.searcher().index
-        ids = np.unique(index.frames.pictures_of(index.ids)) if index.frames else index.ids
-        return self.faces.search(face, ids, limit, offset, distant, selection)
+        return self.faces.search(face, index.frames.pictures_among(index.ids), limit, offset, distant, selection)
 
     @cached_property
     def collection(self) -> Collection:
@@ -205,12 +204,6 @@ class Library:
             return None
         picture_id = self.store.picture_id(digest)
         return None if picture_id is None else self.description(picture_id)
-
-    def descriptions_of(self, digest: str, model_version: str) -> list[Description]:
-        """Return `film_frames_of` a film, `description_of` a picture as one, none of what is not stored so."""
-        frames = self.film_frames_of(digest, model_version)
-        picture = None if frames else self.description_of(digest, model_version)
-        return frames or ([] if picture is None else [picture])
 
     @property
     def metrics(self) -> list[str]:

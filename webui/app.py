@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import cast
 
@@ -33,7 +34,7 @@ from webui.auth.keys import key_place
 from webui.auth.rates import RateLimits
 from webui.auth.security import LOCAL, Reach
 from webui.auth.server_folders import ServerFolders
-from webui.describing.describer import UploadDescriber
+from webui.describing.describer import UploadDescriber, stored_descriptions
 from webui.describing.faces import UploadedFaces
 from webui.describing.further import FurtherDescribers
 from webui.language.choosing import speak_languages
@@ -133,7 +134,7 @@ def _services(
     limits, metrics = library.settings.limits, Metrics(library)
     return Services(
         library,
-        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, library.descriptions_of),
+        UploadDescriber(captioner_loader, DECODERS, limits, metrics.describing, partial(stored_descriptions, library)),
         FurtherDescribers(library),
         UploadedFaces(limits),
         Thumbnails(library.caches.thumbnail_dir, limits),

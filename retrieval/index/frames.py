@@ -41,6 +41,10 @@ class FrameMap:
         near = np.minimum(rows, len(self.frames) - 1)
         return np.where(self.frames[near] == ids, self.films[near], ids)
 
+    def pictures_among(self, ids: np.ndarray) -> np.ndarray:
+        """Return the ids, rising, of the pictures and films that the items `ids`, rising, belong to."""
+        return np.unique(self.pictures_of(ids)) if len(self.frames) else ids
+
     def are_frames(self, ids: np.ndarray) -> np.ndarray:
         """Return which of `ids` (n,) are frames, bool (n,)."""
         return np.isin(ids, self.frames) if len(self.frames) else np.zeros(len(ids), bool)

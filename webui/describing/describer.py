@@ -26,6 +26,7 @@ from data.films.orders import FilmOrder
 from data.films.sampling import spread
 from data.limits import Limits
 from data.records import content_hash
+from retrieval.library import Library
 from retrieval.search.query import QUERY_FRAMES, QueryFilm, QueryImage
 from webui.problems import RETRY_AFTER, Problem
 
@@ -198,6 +199,12 @@ class UploadDescriber:
 
 def _read(squares: Sequence[np.ndarray]) -> list[Reading[None]]:
     return [Reading(None, square) for square in squares]
+
+
+def stored_descriptions(library: Library, digest: str, model_version: str) -> list[Description]:
+    """Return what a model version stored of a film's frames, or of a picture, as one; none of what it did not."""
+    picture = library.description_of(digest, model_version)
+    return library.film_frames_of(digest, model_version) or ([] if picture is None else [picture])
 
 
 def data_address(webp: bytes) -> str:
