@@ -369,7 +369,7 @@ FIELDS: tuple[Field, ...] = (
     SetField(
         name="dominant_colour",  # and not colour, which many a catalogue has as a field of its own
         stored=("colours",),
-        choices=tuple(Choice(name, chip=f"Mostly {name}") for name in NAMES),
+        choices=tuple(Choice(colour, chip=f"Mostly {colour}") for colour in NAMES),
         read=lambda facts: Codes(NAMES, facts.columns["colours"].astype(np.int64)),
         swatches=True,
         options=(

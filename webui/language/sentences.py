@@ -19,8 +19,8 @@ from webui.language.formats import NOUNS, counted, listed, locale, number, plura
 PLACE = re.compile(r"\{(\w+)\}")
 FEWEST_LETTERS = 3
 """A message with fewer letters of its own would be found in any sentence."""
-SENTENCES = frozenset({"error", "reason"})
-"""The places that hold sentences themselves; whatever a person wrote is left as it is."""
+SENTENCES = frozenset({"advice", "colour", "error", "known", "reason"})
+"""The places that hold messages themselves; whatever a person wrote is left as it is."""
 LIST = "quoted"
 """The place of a list of words in quotation marks."""
 

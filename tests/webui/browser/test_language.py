@@ -45,7 +45,7 @@ def test_a_language_is_chosen_from_the_page_and_stays(page: Page) -> None:
 def test_scripts_speak_the_language_too(page: Page) -> None:
     page.open("?lang=de")
     page.js("document.querySelectorAll('.tick input')[0].click(); document.querySelectorAll('.tick input')[1].click()")
-    assert page.text("#selection output") == "2 ausgewählt"
+    page.until("#selection output", "2 ausgewählt")
     page.find("input[name=q]").send_keys("fiel")
     page.until("#completions", "in Beschreibungen")
     page.open("picture/1")

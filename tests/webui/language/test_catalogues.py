@@ -39,7 +39,8 @@ def test_places_and_tags_are_those_of_the_message(language: str) -> None:
     for one in catalogue(language):
         forms = [one.string] if isinstance(one.string, str) else one.string
         asked = sorted(set(PLACES.findall(one.id if isinstance(one.id, str) else one.id[1])))
-        for form in forms if one.id else []:
-            assert sorted(set(PLACES.findall(form))) == asked, form
+        for form in forms if one.id else []:  # a form for one thing may leave its number out
+            found = set(PLACES.findall(form)) | ({("count", "", "")} if form != forms[-1] else set())
+            assert sorted(found | ({("count", "", "")} & {*asked})) == asked, form
         if one.id and "%(" in str(one.id):
             assert not re.search(r"%(?!\()", "".join(forms)), "a percent sign would be read as a place"
