@@ -22,8 +22,8 @@ from selenium.webdriver.support.ui import WebDriverWait
 
 from bench.screenshots import browser, site
 
-WIDTH, HEIGHT = 1100, 700
-SHOWN = (880, 560)
+WIDTH, HEIGHT = 1280, 800
+SHOWN = (880, 550)
 MOST_BYTES = 3_000_000
 FIELD = "#words [type=search]"
 WORDS = "a man on a motorcycle"
