@@ -5,10 +5,14 @@ from __future__ import annotations
 import mmap
 from collections.abc import Mapping
 from pathlib import Path
+from threading import Lock
 
 import numpy as np
 
 from data.errors import RetroflexError
+
+_reading = Lock()
+"""NumPy reads a header as Python's syntax; threads of CPython 3.11 that do so at once get a SystemError, rarely."""
 
 
 class IndexDamaged(RetroflexError):
@@ -25,7 +29,8 @@ def load_array(folder: Path, name: str, dimensions: int = 1) -> np.ndarray:
     """Return `folder`/NAME.npy as a read-only, memory-mapped array. Raises IndexDamaged or FileNotFoundError."""
     path = folder / f"{name}.npy"
     try:
-        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+        with _reading:
+            array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     except FileNotFoundError:
         raise
     except (OSError, ValueError, EOFError, SyntaxError) as error:

@@ -81,14 +81,18 @@ class Searcher:
 
     client: Client
     seen: Counter[str] = field(default_factory=Counter)
+    reasons: Counter[str] = field(default_factory=Counter)
     steady: int = 0
     """Whole answers since the last other one."""
 
     def once(self, turn: int) -> None:
         """Search by three words."""
         words = few_words(random.Random(turn)).replace(" ", "+")
-        outcome = outcome_of(self.client.ask(f"/api/v1/search?q={words}&all=true"))
+        answer = self.client.ask(f"/api/v1/search?q={words}&all=true")
+        outcome = outcome_of(answer)
         self.seen[outcome] += 1
+        if outcome != ANSWERED:
+            self.reasons[str(answer.body.get("degraded") or answer.body.get("detail"))] += 1
         self.steady = self.steady + 1 if outcome == ANSWERED else 0
 
 
@@ -200,6 +204,7 @@ class Trial:
         failed = sum(count for outcome, count in searcher.seen.items() if outcome.startswith("failed"))
         return {
             "searches": dict(searcher.seen),
+            "what the others said": dict(searcher.reasons),
             "searches that failed": failed,
             "captions stored": len(writer.acknowledged),
             "acknowledged captions lost": len(writer.lost()),

@@ -65,9 +65,10 @@ class Service:
             self.starts += 1
 
     def wait(self) -> None:
-        """Return once it is in service. Raises RetroflexError with the end of its log."""
+        """Return once it is in service, started again if it ends. Raises RetroflexError with the end of its log."""
         end = time.monotonic() + READY_WITHIN
         while not (self.process and self.ready()):
+            self.start()
             if time.monotonic() > end:
                 told = self.log.read_text(errors="replace").strip().splitlines()[-1:] if self.log.exists() else []
                 raise RetroflexError(f"{self.name} does not start: {' '.join(told) or 'it says nothing'}")
