@@ -89,7 +89,7 @@ def test_a_service_that_does_not_start_says_why(tmp_path: Path, monkeypatch: pyt
 
 def test_the_proxys_configuration_holds_on_this_machine(tmp_path: Path) -> None:
     file = nginx.write_configuration(tmp_path, [18080], [18001, 18002])
-    assert "server 127.0.0.1:18001 max_fails=1" in file.read_text()
+    assert "server 127.0.0.1:18001 max_fails=0" in file.read_text()
     assert "web-" not in file.read_text()
     assert "/tmp/" not in file.read_text().replace(f"{tmp_path}/", "")
     done = subprocess.run([proxy(), "-t", "-c", file, "-e", "stderr"], capture_output=True, text=True, check=False)
