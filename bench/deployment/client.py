@@ -10,7 +10,8 @@ from typing import Any
 
 from data.errors import RetroflexError
 
-SECONDS = 60.0
+SECONDS = 300.0
+"""A first search builds the index, which takes long where much else runs."""
 
 
 @dataclass(frozen=True)

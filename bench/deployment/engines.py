@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import secrets
 import sys
 from collections.abc import Mapping, Sequence
@@ -81,5 +80,5 @@ def _node(folder: Path, environment: Mapping[str, str], name: str, address: str,
     own = ("--block", f"--node-ip-address={address}", "--num-gpus=0", f"--object-store-memory={_OBJECT_STORE}")
     command = [sys.executable, "-m", "ray.scripts.scripts", "start", *options, *own]
     service = Service(name, command, lambda: False, log, {**environment, **RAY_ENVIRONMENT})
-    service.ready = lambda: log.exists() and len(re.findall("runtime started", log.read_text())) >= service.starts
+    service.ready = lambda: "runtime started" in service.told()
     return service

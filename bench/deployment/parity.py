@@ -94,6 +94,7 @@ def agreement(answers: Sequence[tuple[dict[str, Any], dict[str, Any]]]) -> dict[
         largest = max([largest, *(abs(first[one] - second[one]) for one in first.keys() & second.keys())])
     return {
         "hits": sum(len(own["hits"]) for own, _ in answers),
+        "degraded": sum(bool(other.get("degraded")) for _, other in answers),
         "different order": different,
         "different totals": sum(own["total"] != other["total"] for own, other in answers),
         "lowest recall": min(recalls),

@@ -21,6 +21,8 @@ ENDS_WITHIN = 15.0
 PAUSE = 0.5
 """Seconds between the end of a process and its next start."""
 
+_MARK = b"-- started --\n"
+
 
 @dataclass
 class Service:
@@ -50,6 +52,8 @@ class Service:
                 return
             groups: list[int] | None = None if self.account is None else []
             with self.log.open("ab") as log:
+                log.write(_MARK)
+                log.flush()
                 self._process = subprocess.Popen(
                     self.command,
                     env=self.environment,
@@ -64,14 +68,19 @@ class Service:
                 )
             self.starts += 1
 
+    def told(self) -> str:
+        """Return what it has written since its last start."""
+        return self.log.read_bytes().rpartition(_MARK)[2].decode(errors="replace").strip() if self.log.exists() else ""
+
     def wait(self) -> None:
         """Return once it is in service, started again if it ends. Raises RetroflexError with the end of its log."""
         end = time.monotonic() + READY_WITHIN
         while not (self.process and self.ready()):
             self.start()
             if time.monotonic() > end:
-                told = self.log.read_text(errors="replace").strip().splitlines()[-1:] if self.log.exists() else []
-                raise RetroflexError(f"{self.name} does not start: {' '.join(told) or 'it says nothing'}")
+                lines = self.log.read_bytes().replace(_MARK, b"").decode(errors="replace").split("\n")
+                told = next((line for line in reversed(lines) if line.strip()), "")
+                raise RetroflexError(f"{self.name} does not start: {told or 'it says nothing'}")
             time.sleep(0.1)
 
     def kill(self) -> None:
