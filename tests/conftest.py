@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
+from bench import milvus_server as milvus
 from bench.deployment.postgresql import Server, programs, running_server
 from captioner.bundle import Bundle, SearchConfig, save_bundle
 from captioner.calibration import Calibration
@@ -24,7 +25,6 @@ from captioner.encoders.pooling import Pooling
 from captioner.encoders.vgg16 import BLOCKS, CONVOLUTIONS, VGG16Config
 from captioner.vocabulary import Vocabulary
 from retrieval.vectors.milvus_client import MilvusConnection, read_address
-from tests import milvus
 from tests.postgres import EmptyStore
 
 WORDS = ("a", "dog", "cat", "boat", "red", "green", "runs", "sits", "on", "grass", "water", "the")

@@ -196,7 +196,10 @@ class MilvusVectorStore:
 
     def count(self, kind: str) -> int:
         """Return how many vectors there are of a kind, after all that anybody wrote."""
-        return self._connection.count(self._known()[kind].collection)
+        collection = self._known()[kind].collection
+        count = self._connection.count(collection)
+        self._written.discard(collection)
+        return count
 
     def ids(self, kind: str) -> np.ndarray:
         """Return the ids, rising, of the items that have a vector of a kind, one of zeros included."""

@@ -22,7 +22,7 @@ PORT = 19530
 FORMS = "give milvus://HOST:PORT, milvus+tls://USER:PASSWORD@HOST:PORT/DATABASE, or a file with a name that ends in .db"
 INSTALL = "vectors in Milvus need the package pymilvus; install it: pip install 'retroflex[milvus]'"
 CONNECT_SECONDS = 3.0
-READ_SECONDS = 5.0
+READ_SECONDS = 10.0
 """How long a search waits for a server that does not answer."""
 WRITE_SECONDS = 120.0
 PAUSE_SECONDS = 5.0
@@ -104,7 +104,7 @@ class MilvusConnection:
         return self._called(method, READ_SECONDS, *arguments, **options)
 
     def write(self, method: str, *arguments: Any, **options: Any) -> Any:
-        """Call a method of pymilvus' client that writes, which may take longer."""
+        """Call a method of pymilvus' client that writes, or waits for what was written, which may take longer."""
         return self._called(method, WRITE_SECONDS, *arguments, **options)
 
     def pages(self, collection: str, fields: Sequence[str], size: int) -> Iterator[list[dict[str, Any]]]:
@@ -115,7 +115,7 @@ class MilvusConnection:
         start, options = 0, {"output_fields": [*fields], "consistency_level": "Strong"}
         while True:
             within = f"id >= {start} and id < {start + size}"
-            page = self.call("query", collection, filter=within, limit=size, **options)
+            page = self.write("query", collection, filter=within, limit=size, **options)
             if page:
                 yield list(page)
             elif not self.call("query", collection, filter=f"id >= {start}", limit=1, output_fields=["id"]):
@@ -126,7 +126,7 @@ class MilvusConnection:
     def count(self, collection: str) -> int:
         """Return the number of rows, after all that anybody wrote."""
         options = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
-        return int(self.call("query", collection, **options)[0]["count(*)"])
+        return int(self.write("query", collection, **options)[0]["count(*)"])
 
     def make(self, name: str, fields: Mapping[str, str], key: str, vectors: Mapping[str, int]) -> None:
         """Make a collection with these `fields`, by type, and `vectors`, by their size, unless there is one."""
@@ -189,6 +189,7 @@ class MilvusConnection:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error as one short line, without codes and repeated attempts."""
-    message = str(getattr(error, "message", "")) or one_line(error)
-    return " ".join(message.split())[:200]
+    """Return an error as one short line, without codes: gRPC and pymilvus have their own places for it."""
+    details = getattr(error, "details", None)
+    told = details() if callable(details) else getattr(error, "message", "")
+    return " ".join(str(told or one_line(error)).split())[:200]

@@ -1,4 +1,4 @@
-"""A Milvus server for tests, in a network namespace of its own, since it listens on all interfaces."""
+"""A Milvus server for tests and benchmarks, in a network namespace of its own, since it listens on all interfaces."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from retrieval.vectors.milvus_client import MilvusConnection, read_address
 
 ROOT = Path(__file__).parents[1]
 PORT = 19530
-STARTS_WITHIN = 120.0
+STARTS_WITHIN = 300.0
 
 
 def installed() -> bool:
@@ -36,7 +36,7 @@ def running_server(folder: Path, port: int = 0) -> Iterator[str]:
     """Yield the address, for RETROFLEX_VECTORS, of a server with its data in `folder`; it is killed at the end."""
     with socket.create_server(("127.0.0.1", port)) as listening:
         number, port = listening.fileno(), listening.getsockname()[1]
-        inside = [sys.executable, "-m", "tests.milvus", str(number), str(folder)]
+        inside = [sys.executable, "-m", "bench.milvus_server", str(number), str(folder)]
         command = ["unshare", "-rnpf", "--kill-child", *inside]
         process = subprocess.Popen(command, cwd=ROOT, pass_fds=[number], stdout=DEVNULL, stderr=DEVNULL)
     address = f"milvus://127.0.0.1:{port}"
