@@ -23,6 +23,7 @@ from bench.milvus_server import running_server
 from bench.scale_vectors import vectors
 from retrieval.index.upkeep import LARGEST
 from retrieval.search.retrievers import NEAREST
+from retrieval.vectors import milvus_client
 from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.cosine import VectorIndex
 from retrieval.vectors.local import Column, LocalVectorStore
@@ -115,6 +116,7 @@ def in_milvus(
     truth: Mapping[str, np.ndarray],
 ) -> Figures:
     """Return the figures of Milvus."""
+    milvus_client.READ_SECONDS = milvus_client.WRITE_SECONDS  # a search that takes long is measured, not given up
     connection = MilvusConnection(read_address(address))
     store = MilvusVectorStore(connection, "bench")
     began = time.perf_counter()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from bench.sparse_bleu import WEIGHTS, by_product, in_milvus, kept, of_caption, of_query
+from bench.sparse_bleu import WEIGHTS, by_product, in_milvus, kept, of_caption, of_query, words
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT
 from tests.bench.test_milvus import LITE
@@ -26,10 +26,11 @@ def test_a_product_counts_words_as_often_as_both_have_them() -> None:
 @pytest.mark.parametrize("place", ["memory", "milvus"])
 def test_enough_candidates_keep_all(place: str, request: pytest.FixtureRequest) -> None:
     gallery = [" ".join(one) for one in sentences(300, 0)]
+    asked = [words(" ".join(one)) for one in sentences(5, 1)]
     find = by_product(gallery) if place == "memory" else in_milvus(request.getfixturevalue(LITE)._address.uri, gallery)
     postings = BleuPostings.build([[text] for text in gallery])
     for variant, weights in WEIGHTS.values():
-        shares = kept(postings, find, sentences(5, 1), variant, weights)["kept"]
+        shares = kept(postings, find, asked, variant, weights)["kept"]
         assert isinstance(shares, dict)
         assert shares["300"] == 1
         assert shares["100"] > 0.7
