@@ -22,10 +22,13 @@ CELL_ARRAYS = 50
 AT_ONCE = 20_000
 
 
-def make_library(url: str, count: int, each: int, bundle: Bundle) -> None:
-    """Write `count` pictures with `each` captions, drawn from the shipped vocabulary by Zipf's law."""
+def make_library(url: str, count: int, each: int, bundle: Bundle, side: int = 5) -> None:
+    """Write `count` pictures with `each` captions, drawn from the shipped vocabulary by Zipf's law.
+
+    Each has (2 * side) ** 2 attention cells. With real pictures of the shipped bundle beside them `side` has to be 7.
+    """
     random = np.random.default_rng(0)
-    pool, cells = _captions(random, bundle), _cells(random, bundle)
+    pool, cells = _captions(random, bundle), _cells(random, bundle, side)
     Store.open(url).close()
     engine = sa.create_engine(url)
     for start in range(1, count + 1, AT_ONCE):
@@ -88,8 +91,8 @@ def _captions(random: np.random.Generator, bundle: Bundle) -> list[str]:
     return [" ".join(one[:length]) for one, length in zip(drawn, random.integers(6, 15, POOL), strict=True)]
 
 
-def _cells(random: np.random.Generator, bundle: Bundle) -> list[bytes]:
+def _cells(random: np.random.Generator, bundle: Bundle, side: int) -> list[bytes]:
     """Return arrays of cells like real ones: nine in ten numbers are 0, mostly next to each other."""
-    squares = np.maximum(random.normal(-1.3, 1, (CELL_ARRAYS, 5, 5, bundle.decoder.attention)), 0)
-    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(CELL_ARRAYS, 100, -1)
+    squares = np.maximum(random.normal(-1.3, 1, (CELL_ARRAYS, side, side, bundle.decoder.attention)), 0)
+    cells = squares.repeat(2, axis=1).repeat(2, axis=2).reshape(CELL_ARRAYS, (2 * side) ** 2, -1)
     return pack_cells(cells.astype(np.float32))

@@ -73,7 +73,7 @@ def ask_both(embedded: Settings, cluster: Cluster, pictures: int, queries: int) 
 def fill(cluster: Cluster, folder: Path, pictures: int) -> Settings:
     """Make a library of made-up pictures in `folder` and copy it to the cluster. Raises RetroflexError."""
     embedded = load_settings(library=folder / "embedded")
-    make_library(embedded.url, pictures, 5, load_bundle(BUNDLED))
+    make_library(embedded.url, pictures, 5, load_bundle(BUNDLED), side=7)
     with closing(Store.open(embedded.url)) as store:
         store.write_batch(Batch())  # bulk rows raise no generation, by which a copy knows its library
     done = run_retroflex(own_environment(), "copy", "--library", embedded.library, "--to", cluster.database_url)
