@@ -31,7 +31,8 @@ from retrieval.commands.executor import loads_captioner
 from retrieval.indexing.indexer import index
 
 TICKS = os.sysconf("SC_CLK_TCK")
-WARM_UP = 2 * BATCH
+WARM_UP = BATCH + 1
+"""Pictures of the first group, of which each of two workers gets some."""
 
 
 @click.command()
@@ -69,6 +70,7 @@ def threads() -> Iterator[Executor]:
 
 @contextmanager
 def ray(workers: int) -> Iterator[Executor]:
+    os.environ |= {"RAY_worker_niceness": "0", "RAY_USAGE_STATS_ENABLED": "0"}
     from ray.cluster_utils import Cluster as LocalNodes
 
     nodes = LocalNodes(initialize_head=True, head_node_args={"num_cpus": workers, "include_dashboard": False})

@@ -25,6 +25,7 @@ _LOCAL = {
     "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # Ray listens on loopback alone where it supports no further machines
     "RAY_AUTH_MODE": "token",  # other accounts of this machine have no say
     "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # as with threads; else other work on this machine comes first
 }
 
 
