@@ -22,6 +22,21 @@ ENDPOINT = "static"
 CACHE_SECONDS = 365 * 24 * 3600
 AT_ROOT = {"favicon": "favicon.ico", "worker": "service-worker.js"}
 """What browsers ask for at the root, by endpoint: an icon, and the script that may act for all pages."""
+SHEETS = (
+    "tokens",
+    "layout",
+    "ratios",
+    "grid",
+    "parts",
+    "picture",
+    "library",
+    "dialogs",
+    "completion",
+    "people",
+    "albums",
+)
+SHEET = "page.css"
+"""All these style sheets in one, as each file costs a slow line a round trip before anything is painted."""
 SMALLEST = 1024
 """Bytes of an answer below which compressing it gains nothing."""
 LEVEL = 4
@@ -48,12 +63,14 @@ class Asset(NamedTuple):
 
 
 class Assets:
-    """All files of a folder, read once, and their version: a hash of all of them."""
+    """All files of a folder, read once, with SHEET of those in SHEETS, and their version: a hash of all of them."""
 
     def __init__(self, folder: Path) -> None:
         """`folder` has no folders in it."""
         paths = sorted(path for path in folder.iterdir() if path.is_file())
         self._files = {path.name: Asset(path.read_bytes(), _mimetype(path)) for path in paths}
+        sheets = [self._files[f"{name}.css"].content for name in SHEETS if f"{name}.css" in self._files]
+        self._files[SHEET] = Asset(b"".join(sheets), "text/css")
         together = hashlib.sha256()
         for name, (content, _) in self._files.items():
             together.update(b"%s\0%d\0%s" % (name.encode(), len(content), content))

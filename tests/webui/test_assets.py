@@ -15,7 +15,7 @@ from flask.testing import FlaskClient
 from PIL import Image
 
 import webui
-from webui.assets import Assets
+from webui.assets import SHEET, SHEETS, Assets
 
 STATIC = Path(webui.__file__).parent / "static"
 GZIP = {"Accept-Encoding": "gzip"}
@@ -26,7 +26,9 @@ def test_the_page_names_assets_by_their_content_and_these_are_kept(client: Flask
     assert len(addresses) > 10
     for address in addresses:
         answer = client.get(address)
-        assert answer.data == (STATIC / address.rpartition("/")[2]).read_bytes()
+        name = address.rpartition("/")[2]
+        files = [f"{one}.css" for one in SHEETS] if name == SHEET else [name]
+        assert answer.data == b"".join((STATIC / one).read_bytes() for one in files)
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
 
 
