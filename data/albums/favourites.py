@@ -6,12 +6,12 @@ from collections.abc import Collection
 
 from sqlalchemy import Connection, delete, insert, select
 
-from data.albums.membership import changing
+from data.albums.membership import changing, known_pictures
 from data.database import at_or_below, check_picture, chunks
 from data.metadata.dates import now
 from data.soundness import sound
 from data.store import Store
-from data.tables import favourites, files, pictures
+from data.tables import favourites, files
 
 
 def set_favourites(store: Store, ids: Collection[int], favourite: bool) -> list[int]:
@@ -45,11 +45,7 @@ def pictures_below(store: Store, path: bytes) -> list[int]:
 
 def check_pictures(connection: Connection, ids: Collection[int]) -> None:
     """Raise UnknownPicture where a picture is not in the library."""
-    known = {
-        number
-        for piece in chunks(ids)
-        for number in connection.scalars(select(pictures.c.id).where(pictures.c.id.in_(piece)))
-    }
+    known = known_pictures(connection, ids)
     for number in ids:
         if number not in known:
             check_picture(connection, number)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, func, insert, select, update
 
-from data.albums.membership import changing
+from data import undo as log
+from data.albums.membership import changing, known_pictures
 from data.database import chunks
-from data.soundness import sound
 from data.store import Store
-from data.tables import album_history, album_pictures, albums, pictures
+from data.tables import album_history, album_pictures, albums
 
 KEPT = 100
 """Changes that can be undone."""
@@ -30,28 +29,20 @@ def remember(connection: Connection, what: str, album: int, positions: Mapping[i
     if row is not None:
         row["made_at"] = row["made_at"].isoformat()
     before = {"album": album, "row": row, "pictures": list(positions.items())}
-    connection.execute(insert(album_history).values(what=what, before=json.dumps(before)))
+    log.note(connection, album_history, what, before)
     last = connection.scalar(select(func.max(album_history.c.id)))
     connection.execute(delete(album_history).where(album_history.c.id <= int(last or 0) - KEPT))
 
 
 def undo(store: Store) -> str | None:
     """Undo the last change of albums; return what it was, None if there is none. Raises StoreError."""
-    query = select(album_history).where(sound(album_history)).order_by(album_history.c.id.desc()).limit(1)
     with changing(store) as connection:
-        last = connection.execute(query).first()
-        if last is None:
-            return None
-        connection.execute(delete(album_history).where(album_history.c.id == last.id))
-        _restore(connection, json.loads(last.before))
-        return str(last.what)
+        return log.undo_last(connection, album_history, _restore)
 
 
 def last_change(store: Store) -> str | None:
     """Return what `undo` would undo. Raises StoreError."""
-    query = select(album_history.c.what).where(sound(album_history)).order_by(album_history.c.id.desc())
-    with store.reading() as connection:
-        return connection.scalar(query.limit(1))
+    return log.last_change(store, album_history)
 
 
 def _restore(connection: Connection, before: dict[str, Any]) -> None:
@@ -60,7 +51,7 @@ def _restore(connection: Connection, before: dict[str, Any]) -> None:
         connection.execute(delete(albums).where(albums.c.id == album))
         return
     listed = [number for number, _ in before["pictures"]]
-    known = _known(connection, [*listed, row["cover_id"]])
+    known = known_pictures(connection, [*listed, *([] if row["cover_id"] is None else [row["cover_id"]])])
     values = {name: row[name] for name in _ROW}
     values["made_at"] = datetime.fromisoformat(row["made_at"])
     values["cover_id"] = row["cover_id"] if row["cover_id"] in known else None
@@ -76,13 +67,3 @@ def _restore(connection: Connection, before: dict[str, Any]) -> None:
     ]
     if rows:
         connection.execute(insert(album_pictures), rows)
-
-
-def _known(connection: Connection, ids: list[int | None]) -> set[int]:
-    """Return the pictures that are still in the library."""
-    given = [number for number in ids if number is not None]
-    return {
-        number
-        for piece in chunks(given)
-        for number in connection.scalars(select(pictures.c.id).where(pictures.c.id.in_(piece)))
-    }

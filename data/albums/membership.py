@@ -7,16 +7,17 @@ read again where somebody picks a favourite.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 from sqlalchemy import Connection, insert, select, update
 
+from data.database import chunks
 from data.soundness import sound
 from data.store import Store
-from data.tables import album_pictures, albums, favourites, meta
+from data.tables import album_pictures, albums, favourites, meta, pictures
 
 CHANGED_KEY = "membership"
 """In `meta`: the number that rises with each change."""
@@ -77,3 +78,12 @@ def changing(store: Store) -> Iterator[Connection]:
         if not connection.execute(own).rowcount:
             connection.execute(insert(meta).values(key=CHANGED_KEY, value=value))
         yield connection
+
+
+def known_pictures(connection: Connection, ids: Collection[int]) -> set[int]:
+    """Return those of the pictures that are in the library."""
+    return {
+        number
+        for piece in chunks(ids)
+        for number in connection.scalars(select(pictures.c.id).where(pictures.c.id.in_(piece)))
+    }

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select, update
 
+from data import undo as log
 from data.database import chunks
 from data.soundness import sound
 from data.store import Store
@@ -29,26 +29,18 @@ def remember(
         for row in connection.execute(select(faces).where(faces.c.item_id.in_(piece), sound(faces)))
     ]
     before = {"people": persons, "made": list(made), "faces": placed}
-    connection.execute(insert(people_history).values(what=what, before=json.dumps(before)))
+    log.note(connection, people_history, what, before)
 
 
 def undo(store: Store) -> str | None:
     """Undo the last change of people; return what it was, None if there is none. Raises StoreError."""
     with store.writing() as connection:
-        query = select(people_history).where(sound(people_history)).order_by(people_history.c.id.desc()).limit(1)
-        last = connection.execute(query).first()
-        if last is None:
-            return None
-        connection.execute(delete(people_history).where(people_history.c.id == last.id))
-        _restore(connection, json.loads(last.before))
-        return str(last.what)
+        return log.undo_last(connection, people_history, _restore)
 
 
 def last_change(store: Store) -> str | None:
     """Return what `undo` would undo. Raises StoreError."""
-    query = select(people_history.c.what).where(sound(people_history)).order_by(people_history.c.id.desc())
-    with store.reading() as connection:
-        return connection.scalar(query.limit(1))
+    return log.last_change(store, people_history)
 
 
 def _restore(connection: Connection, before: dict[str, Any]) -> None:
