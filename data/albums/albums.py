@@ -83,6 +83,13 @@ def find_album(store: Store, said: str | int) -> Album:
     raise UnknownAlbum(f"there is no album {said[:60]!r}; {nearest_of(said, [one.name for one in listed])}")
 
 
+def saved_as(store: Store, query: str) -> str | None:
+    """Return the name of the saved search with this query, None if there is none. Raises StoreError."""
+    named = select(albums.c.name).where(albums.c.query == query, sound(albums)).order_by(albums.c.id)
+    with store.reading() as connection:
+        return min(connection.scalars(named), key=str.casefold, default=None)
+
+
 def albums_of(store: Store, picture_id: int) -> list[tuple[int, str]]:
     """Return id and name of the albums that a picture is in. Raises StoreError."""
     query = select(albums.c.id, albums.c.name).join(album_pictures).where(album_pictures.c.picture_id == picture_id)
@@ -209,22 +216,27 @@ def _positions(connection: Connection, album_id: int) -> dict[int, int]:
 def _append(connection: Connection, album_id: int, ids: Sequence[int]) -> None:
     check_pictures(connection, ids)
     positions = _positions(connection, album_id)
-    if len(positions) + len(ids) > MOST_PICTURES:
+    _check_size(len(positions) + len(ids))
+    _place(connection, album_id, ids, max(positions.values(), default=-1) + 1)
+
+
+def _reorder(connection: Connection, album_id: int, ids: Sequence[int]) -> None:
+    _check_size(len(ids))
+    connection.execute(delete(album_pictures).where(album_pictures.c.album_id == album_id))
+    _place(connection, album_id, ids, 0)
+
+
+def _check_size(pictures: int) -> None:
+    if pictures > MOST_PICTURES:
         raise AlbumError(f"an album has {MOST_PICTURES:,} pictures at most; make another one, or save a search")
-    first = max(positions.values(), default=-1) + 1
+
+
+def _place(connection: Connection, album_id: int, ids: Sequence[int], first: int) -> None:
     rows = [
         {"album_id": album_id, "picture_id": number, "position": position} for position, number in enumerate(ids, first)
     ]
     if rows:
         connection.execute(insert(album_pictures), rows)
-
-
-def _reorder(connection: Connection, album_id: int, ids: Sequence[int]) -> None:
-    if len(ids) > MOST_PICTURES:
-        raise AlbumError(f"an album has {MOST_PICTURES:,} pictures at most; make another one, or save a search")
-    connection.execute(delete(album_pictures).where(album_pictures.c.album_id == album_id))
-    rows = [{"album_id": album_id, "picture_id": number, "position": place} for place, number in enumerate(ids)]
-    connection.execute(insert(album_pictures), rows)
 
 
 def _clean(name: str) -> str:

@@ -88,8 +88,9 @@ class Collection:
         return album_id
 
     def album_name(self, album_id: int) -> str:
-        """Return the name of a hand-picked album. Raise UnknownAlbum."""
-        return find_album(self._store, album_id).name
+        """Return the name of an album. Raise UnknownAlbum."""
+        picked = self.state()[0].membership.album(album_id)
+        return picked.name if picked else find_album(self._store, album_id).name
 
     def album_named(self, name: str) -> int:
         """Return the id of the album of this name or number. Raise as `album`."""

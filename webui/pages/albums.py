@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from flask import Blueprint, redirect, render_template, request, url_for
 from flask_babel import gettext
 from werkzeug.wrappers import Response
 
 from data.albums import albums as changes
 from data.albums import history
-from data.albums.albums import Album
 from data.albums.favourites import set_favourites
+from data.albums.membership import AlbumMembers
 from data.store import Store
 from retrieval.search.search import DEFAULT_LIMIT
 from webui.api.albums import album_documents, checked_query
@@ -92,21 +94,21 @@ def choose_albums(picture_id: int) -> bool:
 
 
 @albums_page.app_template_global()
-def hand_picked() -> list[Album]:
+def hand_picked() -> Sequence[AlbumMembers]:
     """Return the albums that pictures can be put into."""
-    return [one for one in changes.list_albums(_store()) if one.query is None]
+    return services().library.collection.state()[0].membership.albums
 
 
 @albums_page.app_template_global()
 def saved_as(query: str) -> str | None:
     """Return the name of the saved search with this query string, None if there is none."""
-    return next((one.name for one in changes.list_albums(_store()) if one.query == query), None)
+    return changes.saved_as(_store(), query)
 
 
 @albums_page.app_template_global()
 def album_name(album_id: int) -> str:
     """Return the name of an album. Raise UnknownAlbum."""
-    return changes.find_album(_store(), album_id).name
+    return services().library.collection.album_name(album_id)
 
 
 def _done(action: str) -> str | None:
