@@ -79,18 +79,21 @@ class Detector:
         padded = np.pad(small, ((margin, margin), (margin, margin), (0, 0)), mode="edge")
         whole, size = np.array(padded.shape[1::-1] * 2), np.array([width, height] * 2)
         found = []
-        for box, sure in self._found(padded):
+        for box, sure in self._confirmed(padded, self._found(padded)):
             inner = np.clip((np.array(box) * whole - margin) / size, 0, 1)
-            certain = sure >= SURE or self._is_confirmed(padded, box)
-            found += [Detection(Box(*inner.tolist()), sure)] if certain else []
+            found.append(Detection(Box(*inner.tolist()), sure))
         return _distinct(found)
 
-    def _is_confirmed(self, pixels: np.ndarray, box: Box) -> bool:
-        """Return whether the detector by gradients finds the face in the box, too."""
+    def _confirmed(self, pixels: np.ndarray, found: list[Detection]) -> list[Detection]:
+        """Return the faces that are SURE, and those that the detector by gradients finds, too."""
+        if all(one.confidence >= SURE for one in found):
+            return found
         height, width = pixels.shape[:2]
         edges = [(one.left(), one.top(), one.right(), one.bottom()) for one in self._by_gradients(pixels, 0)]
-        others = np.array(edges, np.float64).reshape(-1, 4) / (width, height, width, height)
-        return any(box.overlap(Box(*other)) > ONE_FACE for other in others.tolist())
+        others = [Box(*edge) for edge in (np.array(edges).reshape(-1, 4) / (width, height, width, height)).tolist()]
+        return [
+            one for one in found if one.confidence >= SURE or any(one.box.overlap(other) > ONE_FACE for other in others)
+        ]
 
 
 def _distinct(detections: list[Detection]) -> list[Detection]:
