@@ -1,7 +1,7 @@
 // What a phone expects: a swipe leads to the next picture, two fingers or a double tap zoom, pictures are shared, the
 // filters are a sheet, and the page can be installed.
 
-import { $, complain, language, text } from "./dom.js";
+import { $, complain, text } from "./dom.js";
 import { step } from "./viewer.js";
 
 const FAR = 48;        // pixels of a swipe
@@ -88,5 +88,5 @@ document.documentElement.classList.toggle("shares", Boolean(navigator.share));
 const scripts = new URL("./", import.meta.url).pathname;
 const root = new URL($("#words").action).pathname;
 addEventListener("load", () => {
-  navigator.serviceWorker?.register(`${root}service-worker.js?v=${scripts.split("/").at(-2)}&in=${language}`).catch(() => { /* not encrypted */ });
+  navigator.serviceWorker?.register(`${root}service-worker.js?v=${scripts.split("/").at(-2)}`).catch(() => { /* not encrypted */ });
 });
