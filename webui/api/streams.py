@@ -57,6 +57,9 @@ class _Counted(Iterator[T]):
         if free is not None:
             free.release()
 
+    def __del__(self) -> None:
+        self.close()  # An answer that was begun and forgotten without being closed must not count for ever.
+
 
 job_streams = StreamLimit(MAX_LISTENERS, "too many pages are listening; ask for jobs/current instead")
 
