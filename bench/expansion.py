@@ -30,8 +30,8 @@ def judged(words: Path) -> Iterator[tuple[str, frozenset[str]]]:
 def reached(words: Path) -> dict[str, list[str]]:
     """Return the words of a list that reach a `right` word, a `wrong` one as "word: reached", and `none`."""
     model, lexicon = load_search_model(BUNDLED), load_lexicon()
-    assert model.spoken is not None
-    said = {fold(word) for word in model.spoken.words}
+    assert model.caption_words is not None
+    said = {fold(word) for word in model.caption_words.words}
     shares: dict[str, list[str]] = {"right": [], "wrong": [], "none": []}
     for word, right in judged(words):
         if fold(word) in said:

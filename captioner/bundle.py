@@ -125,7 +125,7 @@ class Bundle:
             return model
         model = model._replace(
             embedder=TextEmbedder(shared.config, shared.weights, shared.vocabulary, shared.synonyms),
-            spoken=self.vocabulary,
+            caption_words=self.vocabulary,
         )
         if not self.calibration.reranker:
             return model
@@ -252,17 +252,17 @@ def load_search_model(folder: Path) -> SearchModel:
         weights = restore_rows(load_file(folder / EMBEDDING_TEXT), TABLES)
         sizes, words = EmbeddingConfig(**config["embedding"]), _load_words(folder / EMBEDDING_WORDS)
         embedder = TextEmbedder(sizes, weights, words, _load_synonyms(folder, recorded))
-        model = model._replace(embedder=embedder, spoken=_load_words(folder / VOCABULARY))
+        model = model._replace(embedder=embedder, caption_words=_load_words(folder / VOCABULARY))
         return _with_reranker(model, folder, config) if model.calibration.reranker else model
     except (OSError, ValueError, KeyError, TypeError, SafetensorError) as error:
         raise BundleError(f"{folder}: the bundle cannot be read ({error}); {RESTORE_HINT}") from error
 
 
 def _with_reranker(model: SearchModel, folder: Path, config: Mapping[str, Any]) -> SearchModel:
-    assert model.spoken is not None
+    assert model.caption_words is not None
     verify(folder, (DECODER, EMBEDDING_SENTENCES))
     weights = Restored(load_file(folder / DECODER))
-    likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, model.spoken)
+    likelihood = Likelihood(DecoderConfig(**config["decoder"]), weights, model.caption_words)
     return model._replace(likelihood=likelihood, sentences=_load_sentences(folder))
 
 

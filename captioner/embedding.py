@@ -197,7 +197,7 @@ class TextEmbedder:
         """All words that the encoder met, in any language, most frequent first."""
         return self._vocabulary.words
 
-    def share_known(self, tokens: Sequence[str]) -> float:
+    def known_share(self, tokens: Sequence[str]) -> float:
         """Return how much of a sentence is known, from 0 to 1; common words such as "a" count for little.
 
         A word weighs as much as the logarithm of its rank among the words by frequency (Zipf: about minus the

@@ -25,8 +25,8 @@ class SearchModel(NamedTuple):
 
     `version` names the model whose vectors and cells a query can be compared with, `encoder` the kind of the encoder's
     vectors. `embedder` reads words; None if the bundle has no shared space. The reranker needs the decoder's
-    `likelihood` and the vectors of frequent `sentences` (m, e), which may be None. `spoken` are the words of captions,
-    most frequent first.
+    `likelihood` and the vectors of frequent `sentences` (m, e), which may be None. `caption_words` are the words of
+    captions, most frequent first.
     """
 
     version: str
@@ -35,7 +35,7 @@ class SearchModel(NamedTuple):
     embedder: TextEmbedder | None = None
     likelihood: Likelihood | None = None
     sentences: np.ndarray | None = None
-    spoken: Vocabulary | None = None
+    caption_words: Vocabulary | None = None
 
     @property
     def kinds(self) -> tuple[str, ...]:

@@ -51,7 +51,7 @@ def test_a_plural_it_never_met_means_the_same(typed: str, met: str) -> None:
     model = load_search_model(BUNDLED)
     assert model is not None
     np.testing.assert_array_equal(model.embedder.embed(typed.split()), model.embedder.embed(met.split()))
-    assert model.embedder.share_known(typed.split()) == 1
+    assert model.embedder.known_share(typed.split()) == 1
 
 
 def test_encoder_loads_into_plain_vgg16() -> None:

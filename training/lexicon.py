@@ -69,9 +69,9 @@ SYNONYM_COSINE = 0.6
 def main(wordnet: Path, bundle: Path, out: Path) -> None:
     """Make the table of words."""
     model = load_search_model(bundle)
-    if model.spoken is None or model.embedder is None:
+    if model.caption_words is None or model.embedder is None:
         raise click.ClickException(f"{bundle} has no words of captions; give a bundle with a shared space")
-    document = lexicon(read_wordnet(wordnet), model.spoken.words, model.embedder)
+    document = lexicon(read_wordnet(wordnet), model.caption_words.words, model.embedder)
     packed = json.dumps(document, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
     out.write_bytes(gzip.compress(packed, mtime=0))
     click.echo(f"{len(document['nearest']):,} words reach a word of captions; {out.stat().st_size:,} bytes in {out}")

@@ -179,7 +179,7 @@ class Planner:
         reranker = reranker_of(model, tokens, Relevance.from_json(weights), self._store, self._index.vectors)
         prior = term_prior(tokens, self._index.captions, len(self._index))
         prior += strictness(text, unsaid, model)
-        fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.share_known(tokens))
+        fusion = WordFusion(self._index, weights, reranker, prior, model.embedder.known_share(tokens))
         retrievers: list[Stage] = [self._bleu(), VectorRetriever(self._index.vectors, JOINT, "cosine", self._allowed)]
         scorers: list[Stage] = [
             BleuScorer(self._index.captions, TYPED_VARIANT),

@@ -59,9 +59,11 @@ class Completer:
     def __init__(self, store: Store, collection: Collection, captions: Captions, model: SearchModel | None) -> None:
         """Reads names, keywords, folders and values once. Raises StoreError."""
         self._captions, self._collection = captions, collection
-        spoken = model.spoken.words if model and model.spoken else ()
+        caption_words = model.caption_words.words if model and model.caption_words else ()
         own = Counter(word for text in store.user_texts() for word in tokenize(text))
-        ranked = [word for word in dict.fromkeys((*spoken, *own)) if word.isalpha() and word not in FUNCTION_WORDS]
+        ranked = [
+            word for word in dict.fromkeys((*caption_words, *own)) if word.isalpha() and word not in FUNCTION_WORDS
+        ]
         self._rank = {word: rank for rank, word in enumerate(ranked)}
         self._words = sorted(self._rank)
         listed = [*_texts(store), *_people(store), *_names(store), *_values(collection)]
@@ -73,7 +75,7 @@ class Completer:
         typed = plain(prefix)
         if not typed:
             return []
-        found = [*self._spoken(prefix.lower()), *self._others(typed), *self._marked(typed)]
+        found = [*self._caption_words(prefix.lower()), *self._others(typed), *self._marked(typed)]
         distinct = {(one.text.lower(), one.parameter, one.value): one for one in reversed(found)}
         return sorted(distinct.values(), key=lambda one: (-one.pictures, one.text))[:limit]
 
@@ -81,7 +83,7 @@ class Completer:
         """Whether captions say a word."""
         return bool(self._captions.spread([word.lower()])[0])
 
-    def _spoken(self, prefix: str) -> Iterator[Completion]:
+    def _caption_words(self, prefix: str) -> Iterator[Completion]:
         """Words of captions; in several forms of one word the captioner's most frequent one is taken."""
         first = bisect_left(self._words, prefix)
         last = bisect_left(self._words, prefix + "\U0010ffff")

@@ -117,7 +117,7 @@ class Reader:
             allowed = np.intersect1d(allowed, self._saying(phrase), assume_unique=True)
         described = False
         for exclusion in reading.without:
-            negating = self._negating(exclusion) if exclusion.spoken else allowed[:0]
+            negating = self._negating(exclusion) if exclusion.in_words else allowed[:0]
             described |= bool(len(negating))
             excluded = np.setdiff1d(self._excluded(exclusion, stems(typed.wanted)), negating, assume_unique=True)
             # What a person says of a film holds for all of its frames.

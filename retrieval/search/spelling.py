@@ -59,7 +59,7 @@ class Speller:
         self._captions, self._store, self._is_named = captions, store, is_named
         self._embedder = model.embedder if model else None
         self._synonyms = self._embedder.synonyms if self._embedder else no_synonyms
-        self._spoken: Sequence[str] = model.spoken.words if model and model.spoken else ()
+        self._caption_words: Sequence[str] = model.caption_words.words if model and model.caption_words else ()
         self._corrected: dict[str, str | None] = {}
 
     def correct(self, text: str) -> str:
@@ -105,11 +105,11 @@ class Speller:
 
     def _means_something(self, word: str) -> bool:
         """Whether captions say the word, or one that the text encoder places beside it."""
-        return word in self._spoken or bool(self._synonyms(word))
+        return word in self._caption_words or bool(self._synonyms(word))
 
     def _is_rare(self, word: str) -> bool:
         """Whether the text encoder met a word so seldom that it may be a slip in a caption that it learnt from."""
-        return self._ranks.get(word, 0) > len(self._ranks) * RARE and word not in self._spoken
+        return self._ranks.get(word, 0) > len(self._ranks) * RARE and word not in self._caption_words
 
     def _is_foreign(self, text: str) -> bool:
         """Whether a function word of another language stands in the text, whose words are mostly not known here."""
@@ -122,12 +122,12 @@ class Speller:
 
     @cached_property
     def _met(self) -> frozenset[str]:
-        return frozenset([*self._ranks, *self._spoken, *map(without_accents, self._ranks)])
+        return frozenset([*self._ranks, *self._caption_words, *map(without_accents, self._ranks)])
 
     @cached_property
     def _targets(self) -> dict[str, dict[str, float]]:
         """What may be meant, by first letter: each word with the logarithm of how frequent it is."""
-        weights = {word: log(len(self._spoken) / rank) for rank, word in enumerate(self._spoken, 1)}
+        weights = {word: log(len(self._caption_words) / rank) for rank, word in enumerate(self._caption_words, 1)}
         own = [word for text in self._store.user_texts() for word in tokenize(text)]
         weights |= {word: weights.get(word, 0.0) for word in own}
         targets: dict[str, dict[str, float]] = defaultdict(dict)
@@ -164,7 +164,7 @@ class Speller:
                 weight = targets[target] + (SAID if said else 0.0)
                 if first != word[0] and cost != SWAPPED:
                     continue
-                frequent = said and weight > SAID + log(len(self._spoken) / FREQUENT + 1)
+                frequent = said and weight > SAID + log(len(self._caption_words) / FREQUENT + 1)
                 if word in self._met and not (frequent and cost <= SWAPPED):
                     continue
                 if _clear(word, cost, frequent):

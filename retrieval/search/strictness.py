@@ -37,7 +37,7 @@ def rarity(words: Sequence[str], model: SearchModel) -> float:
     That of one word is the logarithm of its rank among the words of captions by frequency, over FAMILIAR (Zipf: about
     minus the logarithm of its frequency). Of several it is their mean over their number: each vouches for the others.
     """
-    if model.spoken is None:
+    if model.caption_words is None:
         return 0.0
     ranks = np.array([_rank(word, model) for word in words], np.float64)
     return float(np.log(np.maximum(ranks / FAMILIAR, 1)).mean()) / len(words)
@@ -49,10 +49,10 @@ def _rank(word: str, model: SearchModel) -> int:
     Where captions never say it, as they say no German word, that of its most frequent synonym. Where it has none,
     nothing tells how often its thing was met, and it counts as familiar: that it is unsaid is held against it already.
     """
-    assert model.spoken is not None
+    assert model.caption_words is not None
     assert model.embedder is not None
-    (number,) = model.spoken.read([word])
+    (number,) = model.caption_words.read([word])
     if number != UNKNOWN:
         return number
-    synonyms = model.spoken.encode(model.embedder.synonyms(word))
+    synonyms = model.caption_words.encode(model.embedder.synonyms(word))
     return min((one for one in synonyms if one != UNKNOWN), default=FAMILIAR)

@@ -1,6 +1,6 @@
 """What people type: words, "phrases" in quotes, and exclusions (`-word`, "no", "not", "without").
 
-    red car -people        pictures of a red car whose captions do not speak of people
+    red car -people        pictures of a red car whose captions do not mention people
     "red shirt" beach      the phrase must stand in a caption as it is typed
     dogs but no cats       the same as: dogs -cats
 
@@ -83,11 +83,11 @@ MOST_WORDS = 4
 class Exclusion:
     """Words one after the other that no caption of a hit may say.
 
-    `spoken` tells that it was said in words ("no dog"), as captions do too, and not by a minus.
+    `in_words` tells that it was said in words ("no dog"), as captions do too, and not by a minus.
     """
 
     words: tuple[str, ...]
-    spoken: bool = False
+    in_words: bool = False
 
     def __str__(self) -> str:
         return " ".join(self.words)
@@ -129,8 +129,8 @@ def parse(text: str) -> Typed:
             pieces.append(part["phrase"])
         else:
             pieces.append(part["word"])
-    wanted, spoken = _negations(pieces)
-    return Typed(wanted, " ".join(pieces), tuple(dict.fromkeys(phrases)), tuple(dict.fromkeys([*excluded, *spoken])))
+    wanted, negated = _negations(pieces)
+    return Typed(wanted, " ".join(pieces), tuple(dict.fromkeys(phrases)), tuple(dict.fromkeys([*excluded, *negated])))
 
 
 def _has_syntax(text: str) -> bool:
@@ -146,7 +146,7 @@ def _negations(pieces: Sequence[str]) -> tuple[str, list[Exclusion]]:
     while place < len(tokens):
         objects, after = _objects(tokens, place)
         if objects:
-            found += [Exclusion(words, spoken=True) for words in objects]
+            found += [Exclusion(words, in_words=True) for words in objects]
             while kept and kept[-1].word in LEADING:
                 kept.pop()
             place = after

@@ -18,7 +18,7 @@ NEIGHBOURS = 8
 def smoothed_cosine(query: np.ndarray, vectors: np.ndarray) -> np.ndarray:
     """Return cosines of `query` (d,) to `vectors` (n, d), after each was averaged with its nearest.
 
-    What has the query's own vector must not be among `vectors`: it would speak for itself, twice.
+    What has the query's own vector must not be among `vectors`: it would count for itself, twice.
     Every vector and the query become the mean of themselves and their NEIGHBOURS nearest, weighed by squared cosine,
     and then the query once more that of itself and its nearest. Float64 (n,), the same for equal vectors.
     """

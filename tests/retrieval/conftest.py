@@ -43,7 +43,7 @@ class Senses:
     def synonyms(self, word: str) -> list[str]:
         return []
 
-    def share_known(self, tokens: Sequence[str]) -> float:
+    def known_share(self, tokens: Sequence[str]) -> float:
         return sum(token in SENSES for token in tokens) / len(tokens)
 
 

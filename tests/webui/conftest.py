@@ -145,7 +145,7 @@ class Strange:
     def synonyms(self, word: str) -> list[str]:
         return []
 
-    def share_known(self, tokens: Sequence[str]) -> float:
+    def known_share(self, tokens: Sequence[str]) -> float:
         return 1.0
 
 

@@ -32,14 +32,16 @@ class Language(NamedTuple):
 
 def speak_languages(app: Flask) -> None:
     """Make `app` answer people in their language; `?lang=` in the address of a page chooses one on this device."""
-    vars(Babel(app, locale_selector=lambda: _FORMATS.get(spoken(), spoken())))["domain_instance"] = Catalogues()
+    vars(Babel(app, locale_selector=lambda: _FORMATS.get(current_language(), current_language())))[
+        "domain_instance"
+    ] = Catalogues()
     app.before_request(_choose)
     app.after_request(_tell)
     app.add_url_rule("/offline/<language>", OFFLINE, _offline)
-    app.context_processor(lambda: {"language": spoken(), "languages": _languages()})
+    app.context_processor(lambda: {"language": current_language(), "languages": _languages()})
 
 
-def spoken() -> str:
+def current_language() -> str:
     """Return the code of the language of the present request."""
     kept = request.cookies.get(COOKIE)
     preferred = (one.partition("-")[0].lower() for one, quality in request.accept_languages if quality)
@@ -88,6 +90,6 @@ def _offline(language: str) -> str:
 def _tell(response: Response) -> Response:
     """Say which language a page is in, and that it depends on what the browser prefers and what was chosen."""
     if response.mimetype == "text/html":
-        response.headers["Content-Language"] = spoken()
+        response.headers["Content-Language"] = current_language()
         response.vary.update(("Accept-Language", "Cookie"))
     return response

@@ -12,11 +12,11 @@ from retrieval.search.search import Searcher
 from retrieval.search.spelling import slip_cost
 from tests.retrieval.conftest import MODEL, Add, Senses
 
-SPOKEN = Vocabulary(["dog", "man", "beach", "water", "red", "boat", "street", "people", "shirt", "wedding"])
+CAPTION_WORDS = Vocabulary(["dog", "man", "beach", "water", "red", "boat", "street", "people", "shirt", "wedding"])
 
 
 def model() -> SearchModel:
-    return MODEL._replace(spoken=SPOKEN)
+    return MODEL._replace(caption_words=CAPTION_WORDS)
 
 
 @pytest.fixture
@@ -145,8 +145,8 @@ def test_a_slip_that_the_text_encoder_met_is_corrected_if_it_means_nothing_to_it
     library: Library, add: Add, typed: str, meant: str | None
 ) -> None:
     add(library.store, "pair", ["a girl and a boy in a park on a bank"], [0.0, 0.2, 1.0, 0.0])
-    spoken = Vocabulary(["girl", "boy", "park", "bank", *(f"y{one}" for one in range(2000))])
-    knowing = MODEL._replace(spoken=spoken, embedder=OfSeveralLanguages())  # type: ignore[arg-type]
+    known = Vocabulary(["girl", "boy", "park", "bank", *(f"y{one}" for one in range(2000))])
+    knowing = MODEL._replace(caption_words=known, embedder=OfSeveralLanguages())  # type: ignore[arg-type]
     result = Searcher(library.store, library.searcher().index, knowing).search(Query(typed))
     assert result.corrected == (meant and {"from": typed, "to": meant})
 

@@ -16,7 +16,7 @@ from retrieval.search.search import Searcher
 from retrieval.search.strictness import FAMILIAR, rarity, strictness
 from tests.retrieval.conftest import MODEL, Senses
 
-SPOKEN = Vocabulary([f"w{place}" for place in range(10 * FAMILIAR)])
+CAPTION_WORDS = Vocabulary([f"w{place}" for place in range(10 * FAMILIAR)])
 
 
 class Translating(Senses):
@@ -26,7 +26,7 @@ class Translating(Senses):
 
 def model(**numbers: float) -> SearchModel:
     calibration = replace(MODEL.calibration, **numbers)
-    return MODEL._replace(embedder=Translating(), calibration=calibration, spoken=SPOKEN)  # type: ignore[arg-type]
+    return MODEL._replace(embedder=Translating(), calibration=calibration, caption_words=CAPTION_WORDS)  # type: ignore[arg-type]
 
 
 def rank(place: int) -> float:
@@ -64,9 +64,9 @@ def test_strictness_adds_up() -> None:
 def test_what_is_rare_has_to_be_closer_and_keeps_its_order(library: Library) -> None:
     """No gallery picture's caption says "puppy", which the captioner says more seldom than "dog"."""
     index, query = library.searcher().index, Query("puppy")
-    spoken = Vocabulary(["dog", *SPOKEN.words, "puppy"])
-    lenient = Searcher(library.store, index, model()._replace(spoken=spoken)).rank(query)
-    strict = Searcher(library.store, index, model(rarity=-2.5)._replace(spoken=spoken)).rank(query)
+    known = Vocabulary(["dog", *CAPTION_WORDS.words, "puppy"])
+    lenient = Searcher(library.store, index, model()._replace(caption_words=known)).rank(query)
+    strict = Searcher(library.store, index, model(rarity=-2.5)._replace(caption_words=known)).rank(query)
     assert strict.hits < lenient.hits
     assert strict.ids.tolist() == lenient.ids.tolist()
     assert Searcher(library.store, index, model()).search(query).unsaid == ["puppy"]

@@ -128,9 +128,9 @@ def test_unknown_words_are_ignored(split: Split) -> None:
     assert mixed is not None
     assert np.array_equal(known, mixed)
     assert text.embed(["purple"]) is None
-    assert text.share_known(["a", "dog"]) == 1
-    assert 0 < text.share_known(["a", "purple"]) < 0.5 < text.share_known(["a", "dog", "purple", "boat"]) < 1
-    assert text.share_known(["purple"]) == 0
+    assert text.known_share(["a", "dog"]) == 1
+    assert 0 < text.known_share(["a", "purple"]) < 0.5 < text.known_share(["a", "dog", "purple", "boat"]) < 1
+    assert text.known_share(["purple"]) == 0
 
 
 def test_weights_that_do_not_fit_are_named() -> None:

@@ -36,7 +36,7 @@ class Colours:
     def synonyms(self, word: str) -> list[str]:
         return []
 
-    def share_known(self, tokens: Sequence[str]) -> float:
+    def known_share(self, tokens: Sequence[str]) -> float:
         return 1.0
 
 
