@@ -1,40 +1,50 @@
-"""`retroflex similar --face`: find pictures of the person in a picture file."""
+"""`retroflex similar --face`: find pictures of the person in a picture file or film."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from data.errors import PictureError, RetroflexError
+from data.films.decoding import film_hash
+from data.films.kinds import is_film
 from data.paths import display
 from data.pictures import read_bytes
+from data.records import content_hash
 from data.text import plural
 from retrieval.commands.options import remark
+from retrieval.commands.progress import counting
 from retrieval.faces.query import stored_face
 from retrieval.faces.search import QueryFace, chosen
 from retrieval.library import Library
 
 
 def face_in_file(path: Path, library: Library, number: int) -> QueryFace:
-    """Return the `number`th largest face of a picture file; networks run only for files that the library lacks.
+    """Return the `number`th largest face of a picture file or film; networks run only for those that the library lacks.
 
-    Raises QueryError without such a face, and RetroflexError for a file that is no picture.
+    Raises QueryError without such a face, and RetroflexError for a file that is neither.
     """
     limits, what = library.settings.limits, display(path)
     library.faces.check()
     try:
-        content = read_bytes(path, limits)
-        stored = stored_face(library.store, library.faces, content, number, what)
+        film = is_film(path)
+        content = b"" if film else read_bytes(path, limits)
+        digest = film_hash(path) if film else content_hash(content)
+        stored = stored_face(library.store, library.faces, digest, number, what)
         if stored is not None:
             return stored
         from captioner.faces.finder import ShippedFinder
-        from retrieval.faces.query import found_in
+        from retrieval.faces.query import found_in, found_in_film
 
         finder = ShippedFinder()
-        found = found_in(finder, content, limits)
+        with counting("faces", hidden=False) as show:
+            found = (
+                found_in_film(finder.find, path, limits, progress=show)
+                if film
+                else found_in(finder.find, content, limits)
+            )
     except PictureError as error:
         raise RetroflexError(f"{what} {error}") from error
-    boxes = [face.box for face in found]
-    return chosen([face.vector for face in found], boxes, finder.model_version, number, what)
+    return chosen(found, finder.model_version, number, what)
 
 
 def tell_others(face: QueryFace, path: Path) -> None:

@@ -192,7 +192,7 @@ def search(
 @click.option(
     "--sketch", type=click.Path(path_type=Path), help="A drawing of outlines to find instead, see index --features."
 )
-@click.option("--face", is_flag=True, help="Find pictures of the person: the largest face in PICTURE.")
+@click.option("--face", is_flag=True, help="Find pictures of the person: the largest face in PICTURE, or in a film.")
 @click.option("--face-number", type=int, help="Another face of PICTURE: 2 is the second largest.")
 @click.option(
     "--same", metavar="FIELD", multiple=True, help="Only pictures of the class that PICTURE has; see train classes."

@@ -27,7 +27,7 @@ from data.errors import PictureError, PictureUnreadable
 from data.faces.reads import Unscanned, unscanned
 from data.faces.records import FACE, ON_CROP, FaceRow, ScannedPicture
 from data.faces.writes import put_faces
-from data.films.decoding import film_hash, read_film
+from data.films.decoding import SECONDS, film_hash, read_film
 from data.films.kinds import can_read_films
 from data.films.orders import FilmOrder
 from data.limits import Limits
@@ -124,16 +124,27 @@ def _searched_films(todo: Sequence[Unscanned], find: Find, limits: Limits) -> It
 
 def _faces_in_film(one: Unscanned, find: Find, limits: Limits) -> list[FaceRow]:
     """Return the faces in the frames of a film, read AT_ONCE at a time. Raises a PictureError."""
-    path, faces = _file_of(one), list[FaceRow]()
-    for start in range(0, len(one.times), AT_ONCE):
-        times = one.times[start : start + AT_ONCE]
-        found = read_film(path, FilmOrder(times=times, within=LONGEST_FRAME), limits)
-        assert found.squares is not None
-        if len(found.times) != len(times):
-            raise PictureUnreadable("cannot be read: not all frames that were indexed are found; index again")
-        for seconds, pixels in zip(times, found.squares, strict=True):
-            faces += find(pixels, seconds)
+    faces, read = list[FaceRow](), 0
+    for seconds, pixels in frames_at(_file_of(one), one.times, limits):
+        faces += find(pixels, seconds)
+        read += 1
+    if read != len(one.times):
+        raise PictureUnreadable("cannot be read: not all frames that were indexed are found; index again")
     return faces
+
+
+def frames_at(
+    path: Path, times: Sequence[float], limits: Limits, patience: float | None = None, seconds: float = SECONDS
+) -> Iterator[tuple[float, np.ndarray]]:
+    """Yield the frames of a film at rising `times` with their times, as faces are looked for in them.
+
+    There may be fewer. `patience` and `seconds` are those of `read_film`. Raises a PictureError.
+    """
+    for start in range(0, len(times), AT_ONCE):
+        wanted = tuple(times[start : start + AT_ONCE])
+        found = read_film(path, FilmOrder(times=wanted, within=LONGEST_FRAME), limits, patience, seconds)
+        assert found.squares is not None
+        yield from zip(wanted, found.squares, strict=False)
 
 
 def _file_of(one: Unscanned) -> Path:

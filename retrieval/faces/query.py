@@ -1,31 +1,64 @@
-"""The face that a query picture shows."""
+"""The face that a query picture or film shows."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
 import numpy as np
 
-from captioner.faces.base import FaceFinder, FoundFace
+from captioner.faces.base import FoundFace
 from data.faces.reads import faces_of, is_scanned
 from data.faces.records import Box
+from data.films.decoding import SECONDS, read_film
+from data.films.orders import FilmOrder
+from data.films.sampling import spread
 from data.limits import Limits
-from data.records import content_hash
 from data.store import Store
-from retrieval.faces.indexing import read_pixels
-from retrieval.faces.search import FaceSearcher, QueryFace, chosen
-from retrieval.search.query import QueryError
+from retrieval.faces.indexing import Progress, frames_at, read_pixels
+from retrieval.faces.search import FaceSearcher, FacesIn, QueryFace, chosen
+from retrieval.search.query import QUERY_FRAMES, QueryError
+
+SAMPLED_AT = 64
+"""Pixels of the sides of the frames that are compared to choose those in which faces are looked for."""
+Find = Callable[[np.ndarray], Sequence[FoundFace]]
 
 
-def found_in(finder: FaceFinder, content: bytes, limits: Limits) -> list[FoundFace]:
+def found_in(find: Find, content: bytes, limits: Limits) -> FacesIn:
     """Return the faces of a picture file. Raises a PictureError."""
-    return list(finder.find(read_pixels(content, limits)))
+    found = find(read_pixels(content, limits))
+    return FacesIn([one.vector for one in found], [one.box for one in found])
 
 
-def stored_face(store: Store, searcher: FaceSearcher, content: bytes, number: int, what: str) -> QueryFace | None:
-    """Return a face of a picture of the library by its content; None if it is not there, or was not searched for faces.
+def found_in_film(
+    find: Find,
+    path: Path,
+    limits: Limits,
+    patience: float | None = None,
+    seconds: float = SECONDS,
+    progress: Progress = lambda done, total: None,
+) -> FacesIn:
+    """Return the faces in up to QUERY_FRAMES frames that stand for a film; `patience`, `seconds` as in `read_film`.
+
+    Raises a PictureError.
+    """
+    known = read_film(path, FilmOrder(SAMPLED_AT), limits, patience, seconds).times
+    times = [known[row] for row in spread(len(known), QUERY_FRAMES)]
+    vectors, boxes, at = list[np.ndarray](), list[Box](), list[float]()
+    for done, (time, pixels) in enumerate(frames_at(path, times, limits, patience, seconds)):
+        progress(done, len(times))
+        for one in find(pixels):
+            vectors.append(one.vector)
+            boxes.append(one.box)
+            at.append(time)
+    return FacesIn(vectors, boxes, at)
+
+
+def stored_face(store: Store, searcher: FaceSearcher, digest: str, number: int, what: str) -> QueryFace | None:
+    """Return a face of a picture or film of the library by its `content_hash`; None if it was not searched for faces.
 
     Raises QueryError without a face of this number, or StoreError.
     """
-    digest = content_hash(content)
     version, _ = searcher.vectors()
     picture = store.picture_id(digest)
     if picture is None or not is_scanned(store, picture, version, digest):
@@ -36,9 +69,11 @@ def stored_face(store: Store, searcher: FaceSearcher, content: bytes, number: in
 def face_of_picture(store: Store, searcher: FaceSearcher, picture: int, number: int, what: str) -> QueryFace:
     """Return the `number`th largest face of a picture of the library. Raises QueryError without one, or StoreError."""
     version, known = searcher.vectors()
-    located = [(face.box, _row(known.ids, face.id)) for face in faces_of(store, [picture]).get(picture, [])]
-    own = [(box, row) for box, row in located if row >= 0]
-    return chosen([known.vectors[row] for _, row in own], [box for box, _ in own], version, number, what)
+    located = [(face, _row(known.ids, face.id)) for face in faces_of(store, [picture]).get(picture, [])]
+    own = [(face, row) for face, row in located if row >= 0]
+    seconds = [face.seconds for face, _ in own if face.seconds is not None]
+    found = FacesIn([known.vectors[row] for _, row in own], [face.box for face, _ in own], seconds)
+    return chosen(found, version, number, what)
 
 
 def face_by_id(store: Store, searcher: FaceSearcher, face_id: int) -> QueryFace:
@@ -53,7 +88,9 @@ def face_by_id(store: Store, searcher: FaceSearcher, face_id: int) -> QueryFace:
     boxes.sort(key=lambda box: (-box.area, box))
     own = Box(*known.boxes[row].tolist())
     number = max(range(len(boxes)), key=lambda place: boxes[place].overlap(own), default=0) + 1
-    return QueryFace(known.vectors[row], version, boxes or [own], number)
+    boxes = boxes or [own]
+    times = [] if np.isnan(seconds) else [float(seconds)] * len(boxes)
+    return QueryFace(known.vectors[row], version, boxes, number, times)
 
 
 def _row(ids: np.ndarray, face_id: int) -> int:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from captioner.faces.calibration import CLOSE, likelihood
+from captioner.faces.calibration import CLOSE, is_same_person, likelihood
 from data.errors import RetroflexError
 from data.faces.reads import changed_in, face_vectors
 from data.faces.records import Box, FaceVectors
@@ -30,17 +30,28 @@ SCORE = "face"
 class QueryFace:
     """A face to search for, one of those in the query picture: its vector and the model version behind it.
 
-    `boxes` are those of all faces of that picture, the largest first; `number`, from 1, is the place in it.
+    `boxes` are those of all faces of that picture, the largest first; `number`, from 1, is the place in it. `seconds`
+    are the times of the frames of a film that they are in, none for a picture.
     """
 
     vector: np.ndarray
     model_version: str
     boxes: Sequence[Box]
     number: int = 1
+    seconds: Sequence[float] = ()
+
+    @property
+    def time(self) -> float | None:
+        """Where in a film it is, in seconds; None in a picture."""
+        return self.seconds[self.number - 1] if self.seconds else None
 
     def to_json(self) -> dict[str, Any]:
         """Return what the answer says of the query, as plain values for JSON."""
-        listed = [{"number": number, "box": rounded(box)} for number, box in enumerate(self.boxes, 1)]
+        times: Sequence[float | None] = self.seconds or [None] * len(self.boxes)
+        listed = [
+            {"number": number, "box": rounded(box), "time": time}
+            for number, (box, time) in enumerate(zip(self.boxes, times, strict=True), 1)
+        ]
         return {"captions": [], "face": listed[self.number - 1], "faces": listed}
 
 
@@ -59,16 +70,39 @@ class RankedFaces(NamedTuple):
     closest: float | None
 
 
-def chosen(
-    vectors: Sequence[np.ndarray], boxes: Sequence[Box], model_version: str, number: int, what: str
-) -> QueryFace:
-    """Return the `number`th largest of the faces of a picture, called `what`. Raises QueryError without such a face."""
+class FacesIn(NamedTuple):
+    """The faces of a picture: n vectors, float (d,), and boxes; of the frames of a film also their times in seconds."""
+
+    vectors: Sequence[np.ndarray]
+    boxes: Sequence[Box]
+    seconds: Sequence[float] = ()
+
+
+def chosen(found: FacesIn, model_version: str, number: int, what: str) -> QueryFace:
+    """Return the `number`th largest of the faces of a picture, called `what`. Raises QueryError without such a face.
+
+    A film has a face for each person, the largest.
+    """
+    boxes = found.boxes
     if not len(boxes):
         raise QueryError(f"no face is found in {what}; use a larger or clearer picture of the face")
-    if not 1 <= number <= len(boxes):
-        raise QueryError(f"{what} has {plural(len(boxes), 'face')}, so there is no face {number}")
     order = sorted(range(len(boxes)), key=lambda row: (-boxes[row].area, boxes[row]))
-    return QueryFace(vectors[order[number - 1]], model_version, [boxes[row] for row in order], number)
+    if found.seconds:
+        order = _one_each(found.vectors, order)
+    if not 1 <= number <= len(order):
+        raise QueryError(f"{what} has {plural(len(order), 'face')}, so there is no face {number}")
+    seconds = [found.seconds[row] for row in order] if found.seconds else ()
+    return QueryFace(found.vectors[order[number - 1]], model_version, [boxes[row] for row in order], number, seconds)
+
+
+def _one_each(vectors: Sequence[np.ndarray], order: Sequence[int]) -> list[int]:
+    """Return the rows, in their order, of faces that are of nobody whom a face before them shows."""
+    kept: list[int] = []
+    for row in order:
+        cosines = np.array([vectors[one].astype(np.float32) @ vectors[row] for one in kept])
+        if not is_same_person(cosines).any():
+            kept.append(row)
+    return kept
 
 
 class FaceSearcher:

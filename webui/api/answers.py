@@ -93,7 +93,7 @@ def _search_face(search: SearchRequest, window: Window) -> Answer:
     face, previews = query_face(search)
     selection = library.collection.select(search.filters, search.order)
     result = library.search_face(face, window.limit, window.offset, search.distant, selection)
-    return Answer(_with_links(result), [Preview("like", one) for one in previews], "", "")
+    return Answer(_with_links(result), [Preview("like", one, bool(face.seconds)) for one in previews], "", "")
 
 
 def ranked(search: SearchRequest) -> tuple[list[int], list[float]]:

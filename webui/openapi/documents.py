@@ -100,7 +100,7 @@ class Hit(Listed):
 
 
 class Told(TypedDict):
-    """The query: its words, and the captions of its pictures; or the face, and all faces of its picture."""
+    """The query: its words, and the captions of its pictures; or the face, and the faces of its picture or film."""
 
     text: NotRequired[str]
     captions: list[str]

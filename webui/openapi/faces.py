@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Annotated, TypedDict
 
 from retrieval.search.fields import COUNT
+from webui.openapi.films import FOUND_AT
 
 BOX = Annotated[
     list[Annotated[float, {"minimum": 0, "maximum": 1}]],
@@ -24,7 +25,8 @@ class HitFace(TypedDict):
 
 
 class ToldFace(TypedDict):
-    """A face of the query picture; 1 is the largest."""
+    """A face of the query picture, or the largest of each person in a query film; 1 is the largest."""
 
     number: COUNT
     box: BOX
+    time: FOUND_AT

@@ -80,7 +80,7 @@ def _hits(search: SearchRequest, window: Window) -> str:
         search=search,
         window=window,
         around=around(search, answer.document["query"], answer.previews),
-        with_faces=bool(_is_picture(answer.previews) and services().library.faces.vectors()[0]),
+        with_faces=bool(_is_wanted(answer.previews) and services().library.faces.vectors()[0]),
         uploaded=answer.previews,
         query_pictures=query_pictures(search),
         filters=filter_form(search),
@@ -88,9 +88,9 @@ def _hits(search: SearchRequest, window: Window) -> str:
     )
 
 
-def _is_picture(uploads: Sequence[answers.Preview]) -> bool:
-    """Return whether the first upload is a picture to be like."""
-    return bool(uploads) and uploads[0].purpose == "like" and not uploads[0].is_film
+def _is_wanted(uploads: Sequence[answers.Preview]) -> bool:
+    """Return whether the first upload is one to be like."""
+    return bool(uploads) and uploads[0].purpose == "like"
 
 
 def _total(search: SearchRequest) -> int:

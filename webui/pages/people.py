@@ -122,12 +122,16 @@ def faces_on(picture: StoredPicture, search: SearchRequest) -> list[Document]:
 
 
 def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[Preview]) -> Document | None:
-    """Return the picture that a searched face is in, with all its faces; None for a query without a face."""
+    """Return the picture that a searched face is in, with all its faces, of a film the frame; None without such a face.
+
+    Of an uploaded film the faces of other frames are listed, too, but only those of its frame are `outlined`.
+    """
     if search.face is not None:
         face = faces_by_id(_store(), [search.face])[search.face]
         picture = find_picture(face.picture_id)
         shown = links_at(picture, face.seconds)["thumbnail"]
-        return {"image": shown, "faces": [one for one in faces_on(picture, search) if one["time"] == face.seconds]}
+        own = [one for one in faces_on(picture, search) if one["time"] == face.seconds]
+        return {"image": shown, "faces": own, "outlined": own}
     if search.face_number is None:
         return None
     listed = [
@@ -136,7 +140,8 @@ def around(search: SearchRequest, query: dict[str, Any], previews: Sequence[Prev
         | {"address": search.address(face_number=told["number"])}
         for told in query["faces"]
     ]
-    return {"image": previews[0].address, "faces": listed}
+    outlined = [one for one in listed if one["time"] == query["face"]["time"]]
+    return {"image": previews[0].address, "faces": listed, "outlined": outlined}
 
 
 def _name(person_id: int) -> None:

@@ -58,7 +58,7 @@ UPLOADS = (
     Parameter(
         "face_number",
         Annotated[int, {"minimum": 1, "maximum": MOST_FACES}],
-        "Which face of the one uploaded picture: pictures of this person; 1 is the largest",
+        "Which face of the one uploaded picture or film: pictures of this person; 1 is the largest",
     ),
 )
 """What `read_uploads` reads."""
@@ -136,7 +136,7 @@ class SearchRequest:
     `by` is the kind of vectors that pictures are compared by; None for all that the captioner is calibrated on.
     `min_cosine` is the least cosine of hits to a picture to be like, `group_by` the field that hits are grouped by.
     `box` is the part of the first picture to be like, an uploaded one first, that is searched for.
-    `face` is the id of a face of the library, `face_number` the number of one in the uploaded picture.
+    `face` is the id of a face of the library, `face_number` the number of one in the uploaded picture or film.
     `distant` includes pictures that are not close; `why` shows on the page what each relevance is made of.
     """
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from captioner.faces import finder
 from data.errors import RetroflexError
@@ -47,6 +48,18 @@ def test_a_photograph_from_elsewhere_finds_the_person(known: tuple[Call, dict[st
     found = hits(call("similar", "--face", paths["small"], "--json"))
     assert found.keys() == {"astronaut", "both"}
     assert Box(*found["astronaut"]).overlap(Box(0.36, 0.12, 0.52, 0.33)) > 0.7
+
+
+@real_faces
+def test_a_film_from_elsewhere_finds_a_person_in_it(known: tuple[Call, dict[str, Path]]) -> None:
+    pytest.importorskip("av")
+    call, paths = known
+    scenes = [Image.open(paths[name]).resize((300, 300)) for name in ("grass", "admiral")]
+    film = paths["small"].with_name("clip.webp")
+    scenes[0].save(film, save_all=True, append_images=scenes[1:], duration=2000)
+    done = call("similar", "--face", film, "--json")
+    assert hits(done).keys() == {"admiral", "both"}
+    assert json.loads(done.stdout)["query"]["face"]["time"] == 2
 
 
 @real_faces

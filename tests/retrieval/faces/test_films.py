@@ -5,31 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 from data.errors import RetroflexError
 from data.faces.people import list_people, name_person, shown_on
 from data.faces.reads import face_counts, faces_of, unscanned
+from data.films.decoding import film_hash
 from data.films.reads import films_by_id
 from data.limits import DEFAULT_LIMITS
 from retrieval.faces import indexing
 from retrieval.faces.grouping import group_faces
-from retrieval.faces.query import face_by_id, face_of_picture
+from retrieval.faces.query import face_by_id, face_of_picture, found_in_film, stored_face
+from retrieval.faces.search import chosen
 from retrieval.indexing.indexer import index
 from retrieval.library import Library
-from retrieval.search.query import Query
-from tests.drawn_faces import DrawnFinder, draw_people
+from retrieval.search.query import Query, QueryError
+from tests.drawn_faces import DrawnFinder, draw_people, make_drawn_film
 from tests.drawn_faces import find_drawn as find
 from tests.films import ColourCaptioner
-
-BOXES = ({}, {"anna": (10, 10, 70, 70)}, {"ben": (0, 0, 40, 60), "anna": (60, 20, 90, 50)})
-
-
-def make_drawn_film(path: Path, folder: Path) -> Path:
-    """Write a film of two seconds a frame, in the very colours of the people."""
-    drawn = [Image.open(draw_people(folder / f"{number}.png", boxes)) for number, boxes in enumerate(BOXES)]
-    drawn[0].save(path, save_all=True, append_images=drawn[1:], duration=2000, loop=0)
-    return path
 
 
 @pytest.fixture
@@ -95,3 +87,20 @@ def test_a_face_of_a_film_is_a_query_with_the_others_of_its_frame(library: Libra
     assert [hit.id for hit in library.search_face(query).hits] == [film]
     with pytest.raises(RetroflexError):
         face_by_id(library.store, library.faces, 10**6)
+
+
+def test_a_film_is_a_query_by_each_person_in_it(library: Library, film: int, tmp_path: Path) -> None:
+    find(library.store)
+    path = make_drawn_film(tmp_path / "other.gif", tmp_path)
+    seen = found_in_film((finder := DrawnFinder()).find, path, DEFAULT_LIMITS)
+    assert (finder.seen, list(seen.seconds)) == (3, [2, 4, 4])
+    anna, ben = (chosen(seen, "drawn-1", number, "it") for number in (1, 2))
+    assert [(one.time, len(one.boxes)) for one in (anna, ben)] == [(2, 2), (4, 2)]
+    assert [told["time"] for told in ben.to_json()["faces"]] == [2, 4]
+    assert len(library.search_face(anna).hits) == 2
+    assert [hit.id for hit in library.search_face(ben).hits] == [film]
+    stored = stored_face(library.store, library.faces, film_hash(tmp_path / "photos" / "clip.gif"), 2, "it")
+    assert stored is not None
+    assert (stored.time, stored.boxes) == (4, ben.boxes)
+    with pytest.raises(QueryError, match="it has 2 faces, so there is no face 3"):
+        chosen(seen, "drawn-1", 3, "it")

@@ -7,6 +7,7 @@ import pytest
 
 from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS
+from data.records import content_hash
 from data.store import Store
 from retrieval.faces.query import face_by_id, face_of_picture, found_in, stored_face
 from retrieval.faces.search import QueryFace, chosen
@@ -31,7 +32,7 @@ def _paths(library: Library, number: int) -> list[str]:
 
 
 def largest(library: Library, content: bytes, number: int = 1) -> QueryFace:
-    face = stored_face(library.store, library.faces, content, number, "the picture")
+    face = stored_face(library.store, library.faces, content_hash(content), number, "the picture")
     assert face is not None
     return face
 
@@ -46,7 +47,7 @@ def test_the_hits_are_the_pictures_of_the_person_with_the_box_of_the_face(
     assert result.hits[0].score > 0.95
     assert result.hits[0].scores == {"face": 1.0}
     told = result.to_json()["query"]
-    assert told["face"] == {"number": 1, "box": [0.4, 0.125, 0.8, 0.625]}
+    assert told["face"] == {"number": 1, "box": [0.4, 0.125, 0.8, 0.625], "time": None}
     assert [one["box"] for one in told["faces"]] == [[0.4, 0.125, 0.8, 0.625], [0.1, 0.125, 0.2, 0.25]]
     assert result.total == 2
 
@@ -83,9 +84,9 @@ def test_a_picture_from_elsewhere_is_searched_by_its_own_face(
     library: Library, drawn: dict[str, Path], found: dict[str, int]
 ) -> None:
     content = drawn["ben"].read_bytes() + b" "
-    assert stored_face(library.store, library.faces, content, 1, "it") is None
-    (face,) = found_in(DrawnFinder(), content, DEFAULT_LIMITS)
-    query = chosen([face.vector], [face.box], DrawnFinder.model_version, 1, "it")
+    assert stored_face(library.store, library.faces, content_hash(content), 1, "it") is None
+    faces = found_in(DrawnFinder().find, content, DEFAULT_LIMITS)
+    query = chosen(faces, DrawnFinder.model_version, 1, "it")
     assert {hit.id for hit in library.search_face(query).hits} == {found["ben"], found["both"]}
 
 

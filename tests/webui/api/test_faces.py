@@ -11,7 +11,7 @@ from flask.testing import FlaskClient
 
 from data.errors import RetroflexError
 from retrieval.library import Library
-from tests.drawn_faces import DrawnFinder, draw_people
+from tests.drawn_faces import DrawnFinder, draw_people, make_drawn_film
 from tests.webui.api_checks import SEARCH, problem, valid
 from tests.webui.people import add_people
 from webui.describing import faces as describing
@@ -50,7 +50,7 @@ def test_a_face_of_the_library_finds_the_person(client: FlaskClient, ids: dict[s
     assert set(found(answer)) == {ids["one"], ids["two"]}
     hit = answer.get_json()["hits"][0]
     assert hit["face"]["box"] == faces(client, hit["id"])[0]["box"]
-    assert answer.get_json()["query"]["face"] == {"number": 2, "box": anna["box"]}
+    assert answer.get_json()["query"]["face"] == {"number": 2, "box": anna["box"], "time": None}
     assert len(found(client.get(SEARCH, query_string={"face": ben["id"], "all": "true"}))) == 3
     assert len(found(client.get(SEARCH, query_string={"face": ben["id"], "limit": 1, "offset": 1}))) == 1
     assert found(client.get(SEARCH, query_string={"face": ben["id"], "min_side": 5000})) == []
@@ -67,6 +67,31 @@ def test_an_uploaded_face_finds_the_person(client: FlaskClient, ids: dict[str, i
     assert "has 2 faces, so there is no face 3" in problem(upload(client, sent, face_number=3), 400)
     none = draw_people(tmp_path / "none.png", {})
     assert "no face is found in the picture" in problem(upload(client, none, face_number=1), 400)
+
+
+def test_an_uploaded_film_finds_each_person_in_it(client: FlaskClient, ids: dict[str, int], tmp_path: Path) -> None:
+    pytest.importorskip("av")
+    sent = make_drawn_film(tmp_path / "sent.gif", tmp_path)
+    largest = upload(client, sent, face_number=1)
+    assert set(found(largest)) == {ids["one"], ids["two"]}
+    assert [told["time"] for told in largest.get_json()["query"]["faces"]] == [2, 4]
+    finder = client.application.extensions["retroflex"].faces._loaded
+    seen = finder.seen
+    assert set(found(upload(client, sent, face_number=2))) == {ids["two"], ids["three"]}
+    assert finder.seen == seen
+    assert "the film has 2 faces, so there is no face 3" in problem(upload(client, sent, face_number=3), 400)
+    sent.write_bytes(sent.read_bytes()[:40])
+    assert upload(client, sent, face_number=1).status_code in (400, 415, 422)
+
+
+def test_films_are_not_searched_for_faces_without_bounds(
+    client: FlaskClient, ids: dict[str, int], tmp_path: Path
+) -> None:
+    pytest.importorskip("av")
+    sent = make_drawn_film(tmp_path / "sent.gif", tmp_path)
+    for _ in range(describing.FILMS_AT_ONCE):
+        client.application.extensions["retroflex"].faces._films.acquire()
+    assert "other films are being searched" in problem(upload(client, sent, face_number=1), 429)
 
 
 def test_bad_requests_for_faces_are_one_line(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from data.faces.history import undo
-from tests.drawn_faces import DrawnFinder, draw_people
+from tests.drawn_faces import DrawnFinder, draw_people, make_drawn_film
 from tests.webui.browser.conftest import Site
 from tests.webui.browser.page import Page
 from tests.webui.people import add_people
@@ -50,6 +50,22 @@ def test_an_uploaded_picture_offers_its_faces(
     page.until("h1", "like yours")
     page.click("#person")
     page.until("h1", "2 pictures of this person")
+    page.follow("Face 2")
+    page.until(".others strong", "Face 2")
+    page.until("h1", "2 pictures of this person")
+
+
+def test_an_uploaded_film_offers_the_people_in_it(
+    page: Page, ids: dict[str, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("av")
+    monkeypatch.setattr(describing, "load_shipped", DrawnFinder)
+    page.open("")
+    page.find("#picture input[multiple]").send_keys(str(make_drawn_film(tmp_path / "sent.gif", tmp_path)))
+    page.until("h1", "like yours")
+    page.click("#person")
+    page.until("h1", "2 pictures of this person")
+    assert len(page.all(".around .outlines rect")) == 1
     page.follow("Face 2")
     page.until(".others strong", "Face 2")
     page.until("h1", "2 pictures of this person")
