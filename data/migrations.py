@@ -15,7 +15,7 @@ from data.albums.migration import add_albums
 from data.catalogue.migration import add_catalogue
 from data.faces.migration import add_faces
 from data.films.migration import add_films
-from data.metadata.migration import add_metadata, add_notes
+from data.metadata.migration import add_metadata, add_notes, add_positions
 from data.postgresql import POSTGRESQL, unify_texts
 from data.sharing.migration import add_sharing
 from data.store_errors import StoreError
@@ -334,6 +334,7 @@ MIGRATIONS: list[Callable[[sa.Connection], None]] = [
     add_sharing,
     add_films,
     add_albums,
+    add_positions,
 ]
 """The migration at index n brings a store of version n to version n + 1."""
 

@@ -45,11 +45,19 @@ class PictureText(NamedTuple):
     text: str
 
 
+class Position(NamedTuple):
+    """Where a picture was taken, in degrees: `latitude` from -90 to 90, `longitude` from -180 to 180."""
+
+    latitude: float
+    longitude: float
+
+
 @dataclass(frozen=True)
 class PictureRow:
     """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
 
-    `taken_at`, `taken_from` and `texts` are those of `data.metadata.embedded.Metadata`; they replace stored ones.
+    `taken_at`, `taken_from`, `texts` and `position` are those of `data.metadata.embedded.Metadata`; they replace stored
+    ones.
     `pixels` is its `data.pictures.pixel_hash`, None where that is not known. `notes` are lines on what of its file,
     `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too. `colours` are those that it
     mostly has, see `data.colour.names`, 0 where that is not known.
@@ -63,6 +71,7 @@ class PictureRow:
     taken_at: datetime | None
     taken_from: str | None = None
     texts: Sequence[PictureText] = ()
+    position: Position | None = None
     pixels: str | None = None
     notes: Sequence[str] = ()
     sidecar_notes: Sequence[str] = ()
@@ -77,6 +86,7 @@ class MetadataRow:
     taken_at: datetime | None
     taken_from: str | None
     texts: Sequence[PictureText]
+    position: Position | None = None
     sidecar_notes: Sequence[str] = ()
 
 

@@ -60,6 +60,10 @@ pictures = Table(
     Column("taken_from", String(16)),  # which part of it says so
     Column("metadata_version", Integer),  # of the program part that read both, and picture_texts
     Column("colours", Integer, nullable=False, server_default="0"),  # see `data.colour.names`; 0: not looked at yet
+    # Where it was taken, in degrees, by what the file says; never shown, only the name of the town is.
+    Column("latitude", Float),
+    Column("longitude", Float),
+    Column("gazetteer", String(64)),  # which one named the place; NULL: none has yet
     Index("pictures_by_pixels", "pixels"),
 )
 

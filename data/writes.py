@@ -275,19 +275,19 @@ def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRo
     """Store what the files say of themselves, in place of what was stored."""
     latest = {ids[row.digest]: row for row in rows}
     if latest:
+        names = {"taken_at": "at", "taken_from": "from", "latitude": "north", "longitude": "east"}
         known = update(pictures).where(pictures.c.id == bindparam("of"))
-        known = known.values(taken_at=bindparam("at"), taken_from=bindparam("from"), metadata_version=METADATA_VERSION)
-        dates = [{"of": one, "at": row.taken_at, "from": row.taken_from} for one, row in latest.items()]
-        connection.execute(known, dates)
+        known = known.values({column: bindparam(name) for column, name in names.items()})
+        told = [(one, row.taken_at, row.taken_from, *(row.position or (None, None))) for one, row in latest.items()]
+        rows_told = [dict(zip(("of", *names.values()), own, strict=True)) for own in told]
+        version = {"metadata_version": METADATA_VERSION, "gazetteer": None}  # places are named anew
+        connection.execute(known.values(version), rows_told)
     for piece in chunks(latest):
         connection.execute(delete(picture_texts).where(picture_texts.c.picture_id.in_(piece)))
-    texts = [
-        {"picture_id": picture_id, "rank": rank, **text._asdict()}
-        for picture_id, row in latest.items()
-        for rank, text in enumerate(row.texts)
-    ]
+    texts = [(one, rank, text) for one, row in latest.items() for rank, text in enumerate(row.texts)]
     if texts:
-        connection.execute(insert(picture_texts), texts)
+        values = [{"picture_id": one, "rank": rank, **text._asdict()} for one, rank, text in texts]
+        connection.execute(insert(picture_texts), values)
     _put_notes(connection, latest)
 
 
@@ -316,8 +316,7 @@ def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> l
 
 def _picture_ids(connection: Connection, digests: Collection[str]) -> dict[str, int]:
     ids = _stored_ids(connection, digests)
-    unknown = sorted(set(digests) - set(ids))
-    if unknown:
+    if unknown := sorted(set(digests) - set(ids)):
         raise UnknownPicture(f"a batch names picture {unknown[0]}, which is neither stored nor in the batch")
     return ids
 

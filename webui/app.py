@@ -45,6 +45,7 @@ from webui.pages.hits import pages
 from webui.pages.library import duplicates_page, library_page
 from webui.pages.people import people_page
 from webui.pages.picture import picture_page
+from webui.pages.places import places_page
 from webui.pages.sketch import sketch_page
 from webui.pages.slides import slides_page
 from webui.request.head_check import add_head_check
@@ -55,7 +56,17 @@ from webui.services import EXTENSION, Services
 from webui.telemetry.logs import QUIET, Log, add_request_ids, log_requests
 from webui.telemetry.metrics import Metrics
 
-PAGES = (pages, picture_page, slides_page, albums_page, sketch_page, people_page, library_page, duplicates_page)
+PAGES = (
+    pages,
+    picture_page,
+    slides_page,
+    albums_page,
+    sketch_page,
+    people_page,
+    places_page,
+    library_page,
+    duplicates_page,
+)
 API = (
     search,
     completion,

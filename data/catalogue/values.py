@@ -12,8 +12,8 @@ from typing import NamedTuple
 from data.errors import RetroflexError
 
 TEXT, CATEGORY, INTEGER, DECIMAL, DATE, BOOLEAN = "text", "category", "integer", "decimal", "date", "boolean"
-USER, IMPORTED, CRAWLED, PREDICTED = "user", "imported", "crawled", "predicted"
-SOURCES = (USER, IMPORTED, CRAWLED, PREDICTED)
+USER, IMPORTED, CRAWLED, LOCATED, PREDICTED = "user", "imported", "crawled", "located", "predicted"
+SOURCES = (USER, IMPORTED, CRAWLED, LOCATED, PREDICTED)
 """Who says what a value is; where several do, the first of them counts."""
 
 LONGEST_NAME = 64

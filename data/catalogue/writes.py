@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, tupl
 
 from data import writes
 from data.catalogue.reads import fields_in
-from data.catalogue.values import IMPORTED, PREDICTED, TYPES, USER, CatalogueField, Value, ValueProblem, key_of
+from data.catalogue.values import IMPORTED, LOCATED, PREDICTED, TYPES, USER, CatalogueField, Value, ValueProblem, key_of
 from data.database import chunks
 from data.soundness import sound
 from data.tables import catalogue_fields, catalogue_values, facts, files, pictures
@@ -248,8 +248,8 @@ def prune_values(connection: Connection, fields: Collection[int]) -> None:
 
 
 def continue_facts(connection: Connection, old: int, new: int) -> None:
-    """Let picture `old` have the facts of `new`, which it continues: predictions of its file, and what it lacks."""
-    connection.execute(delete(facts).where(facts.c.item_id == old, facts.c.source == PREDICTED))
+    """Let picture `old` have the facts of `new`, which it continues: what was found out of its file, and its gaps."""
+    connection.execute(delete(facts).where(facts.c.item_id == old, facts.c.source.in_((LOCATED, PREDICTED))))
     present = select(facts.c.field_id, facts.c.source).where(facts.c.item_id == old)
     connection.execute(
         delete(facts).where(facts.c.item_id == new, tuple_(facts.c.field_id, facts.c.source).in_(present))

@@ -6,7 +6,6 @@ import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, fields
-from datetime import datetime
 from math import ceil
 from typing import Any
 
@@ -17,7 +16,6 @@ from data.exif import Exif, read_exif
 from data.limits import Limits
 from data.metadata.embedded import Metadata
 from data.pictures import PictureFacts, decode, square, within
-from data.records import PictureText
 
 
 @dataclass(frozen=True)
@@ -168,14 +166,10 @@ def encoded(image: Image.Image, webp: Webp) -> bytes:
 
 
 def _facts_to_json(facts: PictureFacts) -> dict[str, Any]:
-    metadata = facts.metadata
-    taken_at = metadata.taken_at.isoformat() if metadata.taken_at else None
     plain = {"width": facts.width, "height": facts.height, "format": facts.format, "pixels": facts.pixels}
-    return plain | {"notes": facts.notes, "metadata": [taken_at, metadata.taken_from, metadata.texts]}
+    return plain | {"notes": facts.notes, "metadata": facts.metadata.to_json()}
 
 
 def _facts_from_json(document: dict[str, Any]) -> PictureFacts:
-    taken_at, taken_from, texts = document["metadata"]
-    date = datetime.fromisoformat(taken_at) if taken_at else None
-    metadata = Metadata(date, taken_from, tuple(PictureText(*text) for text in texts))
+    metadata = Metadata.from_json(document["metadata"])
     return PictureFacts(**document | {"metadata": metadata, "notes": tuple(document["notes"])})

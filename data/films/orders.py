@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,6 @@ import numpy as np
 from data.decoding.orders import Webp
 from data.limits import Limits
 from data.metadata.embedded import Metadata
-from data.records import PictureText
 
 NO_METADATA = Metadata()
 LISTS = 128 * 2**20
@@ -55,16 +53,12 @@ class FilmFacts:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values for JSON."""
-        taken_at = self.metadata.taken_at
-        plain = [taken_at.isoformat() if taken_at else None, self.metadata.taken_from, self.metadata.texts]
-        return asdict(replace(self, metadata=NO_METADATA)) | {"metadata": plain}
+        return asdict(replace(self, metadata=NO_METADATA)) | {"metadata": self.metadata.to_json()}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> FilmFacts:
         """Return the facts that `to_json` wrote. Raises ValueError, TypeError or KeyError if it did not."""
-        taken_at, taken_from, texts = document["metadata"]
-        date = datetime.fromisoformat(taken_at) if taken_at else None
-        metadata = Metadata(date, taken_from, tuple(PictureText(*text) for text in texts))
+        metadata = Metadata.from_json(document["metadata"])
         return cls(**document | {"metadata": metadata, "notes": tuple(document["notes"])})
 
 

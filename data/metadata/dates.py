@@ -23,7 +23,7 @@ SOURCES = {
 }
 """Where a date comes from, the most reliable source first, and how a person is told."""
 
-METADATA_VERSION = 1
+METADATA_VERSION = 2
 """Of what `data.metadata` reads of files and their names; with a higher one, files are read again, see `index`."""
 FIRST_YEAR = 1826
 """The year of the oldest photograph; scans may carry its date."""

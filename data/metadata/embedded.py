@@ -1,10 +1,8 @@
-"""What a picture file says of itself: the date it was taken, and the words of its EXIF, XMP, IPTC and PNG data.
-
-Coordinates are left out, as in `data.exif`.
-"""
+"""What a picture file says of itself: when and where it was taken, and its words in EXIF, XMP, IPTC and PNG data."""
 
 from __future__ import annotations
 
+import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -17,12 +15,15 @@ from data import jpeg2000, png
 from data.metadata import dates
 from data.metadata.iptc import read_iptc
 from data.metadata.xmp import MOST_BYTES, read_xmp
-from data.records import PictureText
+from data.records import PictureText, Position
 
 LONGEST = 2000
 """Characters of one text; what is longer is a document or data."""
 MOST_TEXTS = 500
-_BASE = ExifTags.Base
+NOWHERE = 0.001
+"""Degrees from 0, 0, in the sea off Ghana, within which a position is none."""
+_BASE, _GPS = ExifTags.Base, ExifTags.GPS
+_GPS_BLOCK = ExifTags.IFD.GPSInfo
 _WINDOWS = {_BASE.XPTitle: "title", _BASE.XPSubject: "title", _BASE.XPComment: "description"}
 _BOILERPLATE = re.compile(
     r"(olympus|konica|minolta|konica minolta|samsung|sony|vivitar|polaroid|pentax|kodak|casio|jenoptik|medion)?"
@@ -41,11 +42,27 @@ _XMP_KEYWORD = "XML:com.adobe.xmp"
 
 
 class Metadata(NamedTuple):
-    """The date taken and its source, a key of `dates.SOURCES`, both None if the file does not tell; texts in order."""
+    """The date taken and its source, a key of `dates.SOURCES`, both None if the file does not tell; texts in order.
+
+    `position` is where it was taken, None if the file does not tell, or tells what cannot be.
+    """
 
     taken_at: datetime | None = None
     taken_from: str | None = None
     texts: tuple[PictureText, ...] = ()
+    position: Position | None = None
+
+    def to_json(self) -> list[Any]:
+        """Return plain values for JSON."""
+        taken_at = self.taken_at.isoformat() if self.taken_at else None
+        return [taken_at, self.taken_from, self.texts, self.position]
+
+    @classmethod
+    def from_json(cls, document: list[Any]) -> Metadata:
+        """Return the metadata that `to_json` wrote. Raises ValueError or TypeError if it did not."""
+        taken_at, taken_from, texts, position = document
+        date = datetime.fromisoformat(taken_at) if taken_at else None
+        return cls(date, taken_from, tuple(PictureText(*text) for text in texts), position and Position(*position))
 
 
 def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata:
@@ -66,7 +83,8 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     }
     taken_from, taken_at = _first_date(candidates, now)
     png_texts = [PictureText(field, written[name]) for name, field in _PNG_TEXTS.items() if name in written]
-    return Metadata(taken_at, taken_from, cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts]))
+    texts = cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts])
+    return Metadata(taken_at, taken_from, texts, _exif_position(exif.get(_GPS_BLOCK)))
 
 
 def _box_xmp(image: Image.Image, content: bytes) -> bytes:
@@ -97,9 +115,44 @@ def _exif_entries(image: Image.Image, chunks: Mapping[bytes, list[bytes]]) -> di
         else:  # Pillow decodes the pixels of a PNG first, to see whether the block follows them
             exif = Image.Exif()
             exif.load(b"".join(chunks.get(b"eXIf", [])[:1]))
-        return {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
+        entries = {**exif, **exif.get_ifd(ExifTags.IFD.Exif)}
     except Exception:  # EXIF blocks are free-form and often broken; such a picture has no entries.
         return {}
+    try:
+        return {**entries, _GPS_BLOCK: exif.get_ifd(_GPS_BLOCK)}
+    except Exception:  # A broken block of positions leaves the rest of use.
+        return {**entries, _GPS_BLOCK: None}
+
+
+def _exif_position(block: Any) -> Position | None:
+    """Return the position that a GPS block tells, None without one that can be believed."""
+    if not isinstance(block, Mapping):
+        return None
+    latitude = _degrees(block.get(_GPS.GPSLatitude), block.get(_GPS.GPSLatitudeRef), "NS")
+    longitude = _degrees(block.get(_GPS.GPSLongitude), block.get(_GPS.GPSLongitudeRef), "EW")
+    return believed(latitude, longitude)
+
+
+def _degrees(parts: Any, side: Any, sides: str) -> float:
+    """Return degrees, minutes and seconds as degrees, NaN where they or the hemisphere are missing or no numbers."""
+    letter = (side.decode("latin-1") if isinstance(side, bytes) else str(side)).strip("\0 ").upper()
+    if not (isinstance(parts, tuple) and 1 <= len(parts) <= 3 and len(letter) == 1 and letter in sides):
+        return math.nan
+    try:
+        numbers = [float(part) for part in parts]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return math.nan
+    if min(numbers) < 0 or max(numbers[1:], default=0) >= 61:
+        return math.nan
+    degrees = sum(number / 60**power for power, number in enumerate(numbers))
+    return degrees if letter == sides[0] else -degrees
+
+
+def believed(latitude: float, longitude: float) -> Position | None:
+    """Return a position in degrees, None for one that is not on Earth, or 0, 0, which devices without signal write."""
+    on_earth = abs(latitude) <= 90 and abs(longitude) <= 180  # NaN is not
+    nowhere = abs(latitude) < NOWHERE and abs(longitude) < NOWHERE
+    return Position(latitude, longitude) if on_earth and not nowhere else None
 
 
 def _guarded_iptc(image: Image.Image) -> tuple[list[str], list[PictureText]]:

@@ -1,4 +1,4 @@
-"""What a film says of itself: the date it was made, and the words of its tags."""
+"""What a film says of itself: when and where it was made, and the words of its tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from data.metadata import dates
-from data.metadata.embedded import LONGEST, Metadata
+from data.metadata.embedded import LONGEST, Metadata, believed
 from data.paths import clean_text
 from data.records import PictureText
 
@@ -15,6 +15,9 @@ IDENTIFIER = "com.apple.quicktime.content.identifier"
 """The tag that the film of a Live Photo shares with its picture."""
 _DATES = ("com.apple.quicktime.creationdate", "creation_time", "date")
 """The first one has the local time; the second is in UTC, as other programs show it."""
+_PLACES = ("com.apple.quicktime.location.iso6709", "location")
+_POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)(?=[+-/]|$)")
+"""Degrees as phones write them by ISO 6709: +48.8577+002.2950+035.0/"""
 _TEXTS = {
     "title": "title",
     "com.apple.quicktime.title": "title",
@@ -35,5 +38,7 @@ def read_film_metadata(tags: Mapping[str, str], now: datetime) -> tuple[Metadata
     for name, field in _TEXTS.items():
         parts = re.split(r"[;,]", written.get(name, "")) if field == "keyword" else [written.get(name, "")]
         texts.update((PictureText(field, part.strip()), None) for part in parts if part.strip())
-    metadata = Metadata(taken_at, "film" if taken_at else None, tuple(texts))
+    places = (_POSITION.match(written.get(name, "")) for name in _PLACES)
+    position = next((believed(float(found[1]), float(found[2])) for found in places if found), None)
+    metadata = Metadata(taken_at, "film" if taken_at else None, tuple(texts), position)
     return metadata, written.get(IDENTIFIER, "")

@@ -45,3 +45,13 @@ def add_notes(connection: sa.Connection) -> None:
         sa.Column("text", sa.Text, nullable=False),
     )
     table.create(connection)
+
+
+def add_positions(connection: sa.Connection) -> None:
+    """Add where pictures were taken and which gazetteer named the place; NULL for existing rows.
+
+    `index` reads positions from the files, see `retrieval.indexing.metadata` and `retrieval.indexing.places`.
+    """
+    degrees = sa.Float().compile(dialect=connection.dialect)
+    for column in (f"latitude {degrees}", f"longitude {degrees}", "gazetteer VARCHAR(64)"):
+        connection.execute(sa.DDL(f"ALTER TABLE pictures ADD COLUMN {column}"))

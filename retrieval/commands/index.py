@@ -37,6 +37,7 @@ from retrieval.commands.report import nothing_found, print_report
 from retrieval.faces.indexing import FaceReport
 from retrieval.indexing.derived import derive
 from retrieval.indexing.indexer import Report
+from retrieval.indexing.places import name_places
 from retrieval.indexing.predicting import predict
 from retrieval.indexing.run import Plan, plan_given, plan_remembered
 from retrieval.indexing.run import run as run_plan
@@ -177,6 +178,7 @@ class _Run:
         added = {name: self._by(one, loads[name], True, near_copy).captioned for name, one in further.items()}
         added |= {name: self._derived(name) for name in metrics}
         self._classify()
+        self._name_places()
         return report, added, index_faces(self.library, captioner, faces, self.kind)
 
     def _classify(self) -> None:
@@ -193,6 +195,16 @@ class _Run:
                 remark(
                     f"{of.name} was learnt from other vectors; train again: retroflex train classes --field {of.name}"
                 )
+
+    def _name_places(self) -> None:
+        """Name the places of pictures that say where they were taken, if a gazetteer is installed."""
+        with counting("places", self.kind is not Bar) as show:
+            waiting = name_places(self.library.store, show).waiting
+        if waiting:
+            told = "1 picture says" if waiting == 1 else f"{waiting:,} pictures say"
+            remark(
+                f"{told} where it was taken; to name the place: pip install 'retroflex[places]', then retroflex index"
+            )
 
     def _derived(self, name: str) -> int:
         """Return for how many pictures vectors by a metric were made, of those in the store."""

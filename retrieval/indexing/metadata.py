@@ -50,8 +50,8 @@ class Sidecars:
     ) -> PictureRow:
         """Return the row of a picture or film of so many bytes, whose files are at `paths`, with what sidecars say."""
         metadata, notes = self.added_to(facts.metadata, paths)
-        shape = facts.width, facts.height, facts.format
-        return PictureRow(digest, *shape, size, *metadata, facts.pixels, facts.notes, notes, colours)
+        of_file = facts.width, facts.height, facts.format, size, *metadata
+        return PictureRow(digest, *of_file, facts.pixels, facts.notes, notes, colours)
 
     def changed(self, stored: Mapping[bytes, StoredFile]) -> set[str]:
         """Return the digests of stored pictures whose sidecars differ from those that were read."""

@@ -102,5 +102,6 @@ NOUNS: dict[str, Callable[[int], str]] = {
     "file": lambda count: counted("%(count)s file", "%(count)s files", count),
     "folder": lambda count: counted("%(count)s folder", "%(count)s folders", count),
     "face": lambda count: counted("%(count)s face", "%(count)s faces", count),
+    "country": lambda count: counted("%(count)s country", "%(count)s countries", count),
     "group": lambda count: counted("%(count)s group", "%(count)s groups", count),
 }

@@ -11,7 +11,7 @@ from werkzeug.wrappers import Response
 
 from data.catalogue.fields import has_user_facts, remove_user_facts, set_user_facts
 from data.catalogue.files import as_text
-from data.catalogue.values import CRAWLED, PREDICTED, USER, Value
+from data.catalogue.values import CRAWLED, LOCATED, PREDICTED, USER, Value
 from data.store import Store, StoredPicture
 from webui.api import answers
 from webui.api.answers import Document
@@ -22,6 +22,7 @@ from webui.pages.albums import choose_albums
 from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
 from webui.pages.people import faces_on, say_who
+from webui.pages.places import place_of
 from webui.request.filters import catalogue
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
@@ -64,7 +65,7 @@ class Fact(NamedTuple):
         """Who says so, where that is not the import."""
         if self.said.get("source") == PREDICTED:
             return gettext("predicted, %(percent)s sure", percent=percent(self.said["confidence"] or 0))
-        told = {USER: gettext("yours"), CRAWLED: gettext("found with the picture")}
+        told = {USER: gettext("yours"), CRAWLED: gettext("found with the picture"), LOCATED: gettext("by its GPS data")}
         return told.get(self.said.get("source", ""), "")
 
 
@@ -98,6 +99,7 @@ def show(picture_id: int) -> str:
         facts=facts_of(document),
         colour_kind=next((kind for kind in COLOUR_KINDS if kind in services().library.searcher().index.models), None),
         catalogue=_catalogue(document),
+        place=place_of(document),
         faces=faces_on(stored, search),
         edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
