@@ -1,4 +1,4 @@
-"""Pictures as files: the stored file itself, and a thumbnail of it, made once and kept by content hash."""
+"""Pictures as files: the stored file itself, and smaller ones of it, made once and kept by content hash."""
 
 from __future__ import annotations
 
@@ -64,6 +64,8 @@ SIDE = 320
 
 LONGEST = 3 * SIDE
 THUMBNAIL = Webp(SIDE, LONGEST, quality=82)
+PREVIEWS = {side: Webp(side, side, quality=80) for side in (1280, 2560)}
+"""What one picture is shown by, by its longer side in pixels; the file itself is for zoom and download."""
 AT_ONCE = 2
 """Picture files in memory at the same time: a file may have 200 MB."""
 
@@ -71,41 +73,47 @@ _log = logging.getLogger(__name__)
 
 
 class Thumbnails:
-    """A folder of WebP thumbnails; safe to use from several threads and processes."""
+    """A folder of small WebP files; safe to use from several threads and processes."""
 
     def __init__(self, folder: Path, limits: Limits) -> None:
-        """The folder is made with the first thumbnail."""
+        """The folder is made with the first file."""
         self._folder = folder
         self._limits = limits
         self._free = threading.BoundedSemaphore(AT_ONCE)
 
-    def get(self, picture: StoredPicture) -> bytes:
-        """Return the thumbnail, made now where there is none yet.
+    def get(self, picture: StoredPicture, webp: Webp = THUMBNAIL) -> bytes:
+        """Return the thumbnail or preview, made now where there is none yet.
 
         Raise Problem 410 when it has to be made and the picture's file is gone, or a PictureError.
         """
-        path = self._folder / picture.digest[:2] / f"{picture.digest}.webp"
+        path = self._path(picture, webp)
         with suppress(OSError):
             return path.read_bytes()
         with self._turn():
             original = read_original(picture, self._limits)
-            content = DECODERS.decode(original, Order(webp=THUMBNAIL), self._limits).webp
+            content = DECODERS.decode(original, Order(webp=webp), self._limits).webp
         _store(path, content)
         return content
 
-    def frame(self, picture: StoredPicture, indexed: Sequence[FilmFile], seconds: float) -> bytes:
-        """Return the thumbnail of a frame of a film with these files, made now where there is none yet.
+    def frame(
+        self, picture: StoredPicture, indexed: Sequence[FilmFile], seconds: float, webp: Webp = THUMBNAIL
+    ) -> bytes:
+        """Return the same of a frame of a film with these files, made now where there is none yet.
 
         Raises as `get` does.
         """
-        path = self._folder / picture.digest[:2] / f"{picture.digest}-{round(1000 * seconds)}.webp"
+        path = self._path(picture, webp, f"-{round(1000 * seconds)}")
         with suppress(OSError):
             return path.read_bytes()
         with self._turn():
-            order = FilmOrder(times=(seconds,), webp=THUMBNAIL)
+            order = FilmOrder(times=(seconds,), webp=webp)
             content = read_film(film_path(indexed), order, self._limits, PATIENCE).webp
         _store(path, content)
         return content
+
+    def _path(self, picture: StoredPicture, webp: Webp, frame: str = "") -> Path:
+        size = "" if webp is THUMBNAIL else f"-{webp.longer}px"
+        return self._folder / picture.digest[:2] / f"{picture.digest}{frame}{size}.webp"
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

@@ -27,6 +27,11 @@ class Webp:
     quality: int
     method: int = 4
 
+    def size(self, width: int, height: int) -> tuple[int, int]:
+        """Return the size of such a WebP of a picture of this size; never larger."""
+        scale = min(1.0, self.shorter / min(width, height), self.longer / max(width, height))
+        return max(1, round(width * scale)), max(1, round(height * scale))
+
 
 Part = tuple[float, float, float, float]
 """Left, top, right and bottom of a part of an upright picture, in shares of its width and height."""
@@ -152,10 +157,7 @@ def crop(image: Image.Image, part: Part) -> Image.Image:
 
 def shrink(image: Image.Image, webp: Webp) -> bytes:
     """Return `image` as such a WebP; never enlarged."""
-    width, height = image.size
-    scale = min(1.0, webp.shorter / min(width, height), webp.longer / max(width, height))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    return encoded(image.resize(size, Image.Resampling.LANCZOS, reducing_gap=3.0), webp)
+    return encoded(image.resize(webp.size(*image.size), Image.Resampling.LANCZOS, reducing_gap=3.0), webp)
 
 
 def encoded(image: Image.Image, webp: Webp) -> bytes:

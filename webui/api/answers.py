@@ -289,12 +289,12 @@ def _near(picture: StoredPicture, library: Library) -> list[dict[str, Any]]:
 
 
 def links(picture: StoredPicture) -> dict[str, str]:
-    """Return the addresses of the picture's file and thumbnail.
+    """Return the addresses of the picture's file, preview and thumbnail.
 
     They carry the content's hash, so that a browser may cache them forever and still never shows an old picture
     when another library uses the same id.
     """
-    return {name: _address(name, picture) for name in ("file", "thumbnail")}
+    return {name: _address(name, picture) for name in ("file", "preview", "thumbnail")}
 
 
 def links_at(picture: StoredPicture, seconds: float | None) -> dict[str, str]:

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Literal, TypedDict
 
 from flask import Blueprint, Response, jsonify, request
 from werkzeug.datastructures import ContentRange
 
 from data.albums.favourites import set_favourites
+from data.decoding.orders import Webp
 from data.films.reads import film_files, films_by_id, motions_of
 from webui.api.answers import picture_document
-from webui.media import film_path, read_original
+from webui.media import PREVIEWS, THUMBNAIL, film_path, read_original
 from webui.openapi.documents import Picture
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
-from webui.request.values import PICTURE, TIME, body_field, check_text, find_picture, read_body, read_time
+from webui.request.values import PICTURE, TIME, body_field, check_text, find_picture, known_value, read_body, read_time
 from webui.services import services
 
 LONGEST_CAPTION = 1000
@@ -46,6 +47,8 @@ MOST_AT_ONCE = 8 * 2**20
 pictures = Blueprint("pictures", __name__, url_prefix="/api/v1")
 
 _TIME = Parameter("time", TIME, "Seconds from the beginning of a film; the first frame by default")
+_SIDES = [str(side) for side in PREVIEWS]
+_SIDE = Parameter("side", Literal[(*_SIDES,)], "Pixels of the longer side, at most")
 _VERSION = Parameter("v", str, "Start of the content hash; with it a browser may cache the answer forever")
 
 
@@ -84,14 +87,32 @@ def file(picture_id: int) -> Response:
 )
 def thumbnail(picture_id: int) -> Response:
     """The picture, or the frame of a film that is nearest to a time, as WebP; its shorter side at most 320 pixels."""
+    return _small(picture_id, THUMBNAIL, "thumbnail")
+
+
+@pictures.get(f"{PICTURE}/preview")
+@operation(
+    answer=bytes,
+    media="image/webp",
+    problems=(404, 410, 413, 415, 416, 422, 503),
+    query=(_VERSION, _TIME, _SIDE),
+    kept=True,
+)
+def preview(picture_id: int) -> Response:
+    """As `thumbnail`, to fill a screen: its longer side at most 1,280 or 2,560 pixels."""
+    side = known_value(request.args, "side", _SIDES) or _SIDES[0]
+    return _small(picture_id, PREVIEWS[int(side)], f"preview-{side}")
+
+
+def _small(picture_id: int, webp: Webp, name: str) -> Response:
     found, time = find_picture(picture_id), read_time(request.args)
     store = services().library.store
     film = films_by_id(store, [picture_id]).get(picture_id)
     if film is not None and film.frames:
         seconds = min((frame.seconds for frame in film.frames), key=lambda one: abs(one - (time or 0.0)))
-        content = services().thumbnails.frame(found, film_files(store, picture_id), seconds)
-        return _cached(content, "image/webp", f"{found.digest}-thumbnail-{seconds}")
-    return _cached(services().thumbnails.get(found), "image/webp", f"{found.digest}-thumbnail")
+        content = services().thumbnails.frame(found, film_files(store, picture_id), seconds, webp)
+        return _cached(content, "image/webp", f"{found.digest}-{name}-{seconds}")
+    return _cached(services().thumbnails.get(found, webp), "image/webp", f"{found.digest}-{name}")
 
 
 @pictures.get(f"{PICTURE}/motion")

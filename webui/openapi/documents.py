@@ -25,9 +25,10 @@ class Problem(TypedDict):
 
 
 class Links(TypedDict):
-    """Addresses of a picture's file and thumbnail."""
+    """Addresses of a picture's file, its thumbnail and, large enough for a screen, its preview."""
 
     file: str
+    preview: str
     thumbnail: str
 
 

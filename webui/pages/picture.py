@@ -18,6 +18,7 @@ from webui.api.answers import Document
 from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
 from webui.language.formats import percent
+from webui.media import PREVIEWS, THUMBNAIL
 from webui.pages.albums import choose_albums
 from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
@@ -30,6 +31,8 @@ from webui.request.values import Window, find_picture, read_position, read_time
 from webui.services import services
 
 SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
+LIGHT = 300_000
+"""Bytes of a file that is shown itself where it is no larger than a preview."""
 """Formats that browsers show; for the others the page shows the thumbnail."""
 
 PLAYABLE = {"MP4", "MOV", "WebM", "Matroska"}
@@ -103,7 +106,7 @@ def show(picture_id: int) -> str:
         faces=faces_on(stored, search),
         edited=has_user_facts(_store(), picture_id),
         filename=PurePath(document["paths"][0]).name if document["paths"] else "",
-        showable=document["format"] in SHOWABLE,
+        shown=_shown(document),
         player=_player(document, read_time(request.args)),
         back=search.page_with(at),
         saved=request.args.get("saved"),
@@ -138,6 +141,36 @@ def _captions_at(document: Document, time: float | None) -> list[Document]:
     frames = document["film"]["frames"] if document["film"] else []
     nearest = min(frames, key=lambda frame: abs(frame["time"] - (time or 0.0)), default=None)
     return [{"text": nearest["caption"], "source": "model"}] if nearest and nearest["caption"] else []
+
+
+class Shown(NamedTuple):
+    """How a picture is shown: the address of what fills the place, all sizes as `srcset`, and the file to zoom into.
+
+    `sizes` and `file` are "" where the first is all there is.
+    """
+
+    source: str
+    sizes: str = ""
+    file: str = ""
+
+
+def _shown(document: Document) -> Shown:
+    """Return the preview of a picture, or its file where that is small or moves."""
+    width, height, links = document["width"], document["height"], document["links"]
+    showable = document["format"] in SHOWABLE
+    if document["film"] is not None:
+        return Shown(links["file"] if showable else links["thumbnail"])
+    if showable and document["bytes"] <= LIGHT and max(width, height) <= next(iter(PREVIEWS)):
+        return Shown(links["file"])
+    return Shown(links["preview"], sizes_of(width, height, links), links["file"] if showable else "")
+
+
+def sizes_of(width: int, height: int, links: dict[str, str]) -> str:
+    """Return the smaller versions of a picture as a browser chooses among them: address and width of each."""
+    made = {links["thumbnail"]: THUMBNAIL}
+    made |= {f"{links['preview']}&side={side}": webp for side, webp in PREVIEWS.items()}
+    widths = {webp.size(width, height)[0]: address for address, webp in made.items()}
+    return ", ".join(f"{address} {across}w" for across, address in sorted(widths.items()))
 
 
 class Player(NamedTuple):

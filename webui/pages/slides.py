@@ -9,7 +9,7 @@ from flask_babel import gettext
 
 from webui.api import answers
 from webui.pages.hits import browse
-from webui.pages.picture import PLAYABLE, SHOWABLE
+from webui.pages.picture import PLAYABLE, SHOWABLE, sizes_of
 from webui.problems import Problem
 from webui.request.parameters import takes
 from webui.request.search_request import PAGE_PARAMETERS, SearchRequest, read_page_request
@@ -35,7 +35,7 @@ def show() -> Response:
         total, hit = _at(search, at)
     if hit is None:
         raise Problem(HTTPStatus.NOT_FOUND, gettext("there is no picture to show; search for something else"))
-    picture = find_picture(hit["id"])
+    picture, moves = find_picture(hit["id"]), hit["duration"] is not None
 
     def address(place: int, **changed: object) -> str:
         given = {"seconds": seconds, "play": "true" if playing else None} | changed
@@ -46,8 +46,9 @@ def show() -> Response:
         hit=hit,
         at=at,
         total=total,
-        film=hit["duration"] is not None and picture.format in PLAYABLE,
-        source=hit["links"]["file" if picture.format in SHOWABLE | PLAYABLE else "thumbnail"],
+        film=moves and picture.format in PLAYABLE,
+        source=hit["links"]["file" if moves and picture.format in SHOWABLE | PLAYABLE else "preview"],
+        sizes="" if moves else sizes_of(hit["width"], hit["height"], hit["links"]),
         previous=address(at - 1),
         following=address(at + 1),
         playing=playing,

@@ -5,6 +5,7 @@ import { $$, text } from "./dom.js";
 function replace(image) {
   const { fallback } = image.dataset;
   if (fallback && !image.src.endsWith(fallback)) {
+    image.srcset = "";
     image.src = fallback;
   } else if (image.closest(".frame")) {
     const note = document.createElement("span");

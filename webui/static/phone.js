@@ -21,6 +21,11 @@ function apply(image) {
   for (const axis of ["x", "y"]) zoom[axis] = Math.min(Math.max(zoom[axis], -most[axis]), most[axis]);
   image.style.transform = zoom.scale > 1 ? `translate(${zoom.x}px, ${zoom.y}px) scale(${zoom.scale})` : "";
   image.parentElement.classList.toggle("zoomed", zoom.scale > 1);
+  const { file } = image.dataset;
+  if (!file || zoom.scale === 1) return;
+  delete image.dataset.file;    // the preview stays until the file is there
+  image.srcset = "";
+  image.src = file;
 }
 
 const apart = () => {
