@@ -51,6 +51,8 @@ COMPRESSED = frozenset(
         "text/javascript",
     }
 )
+_COMMENTS = {".css": re.compile(rb"/\*.*?\*/\n?", re.DOTALL), ".js": re.compile(rb"^[ \t]*//.*\n", re.MULTILINE)}
+"""What of scripts and styles only people read, who have the files: of scripts, lines with nothing else."""
 _VERSION = re.compile("[0-9a-f]{12}/")
 _TYPES = {".js": "text/javascript", ".webmanifest": "application/manifest+json", ".ico": "image/x-icon"}
 
@@ -68,7 +70,7 @@ class Assets:
     def __init__(self, folder: Path) -> None:
         """`folder` has no folders in it."""
         paths = sorted(path for path in folder.iterdir() if path.is_file())
-        self._files = {path.name: Asset(path.read_bytes(), _mimetype(path)) for path in paths}
+        self._files = {path.name: Asset(_without_comments(path), _mimetype(path)) for path in paths}
         sheets = [self._files[f"{name}.css"].content for name in SHEETS if f"{name}.css" in self._files]
         self._files[SHEET] = Asset(b"".join(sheets), "text/css")
         together = hashlib.sha256()
@@ -82,6 +84,11 @@ class Assets:
             return self._files[name]
         except KeyError:
             raise Problem(HTTPStatus.NOT_FOUND, "there is nothing at this address") from None
+
+
+def _without_comments(path: Path) -> bytes:
+    content, comments = path.read_bytes(), _COMMENTS.get(path.suffix)
+    return comments.sub(b"", content) if comments else content
 
 
 def serve_assets(app: Flask) -> None:

@@ -28,8 +28,29 @@ def test_the_page_names_assets_by_their_content_and_these_are_kept(client: Flask
         answer = client.get(address)
         name = address.rpartition("/")[2]
         files = [f"{one}.css" for one in SHEETS] if name == SHEET else [name]
-        assert answer.data == b"".join((STATIC / one).read_bytes() for one in files)
+        assert answer.data == b"".join(without_comments(STATIC / one) for one in files)
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+
+
+def without_comments(path: Path) -> bytes:
+    """The file as it is sent, line by line."""
+    if path.suffix not in (".css", ".js"):
+        return path.read_bytes()
+    text = path.read_text()
+    if path.suffix == ".css":
+        while "/*" in text:
+            before, _, rest = text.partition("/*")
+            text = before + rest.partition("*/")[2].removeprefix("\n")
+    if path.suffix == ".js":
+        text = "".join(line for line in text.splitlines(keepends=True) if not line.lstrip().startswith("//"))
+    return text.encode()
+
+
+def test_scripts_and_styles_are_small_all_together(client: FlaskClient) -> None:
+    names = [path.name for path in STATIC.iterdir() if path.suffix == ".js" or path.stem == "login"]
+    sizes = {name: len(client.get(f"/static/{name}").data) for name in (SHEET, *names)}
+    assert sum(sizes.values()) < 100_000, sizes
+    assert len(sizes) > 20
 
 
 def test_what_another_version_or_none_asks_for_is_asked_for_anew(client: FlaskClient) -> None:
