@@ -85,14 +85,19 @@ class Kept(TypedDict):
 )
 def list_duplicates() -> Response:
     """Groups of copies, exact ones by default."""
+    return jsonify(listed(PATIENCE))
+
+
+def listed(patience: float) -> dict[str, Any]:
+    """Return what the request asks for; near copies so far, if comparing takes more than these seconds."""
     kind = known_value(request.args, "kind", KINDS) or KINDS[0]
     decided = known_value(request.args, "decided", ("true", "false"))
     window = read_window(request.args)
-    groups, progress = groups_of(kind)
+    groups, progress = groups_of(kind, patience)
     groups = [group for group in groups if decided is None or group.decided == (decided == "true")]
     facts = facts_of(services().library.store, groups)
     page = _documents(groups[window.offset : window.offset + window.limit], facts)
-    return jsonify({"total": len(groups), "groups": page, "to_win": gain(groups, facts)._asdict(), **progress})
+    return {"total": len(groups), "groups": page, "to_win": gain(groups, facts)._asdict(), **progress}
 
 
 @duplicates.put("/duplicates/<key>")
@@ -119,12 +124,12 @@ def keep_copies(key: str, keep: Collection[COPY_ID]) -> None:
     decide(services().library.store, _group(key), keep)
 
 
-def groups_of(kind: str) -> tuple[list[Group], dict[str, Any]]:
+def groups_of(kind: str, patience: float = PATIENCE) -> tuple[list[Group], dict[str, Any]]:
     """Return all groups of exact or near copies, and how far the comparing is."""
     store = services().library.store
     if kind == "exact":
         return exact_groups(store), {"working": False, "done": 0, "of": 0}
-    found = services().copies.find(PATIENCE)
+    found = services().copies.find(patience)
     return near_groups(store, found.groups), {"working": found.working, "done": found.done, "of": found.total}
 
 

@@ -18,6 +18,7 @@ from webui.api import duplicates, library
 from webui.problems import Problem
 from webui.request.parameters import takes
 from webui.request.values import WINDOW_NAMES, read_window
+from webui.services import services
 
 library_page = Blueprint("library_page", __name__)
 
@@ -79,19 +80,30 @@ _ACTIONS: dict[str, Callable[[MultiDict[str, str]], object]] = {
 }
 
 
+PATIENCE = 0.2
+"""Seconds that the page waits for near copies; later it says how far the comparing is."""
+
 duplicates_page = Blueprint("duplicates_page", __name__)
 
 
 @duplicates_page.get("/duplicates", endpoint="show")
 @takes("kind", "decided", *WINDOW_NAMES)
-def show_duplicates() -> str:
+def show_duplicates() -> Response:
     """Groups of exact or near copies, as the API answers them."""
-    return render_template(
+    kind = request.args.get("kind") or "exact"
+    if kind == "exact":
+        services().copies.find(0)  # near copies are looked for while a person reads these
+    answer = duplicates.listed(PATIENCE)
+    page = render_template(
         "duplicates.html",
-        answer=duplicates.list_duplicates().json,
-        kind=request.args.get("kind") or "exact",
+        answer=answer,
+        kind=kind,
         decided=request.args.get("decided"),
         window=read_window(request.args),
+    )
+    # Nobody has begun to choose where nothing is shown yet.
+    return Response(
+        page, mimetype="text/html", headers={"Refresh": "2"} if answer["working"] and not answer["groups"] else {}
     )
 
 
