@@ -2,7 +2,9 @@
 
 Each kind of a library is a collection, and one more has a row for each kind: see `Follows`. Vectors are kept at length
 1, beside their length, and all are compared by inner product. The first read after a write of this process, and
-`count`, wait until all is seen that anybody wrote (Strong consistency); reads after that see it, too, and do not wait.
+`count`, wait until all is seen that anybody wrote (Strong consistency). Reads after that see it, too, and wait only
+where Milvus is more than five seconds behind (Bounded): a server that was started again answers before it has read what
+it holds, and would find nothing in it without a word (Eventually).
 """
 
 from __future__ import annotations
@@ -126,7 +128,7 @@ class MilvusVectorStore:
 
     def _read_from(self, own: _Kind, method: str, *arguments: Any, **options: Any) -> Any:
         strong = own.collection in self._written
-        level = "Strong" if strong else "Eventually"
+        level = "Strong" if strong else "Bounded"
         found = self._connection.call(method, own.collection, *arguments, consistency_level=level, **options)
         if strong:
             self._written.discard(own.collection)

@@ -113,15 +113,16 @@ class MilvusConnection:
         The iterator of pymilvus 3 finds nothing on a server of version 2.3.
         """
         start, options = 0, {"output_fields": [*fields], "consistency_level": "Strong"}
+        rest = {"output_fields": ["id"], "consistency_level": "Bounded", "limit": 1}
         while True:
             within = f"id >= {start} and id < {start + size}"
             page = self.write("query", collection, filter=within, limit=size, **options)
             if page:
                 yield list(page)
-            elif not self.call("query", collection, filter=f"id >= {start}", limit=1, output_fields=["id"]):
+            elif not self.call("query", collection, filter=f"id >= {start}", **rest):
                 return
             start += size
-            options["consistency_level"] = "Eventually"  # the first page has waited
+            options["consistency_level"] = "Bounded"  # the first page has waited
 
     def count(self, collection: str) -> int:
         """Return the number of rows, after all that anybody wrote."""

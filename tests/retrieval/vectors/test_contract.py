@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from retrieval.vectors.base import RankedItems, VectorStore
 from retrieval.vectors.local import LocalVectorStore
 from retrieval.vectors.milvus import MilvusVectorStore
+from retrieval.vectors.milvus_client import MilvusConnection
 
 WIDE = 6
 
@@ -176,3 +178,29 @@ def test_a_query_of_another_length_is_like_nothing(store: VectorStore) -> None:
         pytest.skip("the oracle takes queries of the right length only")
     ids, _ = filled(store)
     assert not store.scores("vgg16", np.ones(3, np.float32), ids).any()
+
+
+def test_no_read_of_milvus_may_come_before_it_has_read_what_it_holds(
+    milvus_lite: MilvusConnection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, levels = MilvusVectorStore(milvus_lite, "levels"), list[str | None]()
+    ids, own = filled(store)
+    called = MilvusConnection._called
+
+    def noting(self: MilvusConnection, method: str, *arguments: Any, **options: Any) -> Any:
+        if method in ("search", "query"):
+            levels.append(options.get("consistency_level"))
+        return called(self, method, *arguments, **options)
+
+    monkeypatch.setattr(MilvusConnection, "_called", noting)
+    store.search("vgg16", own[0], 5)
+    assert levels == ["Strong"]
+    for read in (
+        lambda: store.search("vgg16", own[0], 5, ids[:3]),
+        lambda: store.scores("vgg16", own[0], ids),
+        lambda: store.get("vgg16", ids),
+        lambda: store.everything("vgg16"),
+    ):
+        read()
+    assert len(levels) >= 5
+    assert set(levels) == {"Strong", "Bounded"}
