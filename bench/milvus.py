@@ -58,6 +58,7 @@ def main(count: int, queries: int, address: str | None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         figures["search index"] = embedded(Path(folder) / "index", matrix, asked, allowed, truth)
         with server(address, Path(folder) / "milvus") as (at, data):
+            click.echo(json.dumps(figures), err=True)  # an hour's work, at a million
             figures["Milvus"] = in_milvus(at, data, matrix, asked, allowed, truth)
     click.echo(json.dumps(figures, indent=2))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,8 @@ from data.errors import RetroflexError
 
 SECONDS = 300.0
 """A first search builds the index, which takes long where much else runs."""
+RECOVERS_WITHIN = 300.0
+"""Seconds after which a part that was killed has to be back, and answers have to be whole again."""
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,19 @@ class Client:
         if answer.status != 200:
             raise RetroflexError(f"the search {parameters} has the status {answer.status}: {answer.body.get('detail')}")
         return answer.body
+
+    def search_whole(self, parameters: str) -> tuple[dict[str, Any], bool]:
+        """Search until the answer is not degraded; return it, and whether that took more than once.
+
+        Raises RetroflexError.
+        """
+        end, again = time.monotonic() + RECOVERS_WITHIN, False
+        while (answer := self.search(parameters)).get("degraded"):
+            if time.monotonic() > end:
+                raise RetroflexError(f"answers have been degraded for {RECOVERS_WITHIN:.0f} s: {answer['degraded']}")
+            again = True
+            time.sleep(0.5)
+        return answer, again
 
     def is_healthy(self) -> bool:
         """Return whether the server answers."""

@@ -21,7 +21,7 @@ from typing import Any
 
 import click
 
-from bench.deployment.client import Answer, Client
+from bench.deployment.client import RECOVERS_WITHIN, Answer, Client
 from bench.deployment.cluster import Cluster, running_cluster
 from bench.deployment.network import enter_own_network
 from bench.deployment.parity import compare_copy, fill
@@ -40,7 +40,6 @@ EACH = 40
 """Pictures that wait to be indexed, for each kill."""
 STEADY = 3
 """So many answers in a row say that a part has recovered."""
-RECOVERS_WITHIN = 300.0
 FAULTS = ("searches that failed", "acknowledged captions lost", "pictures lost", "tracebacks")
 SPARED = ("proxy", "ray-head")
 
@@ -86,9 +85,10 @@ class Searcher:
     """Whole answers since the last other one."""
 
     def once(self, turn: int) -> None:
-        """Search by three words."""
+        """Search by three words, or by the vector of a picture, in turn; either finds something."""
         words = few_words(random.Random(turn)).replace(" ", "+")
-        answer = self.client.ask(f"/api/v1/search?q={words}&all=true")
+        query = f"q={words}" if turn % 2 else f"like={turn % PICTURES + 1}&by=vgg16"
+        answer = self.client.ask(f"/api/v1/search?{query}&all=true")
         outcome = outcome_of(answer)
         self.seen[outcome] += 1
         if outcome != ANSWERED:
@@ -202,7 +202,8 @@ class Trial:
     def _figures(self, searcher: Searcher, writer: Writer, indexer: Indexer) -> dict[str, Any]:
         report, files = indexer.repeat(), len(list(indexer.folder.iterdir()))
         failed = sum(count for outcome, count in searcher.seen.items() if outcome.startswith("failed"))
-        return {
+        proxy = {"what the proxy said": complaints(self.cluster.services["proxy"].log)} if failed else {}
+        return proxy | {
             "searches": dict(searcher.seen),
             "what the others said": dict(searcher.reasons),
             "searches that failed": failed,
@@ -214,6 +215,12 @@ class Trial:
             "pictures lost": files - report["unchanged"],
             "tracebacks": sum("Traceback" in text for text in indexer.failures),
         }
+
+
+def complaints(log: Path) -> list[str]:
+    """Return the last lines of the proxy's log, but for those on servers that do not listen."""
+    lines = log.read_text(errors="replace").splitlines()
+    return [line for line in lines if "[error]" in line and "Connection refused" not in line][-20:]
 
 
 @contextmanager

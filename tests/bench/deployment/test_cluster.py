@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from bench.deployment import nginx, postgresql
-from bench.deployment.client import Answer
+from bench.deployment.client import Answer, Client
 from bench.deployment.cluster import running_cluster
 from bench.deployment.failures import captions_of, outcome_of
 from bench.deployment.network import Door
@@ -62,6 +65,19 @@ def test_disagreement_is_counted() -> None:
     assert (figures["lowest recall"], figures["largest difference of scores"]) == (0.5, 0.25)
 
 
+def test_a_degraded_answer_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {"hits": [], "degraded": "by captions only, vectors unreachable"}
+    whole = {"hits": [{"id": 1}], "degraded": None}
+    answers = [Answer(200, parts), Answer(200, whole), Answer(200, whole)]
+    monkeypatch.setattr(Client, "ask", lambda *_: answers.pop(0))
+    assert Client(1).search_whole("like=1") == (whole, True)
+    assert Client(1).search_whole("like=1") == (whole, False)
+    answers += [Answer(200, parts)]
+    monkeypatch.setattr("bench.deployment.client.RECOVERS_WITHIN", -1.0)
+    with pytest.raises(RetroflexError, match="degraded for -1 s: by captions only"):
+        Client(1).search_whole("like=1")
+
+
 def test_a_killed_service_comes_back_and_all_end(tmp_path: Path) -> None:
     command = ["sh", "-c", "sleep 300 & wait"]
     services = [Service(name, command, lambda: True, tmp_path / name, os.environ) for name in ("one", "two")]
@@ -94,6 +110,46 @@ def test_the_proxys_configuration_holds_on_this_machine(tmp_path: Path) -> None:
     assert "/tmp/" not in file.read_text().replace(f"{tmp_path}/", "")
     done = subprocess.run([proxy(), "-t", "-c", file, "-e", "stderr"], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize(("method", "status"), [("GET", 200), ("PUT", 200), ("POST", 502)])
+def test_the_second_server_may_die_over_a_request_when_the_first_is_just_back(
+    tmp_path: Path, method: str, status: int
+) -> None:
+    door, (first, second) = free_port(), (socket.create_server(("127.0.0.1", 0)) for _ in range(2))
+    ports = [one.getsockname()[1] for one in (first, second)]
+    first.close()
+    command = nginx.command(nginx.write_configuration(tmp_path, [door], ports))
+    assert proxy()
+
+    def serve() -> None:
+        with second:
+            dying, _ = second.accept()
+            dying.recv(4096)
+            back = socket.create_server(("127.0.0.1", ports[0]))
+        with back:
+            dying.close()
+            back.settimeout(1)
+            with suppress(TimeoutError), back.accept()[0] as serving:
+                serving.recv(4096)
+                serving.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+
+    service = Service("proxy", command, lambda: is_open(door), tmp_path / "log", os.environ)
+    service.start()
+    serving = threading.Thread(target=serve)
+    try:
+        service.wait()
+        serving.start()
+        assert Client(door).ask("/api/v1/search?q=cat", method, None if method == "GET" else {}).status == status
+    finally:
+        serving.join()
+        service.stop()
+
+
+def is_open(port: int) -> bool:
+    with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        return True
+    return False
 
 
 def test_a_search_is_answered_or_refused_with_a_reason() -> None:
