@@ -1,8 +1,7 @@
 """The cells that the decoder attends to, small enough to store: coarse, one byte a number, compressed.
 
-`captioner.decoder` rectifies its cells, and nine in ten of their numbers are zero. Averaged over squares of 2 x 2 and
-rounded to 255 steps, 100 cells of 384 numbers take about 1.9 kB, and a sentence's probability hardly changes
-(docs/ranking.md).
+`captioner.decoder` rectifies its cells. Averaged over squares of 2 x 2 and rounded to 255 steps, the 196 cells of a
+picture, 384 numbers each, take about 10 kB, and a sentence's probability hardly changes (docs/ranking.md).
 """
 
 from __future__ import annotations
