@@ -226,7 +226,7 @@ class MilvusVectorStore:
             follows = Follows(int(row["generation"]), int(row["through"]))
             kind, version = str(row["kind"]), str(row["model_version"])
             collection = self._collection(kind, version)
-            if self._connection.call("has_collection", collection):
+            if self._connection.has(collection):
                 yield kind, _Kind(version, collection, int(row["size"]), follows)
 
     def _collection(self, kind: str, model_version: str) -> str:

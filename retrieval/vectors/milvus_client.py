@@ -129,9 +129,20 @@ class MilvusConnection:
         options = {"filter": "", "output_fields": ["count(*)"], "consistency_level": "Strong"}
         return int(self.write("query", collection, **options)[0]["count(*)"])
 
+    def has(self, name: str) -> bool:
+        """Return whether there is a collection; one that is not in memory is loaded, for which this does not wait.
+
+        A server that is killed while it loads one does not load it when it is started again.
+        """
+        if not self.call("has_collection", name):
+            return False
+        if self.call("get_load_state", name)["state"].name == "NotLoad":
+            self.write("load_collection", name, _async=True)
+        return True
+
     def make(self, name: str, fields: Mapping[str, str], key: str, vectors: Mapping[str, int]) -> None:
         """Make a collection with these `fields`, by type, and `vectors`, by their size, unless there is one."""
-        if self.call("has_collection", name):
+        if self.has(name):
             return
         from pymilvus import DataType, MilvusClient
 

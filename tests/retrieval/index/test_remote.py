@@ -124,6 +124,16 @@ def test_what_milvus_lost_is_copied_again(library: Library, in_milvus: Library, 
     assert like(in_milvus) == like(library)
 
 
+def test_what_milvus_no_longer_has_in_memory_is_loaded_again(library: Library, in_milvus: Library, line: Line) -> None:
+    like(in_milvus)
+    own = stored(in_milvus)
+    for name in (own._catalogue, *(kind.collection for kind in own._known().values())):
+        line._server.write("release_collection", name)
+    assert in_milvus.search(Query(like=[BEACH])).degraded == UNREACHABLE
+    assert like(in_milvus) == like(library)
+    assert in_milvus.search(Query(like=[BEACH])).degraded is None
+
+
 def test_another_model_is_not_mixed_in(library: Library, in_milvus: Library, add: Add) -> None:
     like(in_milvus)
     for name in ("beach", "boat", "street"):
