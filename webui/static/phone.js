@@ -87,6 +87,7 @@ document.addEventListener("click", ({ target }) => {
     $("summary", sheet).focus();
   }
 });
+$(".sections [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 document.documentElement.classList.toggle("shares", Boolean(navigator.share));
 
 // The worker is no part of showing the page, so it comes last.

@@ -35,7 +35,7 @@ def test_places_lead_to_their_pictures(placed: Library, client: FlaskClient) -> 
 
     assert "1 country" in page
     assert "3 pictures" in page
-    assert "Rhône &lt;b&gt; · 2 pictures" in page
+    assert "Rhône &lt;b&gt;<br>2 pictures" in page
     assert "GeoNames" in page
     found = client.get("/api/v1/pictures", query_string={"field.place_city": "Lyon", "field.place_country": "France"})
     assert found.json is not None
