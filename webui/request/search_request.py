@@ -16,7 +16,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from data.decoding.orders import Part
 from data.films.kinds import is_film_content
-from retrieval.search.fields import RELEVANCE, order_names
+from retrieval.search.fields import ALBUM_ORDER, RELEVANCE, order_names
 from retrieval.search.filters import Filters
 from retrieval.search.query import (
     MAX_EXCLUDED,
@@ -167,6 +167,11 @@ class SearchRequest:
         """Whether there is a query; without one the library is browsed."""
         pictures = self.like or self.unlike or self.uploads.like or self.uploads.unlike
         return bool(self.by_face or self.text or self.exclude or pictures)
+
+    @property
+    def in_album_order(self) -> bool:
+        """Whether the pictures of an album are shown in the order that a person gave to them."""
+        return "album" in self.filters and self.order == ALBUM_ORDER.name
 
     @property
     def kinds(self) -> list[str]:

@@ -1,6 +1,7 @@
 // The keyboard: / for the search field, arrows to move in the grid, x to select, Escape to close.
 
 import { $, $$, hits } from "./dom.js";
+import { nudge } from "./albums.js";
 import { clear, toggle } from "./selection.js";
 import { isOpen, leave, step } from "./viewer.js";
 
@@ -83,6 +84,7 @@ addEventListener("keydown", (event) => {
     if (key === "ArrowRight") step("next");
     if (key === "f") $("#shown .heart").click();
   } else if (target.matches(".hit > a")) {
+    if (event.shiftKey && /^Arrow(Left|Right)$/.test(key) && nudge(target, key === "ArrowRight")) return event.preventDefault();
     if (key in walks) walk(event);
     if (key === "x") toggle(target);
     if (key === "f") $(".heart", target.parentElement).click();

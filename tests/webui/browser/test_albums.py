@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
 from data.albums.albums import delete_album, find_album, list_albums, make_album
@@ -10,6 +11,7 @@ from data.albums.favourites import set_favourites
 from data.albums.membership import read_membership
 from tests.webui.browser.conftest import PICTURES, WIDTHS, Site
 from tests.webui.browser.page import SHIFT, Page
+from tests.webui.browser.test_phone import touch
 from tests.webui.browser.test_views import violations
 
 HEARTS = "return [...document.querySelectorAll('.hit .heart[aria-pressed=true]')].map((one) => one.dataset.id)"
@@ -114,6 +116,57 @@ def test_an_album_is_shown_in_its_order_and_a_search_is_saved(page: Page, site: 
     page.wait(lambda: "red boat" in page.text("h1"))
 
 
+ORDER = "return [...document.querySelectorAll('.tick input')].map((one) => Number(one.value))"
+DRAG = """
+const [from, to] = arguments;
+const tiles = [...document.querySelectorAll(".hit")], box = tiles[to].getBoundingClientRect();
+const carried = new DataTransfer();
+carried.items.add(new File(["x"], "x.png", { type: "image/png" }));
+const send = (name, target) => target.querySelector("img").dispatchEvent(new DragEvent(name, {
+  dataTransfer: carried, bubbles: true, cancelable: true, clientX: box.left + 3, clientY: box.top + 9 }));
+for (const [name, target] of [["dragstart", from], ["dragenter", to], ["dragover", to]]) send(name, tiles[target]);
+const marked = document.querySelector(".before") === tiles[to] && document.querySelector("#drop").hidden;
+for (const [name, target] of [["drop", to], ["dragend", from]]) send(name, tiles[target]);
+return marked && !document.querySelector(".before");
+"""
+
+
+@pytest.mark.parametrize("page", WIDTHS[1:], indirect=True)
+def test_pictures_of_an_album_are_moved_by_dragging_and_by_keys(page: Page, site: Site) -> None:
+    number = make_album(site.library.store, "Sea", [1, 4, 7, 10])
+
+    def stored() -> list[int]:
+        return list(find_album(site.library.store, number).pictures)
+
+    page.open(f"?album={number}")
+    assert page.js(DRAG, 3, 1), "a mark says where it would go, and nothing is searched for"
+    page.wait(lambda: stored() == [1, 10, 4, 7])
+    page.until("#status", "Now 2 of 4 in the album")
+    assert page.js(ORDER) == stored()
+    ActionChains(page.driver).key_down(Keys.SHIFT).send_keys(Keys.ARROW_RIGHT).key_up(Keys.SHIFT).perform()
+    page.wait(lambda: stored() == [1, 4, 10, 7])
+    page.until("#status", "Now 3 of 4")
+    page.follow("Undo")
+    page.wait(lambda: stored() == page.js(ORDER) == [1, 10, 4, 7])
+    page.open(f"?album={number}&sort=newest")
+    before = page.js(ORDER)
+    page.js(DRAG, 3, 1)
+    assert page.js(ORDER) == before, "only its own order can be changed"
+    assert stored() == [1, 10, 4, 7]
+
+
+@pytest.mark.parametrize("page", WIDTHS[1:], indirect=True)
+def test_a_tile_is_put_into_an_album_by_its_own_button(page: Page, site: Site) -> None:
+    number = make_album(site.library.store, "Sea", [1])
+    page.open("?q=red+boat")
+    select(page, 0)
+    third = int(page.js(ORDER)[2])
+    page.js("document.querySelectorAll('.put')[2].click()")
+    page.follow("Add to Sea")
+    page.wait(lambda: find_album(site.library.store, number).pictures == [1, third])
+    page.wait(lambda: not page.js("return document.querySelectorAll('.tick :checked').length"))
+
+
 @pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)
 def test_without_script_all_of_it_works(page: Page, site: Site) -> None:
     page.without_script(True)
@@ -169,6 +222,35 @@ def test_a_slideshow_is_steered_by_keys_and_leads_on_by_itself(page: Page) -> No
     page.press(Keys.ESCAPE)
     page.wait(lambda: not page.all("#slides"))
     assert page.focused("[data-slides]") == 0
+
+
+WATCHED = """
+window.asked = [];
+Element.prototype.requestFullscreen = async function () { asked.push("full screen"); };
+Object.defineProperty(navigator, "wakeLock", { value: { request: async (what) => {
+  asked.push(what);
+  return { release: async () => asked.push("released") };
+} } });
+"""
+
+
+@pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)
+def test_a_slideshow_takes_the_whole_screen_keeps_it_on_and_follows_fingers(page: Page) -> None:
+    page.open("?q=red+boat")
+    page.js(WATCHED)
+    page.click("[data-slides]")
+    page.until("#slides p", "1 of 14")
+    assert page.js("return asked") == ["full screen"], "nothing plays yet, so the screen may go off"
+    touch(page, [(180, 300)], [(181, 300)])
+    page.wait(lambda: page.all("#slides [aria-label=Pause]"))
+    page.wait(lambda: "screen" in page.js("return asked"))
+    touch(page, [(180, 300)], [(181, 300)])
+    page.wait(lambda: page.all("#slides [aria-label=Play]"))
+    page.wait(lambda: page.js("return asked").count("released") == page.js("return asked").count("screen"))
+    touch(page, [(300, 300)], [(200, 300)], [(80, 300)])
+    page.wait(lambda: page.text("#slides p").endswith("2 of 14"))
+    touch(page, [(80, 300)], [(200, 300)], [(300, 300)])
+    page.wait(lambda: page.text("#slides p").endswith("1 of 14"))
 
 
 def test_last_rows_are_as_high_as_the_others_or_fill_the_line(page: Page) -> None:
