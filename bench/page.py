@@ -37,6 +37,7 @@ VIEWS = {
     "library": "library",
     "copies": "duplicates?kind=near",
     "people": "people",
+    "places": "places",
     "sketch": "sketch",
 }
 TYPED = "a man standing in front of a building"
