@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,15 +13,14 @@ from PIL import ExifTags, Image
 from data import jpeg2000, png
 from data.metadata import dates
 from data.metadata.iptc import read_iptc
+from data.metadata.positions import exif_position
 from data.metadata.xmp import MOST_BYTES, read_xmp
 from data.records import PictureText, Position
 
 LONGEST = 2000
 """Characters of one text; what is longer is a document or data."""
 MOST_TEXTS = 500
-NOWHERE = 0.001
-"""Degrees from 0, 0, in the sea off Ghana, within which a position is none."""
-_BASE, _GPS = ExifTags.Base, ExifTags.GPS
+_BASE = ExifTags.Base
 _GPS_BLOCK = ExifTags.IFD.GPSInfo
 _WINDOWS = {_BASE.XPTitle: "title", _BASE.XPSubject: "title", _BASE.XPComment: "description"}
 _BOILERPLATE = re.compile(
@@ -71,20 +69,20 @@ def read_metadata(image: Image.Image, content: bytes, now: datetime) -> Metadata
     written = _png_texts(chunks)
     exif = _exif_entries(image, chunks)
     packet = written.get(_XMP_KEYWORD, "").encode() or image.info.get("xmp") or _box_xmp(image, content)
-    xmp_dates, xmp_texts = read_xmp(packet if isinstance(packet, bytes) else str(packet).encode())
+    xmp = read_xmp(packet if isinstance(packet, bytes) else str(packet).encode())
     iptc_dates, iptc_texts = _guarded_iptc(image)
     candidates: dict[str, Iterable[Any]] = {
         "original": [exif.get(_BASE.DateTimeOriginal)],
         "digitized": [exif.get(_BASE.DateTimeDigitized)],
-        "xmp": xmp_dates,
+        "xmp": xmp.dates,
         "iptc": iptc_dates,
         "changed": [exif.get(_BASE.DateTime)],
         "png": [*map(written.get, _PNG_DATES), _png_time(chunks.get(b"tIME", []))],
     }
     taken_from, taken_at = _first_date(candidates, now)
     png_texts = [PictureText(field, written[name]) for name, field in _PNG_TEXTS.items() if name in written]
-    texts = cleaned([*xmp_texts, *iptc_texts, *_exif_texts(exif), *png_texts])
-    return Metadata(taken_at, taken_from, texts, _exif_position(exif.get(_GPS_BLOCK)))
+    texts = cleaned([*xmp.texts, *iptc_texts, *_exif_texts(exif), *png_texts])
+    return Metadata(taken_at, taken_from, texts, exif_position(exif.get(_GPS_BLOCK)) or xmp.position)
 
 
 def _box_xmp(image: Image.Image, content: bytes) -> bytes:
@@ -122,37 +120,6 @@ def _exif_entries(image: Image.Image, chunks: Mapping[bytes, list[bytes]]) -> di
         return {**entries, _GPS_BLOCK: exif.get_ifd(_GPS_BLOCK)}
     except Exception:  # A broken block of positions leaves the rest of use.
         return {**entries, _GPS_BLOCK: None}
-
-
-def _exif_position(block: Any) -> Position | None:
-    """Return the position that a GPS block tells, None without one that can be believed."""
-    if not isinstance(block, Mapping):
-        return None
-    latitude = _degrees(block.get(_GPS.GPSLatitude), block.get(_GPS.GPSLatitudeRef), "NS")
-    longitude = _degrees(block.get(_GPS.GPSLongitude), block.get(_GPS.GPSLongitudeRef), "EW")
-    return believed(latitude, longitude)
-
-
-def _degrees(parts: Any, side: Any, sides: str) -> float:
-    """Return degrees, minutes and seconds as degrees, NaN where they or the hemisphere are missing or no numbers."""
-    letter = (side.decode("latin-1") if isinstance(side, bytes) else str(side)).strip("\0 ").upper()
-    if not (isinstance(parts, tuple) and 1 <= len(parts) <= 3 and len(letter) == 1 and letter in sides):
-        return math.nan
-    try:
-        numbers = [float(part) for part in parts]
-    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
-        return math.nan
-    if min(numbers) < 0 or max(numbers[1:], default=0) >= 61:
-        return math.nan
-    degrees = sum(number / 60**power for power, number in enumerate(numbers))
-    return degrees if letter == sides[0] else -degrees
-
-
-def believed(latitude: float, longitude: float) -> Position | None:
-    """Return a position in degrees, None for one that is not on Earth, or 0, 0, which devices without signal write."""
-    on_earth = abs(latitude) <= 90 and abs(longitude) <= 180  # NaN is not
-    nowhere = abs(latitude) < NOWHERE and abs(longitude) < NOWHERE
-    return Position(latitude, longitude) if on_earth and not nowhere else None
 
 
 def _guarded_iptc(image: Image.Image) -> tuple[list[str], list[PictureText]]:

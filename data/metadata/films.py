@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from datetime import datetime
 
 from data.metadata import dates
-from data.metadata.embedded import LONGEST, Metadata, believed
+from data.metadata.embedded import LONGEST, Metadata
+from data.metadata.positions import film_position
 from data.paths import clean_text
 from data.records import PictureText
 
@@ -16,8 +17,6 @@ IDENTIFIER = "com.apple.quicktime.content.identifier"
 _DATES = ("com.apple.quicktime.creationdate", "creation_time", "date")
 """The first one has the local time; the second is in UTC, as other programs show it."""
 _PLACES = ("com.apple.quicktime.location.iso6709", "location")
-_POSITION = re.compile(r"([+-]\d{2}(?:\.\d+)?)([+-]\d{3}(?:\.\d+)?)(?=[+-/]|$)")
-"""Degrees as phones write them by ISO 6709: +48.8577+002.2950+035.0/"""
 _TEXTS = {
     "title": "title",
     "com.apple.quicktime.title": "title",
@@ -38,7 +37,6 @@ def read_film_metadata(tags: Mapping[str, str], now: datetime) -> tuple[Metadata
     for name, field in _TEXTS.items():
         parts = re.split(r"[;,]", written.get(name, "")) if field == "keyword" else [written.get(name, "")]
         texts.update((PictureText(field, part.strip()), None) for part in parts if part.strip())
-    places = (_POSITION.match(written.get(name, "")) for name in _PLACES)
-    position = next((believed(float(found[1]), float(found[2])) for found in places if found), None)
+    position = next(filter(None, (film_position(written.get(name, "")) for name in _PLACES)), None)
     metadata = Metadata(taken_at, "film" if taken_at else None, tuple(texts), position)
     return metadata, written.get(IDENTIFIER, "")

@@ -17,7 +17,7 @@ from data.metadata import dates
 from data.metadata.embedded import Metadata, cleaned
 from data.metadata.xmp import MOST_BYTES, parse_xmp, read_properties
 from data.paths import display
-from data.records import PictureText
+from data.records import PictureText, Position
 
 _ENDS = (".xmp", ".XMP")
 _RANKS = list(dates.SOURCES)
@@ -63,20 +63,23 @@ def with_sidecars(metadata: Metadata, sidecars: Iterable[Sidecar], now: datetime
 
     A sidecar counts as XMP that is in the file; its words come first.
     """
-    moments, texts, notes = list[str](), list[PictureText](), list[str]()
+    moments, texts, notes, positions = list[str](), list[PictureText](), list[str](), list[Position]()
     for sidecar in sidecars:
         try:
-            own_dates, own_texts = read_properties(parse_xmp(_content(sidecar)))
+            own = read_properties(parse_xmp(_content(sidecar)))
         except (OSError, ValueError) as error:
             reason = error.strerror if isinstance(error, OSError) else error
             notes.append(f"has a sidecar that is not read, {display(Path(sidecar.path.name))}: {reason}")
         else:
-            moments += own_dates
-            texts += own_texts
+            moments += own.dates
+            texts += own.texts
+            positions += filter(None, [own.position])
     taken = next(filter(None, (dates.read_date(text, now) for text in moments)), None)
     better = metadata.taken_from is None or _RANKS.index(metadata.taken_from) >= _RANKS.index("xmp")
     if taken is not None and better:
         metadata = metadata._replace(taken_at=taken, taken_from="xmp")
+    if positions:  # programs write there what a person put right on a map
+        metadata = metadata._replace(position=positions[0])
     return metadata._replace(texts=cleaned([*texts, *metadata.texts])), tuple(notes)
 
 

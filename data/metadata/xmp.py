@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import NamedTuple
 from xml.etree.ElementTree import Element, ParseError
 
 from defusedxml import DefusedXmlException
 from defusedxml.ElementTree import fromstring
 
 from data.errors import one_line
-from data.records import PictureText
+from data.metadata.positions import xmp_position
+from data.records import PictureText, Position
 
 MOST_BYTES = 2 * 2**20
 """Of a packet; those of editors with a long history have some hundred kilobytes."""
@@ -24,6 +26,7 @@ _IPTC, _IPTC_MORE = "http://iptc.org/std/Iptc4xmpCore/1.0/xmlns/", "http://iptc.
 
 DATES = (f"{{{_EXIF}}}DateTimeOriginal", f"{{{_XMP}}}CreateDate", f"{{{_PHOTOSHOP}}}DateCreated")
 """The properties with a date, the most reliable first."""
+_POSITION = (f"{{{_EXIF}}}GPSLatitude", f"{{{_EXIF}}}GPSLongitude")
 _TEXTS = {
     f"{{{namespace}}}{name}": field
     for field, properties in {
@@ -47,22 +50,32 @@ _TEXTS = {
 }
 
 
-def read_xmp(packet: bytes) -> tuple[list[str], list[PictureText]]:
-    """Return the dates of an XMP packet, the most reliable first, and its texts; nothing of what cannot be read."""
-    try:
-        return read_properties(parse_xmp(packet))
-    except ValueError:
-        return [], []
-
-
-def read_properties(root: Element) -> tuple[list[str], list[PictureText]]:
-    """Return the dates of parsed XMP, the most reliable first, and its texts.
+class Xmp(NamedTuple):
+    """What XMP says: dates, the most reliable first; texts; where the picture was taken, None if it does not tell.
 
     Keywords of a hierarchy stay whole: "Places|Italy|Rome".
     """
+
+    dates: list[str]
+    texts: list[PictureText]
+    position: Position | None
+
+
+def read_xmp(packet: bytes) -> Xmp:
+    """Return what an XMP packet says; nothing of what cannot be read."""
+    try:
+        return read_properties(parse_xmp(packet))
+    except ValueError:
+        return Xmp([], [], None)
+
+
+def read_properties(root: Element) -> Xmp:
+    """Return what parsed XMP says."""
     properties = list(_properties(root))
     dates = [value for wanted in DATES for name, value in properties if name == wanted]
-    return dates, [PictureText(_TEXTS[name], value) for name, value in properties if name in _TEXTS]
+    texts = [PictureText(_TEXTS[name], value) for name, value in properties if name in _TEXTS]
+    first = dict(reversed(properties))
+    return Xmp(dates, texts, xmp_position(*(first.get(name, "") for name in _POSITION)))
 
 
 def parse_xmp(packet: bytes) -> Element:
@@ -91,7 +104,7 @@ def _properties(root: Element) -> Iterator[tuple[str, str]]:
     while open_elements:
         element, around = open_elements.pop()
         yield from element.attrib.items()
-        name = element.tag if element.tag in _TEXTS or element.tag in DATES else around
+        name = element.tag if element.tag in _TEXTS or element.tag in (*DATES, *_POSITION) else around
         if name and element.text and element.text.strip():
             yield name, element.text.strip()
         open_elements.extend((child, name) for child in reversed(element))

@@ -5,15 +5,18 @@ from __future__ import annotations
 import io
 import math
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from PIL import ExifTags, Image
 
-from data.metadata.embedded import Metadata, believed, read_metadata
+from data.metadata.embedded import Metadata, read_metadata
 from data.metadata.films import read_film_metadata
 from data.metadata.gazetteer import EARTH, FARTHEST, Gazetteer, Place
+from data.metadata.positions import believed, xmp_position
+from data.metadata.sidecars import sidecars_of, with_sidecars
 from data.pictures import open_header
 from data.records import Position
 
@@ -85,6 +88,42 @@ def test_half_a_position_is_none() -> None:
 )
 def test_position_of_a_film(said: str, expected: tuple[float, float] | None) -> None:
     assert read_film_metadata({"com.apple.quicktime.location.ISO6709": said}, NOW)[0].position == expected
+
+
+@pytest.mark.parametrize(
+    ("latitude", "longitude", "expected"),
+    [
+        ("48,51.503N", "2,17.67E", (48.858383, 2.2945)),
+        ("33,51,24S", "151,12,55E", (-33.856667, 151.215278)),
+        ("48,51.503N", "", None),
+        ("48,51.503E", "2,17.67N", None),
+        ("0,0.0N", "0,0.0E", None),
+        ("48,99.0N", "2,17.67E", None),
+        ("48.86", "2.29", None),
+    ],
+)
+def test_position_of_xmp(latitude: str, longitude: str, expected: tuple[float, float] | None) -> None:
+    found = xmp_position(latitude, longitude)
+    assert found == (expected and pytest.approx(expected, abs=1e-5))
+
+
+XMP = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description rdf:about="" xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="50,5.2N">
+<exif:GPSLongitude>14,25.2E</exif:GPSLongitude></rdf:Description></rdf:RDF></x:xmpmeta>"""
+
+
+def test_a_sidecar_puts_the_position_right_and_exif_is_before_xmp_in_the_file(tmp_path: Path) -> None:
+    (tmp_path / "a.jpg.xmp").write_text(XMP)
+    own, prague = read(taken_at(PARIS)), pytest.approx((50.086667, 14.42), abs=1e-5)
+    metadata, notes = with_sidecars(own, sidecars_of(tmp_path / "a.jpg"), NOW)
+    assert (metadata.position, notes) == (prague, ())
+
+    both, alone = io.BytesIO(), io.BytesIO()
+    with Image.open(io.BytesIO(taken_at(PARIS))) as image:
+        image.save(both, "JPEG", exif=image.info["exif"], xmp=XMP.encode())
+    Image.new("RGB", (8, 6)).save(alone, "JPEG", xmp=XMP.encode())
+    assert read(both.getvalue()).position == own.position
+    assert read(alone.getvalue()).position == prague
 
 
 TOWNS = [

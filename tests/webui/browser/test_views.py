@@ -22,6 +22,7 @@ VIEWS = {
     "library": "library?add=true",
     "skipped": "library/skipped",
     "albums": "albums",
+    "places": "places",
     "copies": "duplicates?kind=near",
     "wrong": "nowhere",
 }
