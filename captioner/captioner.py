@@ -26,8 +26,8 @@ from captioner.types import ALIKE, CELLS, JOINT, Caption, Description, SearchMod
 from data.heap import return_freed
 from data.text import tokenize
 
-EXACT_AT_ONCE = 32
-"""Pictures that are captioned at once in exact products."""
+EXACT_AT_ONCE = 16
+"""Pictures that are captioned at once in exact products; 32 take 20 MB more, and each 4 % less time."""
 
 
 class _SecondHalf:
@@ -63,6 +63,8 @@ class Captioner:
         self._precision = precision or best_precision()
         self._loading = Lock()
         self._choosing = Lock()
+        # One piece at a time: each takes some 50 MB, and the encoder has work for the other processors.
+        self._captioning = Lock()
         self._second_half: _SecondHalf | None = None
 
     @property
@@ -129,10 +131,12 @@ class Captioner:
         assert grids is not None
         half = self._half(len(grids))
         size = max(1, len(grids) if half.rounded else EXACT_AT_ONCE)
-        pieces = (slice(start, start + size) for start in range(0, len(grids), size))
-        return [
-            described for piece in pieces for described in self._captioned(half, grids[piece], vectors[piece], count)
-        ]
+        described = list[Description]()
+        for start in range(0, len(grids), size):
+            piece = slice(start, start + size)
+            with self._captioning:
+                described += self._captioned(half, grids[piece], vectors[piece], count)
+        return described
 
     def _captioned(
         self, half: _SecondHalf, grids: np.ndarray, encoded: np.ndarray, count: int | None

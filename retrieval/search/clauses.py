@@ -92,7 +92,9 @@ class Planner:
         plan = self._words(text)
         if uncounted is None or plan.matches is not None:
             return plan
-        others = self._of_clause(self._likely(uncounted, _query_words(uncounted)))
+        fewer = self._likely(uncounted, _query_words(uncounted))
+        self._index.scan(JOINT, [one.clause.vectors[JOINT] for one in (plan, fewer) if JOINT in one.clause.vectors])
+        others = self._of_clause(fewer)
         retrievers: list[Stage] = [*plan.pipeline.retrievers, others]
         saying = self._index.captions.ids_with(tokenize(text))
         fusion = AlsoCloseTo(others, plan.pipeline, saying)

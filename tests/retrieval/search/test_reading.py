@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from captioner.types import SearchModel
@@ -10,6 +12,7 @@ from retrieval.library import Library
 from retrieval.search.query import Query, QueryError
 from retrieval.search.search import Searcher
 from retrieval.search.spelling import slip_cost
+from retrieval.vectors.cosine import VectorIndex
 from tests.retrieval.conftest import MODEL, Add, Senses
 
 CAPTION_WORDS = Vocabulary(["dog", "man", "beach", "water", "red", "boat", "street", "people", "shirt", "wedding"])
@@ -79,6 +82,19 @@ def test_a_number_loses_no_hit_and_comes_first_where_a_caption_says_it(searcher:
     assert dogs <= {hit.path for hit in counted}
     assert dogs <= {hit.path for hit in searcher.search(Query("three dogs")).hits}
     assert counted[0].path == "/photos/park.jpg"
+
+
+def test_a_query_with_a_number_is_ranked_as_two_searches_would(
+    searcher: Searcher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ranked(text: str) -> list[tuple[int, float, dict[str, float]]]:
+        fresh = Searcher(searcher._store, replace(searcher.index), searcher._model)
+        return [(hit.id, hit.score, hit.scores) for hit in fresh.search(Query(text), distant=True).hits]
+
+    texts = ["two dogs", "three dogs", "two men", "4 boats"]
+    shared = [ranked(text) for text in texts]
+    monkeypatch.setattr(VectorIndex, "scan", lambda *_: None)
+    assert shared == [ranked(text) for text in texts]
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,19 @@ def test_cosine_is_that_of_the_definition(vectors: np.ndarray, tmp_path: Path) -
     assert index.cosine(query).dtype == np.float32
 
 
+def test_queries_that_are_compared_at_once_have_the_cosines_of_each_alone(vectors: np.ndarray) -> None:
+    together = VectorIndex.build(vectors)
+    queries = np.random.default_rng(3).standard_normal((2, 16)).astype(np.float32)
+    together.scan(queries)
+    rows = np.array([650, 3, 3, 299])
+    for query in queries:
+        alone = VectorIndex.build(vectors)
+        assert np.array_equal(together.cosine(query, rows), alone.cosine(query, rows))
+        assert all(map(np.array_equal, together.top(query, 50), alone.top(query, 50)))
+        together.cosine(query)[:] = 0  # what is kept is not what is handed out
+        assert np.array_equal(together.cosine(query), alone.cosine(query))
+
+
 def test_top_is_exact_with_ties_by_row(vectors: np.ndarray) -> None:
     doubled = np.concatenate([vectors, vectors])
     query = vectors[5].astype(np.float32)
