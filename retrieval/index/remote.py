@@ -81,6 +81,20 @@ class RemoteVectors:
         vectors.refresh()
         self._copy(vectors, index, progress)
 
+    def stored(self, models: Mapping[str, str], ids: np.ndarray) -> dict[str, np.ndarray]:
+        """Return by kind the vectors float32 (n, d) of items `ids` (n,) as the store has them, zeros without.
+
+        `models` are the kinds and their versions; a kind of which none of the items has a vector is left out. Raises
+        StoreDamaged or StoreError.
+        """
+        vectors = {}
+        for kind, version in models.items():
+            own = _vectors_of(self._store, kind, version, ids)
+            if own:
+                none = np.zeros(len(next(iter(own.values()))), np.float32)
+                vectors[kind] = np.array([own.get(item, none) for item in ids.tolist()], np.float32)
+        return vectors
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()

@@ -155,6 +155,26 @@ def test_without_vectors_words_and_pictures_are_searched_by_captions(in_milvus: 
     assert near_copies(in_milvus.searcher().index, MODEL, 4, 5) == []
 
 
+def test_a_picture_of_the_library_has_its_vectors_while_milvus_does_not_answer(
+    library: Library, in_milvus: Library, line: Line
+) -> None:
+    line.calls = 0
+    described = in_milvus.description(1)
+    expected = library.description(1)
+    assert described
+    assert expected
+    assert {kind: values.tolist() for kind, values in described.vectors.items()} == {
+        kind: values.tolist() for kind, values in expected.vectors.items()
+    }
+    line.calls = 10**9
+    hits, same = (one.search(Query(like=[QueryImage(described)]), distant=True).hits for one in (in_milvus, library))
+    assert [hit.id for hit in hits] == [hit.id for hit in same]
+    by = Query(like=[QueryImage(described)], by="vgg16")
+    line.calls = 0
+    with pytest.raises(VectorsUnreachable):
+        in_milvus.search(by)
+
+
 def test_one_process_copies(library: Library, in_milvus: Library, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "WAIT_SECONDS", 0.0)
     with remote.only_writer(library.settings.library / "vectors", wait=False):
