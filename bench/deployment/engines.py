@@ -17,7 +17,12 @@ RAY_PORT = 6379
 VECTORS = f"milvus://127.0.0.1:{MILVUS_PORT}"
 TOKEN = secrets.token_hex(32)
 """What the nodes of Ray know each other by."""
-RAY_ENVIRONMENT = {"RAY_AUTH_MODE": "token", "RAY_AUTH_TOKEN": TOKEN, "RAY_USAGE_STATS_ENABLED": "0"}
+RAY_ENVIRONMENT = {
+    "RAY_AUTH_MODE": "token",
+    "RAY_AUTH_TOKEN": TOKEN,
+    "RAY_USAGE_STATS_ENABLED": "0",
+    "RAY_worker_niceness": "0",  # as what else a cluster runs; at Ray's 15 nothing is described on a busy machine
+}
 _MILVUS = """import milvus, socket
 milvus.MilvusServerConfig.try_bind_port = lambda self, port: socket.create_server(("127.0.0.1", port))
 milvus.main()"""

@@ -13,7 +13,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Event, Thread
@@ -29,6 +29,7 @@ from bench.deployment.services import Service
 from bench.encoding import make_photographs
 from bench.searching import few_words
 from data.errors import RetroflexError
+from data.store import Store
 
 PICTURES = 2_000
 """Made-up pictures, which searches find and which get captions."""
@@ -122,9 +123,12 @@ class Writer:
         if self.client.ask(f"/api/v1/pictures/{picture}/caption", "PUT", {"text": text}).status == 200:
             self.acknowledged[picture] = text
 
-    def lost(self) -> list[int]:
-        """Return the pictures without the caption that was acknowledged."""
-        return [one for one, text in self.acknowledged.items() if text not in captions_of(self.client, one)]
+    def lost(self, address: str) -> list[int]:
+        """Return the pictures without the caption that was acknowledged, in the database at `address`."""
+        with closing(Store.open(address)) as store:
+            stored = store.pictures([*self.acknowledged])
+        texts = {one: [caption.text for caption in picture.captions] for one, picture in stored.items()}
+        return [one for one, text in self.acknowledged.items() if text not in texts.get(one, [])]
 
 
 def captions_of(client: Client, picture: int) -> list[str]:
@@ -208,7 +212,7 @@ class Trial:
             "what the others said": dict(searcher.reasons),
             "searches that failed": failed,
             "captions stored": len(writer.acknowledged),
-            "acknowledged captions lost": len(writer.lost()),
+            "acknowledged captions lost": len(writer.lost(self.cluster.database_url)),
             "runs of the indexer": indexer.runs,
             "runs that ended early": dict(Counter(indexer.failures)),
             "pictures indexed": files,
