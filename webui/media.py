@@ -64,8 +64,10 @@ SIDE = 320
 
 LONGEST = 3 * SIDE
 THUMBNAIL = Webp(SIDE, LONGEST, quality=82)
-PREVIEWS = {side: Webp(side, side, quality=80) for side in (1280, 2560)}
+PREVIEWS = {side: Webp(side, side, quality=80) for side in (800, 1280, 2560)}
 """What one picture is shown by, by its longer side in pixels; the file itself is for zoom and download."""
+PREVIEW = 1280
+"""The side for who does not choose one."""
 AT_ONCE = 2
 """Picture files in memory at the same time: a file may have 200 MB."""
 

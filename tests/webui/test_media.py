@@ -47,16 +47,16 @@ def test_a_picture_is_shown_by_previews_and_its_file_is_for_zoom(
 ) -> None:
     add_picture(library, photo_folder / "wide.jpg", painted("red", (3000, 1500), picture_format="JPEG"))
     add_picture(library, photo_folder / "tall.tif", painted("blue", (700, 1400), picture_format="TIFF"))
-    for side in (1280, 2560):
+    for side in (800, 1280, 2560):
         made = opened(client.get(f"/api/v1/pictures/13/preview?side={side}").data)
         assert (made.format, made.size) == ("WEBP", (side, side // 2))
     assert opened(client.get("/api/v1/pictures/14/preview").data).size == (640, 1280)
     assert client.get("/api/v1/pictures/13/preview?side=9999").status_code == 400
 
     wide, tall, small = (client.get(f"/picture/{number}").text for number in (13, 14, 1))
-    assert re.findall(r"\d+w", wide) == ["640w", "1280w", "2560w"]
+    assert re.findall(r"\d+w", wide) == ["640w", "800w", "1280w", "2560w"]
     assert re.search(r'<img src="/api/v1/pictures/13/preview.*data-file="/api/v1/pictures/13/file', wide)
-    assert re.findall(r"\d+w", tall) == ["320w", "640w", "700w"]
+    assert re.findall(r"\d+w", tall) == ["320w", "400w", "640w", "700w"]
     assert "data-file" not in tall.partition("</article>")[0].partition("data-fallback")[0]  # no browser shows a TIFF
     assert re.search(r'<img src="/api/v1/pictures/1/file[^>]*data-fallback', small)
     assert "srcset" not in small

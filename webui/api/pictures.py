@@ -14,7 +14,7 @@ from data.albums.favourites import set_favourites
 from data.decoding.orders import Webp
 from data.films.reads import film_files, films_by_id, motions_of
 from webui.api.answers import picture_document
-from webui.media import PREVIEWS, THUMBNAIL, film_path, read_original
+from webui.media import PREVIEW, PREVIEWS, THUMBNAIL, film_path, read_original
 from webui.openapi.documents import Picture
 from webui.openapi.operations import Parameter, operation
 from webui.problems import Problem
@@ -48,7 +48,7 @@ pictures = Blueprint("pictures", __name__, url_prefix="/api/v1")
 
 _TIME = Parameter("time", TIME, "Seconds from the beginning of a film; the first frame by default")
 _SIDES = [str(side) for side in PREVIEWS]
-_SIDE = Parameter("side", Literal[(*_SIDES,)], "Pixels of the longer side, at most")
+_SIDE = Parameter("side", Literal[(*_SIDES,)], "Pixels of the longer side, at most; 1280 by default")
 _VERSION = Parameter("v", str, "Start of the content hash; with it a browser may cache the answer forever")
 
 
@@ -99,9 +99,9 @@ def thumbnail(picture_id: int) -> Response:
     kept=True,
 )
 def preview(picture_id: int) -> Response:
-    """As `thumbnail`, to fill a screen: its longer side at most 1,280 or 2,560 pixels."""
-    side = known_value(request.args, "side", _SIDES) or _SIDES[0]
-    return _small(picture_id, PREVIEWS[int(side)], f"preview-{side}")
+    """As `thumbnail`, to fill a screen: its longer side at most 1,280 pixels, or 800 or 2,560 for `side`."""
+    side = int(known_value(request.args, "side", _SIDES) or PREVIEW)
+    return _small(picture_id, PREVIEWS[side], f"preview-{side}")
 
 
 def _small(picture_id: int, webp: Webp, name: str) -> Response:

@@ -18,7 +18,7 @@ from webui.api.answers import Document
 from webui.api.catalogue import read_value
 from webui.api.pictures import check_caption
 from webui.language.formats import percent
-from webui.media import PREVIEWS, THUMBNAIL
+from webui.media import PREVIEW, PREVIEWS, THUMBNAIL
 from webui.pages.albums import choose_albums
 from webui.pages.formatting import facts_of
 from webui.pages.hits import browse, query_pictures
@@ -160,7 +160,7 @@ def _shown(document: Document) -> Shown:
     showable = document["format"] in SHOWABLE
     if document["film"] is not None:
         return Shown(links["file"] if showable else links["thumbnail"])
-    if showable and document["bytes"] <= LIGHT and max(width, height) <= next(iter(PREVIEWS)):
+    if showable and document["bytes"] <= LIGHT and max(width, height) <= PREVIEW:
         return Shown(links["file"])
     return Shown(links["preview"], sizes_of(width, height, links), links["file"] if showable else "")
 
