@@ -34,14 +34,23 @@ SPEAKING = (
     "retrieval/search/catalogue.py retrieval/search/clauses.py retrieval/search/collection.py "
     "retrieval/search/fields.py retrieval/search/grouping.py retrieval/search/query.py retrieval/search/reading.py "
     "retrieval/search/search.py retrieval/search/unsaid.py retrieval/faces/*.py retrieval/library.py "
-    "retrieval/indexing/jobs.py retrieval/indexing/skips.py retrieval/copies/duplicates.py "
+    "retrieval/indexing/jobs.py retrieval/indexing/places.py retrieval/indexing/skips.py "
+    "retrieval/copies/duplicates.py "
     "data/pictures.py data/loading.py data/films/streams.py data/films/animations.py data/films/decoding.py "
     "data/films/worker.py data/decoding/pool.py data/decoding/child.py data/colour/*.py data/metadata/*.py "
     "data/faces/people.py data/albums/*.py webui/api/albums.py data/store.py "
     "data/store_errors.py data/catalogue/values.py"
 )
 """The files whose sentences can reach the page."""
-LABELS = {"Option": (1, 3), "Order": (1,), "Choice": (1, 2), "NAMES": (), "SOURCES": (), "NOTICES": ()}
+LABELS = {
+    "NewField": (2,),
+    "Option": (1, 3),
+    "Order": (1,),
+    "Choice": (1, 2),
+    "NAMES": (),
+    "SOURCES": (),
+    "NOTICES": (),
+}
 """Where labels stand: in which arguments of which calls; all of what is assigned to these names."""
 NAMED = ("any", "wrong_order")
 """Arguments by name, and attributes, that are labels or sentences."""

@@ -157,7 +157,7 @@ def where_matched(field: str) -> str:
         "person": gettext("Person"),
     }
     stored = {one.name: one.of.label for one in catalogue()} if field.startswith(PREFIX) else {}
-    return stored.get(field) or labels.get(field) or field.removeprefix(PREFIX).capitalize()
+    return translated(stored.get(field, "")) or labels.get(field) or field.removeprefix(PREFIX).capitalize()
 
 
 def _labels() -> dict[str, str]:

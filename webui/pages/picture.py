@@ -169,7 +169,8 @@ def sizes_of(width: int, height: int, links: dict[str, str]) -> str:
     """Return the smaller versions of a picture as a browser chooses among them: address and width of each."""
     made = {links["thumbnail"]: THUMBNAIL}
     made |= {f"{links['preview']}&side={side}": webp for side, webp in PREVIEWS.items()}
-    widths = {webp.size(width, height)[0]: address for address, webp in made.items()}
+    # Of those that are as wide the smallest.
+    widths = {webp.size(width, height)[0]: address for address, webp in reversed(made.items())}
     return ", ".join(f"{address} {across}w" for across, address in sorted(widths.items()))
 
 

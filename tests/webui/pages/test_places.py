@@ -8,6 +8,7 @@ from flask.testing import FlaskClient
 from data.catalogue.values import CATEGORY, LOCATED, Value
 from data.catalogue.writes import NewField, declare_fields, put_facts
 from data.metadata.gazetteer import CITY, COUNTRY, REGION
+from retrieval.indexing.places import FIELDS
 from retrieval.library import Library
 
 
@@ -55,3 +56,12 @@ def test_words_find_places(placed: Library, client: FlaskClient) -> None:
     found = client.get("/api/v1/search?q=lyon").json
     assert found is not None
     assert {one["id"] for one in found["hits"][:2]} == {1, 2}
+
+
+def test_labels_of_places_are_in_the_language_of_the_page(library: Library, client: FlaskClient) -> None:
+    with library.store.writing() as connection:
+        made = declare_fields(connection, FIELDS)
+        put_facts(connection, {1: {made[COUNTRY].id: Value("France")}}, LOCATED)
+    german = {"Accept-Language": "de"}
+    assert "<legend>Land</legend>" in client.get("/?q=red", headers=german).text
+    assert "<dt>Land</dt>" in client.get("/picture/1", headers=german).text
