@@ -23,7 +23,7 @@ SOURCES = {
 }
 """Where a date comes from, the most reliable source first, and how a person is told."""
 
-METADATA_VERSION = 2
+METADATA_VERSION = 3
 """Of what `data.metadata` reads of files and their names; with a higher one, files are read again, see `index`."""
 FIRST_YEAR = 1826
 """The year of the oldest photograph; scans may carry its date."""
@@ -39,7 +39,7 @@ _MONTHS = dict(
     zip(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], range(1, 13), strict=True)
 )
 _TIME = (
-    r"(?P<hour>\d{1,2})(?P<gap>[:.]?)(?P<minute>\d{2})(?:(?P=gap)(?P<second>\d{2}))?"
+    r"(?P<hour>\d{1,2})(?P<gap>[:.-]?)(?P<minute>\d{2})(?:(?P=gap)(?P<second>\d{2}))?"
     r"(?:[.,:]\d+)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
 )
 _BLANK = r"[\s:T-]*"  # EXIF fills the parts of a time that are unknown with blanks
@@ -52,9 +52,12 @@ _FORMS = [
         r"(?P<day>\d{1,2})\.(?P<month>\d{1,2})\.(?P<year>\d{4})" + _AFTER,
         r"(?:[A-Za-z]{3,9},?\s+)?(?P<day>\d{1,2})[\s-](?P<name>[A-Za-z]{3,9})[\s-](?P<year>\d{4})" + _AFTER,
         r"(?P<year>\d{4})(?P<month>\d{2})(?P<day>\d{2})(?P<hour>\d{2})(?P<minute>\d{2})(?P<second>\d{2})",
-        rf"(?:[A-Za-z]{{3,9}}\s+)?(?P<name>[A-Za-z]{{3,9}})\s+(?P<day>\d{{1,2}})\s+(?:{_TIME})\s+(?P<year>\d{{4}})",
+        rf"(?:[A-Za-z]{{3,9}}\s+)?(?P<name>[A-Za-z]{{3,9}})\s+(?P<day>\d{{1,2}})\s+(?:{_TIME})\s+(?:[A-Z]{{3,4}}\s+)?(?P<year>\d{{4}})",
+        r"(?P<name>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})" + _AFTER,
     )
 ]
+_PADDED = re.compile(r"(?<=:) (?=\d)")
+"""A blank in place of a zero, as some cameras write."""
 _LONGEST = 64
 
 _NAME_DAYS = [
@@ -70,7 +73,10 @@ _NAME_TIMES = [
     for form in (
         r"(?:[ _T-]{1,2}|\s(?:at|um|à|a las|v)\s)?(?P<hour>\d{2})(?P<gap>[-_.:h ]?)(?P<minute>\d{2})(?P=gap)"
         r"(?P<second>\d{2})(?!\d{1,2}(?!\d))(?:\s?(?P<half>[AaPp])[Mm])?",
-        r"(?:[ _T-]|\s(?:at|um|à|a las|v)\s)(?P<hour>\d{2})[.:h](?P<minute>\d{2})(?!\d)(?:\s?(?P<half>[AaPp])[Mm])?",
+        r"(?:[ _T-]|\s(?:at|um|à|a las|v)\s)(?P<hour>\d{2})[.:h](?P<minute>\d{2})(?:[m_](?P<second>\d{2}))?(?!\d)"
+        r"(?:\s?(?P<half>[AaPp])[Mm])?",
+        r"(?:[ _T-]|\s(?:at|um|à|a las|v)\s)(?P<hour>\d)(?P<gap>[.:])(?P<minute>\d{2})(?P=gap)(?P<second>\d{2})(?!\d)"
+        r"(?:\s?(?P<half>[AaPp])[Mm])?",
     )
 ]
 _MILLISECONDS = re.compile(r"(?:FB_IMG_|mmexport|wx_camera_)(?P<milliseconds>1\d{12})(?!\d)")
@@ -112,7 +118,7 @@ def read_date(text: str, now: datetime) -> datetime | None:
     if len(clean) > _LONGEST:
         return None
     for form in _FORMS:
-        if found := form.fullmatch(clean):
+        if found := form.fullmatch(_PADDED.sub("0", clean)):
             moment = _moment(found.groupdict())
             return moment if moment and is_believable(moment, now) else None
     return None

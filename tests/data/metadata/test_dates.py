@@ -17,6 +17,10 @@ DAY, SHOT = datetime(2019, 5, 4), datetime(2019, 5, 4, 10, 11, 12)
     [
         ("2019:05:04 10:11:12", SHOT),
         ("2019:05:04 10:11:12\x00", SHOT),
+        ("2019: 5: 4 10:11:12", SHOT),
+        ("2019:05:04 10-11-12", SHOT),
+        ("May 4, 2019 10:11:12 AM", SHOT),
+        ("Sat May 04 10:11:12 CEST 2019", SHOT),
         (" 2019:05:04 10:11:12 ", SHOT),
         ("2019-05-04T10:11:12", SHOT),
         ("2019-05-04T10:11:12Z", SHOT),
@@ -92,6 +96,8 @@ def test_what_is_ahead_depends_on_today() -> None:
     [
         ("IMG_20190504_101112.jpg", SHOT),
         ("IMG_20190504_101112_HDR.jpg", SHOT),
+        ("Screen Shot 2019-05-04 at 1.11.12 PM.png", SHOT.replace(hour=13)),
+        ("2019-05-04_10h11m12s.png", SHOT),
         ("IMG_20190504_101112 (2).jpg", SHOT),
         ("PXL_20190504_101112123.PORTRAIT.jpg", SHOT),
         ("20190504_101112.jpg", SHOT),
