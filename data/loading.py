@@ -64,7 +64,7 @@ _silence_libtiff()
 
 
 def open_picture(content: bytes) -> Image.Image:
-    """Return a picture whose pixels are not decoded yet. Raises NotAPicture with the decoder's reason."""
+    """Return a picture whose pixels are not decoded yet. Raises NotAPicture or PictureDamaged."""
     if is_large_still(content) and (still := open_still(content)) is not None:
         return still
     try:
@@ -77,7 +77,18 @@ def open_picture(content: bytes) -> Image.Image:
         with suppress(Exception):
             if (other := open_wide(content) or open_still(content)) is not None:
                 return other
+        if _lacks_header(content):
+            raise PictureDamaged("is cut off: it ends before what says how to read it") from error
         raise NotAPicture(f"is not a picture in a supported format{_reason(content)}") from error
+
+
+def _lacks_header(content: bytes) -> bool:
+    """Return whether a JPEG ends among the segments before its scan, or a TIFF before its directory."""
+    if content.startswith(b"\xff\xd8\xff"):
+        marker, end = [(0, 2), *((marker, end) for marker, _, end in segments(content))][-1]
+        return marker != SOS and end + 5 >= len(content)
+    order: Any = {b"II*\0": "little", b"MM\0*": "big"}.get(content[:4])
+    return order is not None and int.from_bytes(content[4:8], order) >= len(content)
 
 
 def _is_planar_of_16_bits(image: Image.Image) -> bool:

@@ -54,6 +54,17 @@ def test_a_progressive_jpeg_counts_what_it_needs_in_memory(encode: Encode, noise
     assert decode(encode("JPEG", noise, subsampling=0), SMALL, min_side=50).image.size == (75, 50)
 
 
+@pytest.mark.parametrize(
+    ("name", "options", "share"), [("JPEG", {}, 0.002), ("TIFF", {"compression": "tiff_lzw"}, 0.5)]
+)
+def test_a_file_that_ends_before_its_header_is_told_to_be_cut_off(
+    encode: Encode, noise: Image.Image, name: str, options: dict, share: float
+) -> None:
+    whole = encode(name, noise, **options)
+    with pytest.raises(PictureDamaged, match="is cut off: it ends before"):
+        decode(whole[: int(len(whole) * share)])
+
+
 def test_other_formats_above_the_cap_are_refused_with_the_setting(encode: Encode, noise: Image.Image) -> None:
     with pytest.raises(PictureTooLarge, match=r"600x400 pixels, the cap is 130,000; set RETROFLEX_MAX_PIXELS"):
         decode(encode("PNG", noise), SMALL, min_side=50)
