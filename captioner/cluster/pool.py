@@ -23,7 +23,7 @@ POLL_SECONDS = 0.5
 PATIENCE = 60.0
 """Seconds without any worker, after which a line says so."""
 FAILURES = 3
-"""Workers that end one after another before they are ready, from which the run is given up."""
+"""Workers that end one after another before they are ready, on machines that go on, from which the run is given up."""
 
 
 @dataclass(eq=False)
@@ -32,6 +32,8 @@ class RemoteWorker(Generic[K]):
 
     actor: Any
     ready: Any
+    machines: set[str]
+    """The ids of all machines that were there when it was begun."""
     calls: dict[Any, K] = field(default_factory=dict)
 
     def call(self, method: str, key: K, *arguments: Any) -> None:
@@ -90,7 +92,10 @@ class WorkerPool(Generic[K]):
         ray = self._cluster.ray
         remote = ray.remote(num_cpus=CPUS, max_restarts=0, max_task_retries=0, max_concurrency=AHEAD)(Worker)
         actor = remote.remote()
-        self._starting.append(RemoteWorker(actor, actor.load.remote(self._load, CPUS)))
+        self._starting.append(RemoteWorker(actor, actor.load.remote(self._load, CPUS), self._machines()))
+
+    def _machines(self) -> set[str]:
+        return {node["NodeID"] for node in self._cluster.ray.nodes() if node["Alive"]}
 
     def finished(self) -> Iterator[Finished[K] | Ended[K]]:
         """Yield what has finished or ended; wait for it up to POLL_SECONDS. Raises RetroflexError."""
@@ -141,7 +146,7 @@ class WorkerPool(Generic[K]):
             self._workers.remove(worker)
             return Ended(list(worker.calls.values()))
         self._starting.remove(worker)
-        self._failures += 1
+        self._failures += worker.machines <= self._machines()  # otherwise it may have ended with its machine
         if self._failures >= FAILURES:
             lines = [line for line in str(error).splitlines() if line.strip()]
             why = one_line(RuntimeError(lines[-1])) if lines else one_line(error)
