@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from importlib.util import find_spec
 
 import numpy as np
@@ -10,7 +11,7 @@ from PIL import Image
 
 from captioner.faces import detector, embedder
 from captioner.faces.base import FoundFace
-from captioner.faces.detector import Detector
+from captioner.faces.detector import Detection, Detector
 from captioner.faces.embedder import Embedder
 from data.errors import RetroflexError
 from data.faces.records import Box
@@ -27,6 +28,8 @@ TURNS = (45, -45, 90, -90, 180)
 """Degrees by which a picture without an upright face is turned, to look for lying and tilted ones."""
 TURNED_AT = 256
 """Pixels along the longer side of a picture that is turned: only its larger faces are looked for, which saves time."""
+MARGIN = 0.02
+"""By how much surer faces have to be in a turned picture: an upright face is often found in turned ones, too."""
 GREY = (127, 127, 127)
 MODEL_VERSION = f"{detector.VERSION}-light-turned-{embedder.VERSION}"
 _PACKAGES = {"mtcnn": "mtcnn", "dlib": "dlib-bin", "face_recognition_models": "face-recognition-models"}
@@ -48,11 +51,9 @@ class ShippedFinder:
         pixels = upright = brightened(np.ascontiguousarray(pixels))
         detected, by = self._detector.find(within(Image.fromarray(pixels), DETECTED_AT)), 0
         if all(one.confidence < detector.SURE or not one.is_upright for one in detected):
-            by = self._best_turn(pixels, sum(one.confidence for one in detected if one.is_upright))
-        if by:
-            upright = turned(Image.fromarray(pixels), by)
-            again = self._detector.find_sure([within(Image.fromarray(upright), DETECTED_AT)])[0]
-            detected = [one for one in again if one.is_upright]
+            surer = self._turned(pixels, _in_all(detected) + MARGIN)
+            if surer is not None:
+                by, upright, detected = surer
         vectors = self._embedder.embed(upright, [one.box for one in detected])
         found = [
             FoundFace(
@@ -62,13 +63,24 @@ class ShippedFinder:
         ]
         return sorted((one for one in found if one.box.area > 0), key=lambda one: one.box)
 
-    def _best_turn(self, pixels: np.ndarray, least: float) -> int:
-        """Return by which of TURNS upright faces are surest, in all above `least`; 0 if by none."""
+    def _turned(self, pixels: np.ndarray, least: float) -> tuple[int, np.ndarray, list[Detection]] | None:
+        """Return by which of TURNS upright faces are surest, the picture turned so, and these faces.
+
+        None if they are not surer, in all, than `least`.
+        """
         small = Image.fromarray(within(Image.fromarray(pixels), TURNED_AT))
-        tried = self._detector.find_sure([turned(small, by) for by in TURNS])
-        sums = [sum(one.confidence for one in found if one.is_upright) for found in tried]
-        best = int(np.argmax(sums))
-        return TURNS[best] if sums[best] > least else 0
+        tried = [_in_all(found) for found in self._detector.find_sure([turned(small, by) for by in TURNS])]
+        by = TURNS[int(np.argmax(tried))]
+        if max(tried) < least:
+            return None
+        upright = turned(Image.fromarray(pixels), by)
+        found = self._detector.find_sure([within(Image.fromarray(upright), DETECTED_AT)])[0]
+        return (by, upright, [one for one in found if one.is_upright]) if _in_all(found) >= least else None
+
+
+def _in_all(detected: Sequence[Detection]) -> float:
+    """Return the sum of the confidences of the upright faces."""
+    return sum(one.confidence for one in detected if one.is_upright)
 
 
 def turned(picture: Image.Image, by: int) -> np.ndarray:
