@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 from PIL import Image
 
-from bench.faces import CHANGES, SIZE, crowd
+from bench.faces import CHANGES, SIZE, crowd, false_faces
+from tests.drawn_faces import DrawnFinder, draw_people
 
 WHITE = Image.new("RGB", (200, 200), "white")
 
@@ -28,3 +31,9 @@ def test_a_crowd_has_every_face_once() -> None:
     together = np.asarray(crowd([WHITE] * 12))
     assert together.shape[:2] == (400, 2000)
     assert (together > 200).all(axis=2).sum() == 12 * 100 * 100
+
+
+def test_pictures_without_people_are_counted_by_those_in_which_a_face_is_found(tmp_path: Path) -> None:
+    for number in range(4):
+        draw_people(tmp_path / f"{number}.png", {"anna": (10, 10, 40, 40)} if number == 3 else {})
+    assert false_faces(DrawnFinder(), tmp_path, 4)["found"] == 0.25

@@ -36,7 +36,7 @@ started = time.process_time()
 total = Library.open(load_settings(library=Path(sys.argv[1]))).search(Query("word1 word2 word7 word40")).total
 seconds = time.process_time() - started
 loaded = {name.split(".")[0] for name in sys.modules}
-heavy = {"tensorflow", "keras", "numba", "scipy", "nltk", "PIL", "psycopg"} & loaded
+heavy = {"tensorflow", "keras", "numba", "scipy", "nltk", "PIL", "psycopg", "av", "dlib", "mtcnn", "sklearn"} & loaded
 print(json.dumps({"seconds": seconds, "total": total, "heavy": sorted(heavy)}))
 """
 
