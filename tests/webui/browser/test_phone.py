@@ -9,7 +9,7 @@ import pytest
 
 from tests.webui.browser.conftest import WIDTHS, Site
 from tests.webui.browser.page import Page
-from tests.webui.conftest import running
+from tests.webui.conftest import add, draw, running
 from webui.app import create_app
 
 pytestmark = pytest.mark.parametrize("page", WIDTHS[:1], indirect=True)
@@ -118,3 +118,25 @@ def test_without_a_server_there_is_a_page_that_says_so_and_nothing_private_is_ke
         assert all(one.startswith(("/static/", "/offline/en")) for one in addresses)
     there.open("?q=green")
     there.wait(lambda: there.text("h1") == "Retroflex cannot be reached")
+
+
+SPREAD = """
+const image = document.querySelector(".stage > img");
+const send = (type, pointerId, clientX) => image.dispatchEvent(
+  new PointerEvent(type, { pointerId, pointerType: "touch", clientX, clientY: 200, bubbles: true }));
+for (const [type, left, right] of [["pointerdown", 170, 190], ["pointermove", 100, 260], ["pointerup", 100, 260]]) {
+  send(type, 1, left);
+  send(type, 2, right);
+}
+"""
+
+
+def test_zoom_loads_the_file_in_place_of_the_preview(page: Page, site: Site) -> None:
+    add(site.library, site.photos / "large.jpg", draw("blue", (2400, 1600), picture_format="JPEG"))
+    large = max(site.library.store.pictures(range(1, 99)))
+    source = "return document.querySelector('.stage > img').currentSrc"
+    page.open(f"picture/{large}")
+    page.wait(lambda: f"/pictures/{large}/thumbnail" in page.js(source))  # as wide as this screen
+    page.js(SPREAD)
+    page.wait(lambda: f"/pictures/{large}/file" in page.js(source))
+    assert "scale" in page.js(TRANSFORM)
