@@ -44,6 +44,7 @@ from retrieval.search.grouping import Grouping
 from retrieval.search.query import QUERY_FRAMES, Query
 from retrieval.search.results import SearchResult
 from retrieval.search.search import DEFAULT_LIMIT, Searcher
+from retrieval.vectors.base import VectorsUnreachable
 
 if TYPE_CHECKING:
     from retrieval.index.remote import RemoteVectors
@@ -158,14 +159,14 @@ class Library:
         return Description(captions, {kind: values[0] for kind, values in vectors.items()})
 
     def _vectors_of(self, index: Index, ids: np.ndarray) -> dict[str, np.ndarray]:
-        """Return by kind the vectors float32 (n, d) of the items of rising `ids` (n,), zeros of an item without.
-
-        Where they are in Milvus, they are read from the store, which has them too: a query without a vector, because
-        Milvus did not answer a moment before, would be answered by captions without a word.
-        """
+        """Return by kind the vectors float32 (n, d) of the items of rising `ids` (n,), zeros of an item without."""
+        vectors: dict[str, np.ndarray] = {}
+        with suppress(VectorsUnreachable):
+            vectors = {kind: index.vectors.get(kind, ids) for kind in index.vectors.models}
         if self._remote is None or self._index is None:
-            return {kind: index.vectors.get(kind, ids) for kind in index.vectors.models}
-        return self._remote.stored(self._index.models, ids)
+            return vectors
+        # A query without vectors would be answered by captions, without a word where Milvus answers again by then.
+        return self._remote.stored(self._index.models, ids, vectors)
 
     def film_frames(self, picture_id: int, model_version: str | None = None) -> list[Description]:
         """Return the stored descriptions of up to QUERY_FRAMES frames of a film, by time; none if it is no film.

@@ -81,15 +81,17 @@ class RemoteVectors:
         vectors.refresh()
         self._copy(vectors, index, progress)
 
-    def stored(self, models: Mapping[str, str], ids: np.ndarray) -> dict[str, np.ndarray]:
-        """Return by kind the vectors float32 (n, d) of items `ids` (n,) as the store has them, zeros without.
+    def stored(
+        self, models: Mapping[str, str], ids: np.ndarray, known: Mapping[str, np.ndarray]
+    ) -> dict[str, np.ndarray]:
+        """Return by kind the `known` vectors of items `ids` (n,), and others float32 (n, d) as the store has them.
 
         `models` are the kinds and their versions; a kind of which none of the items has a vector is left out. Raises
         StoreDamaged or StoreError.
         """
-        vectors = {}
+        vectors = dict(known)
         for kind, version in models.items():
-            own = _vectors_of(self._store, kind, version, ids)
+            own = {} if kind in known else _vectors_of(self._store, kind, version, ids)
             if own:
                 none = np.zeros(len(next(iter(own.values()))), np.float32)
                 vectors[kind] = np.array([own.get(item, none) for item in ids.tolist()], np.float32)

@@ -175,6 +175,17 @@ def test_a_picture_of_the_library_has_its_vectors_while_milvus_does_not_answer(
         in_milvus.search(by)
 
 
+def test_a_picture_without_a_kind_of_vectors_has_zeros_of_it(library: Library, in_milvus: Library, add: Add) -> None:
+    add(library.store, "shore", ["a dog on the shore"], [1.0, 0.1, 0.0, 0.0], further={"alike": np.ones(3, np.float32)})
+    for picture in (1, 6):
+        ours, theirs = (one.description(picture) for one in (in_milvus, library))
+        assert ours
+        assert theirs
+        assert ours.vectors.keys() == theirs.vectors.keys() == {"vgg16", "joint", "alike"}
+        for kind, values in theirs.vectors.items():
+            assert ours.vectors[kind].tolist() == pytest.approx(values.tolist(), abs=1e-6)
+
+
 def test_one_process_copies(library: Library, in_milvus: Library, line: Line, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(remote, "WAIT_SECONDS", 0.0)
     with remote.only_writer(library.settings.library / "vectors", wait=False):
