@@ -3,7 +3,7 @@
 ARG PYTHON=3.11
 
 FROM python:${PYTHON}-slim-bookworm AS build
-ARG EXTRAS=postgres,milvus,cluster
+ARG EXTRAS=postgres,milvus,cluster,places
 WORKDIR /source
 RUN python -m venv --without-pip /opt/retroflex
 # The dependencies first: they change rarely, and are most of the image.

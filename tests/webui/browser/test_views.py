@@ -27,6 +27,8 @@ VIEWS = {
     "wrong": "nowhere",
 }
 TRIES = 5
+PLAIN_PAGES = 6
+"""Pages of two sentences that are painted in the time that hits may take; measured: 3 to 4."""
 AXE_RUN = """
 const done = arguments[arguments.length - 1];
 axe.run(document, { resultTypes: ['violations'] }).then(({ violations }) => done(violations.map(
@@ -123,9 +125,10 @@ def test_script_and_style_of_the_first_page_are_small_and_its_own(page: Page) ->
 
 
 def test_first_results_are_painted_soon_after_the_answer(page: Page) -> None:
-    """The least of a few tries, as other programs may take the processor."""
-    assert min(painted_anew(page) for _ in range(TRIES)) < 300
-    assert min(painted_in_place(page) for _ in range(TRIES)) < 300
+    """Beside a page of two sentences, painted in the same minute, as machines differ; each the least of a few tries."""
+    plain = min(painted_anew(page, "offline/en") for _ in range(TRIES))
+    assert min(painted_anew(page, "?q=red+boat") for _ in range(TRIES)) < PLAIN_PAGES * plain
+    assert min(painted_in_place(page) for _ in range(TRIES)) < PLAIN_PAGES * plain
 
 
 def what_loaded(page: Page) -> dict[str, Any]:
@@ -134,9 +137,9 @@ def what_loaded(page: Page) -> dict[str, Any]:
     return dict(page.js(LOADED))
 
 
-def painted_anew(page: Page) -> float:
-    """Milliseconds from the first byte of a page of hits to its first paint."""
-    page.open("?q=red+boat")
+def painted_anew(page: Page, address: str) -> float:
+    """Milliseconds from the first byte of a page to its first paint."""
+    page.open(address)
     return float(what_loaded(page)["paint"])
 
 
