@@ -26,7 +26,7 @@ def test_hints_are_content_words_of_the_captions_that_are_no_targets() -> None:
 
 
 def test_pretraining_learns_the_order_of_words() -> None:
-    weights = pretrain(CAPTIONS * 80, CAPTIONS, 6, TrainConfig(text_epochs=15, min_count=1, smoothing=0.0))
+    weights = pretrain(CAPTIONS * 80, CAPTIONS, 6, TrainConfig(text_epochs=8, min_count=1, smoothing=0.0))
     vocabulary = Vocabulary.from_captions((one for picture in CAPTIONS for one in picture), 1)
     config = DecoderConfig(len(vocabulary), 6)
     decoder = Decoder(config, weights)
