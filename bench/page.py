@@ -112,6 +112,8 @@ def titled(driver: WebDriver, words: str) -> None:
 def typing(driver: WebDriver, address: str) -> Felt:
     """Type a query letter by letter, with a rest after each word, and return what is felt."""
     driver.get(address)
+    time.sleep(0.5)
+    driver.execute_script("watched.blocked = [0]")  # what loading a page took is no part of typing
     field = driver.find_element(By.CSS_SELECTOR, "input[name=q]")
     for letter in TYPED:
         field.send_keys(letter)
