@@ -57,10 +57,9 @@ class PictureRow:
     """A picture by content hash; width and height in pixels, upright; `bytes` is the size of the file.
 
     `taken_at`, `taken_from`, `texts` and `position` are those of `data.metadata.embedded.Metadata`; they replace stored
-    ones.
-    `pixels` is its `data.pictures.pixel_hash`, None where that is not known. `notes` are lines on what of its file,
-    `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too. `colours` are those that it
-    mostly has, see `data.colour.names`, 0 where that is not known.
+    ones. `pixels` is its `data.pictures.pixel_hash`, None where that is not known. `notes` are lines on what of its
+    file, `sidecar_notes` on what of its sidecars could not be used; they replace stored ones too. `colours` are those
+    that it mostly has, see `data.colour.names`, 0 where that is not known.
     """
 
     digest: str

@@ -63,7 +63,7 @@ pictures = Table(
     # Where it was taken, in degrees, by what the file says; never shown, only the name of the town is.
     Column("latitude", Float),
     Column("longitude", Float),
-    Column("gazetteer", String(64)),  # which one named the place; NULL: none has yet
+    Column("gazetteer", String(64)),  # which one named the place, see `data.metadata.writes`; NULL: none has yet
     Index("pictures_by_pixels", "pixels"),
 )
 

@@ -32,7 +32,8 @@ from sqlalchemy import (
 from data.albums.continuing import is_member
 from data.catalogue.values import USER
 from data.database import at_or_below, check_picture, chunks
-from data.metadata.dates import METADATA_VERSION, date_in_name, now
+from data.metadata.dates import date_in_name, now
+from data.metadata.writes import put_metadata
 from data.migrations import GENERATION_KEY
 from data.paths import clean_text
 from data.records import Batch, DescriptionRow, FileRow, MetadataRow, PictureRow, Seen, SkipRow
@@ -52,8 +53,6 @@ from data.tables import (
     items,
     meta,
     motions,
-    picture_notes,
-    picture_texts,
     pictures,
     skipped,
     successions,
@@ -82,7 +81,7 @@ def write_batch(connection: Connection, batch: Batch) -> None:
     read: list[PictureRow | MetadataRow] = [*batch.pictures, *batch.metadata]
     digests = {row.digest for row in batch.files} | {row.digest for row in batch.descriptions}
     ids = _picture_ids(connection, digests | {row.digest for row in read})
-    _put_metadata(connection, read, ids)
+    put_metadata(connection, read, ids)
     _note_successions(connection, batch.files, {ids[digest] for digest in new}, ids)
     _put_skipped(connection, batch.skipped)
     _put_files(connection, batch.files, ids)
@@ -269,43 +268,6 @@ def _put_seen(connection: Connection, seen: Mapping[str, Seen]) -> None:
         hashed = func.coalesce(pictures.c.pixels, bindparam("hash", type_=String))
         colours = case((pictures.c.colours == 0, bindparam("new", type_=Integer)), else_=pictures.c.colours)
         connection.execute(update(pictures).where(lacking).values(pixels=hashed, colours=colours), rows)
-
-
-def _put_metadata(connection: Connection, rows: Sequence[PictureRow | MetadataRow], ids: Mapping[str, int]) -> None:
-    """Store what the files say of themselves, in place of what was stored."""
-    latest = {ids[row.digest]: row for row in rows}
-    if latest:
-        names = {"taken_at": "at", "taken_from": "from", "latitude": "north", "longitude": "east"}
-        known = update(pictures).where(pictures.c.id == bindparam("of"))
-        known = known.values({column: bindparam(name) for column, name in names.items()})
-        told = [(one, row.taken_at, row.taken_from, *(row.position or (None, None))) for one, row in latest.items()]
-        rows_told = [dict(zip(("of", *names.values()), own, strict=True)) for own in told]
-        version = {"metadata_version": METADATA_VERSION, "gazetteer": None}  # places are named anew
-        connection.execute(known.values(version), rows_told)
-    for piece in chunks(latest):
-        connection.execute(delete(picture_texts).where(picture_texts.c.picture_id.in_(piece)))
-    texts = [(one, rank, text) for one, row in latest.items() for rank, text in enumerate(row.texts)]
-    if texts:
-        values = [{"picture_id": one, "rank": rank, **text._asdict()} for one, rank, text in texts]
-        connection.execute(insert(picture_texts), values)
-    _put_notes(connection, latest)
-
-
-def _put_notes(connection: Connection, rows: Mapping[int, PictureRow | MetadataRow]) -> None:
-    """Store notes on files and sidecars by picture id, in place of what was stored."""
-    whole = [picture_id for picture_id, row in rows.items() if isinstance(row, PictureRow)]
-    for about, renewed in (("file", whole), ("sidecar", list(rows))):
-        for piece in chunks(renewed):
-            old = picture_notes.c.picture_id.in_(piece) & (picture_notes.c.about == about)
-            connection.execute(delete(picture_notes).where(old))
-    values = [
-        {"picture_id": picture_id, "about": about, "rank": rank, "text": text}
-        for picture_id, row in rows.items()
-        for about, notes in (("file", getattr(row, "notes", ())), ("sidecar", row.sidecar_notes))
-        for rank, text in enumerate(notes)
-    ]
-    if values:
-        connection.execute(insert(picture_notes), values)
 
 
 def new_items(connection: Connection, rows: Sequence[Mapping[str, object]]) -> list[int]:

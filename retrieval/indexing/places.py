@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from sqlalchemy import and_, func, or_, select, update
+from sqlalchemy import case, func, select, update
 
 from data.catalogue.reads import fields_in
 from data.catalogue.values import CATEGORY, LOCATED, CatalogueField, Value
 from data.catalogue.writes import NewField, ValueIds, declare_fields, put_facts
 from data.database import chunks
 from data.metadata.gazetteer import CITY, COUNTRY, REGION, Gazetteer, Place, gazetteer_version, load_gazetteer
+from data.metadata.writes import OUTDATED
 from data.records import Position
 from data.soundness import sound
 from data.store import Store
@@ -56,12 +57,10 @@ def name_places(store: Store, progress: Callable[[int, int], None] = lambda done
 def _pending(store: Store, version: str | None) -> list[tuple[int, Position | None]]:
     """Return the pictures whose place this gazetteer has not named, and those whose place is outdated, by rising id."""
     columns = pictures.c.latitude, pictures.c.longitude
-    named_by = pictures.c.gazetteer
-    lacking = named_by.is_(None) if version is None else func.coalesce(named_by, "") != version
-    due = or_(
-        and_(pictures.c.latitude.is_not(None), lacking), and_(pictures.c.latitude.is_(None), named_by.is_not(None))
-    )
-    query = select(pictures.c.id, *columns).where(due, sound(pictures)).order_by(pictures.c.id)
+    named_by = func.coalesce(pictures.c.gazetteer, OUTDATED)
+    due = named_by == OUTDATED if version is None else named_by != version
+    told = pictures.c.latitude.is_not(None) | pictures.c.gazetteer.is_not(None)
+    query = select(pictures.c.id, *columns).where(due, told, sound(pictures)).order_by(pictures.c.id)
     with store.reading() as connection:
         rows = connection.execute(query).all()
     return [(number, None if north is None else Position(north, east)) for number, north, east in rows]
@@ -76,8 +75,9 @@ def _write(
         wanted = [_as_stored(one, stored.get(one.name)) for one in FIELDS]
         ids = {name: one.id for name, one in declare_fields(connection, wanted).items()}
         put_facts(connection, {number: _values(place, ids) for number, place in places.items()}, LOCATED, known)
+        named_by = case((pictures.c.latitude.is_not(None), version))
         for some in chunks(list(places)):
-            connection.execute(update(pictures).where(pictures.c.id.in_(some)).values(gazetteer=version))
+            connection.execute(update(pictures).where(pictures.c.id.in_(some)).values(gazetteer=named_by))
     return sum(place is not None for place in places.values())
 
 

@@ -142,6 +142,25 @@ def test_edited_file_is_named_anew(store: Store, photos: Path) -> None:
     assert named(store)["a.jpg"] == {}
 
 
+SIDECAR = """<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:exif="http://ns.adobe.com/exif/1.0/" exif:GPSLatitude="{north}" exif:GPSLongitude="{east}"/>
+</rdf:RDF></x:xmpmeta>"""
+
+
+def test_place_follows_a_sidecar_that_changes_and_goes(store: Store, photos: Path) -> None:
+    sidecar = photos / "d.xmp"
+    sidecar.write_text(SIDECAR.format(north="50,5.3N", east="14,25.2E"))
+    run(store, photos)
+    assert named(store)["d.jpg"] == HERE
+    sidecar.write_text(SIDECAR.format(north="49,11.70N", east="16,36.42E"))
+    assert run(store, photos) == Named(named=1)
+    assert named(store)["d.jpg"] == THERE
+    sidecar.unlink()
+    run(store, photos)
+    assert named(store)["d.jpg"] == {}
+    assert naming._pending(store, "towns 1") == []
+
+
 def test_without_a_gazetteer_pictures_wait(store: Store, photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(naming, "gazetteer_version", lambda: None)
     assert run(store, photos) == Named(waiting=3)
