@@ -26,7 +26,11 @@ Find = Callable[[np.ndarray], Sequence[FoundFace]]
 
 def found_in(find: Find, content: bytes, limits: Limits) -> FacesIn:
     """Return the faces of a picture file. Raises a PictureError."""
-    found = find(read_pixels(content, limits))
+    return faces_in(find(read_pixels(content, limits)))
+
+
+def faces_in(found: Sequence[FoundFace]) -> FacesIn:
+    """Return faces that were found in one picture."""
     return FacesIn([one.vector for one in found], [one.box for one in found])
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -28,6 +27,7 @@ from data.limits import Limits
 from data.records import content_hash
 from retrieval.library import Library
 from retrieval.search.query import QUERY_FRAMES, QueryFilm, QueryImage
+from webui.describing.recent import Recent
 from webui.problems import RETRY_AFTER, Problem
 
 MAX_PENDING = 16
@@ -91,8 +91,7 @@ class UploadDescriber:
         self._failure: str | None = None
         self._pending = threading.BoundedSemaphore(MAX_PENDING)
         self._model_lock = threading.Lock()
-        self._memory_lock = threading.Lock()
-        self._memory: OrderedDict[tuple[str, str], Described] = OrderedDict()
+        self._recent: Recent[tuple[str, str], Described] = Recent(MAX_REMEMBERED)
 
     def start(self) -> None:
         """Start loading the captioner; return at once."""
@@ -116,14 +115,14 @@ class UploadDescriber:
         captioner = self.captioner()
         key = content_hash(content) + (f" {part}" if part else "")
         known = (
-            self._recall((key, captioner.model_version))
+            self._recent.get((key, captioner.model_version))
             if part
             else self._stored_or_remembered(content, key, captioner)
         )
         described = known or self._made(captioner, content, key, part)
         if further is None or any(np.any(one.vectors.get(further.kind, 0)) for one in described.descriptions):
             return described
-        added = self._recall((key, further.model_version)) or self._made(further, content, key, part)
+        added = self._recent.get((key, further.model_version)) or self._made(further, content, key, part)
         if described.is_film:
             return added  # the library may have other frames of it
         (own,), (other,) = described.descriptions, added.descriptions
@@ -140,7 +139,7 @@ class UploadDescriber:
                 described = self._describe(captioner, content, part)
         finally:
             self._pending.release()
-        self._remember((key, captioner.model_version), described)
+        self._recent.put((key, captioner.model_version), described)
         return described
 
     def _load(self) -> None:
@@ -163,7 +162,7 @@ class UploadDescriber:
         """Return what needs no captioner: what is in the library, with a person's caption, or a recent upload."""
         stored = self._stored(key, captioner.model_version)
         if not stored:
-            return self._recall((key, captioner.model_version))
+            return self._recent.get((key, captioner.model_version))
         squares = self._squares(captioner.input_side, content)
         return Described(stored, data_address(squares.webp), squares.is_film)
 
@@ -183,18 +182,6 @@ class UploadDescriber:
             shown = FilmOrder(times=(found.times[len(found.times) // 2],), webp=PREVIEW)
             webp = read_film(path, shown, self._limits, PATIENCE, FILM_SECONDS).webp
         return Squares(found.squares[spread(len(found.times), QUERY_FRAMES)], webp, is_film=True)
-
-    def _recall(self, key: tuple[str, str]) -> Described | None:
-        with self._memory_lock:
-            if key in self._memory:
-                self._memory.move_to_end(key)
-            return self._memory.get(key)
-
-    def _remember(self, key: tuple[str, str], described: Described) -> None:
-        with self._memory_lock:
-            self._memory[key] = described
-            while len(self._memory) > MAX_REMEMBERED:
-                self._memory.popitem(last=False)
 
 
 def _read(squares: Sequence[np.ndarray]) -> list[Reading[None]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from http import HTTPStatus
 from threading import BoundedSemaphore, Lock
@@ -18,9 +17,10 @@ from data.films.kinds import is_film_content
 from data.films.orders import FilmOrder
 from data.limits import Limits
 from data.records import content_hash
-from retrieval.faces.query import found_in_film
+from retrieval.faces.query import faces_in, found_in_film
 from retrieval.faces.search import FacesIn, QueryFace, chosen
 from webui.describing.describer import FILM_SECONDS, PREVIEW, data_address
+from webui.describing.recent import Recent
 from webui.problems import RETRY_AFTER, Problem
 
 FILMS_AT_ONCE = 2
@@ -40,10 +40,10 @@ class UploadedFaces:
     """Finds faces in uploaded pictures and films, in one picture or frame at a time; safe for threads."""
 
     def __init__(self, limits: Limits) -> None:
-        self._limits, self._turn, self._memory_lock = limits, Lock(), Lock()
+        self._limits, self._turn = limits, Lock()
         self._films = BoundedSemaphore(FILMS_AT_ONCE)
         self._loaded: FaceFinder | None = None
-        self._memory: OrderedDict[str, FacesIn] = OrderedDict()
+        self._recent: Recent[str, FacesIn] = Recent(MAX_REMEMBERED)
 
     def find(self, content: bytes, number: int) -> tuple[QueryFace, str]:
         """Return the `number`th largest face of a picture file's or film's bytes.
@@ -56,15 +56,13 @@ class UploadedFaces:
             return self._find_in_film(content, number)
         decoded = DECODERS.decode(content, Order(within=LONGEST, webp=PREVIEW), self._limits)
         assert decoded.pixels is not None
-        found = self._in_frame(decoded.pixels)
-        faces = FacesIn([one.vector for one in found], [one.box for one in found])
+        faces = faces_in(self._in_frame(decoded.pixels))
         return chosen(faces, self._finder().model_version, number, "the picture"), data_address(decoded.webp)
 
     def _find_in_film(self, content: bytes, number: int) -> tuple[QueryFace, str]:
         finder, digest = self._finder(), content_hash(content)
         with film_file(content) as path:
-            with self._memory_lock:
-                known = self._memory.get(digest)
+            known = self._recent.get(digest)
             if known is None:
                 if not self._films.acquire(blocking=False):
                     raise Problem(
@@ -74,7 +72,7 @@ class UploadedFaces:
                     known = found_in_film(self._in_frame, path, self._limits, PATIENCE, FILM_SECONDS)
                 finally:
                     self._films.release()
-                self._remember(digest, known)
+                self._recent.put(digest, known)
             face = chosen(known, finder.model_version, number, "the film")
             shown = FilmOrder(times=(face.time or 0.0,), webp=PREVIEW)
             return face, data_address(read_film(path, shown, self._limits, PATIENCE, FILM_SECONDS).webp)
@@ -83,12 +81,6 @@ class UploadedFaces:
         finder = self._finder()
         with self._turn:
             return finder.find(pixels)
-
-    def _remember(self, digest: str, found: FacesIn) -> None:
-        with self._memory_lock:
-            self._memory[digest] = found
-            while len(self._memory) > MAX_REMEMBERED:
-                self._memory.popitem(last=False)
 
     def _finder(self) -> FaceFinder:
         with self._turn:
