@@ -117,8 +117,9 @@ def read_date(text: str, now: datetime) -> datetime | None:
     clean = text.replace("\x00", " ").strip()
     if len(clean) > _LONGEST:
         return None
+    padded = _PADDED.sub("0", clean)
     for form in _FORMS:
-        if found := form.fullmatch(_PADDED.sub("0", clean)):
+        if found := form.fullmatch(padded):
             moment = _moment(found.groupdict())
             return moment if moment and is_believable(moment, now) else None
     return None

@@ -32,9 +32,7 @@ class Language(NamedTuple):
 
 def speak_languages(app: Flask) -> None:
     """Make `app` answer people in their language; `?lang=` in the address of a page chooses one on this device."""
-    vars(Babel(app, locale_selector=lambda: _FORMATS.get(current_language(), current_language())))[
-        "domain_instance"
-    ] = Catalogues()
+    vars(Babel(app, locale_selector=_locale))["domain_instance"] = Catalogues()
     app.before_request(_choose)
     app.after_request(_tell)
     app.add_url_rule("/offline/<language>", OFFLINE, _offline)
@@ -46,6 +44,10 @@ def current_language() -> str:
     kept = request.cookies.get(COOKIE)
     preferred = (one.partition("-")[0].lower() for one, quality in request.accept_languages if quality)
     return kept if kept in LANGUAGES else next((one for one in preferred if one in LANGUAGES), SOURCE)
+
+
+def _locale() -> str:
+    return _FORMATS.get(current_language(), current_language())
 
 
 def _languages() -> list[Language]:

@@ -31,9 +31,9 @@ from webui.request.values import Window, find_picture, read_position, read_time
 from webui.services import services
 
 SHOWABLE = {"JPEG", "MPO", "PNG", "WEBP", "GIF", "BMP", "AVIF"}
+"""Formats that browsers show; others can be seen as previews only."""
 LIGHT = 300_000
 """Bytes of a file that is shown itself where it is no larger than a preview."""
-"""Formats that browsers show; for the others the page shows the thumbnail."""
 
 PLAYABLE = {"MP4", "MOV", "WebM", "Matroska"}
 """Formats that browsers play; an AVI is shown by its frames."""

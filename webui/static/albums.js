@@ -117,6 +117,7 @@ const dropping = (event) => {
 const unmark = () => { for (const one of marked()) one.classList.remove("before", "after"); };
 const drags = {
   dragstart: (event) => { dragged = ordered() && event.target.closest(".hit"); },
+  dragenter: () => {},
   dragover: (event) => {
     const place = dropping(event);
     if (!place) return;
@@ -139,7 +140,6 @@ for (const [name, act] of Object.entries(drags)) {
     if (dragged) event.stopImmediatePropagation();
   }, true);
 }
-addEventListener("dragenter", (event) => { if (dragged) event.stopImmediatePropagation(); }, true);
 
 document.addEventListener("submit", (event) => {
   const { target: form, submitter } = event;
