@@ -92,6 +92,11 @@ def is_film(path: Path) -> bool:
         return False
 
 
+def is_film_to_search(path: Path) -> bool:
+    """Return whether a file is searched with as a film; a GIF or WebP that moves is, where films can be read."""
+    return is_film(path) and (can_read_films() or path.suffix.lower() not in MOVING_SUFFIXES)
+
+
 def _is_animated(file: IO[bytes]) -> bool:
     """Return whether a file is a GIF or WebP that moves. Raises OSError."""
     head = file.read(HEAD)

@@ -14,7 +14,7 @@ from captioner.checksums import bundle_version
 from captioner.types import Describer, Description
 from data.errors import PictureError, RetroflexError
 from data.films.decoding import film_hash, read_film
-from data.films.kinds import is_film
+from data.films.kinds import is_film_to_search
 from data.films.orders import FilmOrder
 from data.films.sampling import spread
 from data.limits import Limits
@@ -29,7 +29,7 @@ def query_images(
     files: Sequence[tuple[Path, float]], library: Library, by: str | None = None
 ) -> list[QueryImage | QueryFilm]:
     """Return the picture files and films of a query, each with its weight, described as `describe_files` does."""
-    pictures = [path for path, _ in files if not is_film(path)]
+    pictures = [path for path, _ in files if not is_film_to_search(path)]
     described = dict(zip(pictures, describe_files(pictures, library, by) if pictures else [], strict=True))
     return [
         QueryImage(described[path], weight)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from data.errors import PictureError, RetroflexError
 from data.films.decoding import film_hash
-from data.films.kinds import is_film
+from data.films.kinds import is_film_to_search
 from data.paths import display
 from data.pictures import read_bytes
 from data.records import content_hash
@@ -26,7 +26,7 @@ def face_in_file(path: Path, library: Library, number: int) -> QueryFace:
     limits, what = library.settings.limits, display(path)
     library.faces.check()
     try:
-        film = is_film(path)
+        film = is_film_to_search(path)
         content = b"" if film else read_bytes(path, limits)
         digest = film_hash(path) if film else content_hash(content)
         stored = stored_face(library.store, library.faces, digest, number, what)
