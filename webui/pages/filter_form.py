@@ -104,7 +104,7 @@ def _groups(request: SearchRequest) -> list[Choice]:
     if not own:
         return []
     first = Choice("", gettext("Nothing"), request.group_by is None)
-    return [first, *(Choice(of.name, of.label, of.name == request.group_by) for of in own)]
+    return [first, *(Choice(of.name, translated(of.label), of.name == request.group_by) for of in own)]
 
 
 def _by(request: SearchRequest) -> list[Choice]:

@@ -63,5 +63,7 @@ def test_labels_of_places_are_in_the_language_of_the_page(library: Library, clie
         made = declare_fields(connection, FIELDS)
         put_facts(connection, {1: {made[COUNTRY].id: Value("France")}}, LOCATED)
     german = {"Accept-Language": "de"}
-    assert "<legend>Land</legend>" in client.get("/?q=red", headers=german).text
+    found = client.get("/?q=red", headers=german).text
+    assert "<legend>Land</legend>" in found
+    assert '<option value="place_country">Land</option>' in found
     assert "<dt>Land</dt>" in client.get("/picture/1", headers=german).text
