@@ -160,7 +160,7 @@ def _chip(field: Field, option: Option, value: Any) -> str:
     else:
         shown = number(value)
     if isinstance(field, StoredField):
-        return translated(option.chip.format(shown))
+        return translated(option.chip.format(shown)).replace(field.of.label, translated(field.of.label), 1)
     return gettext(option.chip.replace("{}", "{value}")).replace("{value}", shown)
 
 

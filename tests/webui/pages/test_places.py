@@ -66,4 +66,5 @@ def test_labels_of_places_are_in_the_language_of_the_page(library: Library, clie
     found = client.get("/?q=red", headers=german).text
     assert "<legend>Land</legend>" in found
     assert '<option value="place_country">Land</option>' in found
+    assert ">Land: France<" in client.get("/?q=red&field.place_country=France", headers=german).text
     assert "<dt>Land</dt>" in client.get("/picture/1", headers=german).text
