@@ -1,9 +1,11 @@
-"""Faces under harder conditions: small, dark, turned, covered, none, fifty in one picture.
+"""Faces under harder conditions: small, dark, turned, covered, in profile, none, fifty in one picture.
 
     python -m bench.faces --faces DIR [--people 50] [--without DIR]
+    python -m bench.faces --faces DIR --profile
 
 DIR has a folder a person. One picture of each person is changed and searched among the unchanged other ones.
-`--without` names a folder of pictures of things, of which as many as people are searched for faces.
+`--without` names a folder of pictures of things, of which as many as people are searched for faces. `--profile`
+searches the faces of all pictures that are turned aside most, unchanged, among all others.
 """
 
 from __future__ import annotations
@@ -16,18 +18,22 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from tqdm import tqdm
 
 from captioner.faces.base import FaceFinder
+from captioner.faces.embedder import Embedder
 from captioner.faces.finder import ShippedFinder
 from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.films.sampling import spread
 from data.pictures import read_bytes
-from training.evaluation.folders import read_labelled
+from training.evaluation.folders import Labelled, read_labelled
 
 CROWD = 50
 """People in one picture."""
 SIZE = (1024, 768)
+PROFILE = 0.1
+"""The share of all faces that counts as turned aside most."""
 Change = Callable[[Image.Image], Image.Image]
 
 
@@ -83,9 +89,13 @@ def main() -> None:
     parser.add_argument("--faces", type=Path, required=True)
     parser.add_argument("--people", type=int, default=50)
     parser.add_argument("--without", type=Path)
+    parser.add_argument("--profile", action="store_true")
     given = parser.parse_args()
     labelled = read_labelled(given.faces, None, 0)
     finder = ShippedFinder()
+    if given.profile:
+        print(json.dumps(in_profile(finder, labelled)))
+        return
     first = {label: file for file, label in reversed(list(zip(labelled.files, labelled.labels, strict=True)))}
     people = sorted(first)[: given.people]
     gallery, owners = [], []
@@ -127,6 +137,37 @@ def false_faces(finder: FaceFinder, folder: Path, count: int) -> dict[str, objec
         "found": wrong / max(len(pictures), 1),
         "processor_ms": ms,
     }
+
+
+def in_profile(finder: FaceFinder, labelled: Labelled) -> dict[str, object]:
+    """Return R@1 of the faces that are turned aside most; pictures without a face are left out, and counted."""
+    embedder, vectors, owners, turned = Embedder(), [], [], []
+    for file, label in zip(tqdm(labelled.files, desc="faces", unit="pic", disable=None), labelled.labels, strict=True):
+        pixels = _pixels(file)
+        best = max(finder.find(pixels), key=lambda one: one.box.area, default=None)
+        if best is not None:
+            vectors.append(best.vector)
+            owners.append(label)
+            turned.append(turned_aside(embedder.landmarks(pixels, best.box)))
+    known, people = np.array(vectors), np.array(owners)
+    cosines = known @ known.T
+    np.fill_diagonal(cosines, -1)
+    chosen = np.argsort(turned)[-max(1, round(PROFILE * len(turned))) :]
+    return {
+        "condition": f"{len(chosen)} faces turned aside by {turned[chosen[0]]:.2f} and more",
+        "without a face": len(labelled.files) - len(turned),
+        "R@1": float(np.mean(people[cosines[chosen].argmax(axis=1)] == people[chosen])),
+    }
+
+
+def turned_aside(landmarks: np.ndarray) -> float:
+    """Return how far the nose is off the middle of the eyes, along the line between them, in shares of its length.
+
+    `landmarks` are those of `Embedder.landmarks`. It is 0 for a face that looks at the camera.
+    """
+    one, other = landmarks[:2].mean(axis=0), landmarks[2:4].mean(axis=0)
+    between = other - one
+    return float(abs((landmarks[4] - (one + other) / 2) @ between) / max(between @ between, 1.0))
 
 
 def _pixels(file: Path) -> np.ndarray:

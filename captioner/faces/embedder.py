@@ -50,9 +50,16 @@ class Embedder:
         """Return the faces in the boxes, upright and of one size, uint8 (SIDE, SIDE, 3) each."""
         chips = []
         for box in boxes:
-            shape = self._landmarks(pixels, self._square(box, pixels.shape))
-            chips.append(self._dlib.get_face_chip(pixels, shape, SIDE, PADDING))
+            chips.append(self._dlib.get_face_chip(pixels, self._shape(pixels, box), SIDE, PADDING))
         return chips
+
+    def landmarks(self, pixels: np.ndarray, box: Box) -> np.ndarray:
+        """Return the pixels (5, 2), across and down, of two corners of an eye, two of the other, and below the nose."""
+        shape = self._shape(pixels, box)
+        return np.array([(shape.part(number).x, shape.part(number).y) for number in range(5)], np.float64)
+
+    def _shape(self, pixels: np.ndarray, box: Box) -> Any:
+        return self._landmarks(pixels, self._square(box, pixels.shape))
 
     def _square(self, box: Box, shape: tuple[int, ...]) -> Any:
         """Return the square about a box that the landmarks were learnt in: as wide as the box is on average."""

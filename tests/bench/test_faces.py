@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from bench.faces import CHANGES, SIZE, crowd, false_faces
+from bench.faces import CHANGES, SIZE, crowd, false_faces, turned_aside
 from tests.drawn_faces import DrawnFinder, draw_people
 
 WHITE = Image.new("RGB", (200, 200), "white")
@@ -37,3 +37,11 @@ def test_pictures_without_people_are_counted_by_those_in_which_a_face_is_found(t
     for number in range(4):
         draw_people(tmp_path / f"{number}.png", {"anna": (10, 10, 40, 40)} if number == 3 else {})
     assert false_faces(DrawnFinder(), tmp_path, 4)["found"] == 0.25
+
+
+def test_a_nose_beside_the_middle_of_the_eyes_is_of_a_face_turned_aside() -> None:
+    ahead = np.array([(80, 50), (100, 50), (20, 50), (40, 50), (60, 90)])
+    aside = ahead + np.array([(0, 0)] * 4 + [(15, 0)])
+    assert turned_aside(ahead) == 0
+    assert turned_aside(aside) == 0.25
+    assert turned_aside(aside[:, ::-1]) == 0.25, "however the head is tilted"
