@@ -12,6 +12,7 @@ from sqlalchemy import Connection, String, select, type_coerce
 from data import reads
 from data.albums.membership import Membership, read_membership
 from data.catalogue.columns import ColumnCache, Columns
+from data.metadata.dates import PARTIAL
 from data.soundness import sound
 from data.store import Store
 from data.tables import captions, files, pictures
@@ -79,7 +80,8 @@ def read_facts(store: Store, columns: Sequence[str] = (), cache: ColumnCache | N
         named = np.full(len(ids), np.datetime64("NaT", "s"))
         np.fmin.at(named, file_rows, listed.named)
         taken = _moments(table["taken_at"])[with_file]
-        taken = np.where(np.isnat(taken), named, taken)
+        told_in_part = np.isin(ids, _dated_in_part(connection)) & ~np.isnat(named)
+        taken = np.where(np.isnat(taken) | told_in_part, named, taken)
         generation = reads.generation(connection)
         return Facts(
             generation,
@@ -145,6 +147,11 @@ def _pictures(connection: Connection, columns: Sequence[str]) -> dict[str, np.nd
     rows = connection.execute(select(*wanted).where(sound(pictures)).order_by(pictures.c.id)).all()
     values = zip(*rows, strict=True) if rows else [()] * len(names)
     return {name: np.array(column) for name, column in zip(names, values, strict=True)}
+
+
+def _dated_in_part(connection: Connection) -> list[int]:
+    """Return the ids of the pictures whose file tells a month or a year only: a date in its name comes first."""
+    return list(connection.scalars(select(pictures.c.id).where(pictures.c.taken_from.in_(PARTIAL), sound(pictures))))
 
 
 def _moments(texts: Sequence[str | None] | np.ndarray) -> np.ndarray:

@@ -28,7 +28,7 @@ from data.catalogue.reads import facts_of
 from data.catalogue.values import Fact
 from data.database import MEND, at_or_below, chunks
 from data.films.queries import described_films, films_described_by, frame_vectors_by, frames_among
-from data.metadata.dates import METADATA_VERSION
+from data.metadata.dates import METADATA_VERSION, PARTIAL
 from data.migrations import GENERATION_KEY
 from data.records import (
     PictureText,
@@ -202,11 +202,14 @@ def _picture(
 
 def _taken(row: Any, own: Sequence[Any]) -> tuple[datetime | None, str | None]:
     """Return when a picture was taken, and by which source: what its file says, its files' names, or their time."""
-    if row.taken_at is not None or not own:
+    in_part = row.taken_from in PARTIAL
+    if (row.taken_at is not None and not in_part) or not own:
         return row.taken_at, row.taken_from
     named = [file.named_at for file in own if file.named_at is not None]
     if named:
         return min(named), "name"
+    if in_part:
+        return row.taken_at, row.taken_from
     try:
         return datetime(1970, 1, 1) + timedelta(seconds=min(file.mtime_ns for file in own) // 10**9), "file"
     except OverflowError:
@@ -382,7 +385,7 @@ def _searched(
     by_user = any(caption.source == "user" for caption in texts)
     paths = [file.path for file in own]
     said = [caption.text for caption in texts]
-    return SearchedPicture(item_id, said, by_user, vectors, paths, metadata, _taken(row, own)[0], film)
+    return SearchedPicture(item_id, said, by_user, vectors, paths, metadata, *_taken(row, own), film)
 
 
 def user_texts(connection: Connection) -> list[str]:

@@ -223,8 +223,8 @@ class StoredVector(NamedTuple):
 class SearchedPicture(NamedTuple):
     """What a search needs of a picture or frame: its captions, the user's first, and its vectors by kind.
 
-    `by_user` says whether a person captioned it. `paths` and `taken_at` are those of `StoredPicture`, `metadata` its
-    `texts_beside`. `film` is the id of the film that a frame is of, None for a picture.
+    `by_user` says whether a person captioned it. `paths`, `taken_at` and `taken_from` are those of `StoredPicture`,
+    `metadata` its `texts_beside`. `film` is the id of the film that a frame is of, None for a picture.
     """
 
     id: int
@@ -234,6 +234,7 @@ class SearchedPicture(NamedTuple):
     paths: Sequence[bytes] = ()
     metadata: Sequence[PictureText] = ()
     taken_at: datetime | None = None
+    taken_from: str | None = None
     film: int | None = None
 
 

@@ -6,7 +6,7 @@ Times stay as the camera's clock showed them: zones and parts of seconds are rea
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import PurePosixPath
 
@@ -19,11 +19,15 @@ SOURCES = {
     "png": "by its PNG data",
     "film": "by the film's data",
     "name": "by the file's name",
+    "month": "by a month in the file's data",
+    "year": "by a year in the file's data",
     "file": "by the file's own time",
 }
 """Where a date comes from, the most reliable source first, and how a person is told."""
+PARTIAL = ("month", "year")
+"""The sources that tell no day; their dates are stored as the first day of the month or year."""
 
-METADATA_VERSION = 3
+METADATA_VERSION = 4
 """Of what `data.metadata` reads of files and their names; with a higher one, files are read again, see `index`."""
 FIRST_YEAR = 1826
 """The year of the oldest photograph; scans may carry its date."""
@@ -56,6 +60,17 @@ _FORMS = [
         r"(?P<name>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})" + _AFTER,
     )
 ]
+_DAY_ALONE = re.compile(_YEAR_FIRST + r"[\sT].*", re.DOTALL)
+"""A day, whatever the time behind it is."""
+_PARTS = [
+    re.compile(rf"{form}(?:[\sT][\d\s:.Z+-]*)?")
+    for form in (
+        r"(?P<year>\d{4})[:/.-](?P<month>0?[1-9]|1[0-2])(?:[:/.-](?:00?|\s*))?",
+        r"(?P<year>\d{4})(?P<month>0[1-9]|1[0-2])00",
+        r"(?P<year>\d{4})(?:(?P<gap>[:/.-]?)(?:00|\s\s)(?P=gap)(?:00|\s\s))?",
+    )
+]
+"""Months and years: the parts that are unknown are missing, zeros or blanks."""
 _PADDED = re.compile(r"(?<=:) (?=\d)")
 """A blank in place of a zero, as some cameras write."""
 _LONGEST = 64
@@ -92,8 +107,10 @@ def in_words(moment: datetime, source: str | None) -> str:
 
     Midnight is left out: a source that tells only the day gives it.
     """
-    time = f", {moment:%H:%M}" if (moment.hour, moment.minute, moment.second) != (0, 0, 0) else ""
     by = f" ({SOURCES[source]})" if source in SOURCES else ""
+    if source in PARTIAL:
+        return f"{moment:%B %Y}{by}" if source == "month" else f"{moment.year}{by}"
+    time = f", {moment:%H:%M}" if (moment.hour, moment.minute, moment.second) != (0, 0, 0) else ""
     return f"{moment.day} {moment:%B %Y}{time}{by}"
 
 
@@ -112,17 +129,37 @@ def _is_epoch(after: timedelta) -> bool:
 def read_date(text: str, now: datetime) -> datetime | None:
     """Return the moment that `text` names, None where that is no day or not believable.
 
-    Read are EXIF's form, ISO 8601, digits alone, the dates of mail and of C, and days with slashes or dots.
+    Read are EXIF's form, ISO 8601, digits alone, the dates of mail and of C, and days with slashes or dots. Of a day
+    with a time that no clock shows, the day is read.
     """
-    clean = text.replace("\x00", " ").strip()
-    if len(clean) > _LONGEST:
-        return None
-    padded = _PADDED.sub("0", clean)
-    for form in _FORMS:
+    padded = _PADDED.sub("0", _clean(text))
+    for form in (*_FORMS, _DAY_ALONE):
         if found := form.fullmatch(padded):
-            moment = _moment(found.groupdict())
+            parts = found.groupdict()
+            moment = _moment(parts) or _moment(parts | {"hour": None, "minute": None, "second": None})
             return moment if moment and is_believable(moment, now) else None
     return None
+
+
+def read_part(text: str, now: datetime) -> tuple[str, datetime] | None:
+    """Return the month or year that `text` names without a day: its source, one of PARTIAL, and its first moment."""
+    clean = _clean(text)
+    parts = next((found.groupdict() for form in _PARTS if (found := form.fullmatch(clean))), None)
+    moment = _moment({"day": "1", "month": "1"} | {name: part for name, part in (parts or {}).items() if part})
+    if moment is None or moment.year < FIRST_YEAR or moment > now:
+        return None
+    return "month" if parts and parts.get("month") else "year", moment
+
+
+def best_part(parts: Iterable[tuple[str, datetime] | None]) -> tuple[str, datetime] | None:
+    """Return the first month of what `read_part` returned, or else the first year."""
+    return min(filter(None, parts), key=lambda part: PARTIAL.index(part[0]), default=None)
+
+
+def _clean(text: str) -> str:
+    """Return a text without blanks around it; nothing of one that is too long for a date."""
+    clean = text.replace("\x00", " ").strip()
+    return clean if len(clean) <= _LONGEST else ""
 
 
 def date_in_name(name: str, now: datetime) -> datetime | None:
@@ -147,7 +184,7 @@ def _in_name(name: str) -> Iterator[datetime]:
                 yield moment
 
 
-def _moment(parts: dict[str, str | None]) -> datetime | None:
+def _moment(parts: Mapping[str, str | None]) -> datetime | None:
     """Return the moment of a match, None for one that no calendar or clock has."""
     name = parts.get("name")
     month = _MONTHS.get(name[:3].lower()) if name else int(parts["month"] or 0)
@@ -159,7 +196,7 @@ def _moment(parts: dict[str, str | None]) -> datetime | None:
     if midnight or second == 60:  # the end of a day; a leap second counts as the one before it
         hour, second = hour % 24, second % 60 or (0 if midnight else 59)
     try:
-        moment = datetime(int(parts["year"] or 0), month or 0, int(parts["day"] or 0), hour, minute, second)
+        moment = datetime(int(parts.get("year") or 0), month or 0, int(parts["day"] or 0), hour, minute, second)
         return moment + timedelta(days=midnight)
     except (ValueError, OverflowError):
         return None

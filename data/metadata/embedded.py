@@ -94,16 +94,22 @@ def exif_date(image: Image.Image, now: datetime) -> datetime | None:
     """Return the date of the EXIF block alone, None where it has none that can be believed."""
     exif = _exif_entries(image, {})
     tags = {"original": _BASE.DateTimeOriginal, "digitized": _BASE.DateTimeDigitized, "changed": _BASE.DateTime}
-    return _first_date({source: [exif.get(tag)] for source, tag in tags.items()}, now)[1]
+    source, moment = _first_date({source: [exif.get(tag)] for source, tag in tags.items()}, now)
+    return None if source in dates.PARTIAL else moment
 
 
 def _first_date(candidates: Mapping[str, Iterable[Any]], now: datetime) -> tuple[str, datetime] | tuple[None, None]:
+    """Return the first source that tells a day and its moment, else the best that tells a month or a year."""
+    parts = []
     for source, values in candidates.items():
         for value in values:
             text = value.decode("latin-1") if isinstance(value, bytes) else value
-            if isinstance(text, str) and (moment := dates.read_date(text, now)):
+            if not isinstance(text, str):
+                continue
+            if moment := dates.read_date(text, now):
                 return source, moment
-    return None, None
+            parts.append(dates.read_part(text, now))
+    return dates.best_part(parts) or (None, None)
 
 
 def _exif_entries(image: Image.Image, chunks: Mapping[bytes, list[bytes]]) -> dict[int, Any]:

@@ -75,9 +75,11 @@ def with_sidecars(metadata: Metadata, sidecars: Iterable[Sidecar], now: datetime
             texts += own.texts
             positions += filter(None, [own.position])
     taken = next(filter(None, (dates.read_date(text, now) for text in moments)), None)
-    better = metadata.taken_from is None or _RANKS.index(metadata.taken_from) >= _RANKS.index("xmp")
-    if taken is not None and better:
-        metadata = metadata._replace(taken_at=taken, taken_from="xmp")
+    part = dates.best_part(dates.read_part(text, now) for text in moments)
+    source, taken = ("xmp", taken) if taken is not None else part or (None, None)
+    known = metadata.taken_from
+    if source is not None and (known is None or _RANKS.index(known) >= _RANKS.index(source)):
+        metadata = metadata._replace(taken_at=taken, taken_from=source)
     if positions:  # programs write there what a person put right on a map
         metadata = metadata._replace(position=positions[0])
     return metadata._replace(texts=cleaned([*texts, *metadata.texts])), tuple(notes)

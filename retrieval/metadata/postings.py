@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from data.metadata.dates import PARTIAL
 from data.records import SearchedPicture
 from retrieval.arrays import IndexDamaged, load_array, save_arrays
 from retrieval.metadata.terms import terms_of, texts_of
@@ -75,7 +76,7 @@ class PostingsBuilder:
         terms = set(terms_of(texts_of(picture.paths, picture.metadata, self._roots)))
         self._hashes.extend(map(_hash, terms))
         self._rows.extend([len(self._days)] * len(terms))
-        self._days.append(day_number(picture.taken_at))
+        self._days.append(day_number(picture.taken_at, picture.taken_from))
 
     def build(self) -> MetadataPostings:
         """Return the postings of all pictures added."""
@@ -90,7 +91,14 @@ def _hash(term: str) -> int:
     return int.from_bytes(hashlib.blake2b(term.encode(errors="replace"), digest_size=8).digest(), "little")
 
 
-def day_number(moment: datetime | None) -> int:
-    """Return a day as a number like 20190504, 0 for none and for what a file's time shows where no clock ran."""
-    day = 0 if moment is None else moment.year * 10_000 + moment.month * 100 + moment.day
+def day_number(moment: datetime | None, source: str | None = None) -> int:
+    """Return a day as a number like 20190504, 0 for none and for what a file's time shows where no clock ran.
+
+    Of a date whose `source` tells a month or a year only, what it does not tell is 0: 20190500, 20190000.
+    """
+    if moment is None:
+        return 0
+    if source in PARTIAL:
+        return moment.year * 10_000 + (moment.month * 100 if source == "month" else 0)
+    day = moment.year * 10_000 + moment.month * 100 + moment.day
     return 0 if 19700101 <= day < BELIEVED_FROM else day

@@ -117,7 +117,7 @@ class Matches:
             for text in texts_of(picture.paths, picture.texts_beside, roots)
             if found_words(text) & words or self.wholes & set(whole_terms(text))
         ]
-        day = np.array([day_number(picture.taken_at)])
+        day = np.array([day_number(picture.taken_at, picture.taken_from)])
         if picture.taken_at and any(date.includes(day)[0] for unit in self.units for date in unit.dates):
             texts.append(PictureText("date", in_words(picture.taken_at, picture.taken_from)))
         return texts[:MOST_TOLD]

@@ -60,6 +60,11 @@ def day(moment: date) -> str:
     return dates.format_date(moment, "long", locale=locale())
 
 
+def month(moment: date) -> str:
+    """Return a month: May 2019."""
+    return dates.format_skeleton("yMMMM", moment, locale=locale())
+
+
 def moment(time: datetime) -> str:
     """Return a day and a time: 4 May 2019, 10:11."""
     return gettext("%(day)s, %(time)s", day=day(time), time=dates.format_time(time, "short", locale=locale()))

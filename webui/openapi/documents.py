@@ -38,7 +38,8 @@ SOURCE = Annotated[
     Literal[(*SOURCES,)] | None,  # type: ignore[valid-type]
     {
         "description": "Which source gives taken_at: original, digitized and changed are those of EXIF, name is the "
-        "file's name, file its own time; null where an older version read it"
+        "file's name, file its own time; month and year are what the file's data tell without a day, taken_at is then "
+        "their first day; null where an older version read it"
     },
 ]
 TAKEN = Annotated[

@@ -17,7 +17,7 @@ from data.films.records import clock
 from data.kinds import SHOWN_SUFFIXES
 from data.kinds import counted as counted_suffixes
 from data.machine_made import SHOWN_NAMES
-from data.metadata.dates import SOURCES
+from data.metadata.dates import PARTIAL, SOURCES
 from data.text import FUNCTION_WORDS, split_by_query, tokenize
 from retrieval.search.catalogue import PREFIX
 from webui.language.formats import (
@@ -29,6 +29,7 @@ from webui.language.formats import (
     forms,
     listed,
     moment,
+    month,
     number,
     percent,
     plural,
@@ -287,6 +288,8 @@ def taken(picture: Mapping[str, Any]) -> str | None:
         return None
     taken_at = datetime.fromisoformat(picture["taken_at"])
     shown = moment(taken_at) if taken_at.time() != time.min else day(taken_at)
+    if picture["taken_from"] in PARTIAL:
+        shown = month(taken_at) if picture["taken_from"] == "month" else str(taken_at.year)
     return f"{shown} ({translated(SOURCES[picture['taken_from']])})" if picture["taken_from"] in SOURCES else shown
 
 

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from data.metadata.dates import SOURCES, date_in_name, in_words, read_date
+from data.metadata.dates import SOURCES, date_in_name, in_words, read_date, read_part
 
 NOW = datetime(2026, 11, 29, 12)
 DAY, SHOT = datetime(2019, 5, 4), datetime(2019, 5, 4, 10, 11, 12)
@@ -43,6 +43,13 @@ DAY, SHOT = datetime(2019, 5, 4), datetime(2019, 5, 4, 10, 11, 12)
         ("2019:05:04 24:00:00", datetime(2019, 5, 5)),
         ("2019:05:04", DAY),
         ("20190504", DAY),
+        ("2019:05:04 10:60:00", DAY),
+        ("2019:05:04 25:00:00", DAY),
+        ("2019:05:04 10:11:61", DAY),
+        ("2019:05:04 --:--:--", DAY),
+        ("2019-05-04T99:99", DAY),
+        ("20190504T996060", DAY),
+        ("Sat, 04 May 2019 25:11:12 +0200", DAY),
         ("04.05.2019", DAY),
         ("2019:05:04   :  :  ", DAY),
         ("1936-02-29", datetime(1936, 2, 29)),
@@ -74,9 +81,6 @@ def test_what_is_a_date(text: str, moment: datetime) -> None:
         "2019:05:00 10:11:12",
         "2019:13:04 10:11:12",
         "2019:02:29 10:11:12",
-        "2019:05:04 25:00:00",
-        "2019:05:04 10:61:00",
-        "2019:05:04 10:11:61",
         "04/05/2019",
         "yesterday",
         "2019:05:04 " + "1" * 1000,
@@ -84,6 +88,34 @@ def test_what_is_a_date(text: str, moment: datetime) -> None:
 )
 def test_what_is_no_date(text: str) -> None:
     assert read_date(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "moment"),
+    [
+        ("2019", "year", datetime(2019, 1, 1)),
+        ("1936", "year", datetime(1936, 1, 1)),
+        ("1970", "year", datetime(1970, 1, 1)),
+        ("2019:00:00 00:00:00", "year", datetime(2019, 1, 1)),
+        ("20190000", "year", datetime(2019, 1, 1)),
+        ("2019:  :     :  :  ", "year", datetime(2019, 1, 1)),
+        ("2019-05", "month", datetime(2019, 5, 1)),
+        ("2019/5", "month", datetime(2019, 5, 1)),
+        ("2019:05:00 10:11:12", "month", datetime(2019, 5, 1)),
+        ("2019:05:  ", "month", datetime(2019, 5, 1)),
+        ("20190500", "month", datetime(2019, 5, 1)),
+    ],
+)
+def test_months_and_years(text: str, source: str, moment: datetime) -> None:
+    assert read_part(text, NOW) == (source, moment)
+    assert read_date(text, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "text", ["", "0000", "0000:00:00", "1825", "9999", "2026-12", "2019-13", "2019:02:30", "201905", "20191304", "may"]
+)
+def test_what_is_no_month_or_year(text: str) -> None:
+    assert read_part(text, NOW) is None
 
 
 def test_what_is_ahead_depends_on_today() -> None:
@@ -155,4 +187,6 @@ def test_dates_in_words() -> None:
     assert in_words(SHOT, "name") == "4 May 2019, 10:11 (by the file's name)"
     assert in_words(DAY, "name") == "4 May 2019 (by the file's name)"
     assert in_words(DAY, None) == "4 May 2019"
-    assert list(SOURCES)[-2:] == ["name", "file"]
+    assert in_words(DAY, "month") == "May 2019 (by a month in the file's data)"
+    assert in_words(DAY, "year") == "2019 (by a year in the file's data)"
+    assert list(SOURCES)[-4:] == ["name", "month", "year", "file"]

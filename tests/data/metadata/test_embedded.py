@@ -110,6 +110,21 @@ def test_xmp_dates_in_their_order() -> None:
     assert read(drawn(xmp=xmp(both.format("0001-01-01T00:00:00")))).taken_at == datetime(2018, 1, 1)
 
 
+def test_a_day_comes_before_a_month_and_a_month_before_a_year() -> None:
+    written = "<photoshop:DateCreated>{}</photoshop:DateCreated>"
+    year, month = ({"xmp": xmp(written.format(date))} for date in ("2019", "2019-05"))
+    assert read(drawn(**year))[:2] == (datetime(2019, 1, 1), "year")
+    assert read(drawn(**month))[:2] == (datetime(2019, 5, 1), "month")
+    assert read(drawn(exif={T.DateTimeOriginal: "2019:00:00 00:00:00"}, **month))[:2] == (datetime(2019, 5, 1), "month")
+    assert read(drawn(exif={T.DateTime: GOOD}, **year))[:2] == (SHOT, "changed")
+    assert read(with_iptc(drawn(), dataset(55, b"20190500")))[:2] == (datetime(2019, 5, 1), "month")
+
+
+def test_a_day_is_kept_where_no_clock_shows_its_time() -> None:
+    entries = {T.DateTimeOriginal: "2019:05:04 10:60:00", T.DateTime: LATER}
+    assert read(drawn(exif=entries))[:2] == (datetime(2019, 5, 4), "original")
+
+
 def test_iptc_of_jpeg() -> None:
     content = with_iptc(
         drawn(),

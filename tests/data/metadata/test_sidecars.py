@@ -66,6 +66,20 @@ def test_a_date_in_a_sidecar_ranks_as_one_of_xmp(tmp_path: Path, source: str | N
     assert (metadata.taken_at, metadata.taken_from) == expected
 
 
+@pytest.mark.parametrize(
+    ("known", "expected"),
+    [
+        (Metadata(), (datetime(2019, 5, 1), "month")),
+        (Metadata(datetime(2018, 1, 1), "year"), (datetime(2019, 5, 1), "month")),
+        (Metadata(datetime(2018, 1, 2), "png"), (datetime(2018, 1, 2), "png")),
+    ],
+)
+def test_a_month_in_a_sidecar_ranks_behind_every_day(
+    tmp_path: Path, known: Metadata, expected: tuple[datetime, str]
+) -> None:
+    assert with_sidecars(known, [write(tmp_path / "a.jpg.xmp", "2019-05")], NOW)[0][:2] == expected
+
+
 def test_a_date_that_cannot_be_believed_is_left_out(tmp_path: Path) -> None:
     sidecars = [write(tmp_path / "a.jpg.xmp", "9999-01-01"), write(tmp_path / "a.xmp", "2018-01-02")]
     metadata, _ = with_sidecars(Metadata(), sidecars, NOW)

@@ -14,6 +14,7 @@ from PIL import ExifTags, Image
 
 from captioner.encoders.base import Features
 from captioner.pipeline import VectorDescriber
+from data.facts import read_facts
 from data.limits import DEFAULT_LIMITS
 from data.records import PictureText, StoredPicture
 from data.store import Store
@@ -93,6 +94,17 @@ def test_every_date_has_its_source(store: Store, photos: Path) -> None:
     run(store, photos)
     assert taken(store) == EXPECTED
     assert stored(store)["dated.jpg"].metadata == (PictureText("keyword", "lake"), PictureText("keyword", "swim"))
+
+
+def test_a_month_comes_before_the_files_own_time_and_behind_a_date_in_its_name(store: Store, tmp_path: Path) -> None:
+    for name, colour in (("20180203.jpg", "red"), ("plain.jpg", "blue")):
+        exif = Image.Exif()
+        exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2019:05:00 00:00:00"
+        Image.new("RGB", (8, 6), colour).save(tmp_path / name, exif=exif)
+    run(store, tmp_path)
+    dates = {"20180203.jpg": datetime(2018, 2, 3), "plain.jpg": datetime(2019, 5, 1)}
+    assert taken(store) == {name: (dates[name], source) for name, source in zip(dates, ("name", "month"), strict=True)}
+    assert sorted(read_facts(store).dates.astype(datetime).tolist()) == sorted(dates.values())
 
 
 def test_an_older_library_is_read_again_once(store: Store, photos: Path) -> None:

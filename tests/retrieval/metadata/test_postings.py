@@ -56,3 +56,5 @@ def test_days() -> None:
     assert day_number(datetime(1936, 2, 29)) == 19360229
     assert day_number(datetime(1970, 1, 1)) == 0
     assert day_number(None) == 0
+    assert day_number(datetime(2019, 5, 1), "month") == 20190500
+    assert day_number(datetime(2019, 1, 1), "year") == 20190000

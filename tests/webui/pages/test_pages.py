@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
+from PIL import ExifTags, Image
 from sqlalchemy import update
 
 import webui
@@ -234,6 +235,19 @@ def test_a_hit_says_where_it_matched_and_a_picture_when_it_was_taken(
     assert (hit["taken_at"], hit["taken_from"]) == ("2019-05-04T10:11:12", "name")
     assert "4 May 2019, 10:11 (by the file&#39;s name)" in client.get(f"/picture/{hit['id']}").text
     assert "(by the file&#39;s own time)" in client.get("/picture/1").text
+
+
+def test_a_picture_whose_file_tells_a_month_is_shown_with_it(
+    client: FlaskClient, library: Library, add_picture: Any, painted: Any, photo_folder: Path
+) -> None:
+    exif, content = Image.Exif(), io.BytesIO()
+    exif.get_ifd(ExifTags.IFD.Exif)[ExifTags.Base.DateTimeOriginal] = "2018:05:00 00:00:00"
+    Image.open(io.BytesIO(painted("blue", (90, 90), seed=61))).save(content, "PNG", exif=exif.tobytes())
+    add_picture(library, photo_folder / "scan.png", content.getvalue())
+    (hit,) = client.get("/api/v1/search?q=May+2018").get_json()["hits"]
+    assert (hit["taken_at"], hit["taken_from"]) == ("2018-05-01T00:00:00", "month")
+    assert "May 2018 (by a month in the file&#39;s data)" in client.get(f"/picture/{hit['id']}").text
+    assert not client.get("/api/v1/search?q=1+May+2018").get_json()["hits"]
 
 
 @pytest.mark.parametrize("address", ["/?q=red&shade=blue", "/picture/1?shade=blue", "/library?shade=blue"])
