@@ -140,6 +140,13 @@ class BleuPostings:
         places = self._ngrams.find_words(self._table.ids([self._fold(word) for word in words]))
         return np.array([0 if one == ABSENT else self._ngrams.pictures(one, dead) for one in places.tolist()], np.int64)
 
+    def saying_pair(self, pair: Sequence[str]) -> int:
+        """Return how many pictures have two words one after the other in a caption, those that are absent included."""
+        if self.max_order < len(pair):
+            return 0
+        terms = self._ngrams.terms(self._table.ids([self._fold(word) for word in pair]), len(pair))
+        return sum(self._ngrams.pictures(one.ngram, None) for one in terms if one.order == len(pair))
+
     def rows_with(self, words: Sequence[str]) -> np.ndarray:
         """Return the rows whose captions say `words` one after the other, int64, rising.
 

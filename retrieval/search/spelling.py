@@ -1,7 +1,11 @@
 """Spelling: typed words that nobody knows become words that captions say, where the evidence is clear.
 
 A word stays as it is if captions, names and keywords or WordNet know it, and so do numbers, codes and names of files.
-One slip is corrected in a short word, two in a long one; between words that are as near, the more frequent is taken.
+One slip is corrected in a short word, two in a long one; between words that are as near, the more frequent is taken,
+and the one that goes with the other words of the query: that captions say beside them, or that means something near.
+
+A word that WordNet alone knows is corrected only if what is meant goes with the other words clearly: "swimming pol" is
+"swimming pool", and "pol" alone stays.
 
 The text encoder learnt from captions of several languages, in which there are slips, too. A word that it met stays,
 unless it met it seldom or places no word of captions beside it ("gril"), and two letters are swapped or one is doubled
@@ -35,6 +39,16 @@ SWAPPED, DOUBLED, MISSED, WRONG, TWO = 0.6, 0.5, 1.0, 1.4, 2.2
 """What slips cost: two letters swapped, a letter doubled or its double missing, one too many or too few, another
 letter, and two slips."""
 STEEPNESS = 3.0
+BESIDE, MEANING, UNRELATED = 8.0, 4.0, 0.4
+"""What it counts for a word that it stands beside another in captions, by its share of theirs, and that it means what
+is near, by cosine, from the one on that words have which are no more than in one language."""
+CLEARLY_BESIDE, CLEARLY_NEAR, SMOOTHED = 0.1, 0.75, 4
+"""The share and the cosine from which a word that WordNet knows is a slip of another; pictures that a share is of in
+addition, for a few that say both are little evidence."""
+COMPARED = 8
+"""Candidates, the best ones, that are compared with the other words."""
+KEPT = 2**14
+"""Words whose candidates are kept, of one state of the library."""
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _QUOTED = re.compile(rf"[{QUOTES}][^{QUOTES}]*[{QUOTES}]")
 _CODE = re.compile(r"\S*[\d_@/\\.]\w\S*")
@@ -49,6 +63,22 @@ class Slip(NamedTuple):
     correction: str | None
 
 
+class Candidate(NamedTuple):
+    """A word that may be meant: lower ranks are likelier, by the cost of the slip and by how frequent the word is."""
+
+    rank: float
+    word: str
+    cost: float
+
+
+class Context(NamedTuple):
+    """The words right before and right after a word, one or none each, and all others of the query that count."""
+
+    before: Sequence[str]
+    after: Sequence[str]
+    others: Sequence[str]
+
+
 class Speller:
     """Corrects typed words, over one state of the library."""
 
@@ -60,27 +90,33 @@ class Speller:
         self._embedder = model.embedder if model else None
         self._synonyms = self._embedder.synonyms if self._embedder else no_synonyms
         self._caption_words: Sequence[str] = model.caption_words.words if model and model.caption_words else ()
-        self._corrected: dict[str, str | None] = {}
+        self._near: dict[str, list[Candidate]] = {}
 
     def correct(self, text: str) -> str:
         """Return `text` with its unknown words corrected; what stands in quotes stays."""
-        words = [one for one in self._words(text) if not self._captions.spread([one.group().lower()])[0]]
-        unknown = [one for one in words if self._is_unknown(one.group().lower())]
-        if len(unknown) > MOST or (unknown and self._is_foreign(text)):
+        slips = self._slips(text, self._words(text))
+        if len(slips) > MOST or (slips and self._is_foreign(text)):
             return text
-        for one in reversed(unknown):
-            better = self._correct(one.group().lower())
-            if better:
-                text = text[: one.start()] + _as_typed(better, one.group()) + text[one.end() :]
+        for one in reversed(slips):
+            if one.correction:
+                better = _as_typed(one.correction, text[one.start : one.end])
+                text = text[: one.start] + better + text[one.end :]
         return self._joined(text)
 
     def slips(self, text: str) -> list[Slip]:
         """Return the words of `text` that nobody knows, in order, and what may be meant by each."""
-        found = []
-        for one in self._words(text)[:MOST]:
-            word = one.group().lower()
-            if not self._captions.spread([word])[0] and self._is_unknown(word):
-                found.append(Slip(one.start(), one.end(), self._correct(word)))
+        return self._slips(text, self._words(text)[:MOST])
+
+    def _slips(self, text: str, words: Sequence[re.Match[str]]) -> list[Slip]:
+        found, meant = [], [one.group().lower() for one in words]
+        for place, one in enumerate(words):
+            word = meant[place]
+            unknown = not self._captions.spread([word])[0] and self._is_unknown(word)
+            if unknown or self._is_doubtful(word):
+                correction = self._correct(word, _context(text, words, meant, place), unknown)
+                meant[place] = correction or word
+                if unknown or correction:
+                    found.append(Slip(one.start(), one.end(), correction))
         return found
 
     def knows_well(self, word: str) -> bool:
@@ -102,6 +138,12 @@ class Speller:
         if not word.isascii() or not word.isalpha() or (self.knows_well(word) and self._means_something(word)):
             return False
         return not (load_lexicon().is_english(word) or self._is_named(word))
+
+    def _is_doubtful(self, word: str) -> bool:
+        """Whether WordNet alone knows a word, which may be a slip of another where that goes with the query."""
+        if not word.isascii() or not word.isalpha() or self._captions.spread([word])[0] or self.knows_well(word):
+            return False
+        return load_lexicon().is_english(word) and not (word in self._caption_words or self._is_named(word))
 
     def _means_something(self, word: str) -> bool:
         """Whether captions say the word, or one that the text encoder places beside it."""
@@ -136,21 +178,44 @@ class Speller:
                 targets[word[0]][word] = weight
         return targets
 
-    def _correct(self, word: str) -> str | None:
-        if word not in self._corrected:
-            self._corrected[word] = self._best(word)
-        return self._corrected[word]
-
-    def _best(self, word: str) -> str | None:
-        """Return the word or the two words that are meant, None where that is not clear."""
-        split = None if word in self._met else self._split(word)  # A word of another language may be a compound.
+    def _correct(self, word: str, context: Context, unknown: bool) -> str | None:
+        """Return the word or the two words that are meant, None where that is not clear; see `_is_doubtful`."""
+        # A word of another language may be a compound.
+        split = self._split(word) if unknown and word not in self._met else None
         if split and len(self._captions.ids_with(split.split())):
             return split
-        found = [(STEEPNESS * cost - weight, target) for target, cost, weight in self._candidates(word)]
+        if word not in self._near:
+            if len(self._near) >= KEPT:
+                self._near.clear()
+            self._near[word] = sorted(self._candidates(word))[:COMPARED]
+        found = []
+        for rank, target, cost in self._near[word]:
+            beside, near = self._beside(target, context), self._nearness(target, context)
+            clear = beside >= CLEARLY_BESIDE or (near >= CLEARLY_NEAR and cost < WRONG)
+            if unknown or clear:
+                found.append((rank - BESIDE * beside - MEANING * max(near - UNRELATED, 0), target))
         return min(found)[1] if found else split
 
-    def _candidates(self, word: str) -> Iterator[tuple[str, float, float]]:
-        """Yield words that are near enough, with the cost of the slip and the weight of the word."""
+    def _beside(self, target: str, context: Context) -> float:
+        """Return the share of the pictures whose captions say a neighbour that say it beside `target`, the highest."""
+        pairs = [(one, (one, target)) for one in context.before] + [(one, (target, one)) for one in context.after]
+        shares = (
+            self._captions.saying_pair(pair) / (int(self._captions.spread([one])[0]) + SMOOTHED) for one, pair in pairs
+        )
+        return max(shares, default=0.0)
+
+    def _nearness(self, target: str, context: Context) -> float:
+        """Return the highest cosine of `target` and another word of the query, 0 without an encoder that knows both."""
+        vector = self._embedder.embed([target]) if self._embedder is not None and target in self._ranks else None
+        if vector is None or self._embedder is None:
+            return 0.0
+        # Forms of one word mean the same, and so tell nothing: "running" and "run".
+        known = [one for one in context.others if one in self._ranks and not _is_form(target, one)]
+        others = (self._embedder.embed([one]) for one in known)
+        return max((float(vector @ other) for other in others if other is not None), default=0.0)
+
+    def _candidates(self, word: str) -> Iterator[Candidate]:
+        """Yield words that are near enough."""
         from rapidfuzz import process  # takes some milliseconds to import, needed for unknown words only
         from rapidfuzz.distance import OSA
 
@@ -162,13 +227,13 @@ class Speller:
                 cost = slip_cost(word, target) if distance == 1 else TWO
                 said = bool(self._captions.spread([target])[0])
                 weight = targets[target] + (SAID if said else 0.0)
-                if first != word[0] and cost != SWAPPED:
+                if cost != SWAPPED and (first != word[0] or target in FUNCTION_WORDS):
                     continue
                 frequent = said and weight > SAID + log(len(self._caption_words) / FREQUENT + 1)
                 if word in self._met and not (frequent and cost <= SWAPPED):
                     continue
                 if _clear(word, cost, frequent):
-                    yield target, cost, weight
+                    yield Candidate(STEEPNESS * cost - weight, target, cost)
 
     def _split(self, word: str) -> str | None:
         """Two words of captions that were typed as one; the two that captions say most."""
@@ -188,6 +253,19 @@ class Speller:
             if joined in self._met and self._captions.spread([joined])[0] and not len(self._captions.ids_with(pair)):
                 text = text[: one.end()] + other.group().lower() + text[other.end() :]
         return text
+
+
+def _context(text: str, words: Sequence[re.Match[str]], meant: Sequence[str], place: int) -> Context:
+    def adjacent(one: int, other: int) -> bool:
+        return text[words[one].end() : words[other].start()] in (" ", "-")
+
+    before = [meant[place - 1]] if place and adjacent(place - 1, place) else []
+    after = [meant[place + 1]] if place + 1 < len(words) and adjacent(place, place + 1) else []
+    return Context(before, after, [*meant[:place], *meant[place + 1 :]])
+
+
+def _is_form(word: str, other: str) -> bool:
+    return word.startswith(other) or other.startswith(word)
 
 
 def slip_cost(word: str, target: str) -> float:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from captioner.types import SearchModel
@@ -164,6 +166,44 @@ def test_a_slip_that_the_text_encoder_met_is_corrected_if_it_means_nothing_to_it
     known = Vocabulary(["girl", "boy", "park", "bank", *(f"y{one}" for one in range(2000))])
     knowing = MODEL._replace(caption_words=known, embedder=OfSeveralLanguages())  # type: ignore[arg-type]
     result = Searcher(library.store, library.searcher().index, knowing).search(Query(typed))
+    assert result.corrected == (meant and {"from": typed, "to": meant})
+
+
+class OfWater(Senses):
+    """Places pools beside swimmers; "poll" is the more frequent word."""
+
+    words = ("swimming", "kids", "poll", "pool", "office")
+
+    def embed(self, tokens: Sequence[str]) -> np.ndarray | None:
+        places = {"swimming": [1.0, 0, 0], "kids": [0.8, 0.6, 0], "pool": [0.9, 0.3, 0.3], "office": [0, 0, 1.0]}
+        found = [places.get(token, [0, 1.0, 0]) for token in tokens]
+        return np.sum(found, axis=0, dtype=np.float32) / np.linalg.norm(np.sum(found, axis=0))
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("swiming pol", "swimming pool"),
+        ("Pol swimming", "Pool swimming"),
+        ("swimming in the pol", "swimming in the pool"),
+        ("volleyball on a beech", None),
+        ("beech volleyball", "beach volleyball"),
+        ("beach voleyball", "beach volleyball"),
+        ("hoise race", "horse race"),
+        ("hoise wall", "house wall"),
+        ("thre dogs", "three dogs"),
+        ("teh dogs", "the dogs"),
+        ("pol", None),
+        ("pol office", None),
+    ],
+)
+def test_what_goes_with_the_other_words_is_meant(library: Library, add: Add, typed: str, meant: str | None) -> None:
+    """WordNet knows "pol" and "beech"; captions say of the words here "pool" alone, and two of the others together."""
+    for number, caption in enumerate(("beach volleyball", "kids in a pool", "a horse race", "a house wall")):
+        add(library.store, f"more{number}", [caption], [0.0, 0.2, 1.0, 0.0])
+    said = ["the", "three", "poll", "pool", "swimming", "beach", "volleyball", "house", "horse", "dog", "game"]
+    knowing = MODEL._replace(caption_words=Vocabulary(said), embedder=OfWater())  # type: ignore[arg-type]
+    result = Searcher(library.store, library.searcher().index, knowing).search(Query(typed), distant=True)
     assert result.corrected == (meant and {"from": typed, "to": meant})
 
 
