@@ -26,11 +26,13 @@ class Settings:
     """The library's folder, the captioner that describes it, and the caps on pictures (bytes and pixels).
 
     `vectors` is where vectors are searched if not in the library's index: see `retrieval.vectors.milvus_client`.
+    `bleu_candidates` is where pictures are found whose captions BLEU may rank best, one of BLEU_CANDIDATES.
     """
 
     library: Path = field(default_factory=lambda: user_data_path("retroflex"))
     database_url: str | None = None
     vectors: str | None = None
+    bleu_candidates: str = "index"
     bundle: Path | None = None
     max_bytes: int = DEFAULT_LIMITS.max_bytes
     max_pixels: int = DEFAULT_LIMITS.max_pixels
@@ -68,6 +70,7 @@ class Settings:
         return self.library / "thumbnails"
 
 
+BLEU_CANDIDATES = ("index", "milvus")
 PATHS = ("library", "bundle")
 CEILINGS = {
     "max_bytes": None,
@@ -90,7 +93,17 @@ def load_settings(**overrides: Any) -> Settings:
         name: os.environ[ENV_PREFIX + name.upper()] for name in names if os.environ.get(ENV_PREFIX + name.upper())
     }
     values |= {name: value for name, value in overrides.items() if value is not None}
-    return Settings(**{name: _checked(name, value) for name, value in values.items()})
+    settings = Settings(**{name: _checked(name, value) for name, value in values.items()})
+    _check_candidates(settings)
+    return settings
+
+
+def _check_candidates(settings: Settings) -> None:
+    setting = f"the setting RETROFLEX_BLEU_CANDIDATES is {settings.bleu_candidates!r}"
+    if settings.bleu_candidates not in BLEU_CANDIDATES:
+        raise RetroflexError(f"{setting}: give {' or '.join(BLEU_CANDIDATES)}")
+    if settings.bleu_candidates == "milvus" and settings.vectors is None:
+        raise RetroflexError(f"{setting}, which needs Milvus: give its address as RETROFLEX_VECTORS, too")
 
 
 def _checked(name: str, value: Any) -> Any:

@@ -78,6 +78,10 @@ class BleuPostings:
         """The number of pictures."""
         return len(self._kinds.of_picture)
 
+    def captioned(self, rows: np.ndarray) -> int:
+        """Return how many of the pictures `rows` (m,) have a caption."""
+        return int(np.count_nonzero(self._kinds.captions[self._kinds.of_picture[rows]]))
+
     def top(
         self, query: Sequence[str], variant: BleuVariant, count: int, absent: np.ndarray | None = None
     ) -> tuple[np.ndarray, np.ndarray]:

@@ -35,7 +35,8 @@ def status(library: Path | None, as_json: bool) -> None:
     skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
         facts = {"library": display(opened.settings.library), **asdict(opened.store.status()), **notices._asdict()}
-        print_json({**facts, "skipped_files": skipped, "noted_pictures": noted})
+        told = {"bleu": opened.candidates_told} if opened.settings.bleu_candidates == "milvus" else {}
+        print_json({**facts, **told, "skipped_files": skipped, "noted_pictures": noted})
         return
     for name, text in _facts(opened, notices).items():
         click.echo(f"{name:10} {text}")
@@ -57,6 +58,8 @@ def _facts(library: Library, notices: Notices) -> Mapping[str, str]:
         "captions": f"{status.captions:,}, {status.user_captions:,} of them yours",
         "skipped": plural(status.skipped, "file"),
     }
+    if told := library.candidates_told:
+        facts["BLEU"] = told
     if status.absent:
         facts["absent"] = (
             f"{plural(status.absent, 'picture')}, kept for {DAYS_KEPT} days, your captions longer; is a disk out?"

@@ -12,6 +12,7 @@ import numpy as np
 from retrieval.arrays import present_rows
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import BleuVariant
+from retrieval.bleu.sparse import CandidateSource
 from retrieval.index.files import Sealed
 from retrieval.index.frames import NO_FILM, FrameMap
 from retrieval.index.segment import Segment
@@ -20,6 +21,8 @@ from retrieval.vectors.base import RankedItems, Vectors
 from retrieval.vectors.local import Column, LocalVectorStore
 from retrieval.vectors.pieces import Pieces, mark_absent
 
+CANDIDATES = 3
+"""How many candidates are scored for each picture that is wanted, where they are not all that share a word."""
 WORDS_KEPT = 2**14
 """Words whose number of pictures is kept, of one state of the index."""
 
@@ -73,8 +76,12 @@ class Part:
 class Captions:
     """The postings of all segments, keyed by id, see `BleuPostings`."""
 
-    def __init__(self, pieces: Pieces, segments: Sequence[BleuPostings]) -> None:
+    def __init__(
+        self, pieces: Pieces, segments: Sequence[BleuPostings], items: int, source: CandidateSource | None = None
+    ) -> None:
+        """`items` is the number of those present. A `source` finds the best of many instead of the postings."""
         self._pieces, self._segments = pieces, segments
+        self._items, self._source = items, source
         self._saying: dict[str, int] = {}
 
     def warm_up(self) -> None:
@@ -85,9 +92,36 @@ class Captions:
     def top(
         self, query: Sequence[str], variant: BleuVariant, count: int, allowed: np.ndarray | None = None
     ) -> RankedItems:
-        """Return the `count` best pictures that share a word, among the `allowed` ids (rising) if given."""
+        """Return the `count` best pictures that share a word, among the `allowed` ids (rising) if given.
+
+        Scores are exact. Where candidates are found elsewhere, a few in a thousand of the best may be missed.
+        """
+        candidates = self._candidates(query, variant, count, allowed)
+        if candidates is not None:
+            scores = self.scores(query, variant, candidates)
+            order = np.argsort(-scores, kind="stable")[:count]
+            order = order[scores[order] > 0]
+            return RankedItems(candidates[order], scores[order])
         pairs = zip(self._segments, self._pieces.absent_but(allowed), strict=True)
         return self._pieces.best([segment.top(query, variant, count, absent) for segment, absent in pairs], count)
+
+    def _candidates(
+        self, query: Sequence[str], variant: BleuVariant, count: int, allowed: np.ndarray | None
+    ) -> np.ndarray | None:
+        """Return ids, rising, among which are the best; None if the postings have to find them."""
+        wanted = CANDIDATES * count
+        if self._source is None or wanted >= self._items:
+            return None
+        if allowed is None:
+            return self._source.find(query, variant, wanted)
+        if len(allowed) <= wanted:
+            return allowed
+        more = wanted * self._items // len(allowed)  # as many of them as `wanted` are allowed, about
+        found = self._source.find(query, variant, more) if more < self._items else None
+        if found is None:
+            return None
+        kept = found[np.isin(found, allowed, assume_unique=True)]
+        return kept if len(kept) >= wanted // 2 or len(found) < more else None
 
     def scores(self, query: Sequence[str], variant: BleuVariant, ids: np.ndarray) -> np.ndarray:
         """Return the BLEU, float64 (m,), of the pictures of rising `ids` (m,)."""
@@ -138,7 +172,7 @@ class Index:
 
     `models` names for each kind of vector the model version whose vectors are searched; `generation` is the
     indexed state of the store. Each `damage` is a line about a segment that was lost. `remote` are the vectors where
-    the segments have none, and `degraded` says what is missing for now.
+    the segments have none, `candidates` finds pictures for BLEU, and `degraded` says what is missing for now.
     """
 
     parts: tuple[Part, ...]
@@ -146,6 +180,7 @@ class Index:
     generation: int
     damage: tuple[str, ...] = ()
     remote: Vectors | None = None
+    candidates: CandidateSource | None = None
     degraded: str = ""
 
     def __len__(self) -> int:
@@ -155,7 +190,16 @@ class Index:
     @cached_property
     def captions(self) -> Captions:
         """The captions."""
-        return Captions(self._pieces, [part.segment.postings for part in self.parts])
+        return Captions(self._pieces, [part.segment.postings for part in self.parts], len(self), self.candidates)
+
+    @cached_property
+    def captioned(self) -> int:
+        """The number of items that have a caption."""
+        return sum(part.segment.postings.captioned(part.rows) for part in self.parts)
+
+    def vectors_of(self, kind: str, version: str) -> int:
+        """Return the number of items that have a vector of this kind by this model version."""
+        return sum(part.models[kind][version] for part in self.parts if kind in part.models)
 
     @cached_property
     def metadata(self) -> MetadataIndex:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from threading import Lock, Thread
@@ -19,6 +19,7 @@ from data.errors import RetroflexError
 from data.settings import Settings
 from data.sharing.state import only_copier, vectors_name
 from data.store import Store, StoreDamaged
+from retrieval.index.candidates import NGRAMS, NGRAMS_VERSION, MilvusCandidates, ngram_vectors
 from retrieval.index.files import only_writer
 from retrieval.index.index import Index
 from retrieval.vectors.base import UNREACHABLE, RankedItems, Vectors, VectorsUnreachable
@@ -36,6 +37,10 @@ WAIT_SECONDS = 2.0
 """How long a search waits for another process that copies."""
 
 Progress = Callable[[int, int], None]
+Kinds = Mapping[str, str]
+"""Kinds of vectors, each with the model version that made them."""
+IN_MILVUS = "milvus"
+IN_INDEX = "finds candidates in the search index, as without RETROFLEX_BLEU_CANDIDATES"
 
 logger = logging.getLogger(__name__)
 
@@ -51,6 +56,7 @@ class RemoteVectors:
         self._connection = MilvusConnection(read_address(settings.vectors or ""))
         self._store, self._folder, self._beside = store, settings.library / "vectors", beside
         self._vectors: MilvusVectorStore | None = None
+        self._with_ngrams, self._told_of_ngrams = settings.bleu_candidates == IN_MILVUS, False
         self._copying = Lock()
         self._failures, self._again_at = 0, float("inf")
 
@@ -63,8 +69,9 @@ class RemoteVectors:
         try:
             vectors = self._opened()
             vectors.refresh()
-            current = self._follow(vectors, index)
-            return self._state(vectors, index, current)
+            kinds = self._kinds(index)
+            current = self._follow(vectors, index, kinds)
+            return self._state(vectors, index, kinds, current)
         except VectorsUnreachable as error:
             logger.warning("%s; searches go by captions only", error)
             self._again_at = time.monotonic() + RETRY_SECONDS
@@ -79,7 +86,7 @@ class RemoteVectors:
         """Copy all that is missing. Raises VectorsUnreachable or StoreError."""
         vectors = self._opened()
         vectors.refresh()
-        self._copy(vectors, index, progress)
+        self._copy(vectors, index, self._kinds(index), progress)
 
     def stored(
         self, models: Mapping[str, str], ids: np.ndarray, known: Mapping[str, np.ndarray]
@@ -97,6 +104,21 @@ class RemoteVectors:
                 vectors[kind] = np.array([own.get(item, none) for item in ids.tolist()], np.float32)
         return vectors
 
+    def candidates_told(self) -> str:
+        """Return where BLEU finds candidates, for a person who set that it shall be Milvus, else ""."""
+        if not self._with_ngrams:
+            return ""
+        try:
+            without = self._without_sparse()
+        except VectorsUnreachable as error:
+            without = str(error)
+        return f"{IN_INDEX}: {without}" if without else f"finds candidates in {self._connection.name}"
+
+    def _without_sparse(self) -> str:
+        version = self._connection.without_sparse()
+        name = self._connection.name
+        return f"Milvus {version} at {name} has no sparse vectors, 2.4 and later do" if version else ""
+
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -106,7 +128,17 @@ class RemoteVectors:
             self._vectors = MilvusVectorStore(self._connection, vectors_name(self._store))
         return self._vectors
 
-    def _state(self, vectors: MilvusVectorStore, index: Index, current: bool) -> Index:
+    def _kinds(self, index: Index) -> Kinds:
+        """Return the kinds of vectors that Milvus should have, by their model version; n-grams come last."""
+        if not self._with_ngrams:
+            return index.models
+        without = self._without_sparse()
+        if without and not self._told_of_ngrams:
+            self._told_of_ngrams = True
+            logger.warning("BLEU %s: %s", IN_INDEX, without)
+        return index.models if without else {**index.models, NGRAMS: NGRAMS_VERSION}
+
+    def _state(self, vectors: MilvusVectorStore, index: Index, kinds: Kinds, current: bool) -> Index:
         whole = {
             kind: version
             for kind, version in index.models.items()
@@ -114,45 +146,49 @@ class RemoteVectors:
         }
         partly = {version for kind, version in index.models.items() if kind not in whole}
         served = {kind: version for kind, version in whole.items() if version not in partly}
-        degraded = "" if current else COPYING if index.models and not served else BEHIND
+        found = NGRAMS in kinds and (current or not _missing(vectors, self._store, index, {NGRAMS: NGRAMS_VERSION}))
+        candidates = MilvusCandidates(vectors) if found else None
+        followed = current or not _missing(vectors, self._store, index, index.models)
+        degraded = "" if followed else COPYING if index.models and not served else BEHIND
         if not current:
             self._again_at = time.monotonic() + RETRY_SECONDS
-        return replace(index, models=served, remote=_Held(vectors, served, index.ids), degraded=degraded)
+        held = _Held(vectors, served, index.ids)
+        return replace(index, models=served, remote=held, candidates=candidates, degraded=degraded)
 
-    def _follow(self, vectors: MilvusVectorStore, index: Index) -> bool:
+    def _follow(self, vectors: MilvusVectorStore, index: Index, kinds: Kinds) -> bool:
         """Return whether all vectors are those of the index, after copying what was missing, if that is little."""
-        work = _work(vectors, self._store, index)
+        work = _work(vectors, self._store, index, kinds)
         if not work:
             return True
         if self._beside and work > INLINE:
-            Thread(target=self._copy_quietly, args=(vectors, index), name="copying vectors", daemon=True).start()
+            Thread(target=self._copy_quietly, args=(vectors, index, kinds), name="copying vectors", daemon=True).start()
             return False
         if work > INLINE:
             logger.warning("copying vectors of %d pictures to %s", work, self._connection.name)
         until = time.monotonic() + WAIT_SECONDS
-        while not self._copy(vectors, index, lambda done, total: None):
+        while not self._copy(vectors, index, kinds, lambda done, total: None):
             if time.monotonic() > until:
                 return False
             time.sleep(WAIT_SECONDS / 8)
             vectors.refresh()
         return True
 
-    def _copy_quietly(self, vectors: MilvusVectorStore, index: Index) -> None:
+    def _copy_quietly(self, vectors: MilvusVectorStore, index: Index, kinds: Kinds) -> None:
         try:
-            self._copy(vectors, index, lambda done, total: None)
+            self._copy(vectors, index, kinds, lambda done, total: None)
             self._again_at = 0.0
         except RetroflexError as error:
             logger.warning("copying vectors to %s has stopped: %s", self._connection.name, error)
 
-    def _copy(self, vectors: MilvusVectorStore, index: Index, progress: Progress) -> bool:
+    def _copy(self, vectors: MilvusVectorStore, index: Index, kinds: Kinds, progress: Progress) -> bool:
         """Copy what is missing unless another thread or process does; return whether nothing is missing."""
         if not self._copying.acquire(blocking=False):
             return False
         try:
             with self._alone() as alone:
                 if alone:
-                    _Copier(self._store, vectors, index).all(progress)
-                return alone or not _work(vectors, self._store, index)
+                    _Copier(self._store, vectors, index, kinds).all(progress)
+                return alone or not _work(vectors, self._store, index, kinds)
         finally:
             self._copying.release()
 
@@ -170,10 +206,14 @@ class RemoteVectors:
             yield False
 
 
-def _work(vectors: MilvusVectorStore, store: Store, index: Index) -> int:
-    """Return for about how many items vectors have to be copied."""
-    work = len(vectors.models.keys() - index.models.keys())
-    for kind, version in index.models.items():
+def _work(vectors: MilvusVectorStore, store: Store, index: Index, kinds: Kinds) -> int:
+    """Return for about how many items vectors have to be copied, or dropped with their kind, to have these kinds."""
+    return len(vectors.models.keys() - kinds.keys()) + _missing(vectors, store, index, kinds)
+
+
+def _missing(vectors: MilvusVectorStore, store: Store, index: Index, kinds: Kinds) -> int:
+    work = 0
+    for kind, version in kinds.items():
         follows = vectors.follows(kind) if vectors.models.get(kind) == version else Follows()
         if follows == Follows(index.generation, WHOLE):
             continue
@@ -189,13 +229,13 @@ def _work(vectors: MilvusVectorStore, store: Store, index: Index) -> int:
 class _Copier:
     """Brings Milvus to the state of the store; the only one that does so now."""
 
-    def __init__(self, store: Store, vectors: MilvusVectorStore, index: Index) -> None:
-        self._store, self._vectors, self._index = store, vectors, index
+    def __init__(self, store: Store, vectors: MilvusVectorStore, index: Index, kinds: Kinds) -> None:
+        self._store, self._vectors, self._index, self._kinds = store, vectors, index, kinds
 
     def all(self, progress: Progress) -> None:
         """Copy what is missing; `progress` gets the items that are done and all. Raises StoreError."""
         self._vectors.refresh()  # another process may have copied since
-        kinds = self._index.models
+        kinds = self._kinds
         for kind in self._vectors.models.keys() - kinds.keys():
             self._vectors.drop(kind)
         for number, (kind, version) in enumerate(kinds.items()):
@@ -239,19 +279,29 @@ class _Copier:
         """Copy the vectors of items; of those that have none, delete what was there."""
         for start in range(0, len(ids), AT_ONCE):
             piece = ids[start : start + AT_ONCE]
-            own = _vectors_of(self._store, kind, version, piece)
-            if own:
-                self._vectors.upsert(kind, version, np.array(sorted(own)), np.array([own[one] for one in sorted(own)]))
+            own = self._put_piece(kind, version, piece)
             without = piece[~np.isin(piece, np.array([*own], np.int64))]
             if kind in self._vectors.models and len(without):
                 self._vectors.delete_of(kind, without)
+
+    def _put_piece(self, kind: str, version: str, ids: np.ndarray) -> Iterable[int]:
+        """Copy the vectors of some items; return the ids of those that have one."""
+        if kind == NGRAMS:
+            ngrams = ngram_vectors(self._store, ids)
+            if ngrams:
+                self._vectors.upsert_sparse(kind, version, [*ngrams], [*ngrams.values()])
+            return ngrams
+        own = _vectors_of(self._store, kind, version, ids)
+        if own:
+            self._vectors.upsert(kind, version, np.array(sorted(own)), np.array([own[one] for one in sorted(own)]))
+        return own
 
     def _check(self, kind: str, version: str, generation: int) -> None:
         """Compare the number of vectors with that of the index, and mend what differs: Milvus may have lost some."""
         if kind not in self._vectors.models:
             return
         count = self._vectors.count(kind)
-        expected = sum(part.models[kind][version] for part in self._index.parts if kind in part.models)
+        expected = self._index.captioned if kind == NGRAMS else self._index.vectors_of(kind, version)
         if count != expected and generation == self._index.generation:
             _, wanted = self._store.searched_items()
             held = self._vectors.ids(kind)

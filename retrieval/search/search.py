@@ -100,7 +100,8 @@ class Searcher:
 
     def _by_captions(self) -> Searcher:
         """Return a searcher that does without vectors."""
-        return Searcher(self._store, replace(self.index, models={}, remote=None, degraded=UNREACHABLE), self._model)
+        index = replace(self.index, models={}, remote=None, candidates=None, degraded=UNREACHABLE)
+        return Searcher(self._store, index, self._model)
 
     def _search(
         self,

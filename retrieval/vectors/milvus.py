@@ -10,7 +10,7 @@ it holds, and would find nothing in it without a word (Eventually).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -18,12 +18,14 @@ import numpy as np
 
 from data.errors import RetroflexError
 from retrieval.vectors.base import RankedItems
-from retrieval.vectors.milvus_client import MilvusConnection
+from retrieval.vectors.milvus_client import SPARSE, MilvusConnection
 
 MOST = 16_384
 """The most rows that Milvus returns for a query."""
 LISTED = 16_384
 """The most ids in a filter. Milvus reads about a million a second."""
+SPARSE_AT_ONCE = 1024
+"""Sparse vectors that are sent at once, of some hundred numbers each."""
 SPARE = 64
 """More than asked for, so that of equal vectors those with the lowest ids are found."""
 BATCH_BYTES = 2**22
@@ -45,7 +47,7 @@ class Follows:
 
 @dataclass(frozen=True)
 class _Kind:
-    """One kind: the model version of its vectors, of `size` numbers, and the collection that has them."""
+    """One kind: the model version of its vectors, of `size` numbers or SPARSE, and the collection that has them."""
 
     model_version: str
     collection: str
@@ -129,7 +131,9 @@ class MilvusVectorStore:
     def _read_from(self, own: _Kind, method: str, *arguments: Any, **options: Any) -> Any:
         strong = own.collection in self._written
         level = "Strong" if strong else "Bounded"
-        found = self._connection.call(method, own.collection, *arguments, consistency_level=level, **options)
+        # Milvus Lite builds an index of sparse vectors at its first search, which takes longer than a server may.
+        ask = self._connection.write if self._connection.lite else self._connection.call
+        found = ask(method, own.collection, *arguments, consistency_level=level, **options)
         if strong:
             self._written.discard(own.collection)
         return found
@@ -168,6 +172,28 @@ class MilvusVectorStore:
             self.delete_of(kind, ids)
 
     # What follows a library needs more than the interface of vector stores.
+
+    def upsert_sparse(
+        self, kind: str, model_version: str, ids: Sequence[int], vectors: Sequence[Mapping[int, float]]
+    ) -> None:
+        """Put sparse vectors, values of 0 or more by dimension, as `upsert` does; no vector may be empty."""
+        own = self._known().get(kind)
+        if own is None or own.model_version != model_version:
+            own = self._begin(kind, model_version, SPARSE)
+        for start in range(0, len(ids), SPARSE_AT_ONCE):
+            piece = slice(start, start + SPARSE_AT_ONCE)
+            rows = zip(ids[piece], vectors[piece], strict=True)
+            sent = [{"id": item, "vector": vector, "length": 1.0} for item, vector in rows]
+            self._connection.write("upsert", own.collection, sent)
+        self._written.add(own.collection)
+
+    def search_sparse(self, kind: str, vector: Mapping[int, float], count: int) -> np.ndarray:
+        """Return the ids, rising, of up to `count`, at most MOST, whose product with `vector` is largest and not 0."""
+        own = self._known().get(kind)
+        if own is None or not vector:
+            return np.zeros(0, np.int64)
+        options = {"anns_field": "vector", "limit": count, "output_fields": ["id"]}
+        return np.sort(np.array(self._read_from(own, "search", [vector], **options)[0].ids, np.int64))
 
     def delete_of(self, kind: str, ids: np.ndarray) -> None:
         """Delete the vectors of one kind of the items `ids` (m,)."""

@@ -27,6 +27,10 @@ READ_SECONDS = 10.0
 WRITE_SECONDS = 120.0
 PAUSE_SECONDS = 5.0
 """After a failure the server is not asked again for so long, so that searches need not wait each time."""
+SPARSE = 0
+"""The size of a collection's vectors if they are sparse."""
+WITHOUT_SPARSE = re.compile(r"v?(1|2\.[0-3])\.")
+"""The versions of servers that have no sparse vectors."""
 _TYPES = {"number": "INT64", "real": "FLOAT", "text": "VARCHAR"}
 _TEXT = 512
 
@@ -140,8 +144,13 @@ class MilvusConnection:
             self.write("load_collection", name, _async=True)
         return True
 
+    def without_sparse(self) -> str:
+        """Return the version of Milvus if it has no sparse vectors, else ""."""
+        version = str(self.call("get_server_version"))
+        return version if WITHOUT_SPARSE.match(version) else ""
+
     def make(self, name: str, fields: Mapping[str, str], key: str, vectors: Mapping[str, int]) -> None:
-        """Make a collection with these `fields`, by type, and `vectors`, by their size, unless there is one."""
+        """Make a collection with these `fields`, by type, and `vectors`, by their size or SPARSE, if there is none."""
         if self.has(name):
             return
         from pymilvus import DataType, MilvusClient
@@ -152,8 +161,12 @@ class MilvusConnection:
             options = {"max_length": _TEXT} if kind == "text" else {}
             schema.add_field(field, DataType[_TYPES[kind]], is_primary=field == key, **options)
         for field, size in vectors.items():
-            schema.add_field(field, DataType.FLOAT_VECTOR, dim=size)
-            indexes.add_index(field, index_type="FLAT", metric_type="IP")
+            if size == SPARSE:
+                schema.add_field(field, DataType.SPARSE_FLOAT_VECTOR)
+            else:
+                schema.add_field(field, DataType.FLOAT_VECTOR, dim=size)
+            kind = "SPARSE_INVERTED_INDEX" if size == SPARSE else "FLAT"
+            indexes.add_index(field, index_type=kind, metric_type="IP")
         self.write("create_collection", name, schema=schema, index_params=indexes)
 
     def close(self) -> None:

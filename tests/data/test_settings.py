@@ -16,6 +16,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -
     for name in (
         "LIBRARY",
         "DATABASE_URL",
+        "VECTORS",
+        "BLEU_CANDIDATES",
         "BUNDLE",
         "MAX_BYTES",
         "MAX_PIXELS",
@@ -70,6 +72,8 @@ def test_a_database_url_replaces_the_file() -> None:
         ({"max_pixels": PIXELS_CEILING + 1}, ["RETROFLEX_MAX_PIXELS", str(PIXELS_CEILING)]),
         ({"max_source_pixels": SOURCE_PIXELS_CEILING + 1}, ["RETROFLEX_MAX_SOURCE_PIXELS", str(SOURCE_PIXELS_CEILING)]),
         ({"max_upload_bytes": -1}, ["RETROFLEX_MAX_UPLOAD_BYTES", "-1"]),
+        ({"bleu_candidates": "faiss"}, ["RETROFLEX_BLEU_CANDIDATES", "'faiss'", "index or milvus"]),
+        ({"bleu_candidates": "milvus"}, ["RETROFLEX_BLEU_CANDIDATES", "RETROFLEX_VECTORS"]),
         ({"colour": "red"}, ["colour"]),
     ],
 )

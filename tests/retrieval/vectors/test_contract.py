@@ -204,3 +204,9 @@ def test_no_read_of_milvus_may_come_before_it_has_read_what_it_holds(
         read()
     assert len(levels) >= 5
     assert set(levels) == {"Strong", "Bounded"}
+
+
+@pytest.mark.parametrize(("name", "sparse"), [("milvus_lite", True), ("milvus_server", False)])
+def test_whether_there_are_sparse_vectors_is_known(name: str, sparse: bool, request: pytest.FixtureRequest) -> None:
+    connection: MilvusConnection = request.getfixturevalue(name)
+    assert (connection.without_sparse() == "") == sparse  # the server that pip installs is 2.3

@@ -1,0 +1,48 @@
+"""BLEU's candidates out of Milvus: the n-grams of captions as one more kind of vectors there, which are sparse.
+
+They follow the store as all vectors in Milvus do, see `retrieval.index.remote`. The search index of captions stays: it
+scores the candidates, and finds without them where they cannot be had.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from data.store import Store
+from data.text import fold, tokenize
+from retrieval.bleu.score import BleuVariant
+from retrieval.bleu.sparse import SparseVector, picture_vector, query_vector
+from retrieval.vectors.base import VectorsUnreachable
+from retrieval.vectors.milvus import MOST, MilvusVectorStore
+
+NGRAMS = "n-grams of captions"
+"""What the kind is called; those of encoders have no spaces."""
+NGRAMS_VERSION = "1"
+"""Rises with every change to `retrieval.bleu.sparse.picture_vector` or to what words are, so that all are made anew."""
+
+
+class MilvusCandidates:
+    """See `retrieval.bleu.sparse.CandidateSource`."""
+
+    def __init__(self, vectors: MilvusVectorStore) -> None:
+        self._vectors = vectors
+
+    def find(self, query: Sequence[str], variant: BleuVariant, count: int) -> np.ndarray | None:
+        """Return about the `count` best, None where Milvus cannot say."""
+        if count > MOST:
+            return None
+        try:
+            return self._vectors.search_sparse(NGRAMS, query_vector([fold(word) for word in query], variant), count)
+        except VectorsUnreachable:  # which the search for vectors says
+            return None
+
+
+def ngram_vectors(store: Store, ids: np.ndarray) -> dict[int, SparseVector]:
+    """Return the vectors of those of the items `ids` (m,) that have captions, by id, rising. Raises StoreError."""
+    captions = store.captions(ids.tolist())
+    return {
+        item: picture_vector([[fold(word) for word in tokenize(one.text)] for one in captions[item]])
+        for item in sorted(captions)
+    }
