@@ -189,6 +189,18 @@ def test_a_sound_library_has_no_problem(settings: Settings, photos: Path) -> Non
     assert (result.exit_code, json.loads(result.output)["findings"]) == (0, [])
 
 
+def test_status_says_where_bleu_finds_candidates(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("pymilvus")
+    monkeypatch.setenv("RETROFLEX_VECTORS", "milvus://127.0.0.1:1")
+    arguments = ["--library", str(settings.library)]
+    assert "BLEU" not in CliRunner().invoke(status, arguments).stdout
+    monkeypatch.setenv("RETROFLEX_BLEU_CANDIDATES", "milvus")
+    told = CliRunner().invoke(status, arguments).stdout
+    assert "BLEU       finds candidates in the search index" in told
+    assert "milvus://127.0.0.1:1 cannot be reached" in told
+    assert json.loads(CliRunner().invoke(status, [*arguments, "--json"]).stdout)["bleu"] in told
+
+
 def test_status_counts_what_is_damaged(settings: Settings, photos: Path) -> None:
     damage(settings, DATE)
     told = CliRunner().invoke(status, ["--library", str(settings.library)])
