@@ -17,6 +17,8 @@ from data.errors import RetroflexError
 from data.limits import DEFAULT_LIMITS, PIXELS_CEILING, SOURCE_PIXELS_CEILING, Limits
 
 ENV_PREFIX = "RETROFLEX_"
+IN_INDEX, IN_MILVUS = "index", "milvus"
+"""Where BLEU may find candidates."""
 DATABASE_FILE = "library.sqlite3"
 """The store in a library's folder, unless another database is set."""
 
@@ -26,13 +28,13 @@ class Settings:
     """The library's folder, the captioner that describes it, and the caps on pictures (bytes and pixels).
 
     `vectors` is where vectors are searched if not in the library's index: see `retrieval.vectors.milvus_client`.
-    `bleu_candidates` is where pictures are found whose captions BLEU may rank best, one of BLEU_CANDIDATES.
+    `bleu_candidates` is where pictures are found whose captions BLEU may rank best, IN_INDEX or IN_MILVUS.
     """
 
     library: Path = field(default_factory=lambda: user_data_path("retroflex"))
     database_url: str | None = None
     vectors: str | None = None
-    bleu_candidates: str = "index"
+    bleu_candidates: str = IN_INDEX
     bundle: Path | None = None
     max_bytes: int = DEFAULT_LIMITS.max_bytes
     max_pixels: int = DEFAULT_LIMITS.max_pixels
@@ -70,7 +72,6 @@ class Settings:
         return self.library / "thumbnails"
 
 
-BLEU_CANDIDATES = ("index", "milvus")
 PATHS = ("library", "bundle")
 CEILINGS = {
     "max_bytes": None,
@@ -100,9 +101,9 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _check_candidates(settings: Settings) -> None:
     setting = f"the setting RETROFLEX_BLEU_CANDIDATES is {settings.bleu_candidates!r}"
-    if settings.bleu_candidates not in BLEU_CANDIDATES:
-        raise RetroflexError(f"{setting}: give {' or '.join(BLEU_CANDIDATES)}")
-    if settings.bleu_candidates == "milvus" and settings.vectors is None:
+    if settings.bleu_candidates not in (IN_INDEX, IN_MILVUS):
+        raise RetroflexError(f"{setting}: give {IN_INDEX} or {IN_MILVUS}")
+    if settings.bleu_candidates == IN_MILVUS and settings.vectors is None:
         raise RetroflexError(f"{setting}, which needs Milvus: give its address as RETROFLEX_VECTORS, too")
 
 

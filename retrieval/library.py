@@ -293,11 +293,6 @@ class Library:
                 self._index = current_index(self.store, self.settings.index_dir, self._index, with_vectors=False)
             self._remote.copy(self._index, progress)
 
-    @property
-    def candidates_told(self) -> str:
-        """Where BLEU finds candidates if that was set, which asks Milvus; else ""."""
-        return "" if self._remote is None else self._remote.candidates_told()
-
     def close(self) -> None:
         """Close the store."""
         if self._remote is not None:

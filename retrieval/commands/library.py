@@ -15,7 +15,7 @@ from data.notices import Notices, noted_pictures, read_notices
 from data.paths import clean_text, display, to_bytes
 from data.remote import located
 from data.roots import Root, count_root, forget, lies_in, read_roots
-from data.settings import load_settings
+from data.settings import IN_INDEX, load_settings
 from data.text import plural
 from retrieval.commands.options import EMPTY, json_option, library_option, print_json, remark
 from retrieval.library import Library, library_model
@@ -35,8 +35,8 @@ def status(library: Path | None, as_json: bool) -> None:
     skipped = [{"path": clean_text(path), "reason": reason} for path, reason in opened.store.skipped_files()]
     if as_json:
         facts = {"library": display(opened.settings.library), **asdict(opened.store.status()), **notices._asdict()}
-        told = {"bleu": opened.candidates_told} if opened.settings.bleu_candidates == "milvus" else {}
-        print_json({**facts, **told, "skipped_files": skipped, "noted_pictures": noted})
+        told = _candidates_told(opened)
+        print_json({**facts, **({"bleu": told} if told else {}), "skipped_files": skipped, "noted_pictures": noted})
         return
     for name, text in _facts(opened, notices).items():
         click.echo(f"{name:10} {text}")
@@ -58,7 +58,7 @@ def _facts(library: Library, notices: Notices) -> Mapping[str, str]:
         "captions": f"{status.captions:,}, {status.user_captions:,} of them yours",
         "skipped": plural(status.skipped, "file"),
     }
-    if told := library.candidates_told:
+    if told := _candidates_told(library):
         facts["BLEU"] = told
     if status.absent:
         facts["absent"] = (
@@ -73,6 +73,15 @@ def _facts(library: Library, notices: Notices) -> Mapping[str, str]:
     if model.stale:
         return facts | {"captioner": f"has not described {plural(model.stale, 'picture')} yet; `retroflex index` does"}
     return facts
+
+
+def _candidates_told(library: Library) -> str:
+    """Return where BLEU finds candidates if that was set, else ""."""
+    if library.settings.bleu_candidates == IN_INDEX:
+        return ""
+    from retrieval.index.candidates import candidates_told  # a library without Milvus needs none of it
+
+    return candidates_told(library.settings)
 
 
 def _folder(library: Library, root: Root) -> str:

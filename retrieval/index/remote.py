@@ -16,10 +16,17 @@ from threading import Lock, Thread
 import numpy as np
 
 from data.errors import RetroflexError
-from data.settings import Settings
+from data.settings import IN_MILVUS, Settings
 from data.sharing.state import only_copier, vectors_name
 from data.store import Store, StoreDamaged
-from retrieval.index.candidates import NGRAMS, NGRAMS_VERSION, MilvusCandidates, ngram_vectors
+from retrieval.index.candidates import (
+    BY_INDEX,
+    NGRAMS,
+    NGRAMS_VERSION,
+    MilvusCandidates,
+    ngram_vectors,
+    what_is_missing,
+)
 from retrieval.index.files import only_writer
 from retrieval.index.index import Index
 from retrieval.vectors.base import UNREACHABLE, RankedItems, Vectors, VectorsUnreachable
@@ -39,8 +46,6 @@ WAIT_SECONDS = 2.0
 Progress = Callable[[int, int], None]
 Kinds = Mapping[str, str]
 """Kinds of vectors, each with the model version that made them."""
-IN_MILVUS = "milvus"
-IN_INDEX = "finds candidates in the search index, as without RETROFLEX_BLEU_CANDIDATES"
 
 logger = logging.getLogger(__name__)
 
@@ -104,21 +109,6 @@ class RemoteVectors:
                 vectors[kind] = np.array([own.get(item, none) for item in ids.tolist()], np.float32)
         return vectors
 
-    def candidates_told(self) -> str:
-        """Return where BLEU finds candidates, for a person who set that it shall be Milvus, else ""."""
-        if not self._with_ngrams:
-            return ""
-        try:
-            without = self._without_sparse()
-        except VectorsUnreachable as error:
-            without = str(error)
-        return f"{IN_INDEX}: {without}" if without else f"finds candidates in {self._connection.name}"
-
-    def _without_sparse(self) -> str:
-        version = self._connection.without_sparse()
-        name = self._connection.name
-        return f"Milvus {version} at {name} has no sparse vectors, 2.4 and later do" if version else ""
-
     def close(self) -> None:
         """Close the connection."""
         self._connection.close()
@@ -132,10 +122,10 @@ class RemoteVectors:
         """Return the kinds of vectors that Milvus should have, by their model version; n-grams come last."""
         if not self._with_ngrams:
             return index.models
-        without = self._without_sparse()
+        without = what_is_missing(self._connection)
         if without and not self._told_of_ngrams:
             self._told_of_ngrams = True
-            logger.warning("BLEU %s: %s", IN_INDEX, without)
+            logger.warning("BLEU %s: %s", BY_INDEX, without)
         return index.models if without else {**index.models, NGRAMS: NGRAMS_VERSION}
 
     def _state(self, vectors: MilvusVectorStore, index: Index, kinds: Kinds, current: bool) -> Index:

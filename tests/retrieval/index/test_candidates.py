@@ -18,8 +18,8 @@ from data.store import Batch, CaptionRow, DescriptionRow, FileRow, PictureRow, S
 from data.text import fold, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
-from retrieval.index import remote
-from retrieval.index.candidates import NGRAMS, ngram_vectors
+from retrieval.index import candidates, remote
+from retrieval.index.candidates import NGRAMS, candidates_told, ngram_vectors
 from retrieval.index.index import CANDIDATES, Index
 from retrieval.library import Library
 from retrieval.search import retrievers
@@ -75,7 +75,8 @@ def settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
 @pytest.fixture
 def line(milvus_lite: MilvusConnection, monkeypatch: pytest.MonkeyPatch) -> Line:
     made = Line(milvus_lite)
-    monkeypatch.setattr(remote, "MilvusConnection", lambda address: made)
+    for module in (remote, candidates):
+        monkeypatch.setattr(module, "MilvusConnection", lambda address: made)
     monkeypatch.setattr(remote, "RETRY_SECONDS", 0.0)
     monkeypatch.setattr(milvus_client, "PAUSE_SECONDS", 0.0)
     return made
@@ -221,7 +222,7 @@ def test_the_search_index_finds_where_milvus_has_no_sparse_vectors(
         assert index.candidates is None
         assert index.degraded == ""
         assert NGRAMS not in in_milvus(opened).models
-        told = opened.candidates_told
+        told = candidates_told(settings)
     assert "Milvus 2.3.5" in told
     assert "search index" in told
     assert [one.getMessage() for one in caplog.records] == [f"BLEU {told}"]
@@ -230,11 +231,10 @@ def test_the_search_index_finds_where_milvus_has_no_sparse_vectors(
 def test_without_the_setting_nothing_is_stored(settings: Settings, library: Library, tmp_path: Path) -> None:
     library.searcher()
     assert NGRAMS in in_milvus(library).models
-    assert library.candidates_told.startswith("finds candidates in ")
+    assert candidates_told(settings).startswith("finds candidates in ")
     with closing(Library.open(replace(settings, bleu_candidates="index"))) as plain:
         assert plain.searcher().index.candidates is None
         assert NGRAMS not in in_milvus(plain).models
-        assert plain.candidates_told == ""
 
 
 def test_a_picture_without_captions_has_no_ngrams(library: Library) -> None:
