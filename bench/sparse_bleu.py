@@ -1,9 +1,9 @@
 """BLEU's candidates from sparse vectors of n-grams: `python -m bench.sparse_bleu --to FILE.db`.
 
 The vectors are those of `retrieval.bleu.sparse`. The best pictures by their product with a query's are scored exactly,
-and compared with the true best thirty of BLEU over all: how many of these are kept, by the number of candidates. A true
-best one counts as kept if as many with its score or a better one are. With `--to`, the candidates come from Milvus, 2.4
-or later, or Milvus Lite; else from a product of matrices, which finds the same.
+and compared with the true best thirty, or `--best`, of BLEU over all: how many of these are kept, by the number of
+candidates. A true best one counts as kept if as many with its score or a better one are. With `--to`, the candidates
+come from Milvus, 2.4 or later, or Milvus Lite; else from a product of matrices, which finds the same.
 
 Captions are synthetic, see `bench.scale_bleu`, or the last column of a table of `--captions`; a picture has as many
 following ones as `--each` says. Queries are one caption of each of 200 pictures that are left out of the gallery, whole
@@ -31,7 +31,7 @@ from retrieval.bleu.sparse import SparseVector, picture_vector, query_vector
 from retrieval.vectors.milvus import MilvusVectorStore
 from retrieval.vectors.milvus_client import MilvusConnection, read_address
 
-QUERIES, BEST = 200, 30
+QUERIES = 200
 COUNTS = (30, 100, 300, 1000, 3000)
 KIND = "n-grams"
 
@@ -44,9 +44,10 @@ Find = Callable[[SparseVector, int], np.ndarray]
 @click.command()
 @click.option("--pictures", default=10_000, show_default=True)
 @click.option("--each", default=1, show_default=True, help="Captions of a picture.")
+@click.option("--best", default=30, show_default=True, help="True best that should be kept.")
 @click.option("--captions", type=click.Path(path_type=Path), help="A table whose last column has captions.")
 @click.option("--to", "address", help="Milvus, or a file of Milvus Lite.")
-def main(pictures: int, each: int, captions: Path | None, address: str | None) -> None:
+def main(pictures: int, each: int, best: int, captions: Path | None, address: str | None) -> None:
     """Print the share of the true best that is kept, and milliseconds, as JSON."""
     lines = given(captions) if captions else texts(synthetic_captions((pictures + QUERIES) * each))
     everything = list(iter(lambda: list(islice(lines, each)), []))
@@ -63,7 +64,7 @@ def main(pictures: int, each: int, captions: Path | None, address: str | None) -
     began = time.perf_counter()
     find = in_milvus(address, gallery) if address else by_product(gallery)
     figures: dict[str, object] = {"pictures": len(gallery), "build seconds": round(time.perf_counter() - began, 1)}
-    figures |= {name: kept(postings, find, asked, variant) for name, (variant, asked) in queries.items()}
+    figures |= {name: kept(postings, find, asked, variant, best) for name, (variant, asked) in queries.items()}
     click.echo(json.dumps(figures, indent=2))
 
 
@@ -115,14 +116,14 @@ def in_milvus(address: str, gallery: Sequence[Picture]) -> Find:
 
 
 def kept(
-    postings: BleuPostings, find: Find, queries: Sequence[Sequence[str]], variant: BleuVariant
+    postings: BleuPostings, find: Find, queries: Sequence[Sequence[str]], variant: BleuVariant, wanted: int
 ) -> dict[str, object]:
     """Return what is kept by the number of candidates, and milliseconds of both ways."""
     figures: dict[str, object] = {}
     truth, seconds = [], []
     for query in queries:
         began = time.perf_counter()
-        truth.append(postings.top(query, variant, BEST)[1])
+        truth.append(postings.top(query, variant, wanted)[1])
         seconds.append(time.perf_counter() - began)
     figures["postings, p50 ms"] = round(float(np.median(seconds)) * 1e3, 2)
     for count in COUNTS:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from data.errors import RetroflexError
 from data.settings import Settings
 from data.store import Store
 from data.text import fold, tokenize
@@ -48,7 +49,7 @@ def candidates_told(settings: Settings) -> str:
     connection = MilvusConnection(read_address(settings.vectors or ""))
     try:
         missing = what_is_missing(connection)
-    except VectorsUnreachable as error:
+    except RetroflexError as error:  # also where pymilvus is not installed
         missing = str(error)
     finally:
         connection.close()

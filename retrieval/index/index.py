@@ -94,7 +94,7 @@ class Captions:
     ) -> RankedItems:
         """Return the `count` best pictures that share a word, among the `allowed` ids (rising) if given.
 
-        Scores are exact. Where candidates are found elsewhere, a few in a thousand of the best may be missed.
+        Scores are exact. Where candidates are found elsewhere, some of the last may be missed.
         """
         candidates = self._candidates(query, variant, count, allowed)
         if candidates is not None:

@@ -26,7 +26,7 @@ def test_enough_candidates_keep_all(place: str, request: pytest.FixtureRequest) 
     find = by_product(gallery) if place == "memory" else in_milvus(request.getfixturevalue(LITE)._address.uri, gallery)
     postings = BleuPostings.build(gallery)
     for variant in (TYPED_VARIANT, CAPTION_VARIANT):
-        figures = kept(postings, find, asked, variant)
+        figures = kept(postings, find, asked, variant, 30)
         shares = {count: figures[f"{count} candidates"]["kept"] for count in (100, 300)}  # type: ignore[index]
         assert shares[300] == 1
         assert shares[100] > 0.7
