@@ -75,11 +75,11 @@ def test_hits_come_by_relevance_or_date(page: Page) -> None:
     page.open("?q=red+boat")
     best = [one.get_attribute("value") for one in page.all(".tick input")]
     choose(page, "sort", "oldest")
-    page.wait(lambda: page.all(".tick input")[0].get_attribute("value") == "1")
+    page.wait(lambda: page.find(".tick input").get_attribute("value") == "1")
     oldest = [int(one.get_attribute("value") or 0) for one in page.all(".tick input")]
     assert oldest == sorted(oldest)
     choose(page, "sort", "newest")
-    page.wait(lambda: page.all(".tick input")[0].get_attribute("value") != "1")
+    page.wait(lambda: page.find(".tick input").get_attribute("value") != "1")
     Select(page.find("#narrow [name=sort]")).select_by_visible_text("Best first")
     page.wait(lambda: [one.get_attribute("value") for one in page.all(".tick input")] == best)
 
