@@ -43,8 +43,8 @@ _MONTHS = dict(
     zip(["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"], range(1, 13), strict=True)
 )
 _TIME = (
-    r"(?P<hour>\d{1,2})(?P<gap>[:.-]?)(?P<minute>\d{2})(?:(?P=gap)(?P<second>\d{2}))?"
-    r"(?:[.,:]\d+)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?:Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?"
+    r"(?P<hour>\d{1,2})(?P<gap>[:. -]?)(?P<minute>\d{2})(?:(?P=gap)(?P<second>\d{2}))?"
+    r"(?:[.,:]\d+)?(?:\s?(?P<half>[AaPp])\.?[Mm]\.?)?\s*(?:[A-Z]{3,5}|Z?(?:\[\w+\])?|[+-]\d{2}(?::?\d{2})?)?"
 )
 _BLANK = r"[\s:T-]*"  # EXIF fills the parts of a time that are unknown with blanks
 _AFTER = rf"(?:[\sT,]+(?:{_TIME})|{_BLANK})"
@@ -60,8 +60,11 @@ _FORMS = [
         r"(?P<name>[A-Za-z]{3,9})\.?\s+(?P<day>\d{1,2}),?\s+(?P<year>\d{4})" + _AFTER,
     )
 ]
-_DAY_ALONE = re.compile(_YEAR_FIRST + r"[\sT].*", re.DOTALL)
+_DAY_ALONE = re.compile(_YEAR_FIRST + r"[\sT_-].*", re.DOTALL)
 """A day, whatever the time behind it is."""
+_DAY_OR_MONTH_FIRST = re.compile(
+    r"(?P<one>\d{1,2})(?P<between>[/-])(?P<other>\d{1,2})(?P=between)(?P<year>\d{4})" + _AFTER
+)
 _PARTS = [
     re.compile(rf"{form}(?:[\sT][\d\s:.Z+-]*)?")
     for form in (
@@ -80,17 +83,21 @@ _NAME_DAYS = [
     for form in (
         r"(?<!\d)(?P<year>\d{4})(?P<between>[-_. ])(?P<month>\d{2})(?P=between)(?P<day>\d{2})(?!\d)",
         r"(?<!\d)(?P<day>\d{2})\.(?P<month>\d{2})\.(?P<year>\d{4})(?!\d)",
+        r"@(?P<day>\d{2})-(?P<month>\d{2})-(?P<year>\d{4})(?=_\d)",
+        r"(?<!\d)(?P<year>\d{4})_(?P<month>\d{2})(?P<day>\d{2})(?=_\d{6}(?!\d))",
         r"(?<!\d)(?P<year>(?P<compact>\d{4}))(?P<month>\d{2})(?P<day>\d{2})(?=\d{6}(?:\d{3})?(?!\d)|(?!\d))",
     )
 ]
+_AT = r"[\s_-](?:at|um|om|à|às|a las|a la\(s\)|alle|alle ore|kl\.?|klo|v|o)[\s_-]"
+"""What stands between a day and a time in the names of screenshots, in several languages."""
 _NAME_TIMES = [
     re.compile(form)
     for form in (
-        r"(?:[ _T-]{1,2}|\s(?:at|um|à|a las|v)\s)?(?P<hour>\d{2})(?P<gap>[-_.:h ]?)(?P<minute>\d{2})(?P=gap)"
+        rf"(?:[ _T-]{{1,2}}|{_AT})?(?P<hour>\d{{2}})(?P<gap>[-_.:h ]?)(?P<minute>\d{{2}})(?P=gap)"
         r"(?P<second>\d{2})(?!\d{1,2}(?!\d))(?:\s?(?P<half>[AaPp])[Mm])?",
-        r"(?:[ _T-]|\s(?:at|um|à|a las|v)\s)(?P<hour>\d{2})[.:h](?P<minute>\d{2})(?:[m_](?P<second>\d{2}))?(?!\d)"
+        rf"(?:[ _T-]|{_AT})(?P<hour>\d{{2}})[.:h](?P<minute>\d{{2}})(?:[m_](?P<second>\d{{2}}))?(?!\d)"
         r"(?:\s?(?P<half>[AaPp])[Mm])?",
-        r"(?:[ _T-]|\s(?:at|um|à|a las|v)\s)(?P<hour>\d)(?P<gap>[.:])(?P<minute>\d{2})(?P=gap)(?P<second>\d{2})(?!\d)"
+        rf"(?:[ _T-]|{_AT})(?P<hour>\d)(?P<gap>[.:])(?P<minute>\d{{2}})(?P=gap)(?P<second>\d{{2}})(?!\d)"
         r"(?:\s?(?P<half>[AaPp])[Mm])?",
     )
 ]
@@ -129,16 +136,26 @@ def _is_epoch(after: timedelta) -> bool:
 def read_date(text: str, now: datetime) -> datetime | None:
     """Return the moment that `text` names, None where that is no day or not believable.
 
-    Read are EXIF's form, ISO 8601, digits alone, the dates of mail and of C, and days with slashes or dots. Of a day
-    with a time that no clock shows, the day is read.
+    Read are EXIF's form, ISO 8601, digits alone, the dates of mail and of C, and days with slashes or dots; 12/25/2019
+    too, but not 04/05/2019, which is a day in April or in May. A day whose time no clock shows is read without it.
     """
     padded = _PADDED.sub("0", _clean(text))
-    for form in (*_FORMS, _DAY_ALONE):
+    for form in (*_FORMS, _DAY_ALONE, _DAY_OR_MONTH_FIRST):
         if found := form.fullmatch(padded):
-            parts = found.groupdict()
+            parts = _told_apart(found.groupdict())
             moment = _moment(parts) or _moment(parts | {"hour": None, "minute": None, "second": None})
             return moment if moment and is_believable(moment, now) else None
     return None
+
+
+def _told_apart(parts: dict[str, str | None]) -> dict[str, str | None]:
+    """Return parts with the day and the month of a date in which either may come first, if one is above 12."""
+    one, other = parts.get("one"), parts.get("other")
+    if one is None or other is None:
+        return parts
+    if int(one) == int(other) or int(other) > 12:
+        return parts | {"month": one, "day": other}
+    return parts | ({"day": one, "month": other} if int(one) > 12 else {})
 
 
 def read_part(text: str, now: datetime) -> tuple[str, datetime] | None:
@@ -158,7 +175,7 @@ def best_part(parts: Iterable[tuple[str, datetime] | None]) -> tuple[str, dateti
 
 def _clean(text: str) -> str:
     """Return a text without blanks around it; nothing of one that is too long for a date."""
-    clean = text.replace("\x00", " ").strip()
+    clean = next((part.strip() for part in text.split("\x00") if part.strip()), "")  # a NUL ends a text of EXIF
     return clean if len(clean) <= _LONGEST else ""
 
 
@@ -187,7 +204,7 @@ def _in_name(name: str) -> Iterator[datetime]:
 def _moment(parts: Mapping[str, str | None]) -> datetime | None:
     """Return the moment of a match, None for one that no calendar or clock has."""
     name = parts.get("name")
-    month = _MONTHS.get(name[:3].lower()) if name else int(parts["month"] or 0)
+    month = _MONTHS.get(name[:3].lower()) if name else int(parts.get("month") or 0)
     hour, minute, second = (int(parts.get(part) or 0) for part in ("hour", "minute", "second"))
     half = (parts.get("half") or "").lower()
     if half and 1 <= hour <= 12:
@@ -196,7 +213,7 @@ def _moment(parts: Mapping[str, str | None]) -> datetime | None:
     if midnight or second == 60:  # the end of a day; a leap second counts as the one before it
         hour, second = hour % 24, second % 60 or (0 if midnight else 59)
     try:
-        moment = datetime(int(parts.get("year") or 0), month or 0, int(parts["day"] or 0), hour, minute, second)
+        moment = datetime(int(parts.get("year") or 0), month or 0, int(parts.get("day") or 0), hour, minute, second)
         return moment + timedelta(days=midnight)
     except (ValueError, OverflowError):
         return None

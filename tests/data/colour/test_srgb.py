@@ -12,7 +12,7 @@ import pytest
 from PIL import ExifTags, Image, ImageCms
 
 from data.colour import srgb
-from data.colour.profiles import ADOBE_RGB, BT709, PRIMARIES, Space, icc_profile
+from data.colour.profiles import ADOBE_RGB, BT709, PRIMARIES, Space, _to_d50, icc_profile
 from data.pictures import decode
 
 Encode = Callable[..., bytes]
@@ -78,6 +78,24 @@ def test_a_profile_is_applied_in_each_format(encode: Encode, picture_format: str
     np.testing.assert_allclose(colours_of(content), in_srgb(space), atol=4)
     assert decode(content).notes == ()
     assert decode(content).image.info == {}
+
+
+@pytest.mark.parametrize("picture_format", ["JPEG", "PNG"])
+def test_a_profile_by_a_table_is_applied(encode: Encode, picture_format: str) -> None:
+    """A profile of an input device, as scanners write it, that says of sRGB that red is green and green is red."""
+    corners = np.stack(np.meshgrid(*[[0, 1]] * 3, indexing="ij"), -1).reshape(-1, 3)
+    linear = corners[:, [1, 0, 2]] @ _to_d50(BT709).T
+    table = (linear * 32768).round().astype(">u2").tobytes()
+    values = np.linspace(0, 1, 4096)
+    light = np.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    inputs = (light * 65535).round().astype(">u2").tobytes() * 3
+    identity = struct.pack(">9i", *(65536 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
+    lut = b"mft2\0\0\0\0" + bytes((3, 3, 2, 0)) + identity
+    lut += struct.pack(">HH", 4096, 2) + inputs + table + struct.pack(">2H", 0, 65535) * 3
+    profile = table_profile(b"scnr", b"RGB ", b"XYZ ", lut)
+    content = encode(picture_format, bars(), icc_profile=profile, **LOSSLESS.get(picture_format, {}))
+    np.testing.assert_allclose(colours_of(content), np.array(COLOURS)[:, [1, 0, 2]], atol=4)
+    assert decode(content).notes == ()
 
 
 def test_the_faster_decoder_applies_it_too(encode: Encode) -> None:
@@ -152,6 +170,16 @@ def test_16_bits_of_linear_grey_keep_their_dark_steps(encode: Encode) -> None:
     assert pixels[-1] == pytest.approx(25, abs=1)
 
 
+def table_profile(device: bytes, colours: bytes, connection: bytes, table: bytes) -> bytes:
+    """A profile (version 2) of a class of devices whose `table` leads from `colours` to the connection space."""
+    tags = {b"A2B0": table + bytes(-len(table) % 4), b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)}
+    begin, body, index = 132 + 12 * len(tags), b"", struct.pack(">I", len(tags))
+    for name, content in tags.items():
+        index, body = index + name + struct.pack(">II", begin + len(body), len(content)), body + content
+    header = struct.pack(">I4xI4s4s4s12x4s", begin + len(body), 0x02400000, device, colours, connection, b"acsp")
+    return (header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0") + index + body
+
+
 def cmyk_profile() -> bytes:
     """An output profile whose colours are Lab with lightness 100 less all inks: a table of two points an ink."""
     table = b"".join(
@@ -165,12 +193,7 @@ def cmyk_profile() -> bytes:
         + struct.pack(">9i", *(65536 * one for one in (1, 0, 0, 0, 1, 0, 0, 0, 1)))
     )
     lut += ramp * 4 + table + ramp * 3
-    tags = {b"A2B0": lut + bytes(-len(lut) % 4), b"wtpt": b"XYZ \0\0\0\0" + struct.pack(">3i", 63190, 65536, 54061)}
-    begin, body, index = 132 + 12 * len(tags), b"", struct.pack(">I", len(tags))
-    for name, content in tags.items():
-        index, body = index + name + struct.pack(">II", begin + len(body), len(content)), body + content
-    header = struct.pack(">I4xI4s4s4s12x4s", begin + len(body), 0x02400000, b"prtr", b"CMYK", b"Lab ", b"acsp")
-    return (header.ljust(68, b"\0") + struct.pack(">3i", 63190, 65536, 54061)).ljust(128, b"\0") + index + body
+    return table_profile(b"prtr", b"CMYK", b"Lab ", lut)
 
 
 @pytest.mark.parametrize("picture_format", ["JPEG", "TIFF"])
