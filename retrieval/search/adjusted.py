@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from retrieval.search.pipeline import Candidates, Clause, Pipeline
@@ -50,17 +52,18 @@ class OfClause:
 
 
 class AlsoCloseTo:
-    """A fusion in which pictures that are close to another clause stay close, after all that are close already.
+    """A fusion in which pictures that are close to other clauses stay close, after all that are close already.
 
     A caption seldom counts right: what "dogs" finds is found for "three dogs", those first whose captions say both.
     """
 
-    def __init__(self, other: OfClause, own: Pipeline, saying: np.ndarray) -> None:
+    def __init__(self, others: Sequence[OfClause], own: Pipeline, saying: np.ndarray) -> None:
         """`own` is the pipeline of the query itself; `saying` are ids, rising."""
-        self._other, self._own, self._saying = other, own, saying
+        self._others, self._own, self._saying = others, own, saying
 
     def __call__(self, clause: Clause, candidates: Candidates) -> np.ndarray:
         own = self._own.fusion(clause, candidates)
         least = self._own.close + own * 1e-3
-        found = np.where(self._other.close(candidates.ids), np.maximum(own, least), own)
+        close = np.any([other.close(candidates.ids) for other in self._others], axis=0)
+        found = np.where(close, np.maximum(own, least), own)
         return np.where(np.isin(candidates.ids, self._saying), (1 + found) / 2, found)

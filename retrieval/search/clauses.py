@@ -79,10 +79,10 @@ class Planner:
         self._store, self._index, self._model, self._allowed = store, index, model, allowed
         self._pictures = len(index) if allowed is None else len(allowed)
 
-    def words(self, text: str, uncounted: str | None = None) -> ClausePlan:
+    def words(self, text: str, uncounted: Sequence[str] = ()) -> ClausePlan:
         """Plan a search by words: names, dates and other metadata first, then captions and vectors.
 
-        The hits of the `uncounted` words are hits, too.
+        The hits of each of the `uncounted` texts are hits, too.
 
         Raises QueryError where there is no word, or there are too many.
         """
@@ -90,12 +90,12 @@ class Planner:
         if people is not None:
             return self._of_people(text, people)
         plan = self._words(text)
-        if uncounted is None or plan.matches is not None:
+        if not uncounted or plan.matches is not None:
             return plan
-        fewer = self._likely(uncounted, _query_words(uncounted))
-        self._index.scan(JOINT, [one.clause.vectors[JOINT] for one in (plan, fewer) if JOINT in one.clause.vectors])
-        others = self._of_clause(fewer)
-        retrievers: list[Stage] = [*plan.pipeline.retrievers, others]
+        fewer = [self._likely(one, _query_words(one)) for one in uncounted]
+        self._index.scan(JOINT, [one.clause.vectors[JOINT] for one in (plan, *fewer) if JOINT in one.clause.vectors])
+        others = [self._of_clause(one) for one in fewer]
+        retrievers: list[Stage] = [*plan.pipeline.retrievers, *others]
         saying = self._index.captions.ids_with(tokenize(text))
         fusion = AlsoCloseTo(others, plan.pipeline, saying)
         return replace(plan, pipeline=replace(plan.pipeline, retrievers=retrievers, fusion=fusion))

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 
 import numpy as np
 
 from captioner.types import SearchModel
+from data.roots import read_roots
 from data.store import Store
-from data.text import fold, stems, tokenize, without_accents
+from data.text import FUNCTION_WORDS, fold, stems, tokenize, without_accents
 from retrieval.index.index import Index
+from retrieval.metadata.terms import is_generic, plain, texts_of, words_of
 from retrieval.search.lexicon import load_lexicon
 from retrieval.search.metadata import match
 from retrieval.search.people import People
@@ -22,9 +25,17 @@ from retrieval.vectors.pieces import distinct
 
 NEGATED = ("no", "without", "without a", "without an", "without any", "without the", "not wearing a", "with no")
 """How a caption says that something is not in the picture."""
-CHECKED = 20_000
-"""Up to this many pictures, a phrase is compared with the words of captions; beyond, with their stems only."""
-COUNTS = frozenset(tokenize("two three four five six seven eight nine ten eleven twelve 2 3 4 5 6 7 8 9 10 11 12"))
+CHECKED, NAMES_CHECKED = 20_000, 2_000
+"""Up to this many pictures, a phrase is compared with the words of captions, and of names and keywords; beyond, with
+their stems only."""
+NUMERALS = dict(
+    zip(
+        map(str, range(2, 13)),
+        tokenize("two three four five six seven eight nine ten eleven twelve"),
+        strict=True,
+    )
+)
+COUNTS = frozenset([*NUMERALS, *NUMERALS.values()])
 FEW = 3
 """Numbers are set aside, and words replaced, in queries of so many words at most: longer ones are sentences."""
 
@@ -35,7 +46,8 @@ class Reading:
 
     `text` is what is searched for, maybe empty; `allowed` the ids that phrases and exclusions leave (rising), None for
     all. `corrected` has the text as it was typed and as it is meant, `expanded` the words that captions never say and
-    those that are searched for instead. `without` are the excluded words.
+    those that are searched for instead. `without` are the excluded words. `quoted` tells that all words are in phrases,
+    so that each picture allowed is what is asked for.
     """
 
     text: str
@@ -43,13 +55,17 @@ class Reading:
     without: Sequence[Exclusion] = ()
     corrected: tuple[str, str] | None = None
     expanded: Mapping[str, str] = field(default_factory=dict)
+    quoted: bool = False
 
     @property
-    def uncounted(self) -> str | None:
-        """The text without its numbers, where it says little else: "dogs" for "three dogs"."""
+    def uncounted(self) -> list[str]:
+        """The text without its numbers, where it says little else: "dogs" and "dog" for "three dogs"."""
         words = tokenize(self.text)
         others = [word for word in words if word not in COUNTS]
-        return " ".join(others) if others and len(others) < len(words) <= FEW else None
+        if not (others and len(others) < len(words) <= FEW):
+            return []
+        one = [load_lexicon().lemma(word) for word in others]
+        return list(dict.fromkeys([" ".join(others), " ".join(one)]))
 
 
 class Reader:
@@ -69,7 +85,10 @@ class Reader:
         if len(exclusions) > MAX_EXCLUDED:
             raise QueryError(f"{len(exclusions)} words are excluded; give {MAX_EXCLUDED} at most")
         text, expanded = (typed.wanted, {}) if query.verbatim else self._expanded(typed)
-        reading = Reading(text, None, exclusions, (query.text, meant) if meant != query.text else None, expanded)
+        corrected = (query.text, meant) if meant != query.text else None
+        in_phrases = FUNCTION_WORDS.union(*typed.phrases)
+        quoted = bool(typed.phrases) and in_phrases.issuperset(tokenize(typed.wanted))
+        reading = Reading(text, None, exclusions, corrected, expanded, quoted)
         if not (exclusions or typed.phrases):
             return reading
         return self._restricted(reading, typed)
@@ -94,7 +113,9 @@ class Reader:
         return text, expanded
 
     def _nearest(self, word: str) -> str | None:
-        """The word of captions that comes nearest to a word that no caption says, by two sources."""
+        """The word of captions that comes nearest to a word that no caption says, by two sources; "two" for "2"."""
+        if word in NUMERALS:
+            return NUMERALS[word] if self._said([NUMERALS[word]]) else None
         synonyms = [one for one in self._synonyms(word) if self._said([one])]
         # What the text encoder knows well is near its pictures as it is.
         if not word.isascii() or self._is_named(word) or (not synonyms and self._speller.knows_well(word)):
@@ -111,10 +132,11 @@ class Reader:
         return bool(self._index.captions.spread(words).all())
 
     def _restricted(self, reading: Reading, typed: Typed) -> Reading:
-        """Keep the pictures that say the phrases and do not say what is excluded."""
+        """Keep the pictures that say the phrases, or are called so, and do not say what is excluded."""
         allowed = self._index.ids
         for phrase in typed.phrases:
-            allowed = np.intersect1d(allowed, self._saying(phrase), assume_unique=True)
+            saying = np.union1d(self._saying(phrase), self._called(phrase))
+            allowed = np.intersect1d(allowed, saying, assume_unique=True)
         described = False
         for exclusion in reading.without:
             negating = self._negating(exclusion) if exclusion.in_words else allowed[:0]
@@ -137,13 +159,30 @@ class Reader:
         found = [number for number, own in stored.items() if any(sought in _plain(one.text) for one in own)]
         return np.array(sorted(found), np.int64)
 
+    def _called(self, words: Sequence[str]) -> np.ndarray:
+        """The ids of the pictures whose name, folder, title or keyword has `words` in order, rising."""
+        telling = [stem for word in words if not is_generic(plain(word)) for stem in words_of(word)]
+        found = [self._index.metadata.find(stem) for stem in telling]
+        ids = reduce(np.intersect1d, found) if found else np.zeros(0, np.int64)
+        if len(words) == 1 or not 0 < len(ids) <= NAMES_CHECKED:
+            return ids
+        sought = f" {' '.join(map(plain, words))} "
+        roots = [root.path for root in read_roots(self._store)]
+        pictures = self._store.pictures(ids.tolist()).items()
+        texts = {number: texts_of(one.paths, one.texts_beside, roots) for number, one in pictures}
+        return np.array(
+            [one for one, own in texts.items() if any(sought in _plain(text.text) for text in own)], np.int64
+        )
+
     def _excluded(self, exclusion: Exclusion, wanted: Sequence[str]) -> np.ndarray:
         """The ids of the pictures whose captions say what is excluded, in any form, or something narrower, or show it.
 
-        What is narrower and `wanted`, by its stem, is not excluded: "man -people".
+        With a minus, pictures that are called so are excluded, too. What is narrower and `wanted`, by its stem, is not
+        excluded: "man -people".
         """
         captions = self._index.captions
         found = [captions.ids_with(exclusion.words), self._people.pictures(exclusion.words)]
+        found += [] if exclusion.in_words else [self._called(exclusion.words)]
         if len(exclusion.words) == 1:
             (word,) = exclusion.words
             variants = [one for one in self.variants(word) if fold(one) not in wanted]

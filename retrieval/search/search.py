@@ -189,6 +189,8 @@ class Searcher:
         words = []
         if reading.text.strip() or not (like or unlike or excluded):
             words = [planner.words(reading.text, reading.uncounted)]
+        if words and reading.quoted:
+            words = [replace(one, pipeline=replace(one.pipeline, close=0.0)) for one in words]
         if words or like:
             return [*words, *like], [*unlike, *excluded]
         if unlike:

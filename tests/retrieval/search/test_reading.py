@@ -74,16 +74,45 @@ def test_a_phrase_stands_word_by_word(searcher: Searcher) -> None:
     assert names(searcher, '"cafe in a car"') == ["cafe"]
 
 
+def test_a_phrase_and_an_exclusion_hold_for_names_too(searcher: Searcher, library: Library, add: Add) -> None:
+    add(library.store, "IMG_2665_red_ball", ["a dog plays"], [1.0, 0.1, 0.0, 0.0])
+    now = Searcher(library.store, library.searcher().index, model())
+    assert names(now, '"red ball"') == names(now, '"IMG_2665"') == names(now, 'dog "ball"') == ["IMG_2665_red_ball"]
+    assert names(now, '"ball red"') == names(now, '"IMG"') == []
+    assert "IMG_2665_red_ball" in names(now, "dog")
+    assert "IMG_2665_red_ball" not in names(now, "dog -ball") + names(now, '-"red ball"')
+    assert "IMG_2665_red_ball" in names(now, "dog without a ball")
+
+
+def test_what_says_a_phrase_is_a_hit_however_far_it_is(searcher: Searcher, library: Library, add: Add) -> None:
+    add(library.store, "statue", ["a stone dog"], [0.0, 0.0, 1.0, 0.0])
+    now = Searcher(library.store, library.searcher().index, model())
+    found = {text: {hit.path for hit in now.search(Query(text)).hits} for text in ("dog", '"dog"', '"a stone dog" car')}
+    assert "/photos/statue.jpg" not in found["dog"]
+    assert found['"dog"'] == {f"/photos/{name}.jpg" for name in ("beach", "park", "statue")}
+    assert not found['"a stone dog" car']
+
+
 def test_accents_fold(searcher: Searcher) -> None:
     assert names(searcher, "Eve")[0] == names(searcher, "CAFE")[0] == names(searcher, "Café")[0] == "cafe"
 
 
 def test_a_number_loses_no_hit_and_comes_first_where_a_caption_says_it(searcher: Searcher) -> None:
-    dogs = {hit.path for hit in searcher.search(Query("dogs")).hits}
+    dogs = {hit.path for text in ("dogs", "dog") for hit in searcher.search(Query(text)).hits}
     counted = searcher.search(Query("two dogs")).hits
     assert dogs <= {hit.path for hit in counted}
     assert dogs <= {hit.path for hit in searcher.search(Query("three dogs")).hits}
     assert counted[0].path == "/photos/park.jpg"
+
+
+def test_a_numeral_is_the_number_that_captions_say(searcher: Searcher, library: Library) -> None:
+    numeral, number = (searcher.search(Query(text)) for text in ("2 dogs", "two dogs"))
+    assert numeral.expanded == {"2": "two"}
+    assert numeral.notice == "Searched for two (2)."
+    assert [hit.id for hit in numeral.hits] == [hit.id for hit in number.hits]
+    assert searcher.search(Query("9 dogs")).unsaid == ["9"]
+    library.store.set_user_caption(1, "2 dogs")
+    assert not Searcher(library.store, library.searcher().index, model()).search(Query("2 dogs")).expanded
 
 
 def test_a_query_with_a_number_is_ranked_as_two_searches_would(
