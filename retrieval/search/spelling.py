@@ -9,7 +9,7 @@ A word that WordNet alone knows is corrected only if what is meant goes with the
 
 The text encoder learnt from captions of several languages, in which there are slips, too. A word that it met stays,
 unless it met it seldom or places no word of captions beside it ("gril"), and two letters are swapped or one is doubled
-in it or halved of a frequent word of captions.
+in it or halved of a frequent word of captions, or what is meant goes with the other words: "man wering a hat".
 """
 
 from __future__ import annotations
@@ -64,11 +64,15 @@ class Slip(NamedTuple):
 
 
 class Candidate(NamedTuple):
-    """A word that may be meant: lower ranks are likelier, by the cost of the slip and by how frequent the word is."""
+    """A word that may be meant: lower ranks are likelier, by the cost of the slip and by how frequent the word is.
+
+    One that is not `likely` is meant only where it goes with the other words.
+    """
 
     rank: float
     word: str
     cost: float
+    likely: bool
 
 
 class Context(NamedTuple):
@@ -189,10 +193,10 @@ class Speller:
                 self._near.clear()
             self._near[word] = sorted(self._candidates(word))[:COMPARED]
         found = []
-        for rank, target, cost in self._near[word]:
+        for rank, target, cost, likely in self._near[word]:
             beside, near = self._beside(target, context), self._nearness(target, context)
             clear = beside >= CLEARLY_BESIDE or (near >= CLEARLY_NEAR and cost < WRONG)
-            if unknown or clear:
+            if (unknown and likely) or clear:
                 found.append((rank - BESIDE * beside - MEANING * max(near - UNRELATED, 0), target))
         return min(found)[1] if found else split
 
@@ -230,10 +234,9 @@ class Speller:
                 if cost != SWAPPED and (first != word[0] or target in FUNCTION_WORDS):
                     continue
                 frequent = said and weight > SAID + log(len(self._caption_words) / FREQUENT + 1)
-                if word in self._met and not (frequent and cost <= SWAPPED):
-                    continue
+                likely = word not in self._met or (frequent and cost <= SWAPPED)
                 if _clear(word, cost, frequent):
-                    yield Candidate(STEEPNESS * cost - weight, target, cost)
+                    yield Candidate(STEEPNESS * cost - weight, target, cost, likely)
 
     def _split(self, word: str) -> str | None:
         """Two words of captions that were typed as one; the two that captions say most."""

@@ -171,7 +171,18 @@ def test_what_may_be_meant_as_typed_stays(searcher: Searcher, text: str) -> None
 class OfSeveralLanguages(Senses):
     """Met many words, the last ones seldom: "gril" once in a slip, "parkbank" and "motorroller" in German."""
 
-    words = ("dog", "man", "beach", "boat", "gril", "parkbank", "motorroller", *(f"x{one}" for one in range(9)), "boyy")
+    words = (
+        "dog",
+        "man",
+        "beach",
+        "boat",
+        "gril",
+        "parkbank",
+        "motorroller",
+        *(f"x{one}" for one in range(9)),
+        "boyy",
+        "wering",
+    )
 
     def synonyms(self, word: str) -> list[str]:
         return ["boat"] if word == "motorroller" else []
@@ -184,6 +195,8 @@ class OfSeveralLanguages(Senses):
         ("a gril", "a girl"),
         ("boyy", "boy"),
         ("parkbank", None),
+        ("wering", None),
+        ("boy wering", "boy wearing"),
         ("motorroller", None),
         ("girl", None),
     ],
@@ -191,8 +204,8 @@ class OfSeveralLanguages(Senses):
 def test_a_slip_that_the_text_encoder_met_is_corrected_if_it_means_nothing_to_it(
     library: Library, add: Add, typed: str, meant: str | None
 ) -> None:
-    add(library.store, "pair", ["a girl and a boy in a park on a bank"], [0.0, 0.2, 1.0, 0.0])
-    known = Vocabulary(["girl", "boy", "park", "bank", *(f"y{one}" for one in range(2000))])
+    add(library.store, "pair", ["a girl and a boy wearing hats in a park on a bank"], [0.0, 0.2, 1.0, 0.0])
+    known = Vocabulary(["girl", "boy", "wearing", "park", "bank", *(f"y{one}" for one in range(2000))])
     knowing = MODEL._replace(caption_words=known, embedder=OfSeveralLanguages())  # type: ignore[arg-type]
     result = Searcher(library.store, library.searcher().index, knowing).search(Query(typed))
     assert result.corrected == (meant and {"from": typed, "to": meant})
