@@ -6,7 +6,7 @@ candidates. A true best one counts as kept if as many with its score or a better
 come from Milvus, 2.4 or later, or Milvus Lite; else from a product of matrices, which finds the same.
 
 Captions are synthetic, see `bench.scale_bleu`, or the last column of a table of `--captions`; a picture has as many
-following ones as `--each` says. Queries are one caption of each of 200 pictures that are left out of the gallery, whole
+following ones as `--each` says. Queries are one caption of each of the pictures that are left out of the gallery, whole
 and as three of its words.
 """
 
@@ -31,7 +31,6 @@ from retrieval.bleu.sparse import SparseVector, picture_vector, query_vector
 from retrieval.vectors.milvus import MilvusVectorStore
 from retrieval.vectors.milvus_client import MilvusConnection, read_address
 
-QUERIES = 200
 COUNTS = (30, 100, 300, 1000, 3000)
 KIND = "n-grams"
 
@@ -44,17 +43,18 @@ Find = Callable[[SparseVector, int], np.ndarray]
 @click.command()
 @click.option("--pictures", default=10_000, show_default=True)
 @click.option("--each", default=1, show_default=True, help="Captions of a picture.")
+@click.option("--queries", "number", default=200, show_default=True)
 @click.option("--best", default=30, show_default=True, help="True best that should be kept.")
 @click.option("--captions", type=click.Path(path_type=Path), help="A table whose last column has captions.")
 @click.option("--to", "address", help="Milvus, or a file of Milvus Lite.")
-def main(pictures: int, each: int, best: int, captions: Path | None, address: str | None) -> None:
+def main(pictures: int, each: int, number: int, best: int, captions: Path | None, address: str | None) -> None:
     """Print the share of the true best that is kept, and milliseconds, as JSON."""
-    lines = given(captions) if captions else texts(synthetic_captions((pictures + QUERIES) * each))
+    lines = given(captions) if captions else texts(synthetic_captions((pictures + number) * each))
     everything = list(iter(lambda: list(islice(lines, each)), []))
     random.Random(0).shuffle(everything)
     choice = random.Random(1)
-    sentences = [one for one in (words(choice.choice(own)) for own in everything[:QUERIES]) if one]
-    gallery = everything[QUERIES : QUERIES + pictures]
+    sentences = [one for one in (words(choice.choice(own)) for own in everything[:number]) if one]
+    gallery = everything[number : number + pictures]
     queries = {
         "three words": (TYPED_VARIANT, [choice.sample(one, min(3, len(one))) for one in sentences]),
         "captions": (CAPTION_VARIANT, sentences),
