@@ -185,6 +185,8 @@ class MilvusVectorStore:
             rows = zip(ids[piece], vectors[piece], strict=True)
             sent = [{"id": item, "vector": vector, "length": 1.0} for item, vector in rows]
             self._connection.write("upsert", own.collection, sent)
+        if self._connection.lite and len(ids) >= SPARSE_AT_ONCE:
+            self._connection.write("flush", own.collection)  # Milvus Lite compares one by one what it has not stored
         self._written.add(own.collection)
 
     def search_sparse(self, kind: str, vector: Mapping[int, float], count: int) -> np.ndarray:
