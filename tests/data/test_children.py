@@ -34,6 +34,7 @@ def test_an_environment_has_the_settings_and_the_code_and_not_the_token(tmp_path
     assert {name: value for name, value in environment.items() if name.startswith("RETROFLEX_")} == {
         "RETROFLEX_LIBRARY": str(tmp_path),
         "RETROFLEX_DATABASE_URL": "sqlite:///a",
+        "RETROFLEX_BLEU_CANDIDATES": "index",
         "RETROFLEX_MAX_PIXELS": "7",
         "RETROFLEX_MAX_BYTES": str(settings.max_bytes),
         "RETROFLEX_MAX_SOURCE_PIXELS": str(settings.max_source_pixels),
