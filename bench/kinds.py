@@ -75,7 +75,8 @@ def search(folder: Path) -> Times:
     figures = {"open_ms": [1e3 * (time.process_time() - started)]}
     choice = random.Random(0)
     words = [few_words(choice) for _ in range(QUERIES)]
-    pictures = [choice.randint(1, library.store.status().pictures) for _ in range(QUERIES)]
+    count = library.store.status().pictures
+    pictures = [choice.randint(1, count) for _ in range(QUERIES)]
     queries = {
         "words": [partial(Query, one) for one in words],
         "picture": [partial(_like, library, one) for one in pictures],
