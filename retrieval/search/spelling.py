@@ -16,11 +16,13 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import log
 from typing import NamedTuple
+
+import numpy as np
 
 from captioner.types import SearchModel
 from data.store import Store
@@ -115,7 +117,9 @@ class Speller:
         found, meant = [], [one.group().lower() for one in words]
         for place, one in enumerate(words):
             word = meant[place]
-            unknown = not self._captions.spread([word])[0] and self._is_unknown(word)
+            if not (word.isascii() and word.isalpha()) or self._captions.spread([word])[0]:
+                continue
+            unknown = self._is_unknown(word)
             if unknown or self._is_doubtful(word):
                 correction = self._correct(word, _context(text, words, meant, place), unknown)
                 meant[place] = correction or word
@@ -139,13 +143,14 @@ class Speller:
         ]
 
     def _is_unknown(self, word: str) -> bool:
-        if not word.isascii() or not word.isalpha() or (self.knows_well(word) and self._means_something(word)):
+        """Whether nobody knows a word that no caption says."""
+        if self.knows_well(word) and self._means_something(word):
             return False
         return not (load_lexicon().is_english(word) or self._is_named(word))
 
     def _is_doubtful(self, word: str) -> bool:
-        """Whether WordNet alone knows a word, which may be a slip of another where that goes with the query."""
-        if not word.isascii() or not word.isalpha() or self._captions.spread([word])[0] or self.knows_well(word):
+        """Whether WordNet alone knows a word that no caption says: a slip of another where that goes with the query."""
+        if self.knows_well(word):
             return False
         return load_lexicon().is_english(word) and not (word in self._caption_words or self._is_named(word))
 
@@ -192,9 +197,9 @@ class Speller:
             if len(self._near) >= KEPT:
                 self._near.clear()
             self._near[word] = sorted(self._candidates(word))[:COMPARED]
-        found = []
+        found, others = [], self._meanings(context.others)
         for rank, target, cost, likely in self._near[word]:
-            beside, near = self._beside(target, context), self._nearness(target, context)
+            beside, near = self._beside(target, context), self._nearness(target, others)
             clear = beside >= CLEARLY_BESIDE or (near >= CLEARLY_NEAR and cost < WRONG)
             if (unknown and likely) or clear:
                 found.append((rank - BESIDE * beside - MEANING * max(near - UNRELATED, 0), target))
@@ -208,15 +213,19 @@ class Speller:
         )
         return max(shares, default=0.0)
 
-    def _nearness(self, target: str, context: Context) -> float:
+    def _meanings(self, words: Sequence[str]) -> dict[str, np.ndarray]:
+        """Return the text encoder's vector of each of the words that it met."""
+        if self._embedder is None:
+            return {}
+        vectors = {word: self._embedder.embed([word]) for word in words if word in self._ranks}
+        return {word: vector for word, vector in vectors.items() if vector is not None}
+
+    def _nearness(self, target: str, others: Mapping[str, np.ndarray]) -> float:
         """Return the highest cosine of `target` and another word of the query, 0 without an encoder that knows both."""
-        vector = self._embedder.embed([target]) if self._embedder is not None and target in self._ranks else None
-        if vector is None or self._embedder is None:
-            return 0.0
         # Forms of one word mean the same, and so tell nothing: "running" and "run".
-        known = [one for one in context.others if one in self._ranks and not _is_form(target, one)]
-        others = (self._embedder.embed([one]) for one in known)
-        return max((float(vector @ other) for other in others if other is not None), default=0.0)
+        vectors = [vector for word, vector in others.items() if not _is_form(target, word)]
+        own = self._meanings([target]).get(target) if vectors else None
+        return 0.0 if own is None else max(float(own @ vector) for vector in vectors)
 
     def _candidates(self, word: str) -> Iterator[Candidate]:
         """Yield words that are near enough."""
