@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -52,10 +52,23 @@ class Codes:
         """Return how many of the nearest by codes contain the `count` nearest, except one in a hundred at most."""
         return count + count // 4 + SPARE
 
-    def nearest(self, query: np.ndarray, count: int) -> np.ndarray:
-        """Return at most `count` rows, int64, whose codes are nearest to `query` (d,) float32, nearest first."""
-        rows = np.asarray(self._index.search(_pad(query[None]), count)[1][0])
+    def nearest(self, query: np.ndarray, count: int, absent: np.ndarray | None = None) -> np.ndarray:
+        """Return at most `count` rows, int64, whose codes are nearest to `query` (d,) float32, nearest first.
+
+        Rows where `absent` (n,) bool is true are left out.
+        """
+        parameters = None if absent is None else self._all_but(absent)
+        rows = np.asarray(self._index.search(_pad(query[None]), count, params=parameters)[1][0])
         return rows[rows >= 0]
+
+    def _all_but(self, absent: np.ndarray) -> Any:
+        """Return faiss's parameters: the fewer rows are left, the more cells hold as many codes of them."""
+        import faiss
+
+        present, index = ~absent, cast("faiss.IndexIVF", self._index)
+        cells = min(index.nlist, round(index.nprobe * len(present) / max(1, int(np.count_nonzero(present)))))
+        selector = faiss.IDSelectorBitmap(np.packbits(present, bitorder="little"))  # type: ignore[call-arg, arg-type]
+        return faiss.SearchParametersIVF(sel=selector, nprobe=cells)  # type: ignore[call-arg]
 
     def save(self, folder: Path, name: str) -> None:
         """Write to `folder` under `name`. Raises OSError."""

@@ -62,15 +62,29 @@ def test_equal_vectors_tie_by_row(vectors: np.ndarray) -> None:
     assert cosines[0] == cosines[1] == pytest.approx(1)
 
 
-def test_absent_rows_are_never_near(index: VectorIndex, exact: VectorIndex, queries: np.ndarray) -> None:
-    for gone in (10, 2000, 15_000, 19_900):
+@pytest.mark.parametrize("gone", [10, 2000, 15_000, 16_500, 19_900])
+@pytest.mark.parametrize("near", [True, False])
+def test_absent_rows_are_never_near(
+    index: VectorIndex, exact: VectorIndex, queries: np.ndarray, gone: int, near: bool
+) -> None:
+    """Whether the nearest are absent, as when their words are excluded, or any."""
+    for query in queries[::4]:
         absent = np.zeros(20_000, bool)
-        absent[exact.top(queries[0], gone)[0]] = True
-        rows, _ = index.top(queries[0], COUNT, absent)
-        expected, _ = exact.top(queries[0], COUNT, absent)
+        absent[exact.top(query, gone)[0] if near else np.random.default_rng(3).permutation(20_000)[:gone]] = True
+        rows, _ = index.top(query, COUNT, absent)
+        expected, _ = exact.top(query, COUNT, absent)
         assert not absent[rows].any()
         assert len(rows) == len(expected) == min(COUNT, 20_000 - gone)
         assert np.isin(expected, rows).mean() >= 0.97
+
+
+def test_the_few_that_a_filter_leaves_are_all_compared(
+    index: VectorIndex, exact: VectorIndex, queries: np.ndarray
+) -> None:
+    absent = np.arange(20_000) % 10 > 0
+    for query in queries:
+        for found, expected in zip(index.top(query, COUNT, absent), exact.top(query, COUNT, absent), strict=True):
+            assert np.array_equal(found, expected)
 
 
 def test_pictures_without_a_vector_come_before_the_far_side(vectors: np.ndarray) -> None:
