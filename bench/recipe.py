@@ -42,25 +42,34 @@ CROPS = 1
     "--untuned", type=click.Path(path_type=Path, exists=True), required=True, help="VGG16 before fine-tuning."
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True)
+@click.option(
+    "--pictures", type=click.IntRange(1), help="Train on so many pictures of the data set, and all of --also."
+)
 @click.option("--epochs", type=click.IntRange(1), default=4, show_default=True)
 @click.option("--seeds", type=click.IntRange(1), default=3, show_default=True)
-def main(dataset: Path, also: Path, texts: Path, untuned: Path, out: Path, epochs: int, seeds: int) -> None:
+def main(
+    dataset: Path, also: Path, texts: Path, untuned: Path, out: Path, pictures: int | None, epochs: int, seeds: int
+) -> None:
     """Run the missing rows and print the table."""
     load_keras()
     from training.inputs import load_encoder_source, read_splits
 
-    sets = read_splits(dataset, also)
+    sets, own = read_splits(dataset, also), [one.name for one in read_splits(dataset)["train"].pictures]
+    sets["train"] = _without(sets["train"], set(own[pictures:]) if pictures else set())
     base, plain = _tuned_and_not(load_encoder_source("bundled"), load_encoder_source(str(untuned)), sets, out)
-    own = {one.name for one in read_splits(dataset)["train"].pictures}
     data = Data(base.train, base.dev, vocabulary_of(base.train), _start(base.train, texts, out))
     changes, results = dict[str, str](), dict[str, list[dict[str, float]]]()
     for seed in range(seeds):
-        for title, change, changed in _rows(data, (plain.train, plain.dev), own):
+        for title, change, changed in _rows(data, (plain.train, plain.dev), set(own)):
             changes[title] = change
             row = Row(title, change, TrainConfig(epochs=epochs))
             found = measure(changed, out / f"epochs-{epochs}-seed-{seed}", row, seed, {})
             results.setdefault(title, []).append(found[title])
     click.echo(table(results, changes))
+
+
+def _without(dataset: Dataset, names: set[str]) -> Dataset:
+    return replace(dataset, pictures=[one for one in dataset.pictures if one.name not in names])
 
 
 def _tuned_and_not(
