@@ -18,7 +18,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from captioner.faces.base import FaceFinder
 from captioner.faces.embedder import Embedder
@@ -27,6 +26,7 @@ from data.decoding.orders import Order
 from data.decoding.pool import decode_bounded
 from data.films.sampling import spread
 from data.pictures import read_bytes
+from data.progress import progress_bar
 from training.evaluation.folders import Labelled, read_labelled
 
 CROWD = 50
@@ -142,7 +142,7 @@ def false_faces(finder: FaceFinder, folder: Path, count: int) -> dict[str, objec
 def in_profile(finder: FaceFinder, labelled: Labelled) -> dict[str, object]:
     """Return R@1 of the faces that are turned aside most; pictures without a face are left out, and counted."""
     embedder, vectors, owners, turned = Embedder(), [], [], []
-    for file, label in zip(tqdm(labelled.files, desc="faces", unit="pic", disable=None), labelled.labels, strict=True):
+    for file, label in zip(progress_bar(labelled.files, desc="faces", unit="pic"), labelled.labels, strict=True):
         pixels = _pixels(file)
         best = max(finder.find(pixels), key=lambda one: one.box.area, default=None)
         if best is not None:

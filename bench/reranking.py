@@ -11,7 +11,6 @@ from pathlib import Path
 
 import click
 import numpy as np
-from tqdm import tqdm
 
 from captioner.bundle import BUNDLED, Bundle, load_bundle
 from captioner.cells import unpack_cells
@@ -20,6 +19,7 @@ from captioner.frameworks import load_keras
 from captioner.likelihood import FREQUENT_WORDS, Likelihood
 from captioner.types import CELLS, JOINT
 from data.dataset import read_dataset
+from data.progress import progress_bar
 from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT
@@ -99,7 +99,7 @@ def main(dataset: Path) -> None:
     gallery = Gallery(described, bundle)
     click.echo("| words | reranker | R@1 | R@10 | median |\n|---|---|---|---|---|")
     for length in LENGTHS:
-        queries = tqdm(list(_queries(described, length)), desc=f"{length or 'all'} words", disable=None)
+        queries = progress_bar(list(_queries(described, length)), desc=f"{length or 'all'} words")
         results = [ranks for words, row in queries if words and (ranks := gallery.ranks(words, row))]
         for name in results[0]:
             figures = summarise(np.array([ranks.get(name, ranks["as shipped"]) for ranks in results]))

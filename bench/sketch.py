@@ -17,13 +17,13 @@ import click
 import cv2
 import numpy as np
 from skimage.morphology import thin
-from tqdm import tqdm
 
 from captioner.bundle import BUNDLED
 from captioner.captioner import Captioner
 from captioner.encoders.registry import build_further
 from data.dataset import read_dataset
 from data.decoding.pool import read_square
+from data.progress import progress_bar
 from training.evaluation.folders import draw, pictures_below
 
 SIDE = 256
@@ -66,7 +66,7 @@ def ranks(kind: str, pictures: Sequence[Path], sketches: Sequence[np.ndarray]) -
     own = Captioner.load(BUNDLED) if kind == "vgg16" else None
     encoder, side = (own, own.input_side) if own else (one := build_further(kind), one.side)
     found, asked = [], []
-    for path, sketch in zip(tqdm(pictures, desc=kind, unit="pic", disable=None), sketches, strict=True):
+    for path, sketch in zip(progress_bar(pictures, desc=kind, unit="pic"), sketches, strict=True):
         small = cv2.resize(sketch, (side, side), interpolation=cv2.INTER_AREA)
         both = encoder.encode(np.stack([read_square(path, side), small])).vectors
         found.append(both[0])

@@ -16,11 +16,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from tqdm import tqdm
-
 from data.dataset import CAPTION_FILE, PICTURE_FOLDER, SPLIT_FILES
 from data.errors import RetroflexError
 from data.paths import display
+from data.progress import progress_bar
 
 TIMEOUT_SECONDS = 30.0
 ATTEMPTS = 4
@@ -89,9 +88,7 @@ def _refused(error: urllib.error.HTTPError, url: str, part: Path) -> None:
 def _copy(response: http.client.HTTPResponse, out: BinaryIO, done: int) -> None:
     length = response.headers.get("Content-Length")
     total = done + int(length) if length is not None else None
-    with tqdm(
-        total=total, initial=done, unit="B", unit_scale=True, unit_divisor=1024, desc=_name(out), disable=None
-    ) as bar:
+    with progress_bar(total=total, initial=done, unit="B", unit_scale=True, unit_divisor=1024, desc=_name(out)) as bar:
         while block := _read(response):
             out.write(block)
             bar.update(len(block))
@@ -133,7 +130,7 @@ def unpack(archive: Path, folder: Path, max_bytes: int = MAX_BYTES) -> None:
     with zipfile.ZipFile(archive) as packed:
         members = [one for one in packed.infolist() if not one.is_dir() and not _is_clutter(one.filename)]
         _check_members(members, max_bytes)
-        for member in tqdm(members, desc=f"unpacking {archive.name}", unit="file", disable=None):
+        for member in progress_bar(members, desc=f"unpacking {archive.name}", unit="file"):
             target = folder / member.filename
             if not target.exists() or target.stat().st_size != member.file_size:
                 _write(packed, member, target)

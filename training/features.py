@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from captioner.encoders.base import Encoder, EncoderConfig, Features
 from captioner.pipeline import ThreadExecutor, in_groups
@@ -20,6 +19,7 @@ from data.captioned import CaptionedPicture
 from data.decoding.pool import read_square
 from data.errors import PictureError
 from data.pictures import decode, read_bytes, square
+from data.progress import progress_bar
 from training.checkpoints import save_text
 
 Encode = Callable[[np.ndarray], np.ndarray]
@@ -46,7 +46,7 @@ def encode_files(
         return [_load(files[row], side, transform, row) for row in rows]
 
     rows, problems, values = list[int](), list[str](), list[np.ndarray]()
-    with tqdm(desc=title, total=len(files), unit="pic", disable=None) as bar:
+    with progress_bar(desc=title, total=len(files), unit="pic") as bar:
         for chunk in ThreadExecutor().encode(in_groups(range(len(files))), read, _Vectors(encode)):
             rows += [one.source[0] for one in chunk.readings if one.square is not None]
             problems += [one.source[1] for one in chunk.readings if one.square is None]
@@ -128,7 +128,7 @@ def cache_features(
     progress = _read_progress(folder / "progress.json", key)
     shape = (len(pictures), crops, config.cells, config.channels)
     grids = _open(folder / "grids.npy", shape, fresh=progress["done"] == 0)
-    bar = tqdm(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic", disable=None)
+    bar = progress_bar(total=len(pictures), initial=progress["done"], desc=f"features {folder.name}", unit="pic")
     read = partial(_read_crops, pictures, config.side, crops)
     for chunk in ThreadExecutor().encode(in_groups(range(progress["done"], len(pictures))), read, encoder):
         good = [one.source for one in chunk.readings if one.square is not None]

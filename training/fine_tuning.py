@@ -17,13 +17,13 @@ import keras
 import numpy as np
 from keras import layers, ops
 from safetensors.numpy import load_file
-from tqdm import tqdm
 
 from captioner.decoder import Decoder
 from captioner.encoders.keras_network import named_weights
 from captioner.encoders.vgg16 import BEFORE_LAST_BLOCK, LAST_BLOCK, VGG16Config
 from captioner.frameworks import best_precision, computing_in, variable_name
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from training.batches import Split, batch_rows, make_batch, prefetch
 from training.checkpoints import EpochLog, restore_state, save_state, save_tensors
 from training.config import TrainConfig
@@ -71,7 +71,7 @@ def through_tail(tail: keras.Model, before: np.ndarray) -> np.ndarray:
     pictures, crops, cells, channels = before.shape
     edge = round(cells**0.5)
     grids = np.empty(before.shape, np.float16)
-    with tqdm(total=pictures, desc="last block", unit="pic", disable=None) as bar:
+    with progress_bar(total=pictures, desc="last block", unit="pic") as bar:
         for start in range(0, pictures, TAIL_BATCH):
             inputs = np.asarray(before[start : start + TAIL_BATCH], np.float32).reshape(-1, edge, edge, channels)
             outputs = np.asarray(tail.predict_on_batch(inputs), np.float32)
@@ -202,9 +202,7 @@ def _run_epoch(
 
     losses = []
     jobs = batch_rows(len(train.names), config, epoch)
-    bar = tqdm(
-        prefetch(make, jobs, PREFETCHED), total=total, desc=f"fine-tuning {epoch + 1}", unit="batch", disable=None
-    )
+    bar = progress_bar(prefetch(make, jobs, PREFETCHED), total=total, desc=f"fine-tuning {epoch + 1}", unit="batch")
     for step, (inputs, expected, weights) in enumerate(bar):
         share = (epoch * total + step) / (config.tune_epochs * total)
         model.optimizer.learning_rate = config.tune_rate * _rate_factor(share)

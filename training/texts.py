@@ -8,9 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tqdm import tqdm
-
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from data.text import tokenize
 
 Caption = Sequence[str]
@@ -46,7 +45,7 @@ def read_texts(folder: Path, language: str) -> Texts:
     unpaired: dict[str, list[Caption]] = defaultdict(list)
     unpaired_own: list[list[Caption]] = []
     languages = {}
-    for table in tqdm(tables, desc="texts", unit="file", disable=None):
+    for table in progress_bar(tables, desc="texts", unit="file"):
         paired, others = _read_table(table)
         for picture, captions in paired.items():
             translations[picture].append(captions)

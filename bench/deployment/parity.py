@@ -17,7 +17,6 @@ from typing import Any
 from urllib.parse import quote_plus
 
 import click
-from tqdm import tqdm
 
 from bench.deployment.client import Client
 from bench.deployment.cluster import RETROFLEX, Cluster, own_environment, run_retroflex, running_cluster
@@ -27,6 +26,7 @@ from bench.library import make_library
 from bench.searching import few_words
 from captioner.bundle import BUNDLED, load_bundle
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from data.records import Batch
 from data.settings import Settings, load_settings
 from data.store import Store
@@ -66,7 +66,7 @@ def compare_copy(folder: Path, cluster: Cluster, pictures: int, queries: int) ->
 def ask_both(embedded: Settings, cluster: Cluster, pictures: int, queries: int) -> dict[str, Any]:
     """Ask one process that serves the `embedded` library, and the cluster; return how far they agree."""
     asked = list(made_up_queries(queries, pictures))
-    with _served(embedded) as alone, tqdm(asked, unit="query", disable=None) as shown:
+    with _served(embedded) as alone, progress_bar(asked, unit="query") as shown:
         answers = [(alone.search(one), *cluster.client.search_whole(one)) for one in shown]
     figures = agreement([(own, other) for own, other, _ in answers])
     return figures | {"degraded at first, asked again": sum(again for *_, again in answers)}

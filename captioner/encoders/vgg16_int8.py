@@ -15,7 +15,6 @@ from threading import local
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.encoders.base import Features
 from captioner.encoders.keras_network import assign
@@ -31,6 +30,7 @@ from captioner.encoders.vgg16 import (
 from captioner.errors import BundleError
 from captioner.frameworks import as_if_missing
 from captioner.quantise import to_levels
+from data.progress import progress_bar
 
 if TYPE_CHECKING:
     import openvino
@@ -116,7 +116,7 @@ def calibrate_activations(
     names = _quantised(config)
     largest = [keras.layers.GlobalMaxPooling2D()(model.get_layer(name).output) for name in names]
     taps = keras.Model(model.input, keras.ops.stack([keras.ops.max(output, axis=1) for output in largest], axis=1))
-    starts = tqdm(range(0, len(pictures), CALIBRATED_AT_ONCE), desc="ranges of activations", unit="batch", disable=None)
+    starts = progress_bar(range(0, len(pictures), CALIBRATED_AT_ONCE), desc="ranges of activations", unit="batch")
     maxima = np.concatenate(
         [taps.predict_on_batch(preprocess(pictures[start : start + CALIBRATED_AT_ONCE])) for start in starts]
     )

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from data.catalogue.fields import counts_by_field, field_named, fields_at, read_fields, relabel, remove_field
 from data.catalogue.files import SUFFIXES, Progress, open_table
@@ -22,6 +21,7 @@ from data.catalogue.values import IN_WORDS, LONGEST_LABEL, TYPES
 from data.catalogue.writes import NewField
 from data.errors import RetroflexError
 from data.paths import absolute, display, to_bytes
+from data.progress import progress_bar
 from data.settings import load_settings
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark
 from retrieval.library import Library, opened_for_indexing
@@ -144,7 +144,7 @@ def _label(text: str) -> str:
 @contextmanager
 def _bar(what: str, hidden: bool) -> Iterator[Progress]:
     """Yield what shows how much of a file is read, with the time left, on a terminal."""
-    with tqdm(desc=what, unit="B", unit_scale=True, delay=0.5, disable=True if hidden else None) as bar:
+    with progress_bar(desc=what, unit="B", unit_scale=True, delay=0.5, hidden=hidden) as bar:
 
         def show(done: int, of: int) -> None:
             bar.total = of

@@ -27,6 +27,7 @@ from data.checks import (
     missing_files,
 )
 from data.paths import display
+from data.progress import progress_bar
 from data.roots import read_roots
 from data.settings import load_settings
 from data.store import Store, StoreDamaged
@@ -54,7 +55,7 @@ def check(library: Path | None, as_json: bool) -> None:
     settings = load_settings(library=library)
     opened = Library.open(settings)
     findings: list[Finding] = []
-    with tqdm(desc="checking", disable=True if as_json else None, leave=False) as bar:
+    with progress_bar(desc="checking", hidden=as_json, leave=False) as bar:
         wait = nullcontext() if opened.store.read_only else take_turn(settings.library, remark, lambda *_: None)
         with wait:
             for finding in _findings(opened, lambda what, done, total: _update(bar, what, done, total)):

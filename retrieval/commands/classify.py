@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from captioner.pipeline import ThreadExecutor, in_groups, read_files
 from captioner.types import StagedDescriber
 from data.errors import RetroflexError
 from data.paths import display
+from data.progress import progress_bar
 from data.scan import Skip, scan
 from data.settings import load_settings
 from retrieval.classes import Guess, guesses, in_words
@@ -85,7 +85,7 @@ def _told(
     describers += [library.further_describer(kind) for kind in sorted(kinds - own)]
     for describer in describers:
         read = partial(read_files, side=describer.input_side, limits=library.settings.limits)
-        with tqdm(total=len(paths), desc="classifying", unit="pic", disable=True if hidden else None) as bar:
+        with progress_bar(total=len(paths), desc="classifying", unit="pic", hidden=hidden) as bar:
             for group in ThreadExecutor().describe(in_groups(paths), read, describer):
                 for file, description in group:
                     if description is None:

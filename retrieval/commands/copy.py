@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 from tqdm import tqdm
 
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from data.settings import load_settings
 from data.sharing.copying import Progress, copy_store
 from data.store import Store, open_store
@@ -33,7 +34,7 @@ def copy(library: Path | None, to: str, as_json: bool) -> None:
         if source.name == target.name:
             raise RetroflexError("a library cannot be copied to itself; give the address of another database")
         with ExitStack() as shown:
-            rows = copy_store(source, target, _bars(shown, disable=True if as_json else None))
+            rows = copy_store(source, target, _bars(shown, hidden=as_json))
         pictures = target.status().pictures
     address = make_url(to).render_as_string(hide_password=True)
     if as_json:
@@ -43,13 +44,14 @@ def copy(library: Path | None, to: str, as_json: bool) -> None:
     click.echo(f"  RETROFLEX_DATABASE_URL={address}")
 
 
-def _bars(shown: ExitStack, disable: bool | None) -> Progress:
+def _bars(shown: ExitStack, hidden: bool) -> Progress:
     """Return what shows the progress, with a bar for each of its parts."""
     bars: dict[str, tqdm] = {}
 
     def show(what: str, done: int, total: int) -> None:
         if what not in bars:
-            bars[what] = shown.enter_context(tqdm(desc=what, total=total, unit="row", unit_scale=True, disable=disable))
+            bar = progress_bar(desc=what, total=total, unit="row", unit_scale=True, hidden=hidden)
+            bars[what] = shown.enter_context(bar)
         bars[what].update(done - bars[what].n)
 
     return show

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
-from tqdm import tqdm
 
 from data.catalogue.fields import fields_at
 from data.errors import RetroflexError
 from data.paths import absolute, display
+from data.progress import progress_bar
 from data.settings import Settings, load_settings
 from retrieval.commands.options import bundle_option, json_option, library_option, print_json, remark, with_options
 
@@ -151,7 +151,7 @@ def _fetch(
     crawler = Crawler(source.service, client, crawled, wish, settings.limits)
     title, present = source.service.title, crawler.report.present
     try:
-        with tqdm(desc=title, unit="pic", total=wish.limit, initial=present, disable=True if hidden else None) as bar:
+        with progress_bar(desc=title, unit="pic", total=wish.limit, initial=present, hidden=hidden) as bar:
 
             def show(done: int) -> None:
                 bar.update(done - bar.n)

@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 
 import click
-from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from captioner.classifier import Classifier
@@ -26,6 +25,7 @@ from data.errors import RetroflexError
 from data.heap import use_few_heaps
 from data.machine_made import TAKE
 from data.paths import display
+from data.progress import progress_bar
 from data.scan import Skip, check_roots, scan
 from data.settings import load_settings
 from retrieval.commands.executor import Machines, executor_options, loads_captioner, loads_further, read_executor
@@ -235,7 +235,7 @@ def caption(pictures: tuple[Path, ...], bundle: Path | None, as_json: bool) -> N
     captioner = Captioner.load(settings.bundle)
     captioned, skipped = [], list(found.skipped)
     read = partial(read_files, side=captioner.input_side, limits=settings.limits)
-    with tqdm(total=len(paths), desc="captioning", unit="pic", disable=True if as_json else None) as bar:
+    with progress_bar(total=len(paths), desc="captioning", unit="pic", hidden=as_json) as bar:
         for group in ThreadExecutor().describe(in_groups(paths), read, captioner):
             captioned += [(file.path, description.captions) for file, description in group if description is not None]
             skipped += [Skip(file.path, file.problem) for file, description in group if description is None]

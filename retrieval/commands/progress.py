@@ -14,6 +14,7 @@ import click
 from tqdm import tqdm
 
 from captioner.pipeline import Flow
+from data.progress import progress_bar
 from data.text import plural
 from retrieval.indexing.indexer import Report
 
@@ -24,8 +25,8 @@ REFRESH_SECONDS = 0.2
 
 @contextmanager
 def counting(what: str, hidden: bool) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows how many pictures are done, of how many, with the time left, on a terminal."""
-    with tqdm(desc=what, unit="pic", disable=True if hidden else None, delay=1) as bar:
+    """Yield what shows how many pictures are done, of how many, with the time left, see `progress_bar`."""
+    with progress_bar(desc=what, unit="pic", hidden=hidden, delay=1) as bar:
 
         def show(done: int, total: int) -> None:
             bar.total = total
@@ -93,11 +94,11 @@ class Display:
 
 
 class Bar(Display):
-    """A bar on a terminal, on standard error."""
+    """A bar on a terminal, else lines, on standard error; see `progress_bar`."""
 
     def __init__(self, flow: Flow, title: str = "indexing") -> None:
         super().__init__(flow)
-        self._bar: tqdm = tqdm(desc=title, unit="pic", smoothing=0.05, delay=REFRESH_SECONDS, disable=None)
+        self._bar: tqdm = progress_bar(desc=title, unit="pic", smoothing=0.05, delay=REFRESH_SECONDS)
 
     @contextmanager
     def running(self) -> Iterator[None]:

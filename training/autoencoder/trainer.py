@@ -10,12 +10,12 @@ from pathlib import Path
 from shutil import rmtree
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.encoders.autoencoder import NAME, SIDE
 from captioner.encoders.weights import weights_key
 from data.errors import RetroflexError
 from data.paths import display
+from data.progress import progress_bar
 from training.autoencoder.model import build_autoencoder, encoder_weights
 from training.checkpoints import restore_state, save_state, save_tensors, save_text
 from training.evaluation.folders import draw, pictures_below
@@ -108,7 +108,7 @@ def _epoch(model: object, squares: np.ndarray, settings: Settings, epoch: int) -
     random = np.random.default_rng((settings.seed, epoch))
     order, losses = random.permutation(len(squares)), list[float]()
     title = f"epoch {epoch + 1} of {settings.epochs}"
-    with tqdm(total=len(order), desc=title, unit="pic", disable=None, leave=False) as bar:
+    with progress_bar(total=len(order), desc=title, unit="pic", leave=False) as bar:
         for start in range(0, len(order), settings.batch):
             rows = order[start : start + settings.batch]
             batch = squares[rows].astype(np.float32) / 255

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from retrieval.library import Library
 from retrieval.search.filters import Selection
 from retrieval.search.query import Query, QueryImage
@@ -39,7 +39,7 @@ def evaluate_held_out(examples: Examples, folds: int, seed: int, what: str = "cl
     if len(np.unique(examples.groups)) < folds:
         raise RetroflexError(f"{folds} folds need as many different pictures; label more, or give fewer --folds")
     chances = np.zeros((len(truth), count))
-    with tqdm(total=folds, desc=what, unit="fold", disable=None) as bar:
+    with progress_bar(total=folds, desc=what, unit="fold") as bar:
         for rows, own in cross_validated(examples.vectors, truth, examples.groups, folds, seed):
             chances[rows] = own
             bar.update()
@@ -67,7 +67,7 @@ def search_precision(library: Library, examples: Examples, held_out: HeldOut) ->
     galleries: Mapping[str, np.ndarray | None] = {"all": None, "filtered": truth, "predicted": held_out.answers}
     sums = dict.fromkeys(galleries, 0.0)
     sizes = np.bincount(truth)
-    for row in tqdm(range(len(ids)), desc="search", unit="query", disable=None, delay=1):
+    for row in progress_bar(range(len(ids)), desc="search", unit="query", delay=1):
         asked = min(NEAREST, int(sizes[truth[row]]) - 1)
         query = _query(library, int(ids[row]))
         for name, classes in galleries.items():

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.arithmetic import unit
 from captioner.classifier import side_by_side
 from data.catalogue.columns import NONE
 from data.catalogue.values import CatalogueField
 from data.errors import RetroflexError, nearest_of
+from data.progress import progress_bar
 from retrieval.library import Library
 
 MOST_CLASSES = 1000
@@ -119,7 +119,7 @@ def same_content(vectors: np.ndarray, near_copy: float) -> np.ndarray:
     border = near_copy + STRICT * (1 - near_copy)
     units = np.asarray(unit(vectors), np.float32)
     parents = list(range(len(units)))
-    for start in tqdm(range(0, len(units), ROWS), desc="near copies", unit="block", disable=None, delay=1):
+    for start in progress_bar(range(0, len(units), ROWS), desc="near copies", unit="block", delay=1):
         near = units[start : start + ROWS] @ units[start:].T >= border
         for one, other in zip(*(rows + start for rows in np.nonzero(near)), strict=True):
             if one < other:

@@ -12,10 +12,10 @@ from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.classifier import softmax
 from data.errors import RetroflexError
+from data.progress import progress_bar
 
 SHRINKAGES = (0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.8)
 """Shares of a multiple of the identity in the scatter; the best on what is held out is used."""
@@ -106,7 +106,7 @@ def fit(vectors: np.ndarray, classes: np.ndarray, groups: np.ndarray, seed: int)
         raise RetroflexError("two classes with different pictures are needed; label more pictures")
     scores = np.zeros((len(SHRINKAGES), len(vectors), count))
     folds = folds_of(classes, groups, min(INNER_FOLDS, len(np.unique(groups))), seed)
-    for fold in tqdm(range(folds.max() + 1), desc="shrinkage", unit="fold", disable=None, delay=2, leave=False):
+    for fold in progress_bar(range(folds.max() + 1), desc="shrinkage", unit="fold", delay=2, leave=False):
         held = folds == fold
         for number, linear in enumerate(discriminants(vectors[~held], classes[~held], count)):
             scores[number, held] = linear(vectors[held])

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from tqdm import tqdm
 
 from data.errors import PictureError, RetroflexError
 from data.films.reads import films_by_id
 from data.paths import from_bytes
 from data.pictures import decode, read_bytes
+from data.progress import progress_bar
 from data.records import content_hash
 from data.store import Store
 from training.evaluation.folders import Labelled
@@ -88,7 +88,7 @@ def make_copies(gallery: Gallery, count: int, seed: int, folder: Path) -> Copies
     folder.mkdir(parents=True, exist_ok=True)
     drawn = np.sort(np.random.default_rng(seed).permutation(len(gallery))[:count])
     files, rows = list[Path](), list[int]()
-    for row in tqdm(drawn.tolist(), desc="copies", unit="pic", disable=None, delay=1):
+    for row in progress_bar(drawn.tolist(), desc="copies", unit="pic", delay=1):
         try:
             made = _copies_of(gallery.files[row], row, seed, folder)
         except PictureError:

@@ -13,6 +13,7 @@ from tqdm import tqdm
 from captioner.arithmetic import unit
 from captioner.types import SearchDescriber, StagedDescriber
 from data.errors import RetroflexError, one_line
+from data.progress import progress_bar
 from retrieval.indexing.derived import derive
 from training.comparison.cache import DescriptionCache, descriptions_of, vectors_of
 from training.comparison.gallery import Copies, Gallery
@@ -140,7 +141,7 @@ class Comparison:
     def _queries(self, count: int, title: str) -> tqdm:
         """Return the rows of the queries, rising, with a bar where they take long."""
         drawn = np.sort(np.random.default_rng(self.seed).permutation(count)[:MOST_QUERIES])
-        return tqdm(drawn.tolist(), desc=title, unit="query", leave=False, disable=None, delay=1)
+        return progress_bar(drawn.tolist(), desc=title, unit="query", leave=False, delay=1)
 
     def _product(self, captioner: SearchDescriber) -> Row:
         store, items = self.gallery.store or self.cache.store, self._items()

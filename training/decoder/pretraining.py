@@ -13,11 +13,11 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers
-from tqdm import tqdm
 
 from captioner.decoder import DecoderConfig
 from captioner.frameworks import best_precision, computing_in
 from captioner.vocabulary import UNKNOWN, Vocabulary
+from data.progress import progress_bar
 from data.text import STOP_WORDS
 from training.batches import Batch, make_batch, prefetch, whole_batches
 from training.config import TrainConfig
@@ -75,7 +75,7 @@ def pretrain(
         0.0, steps, alpha=0.05, warmup_target=RATE, warmup_steps=min(200, steps // 10)
     )
     model.compile(FusedAdamW(rate, weight_decay=0.01, clipnorm=5.0), CaptionLoss(config.smoothing), jit_compile=False)
-    with tqdm(total=steps, desc="decoder, texts alone", unit="batch", disable=None) as bar:
+    with progress_bar(total=steps, desc="decoder, texts alone", unit="batch") as bar:
         for made in prefetch(
             _BatchMaker(examples, vocabulary, sizes.max_words).make,
             whole_batches(len(examples), batch, config.text_epochs, config.seed),

@@ -22,6 +22,7 @@ from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from captioner.vocabulary import PAD, Vocabulary
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from training.batches import Batch, Split, batch_rows, draw_captions, draw_grids, make_batch, prefetch
 from training.checkpoints import EpochLog, restore_state, save_state, save_tensors
 from training.config import TrainConfig
@@ -175,7 +176,7 @@ class Trainer:
     def _rows(self, epoch: int, kind: str) -> tqdm:
         rows = batch_rows(len(self._train.names), self._config, epoch)
         total = self._config.epochs + self._config.critic_epochs
-        return tqdm(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {kind}", unit="batch", disable=None)
+        return progress_bar(rows, total=self._steps, desc=f"epoch {epoch + 1}/{total} {kind}", unit="batch")
 
     def _draw(self, rows: np.ndarray, random: np.random.Generator) -> tuple[Batch, np.random.Generator]:
         grids = draw_grids(self._train, rows, random)
@@ -219,7 +220,7 @@ def _optimizer(model: DecoderModel, config: TrainConfig) -> keras.optimizers.Opt
 def caption_split(decoder: Steps, vocabulary: Vocabulary, split: Split, search: SearchConfig) -> list[list[str]]:
     """Caption a split by beam search; return the captions of each picture, best first."""
     captions: list[list[str]] = []
-    for start in tqdm(range(0, len(split.names), EVALUATION_BATCH), desc="captions", unit="batch", disable=None):
+    for start in progress_bar(range(0, len(split.names), EVALUATION_BATCH), desc="captions", unit="batch"):
         grids = split.grids[start : start + EVALUATION_BATCH, 0]
         options = (search.beam, search.length_power, search.groups, search.diversity)
         beams = beam_search(decoder, *decoder.prepare(grids), *options).words

@@ -10,12 +10,12 @@ from typing import Any
 import keras
 import numpy as np
 from safetensors.numpy import load_file
-from tqdm import tqdm
 
 from captioner.embedding import Embedding, EmbeddingConfig, TextEmbedder, coarsen
 from captioner.frameworks import best_precision
 from captioner.quantise import rounded
 from captioner.vocabulary import SPECIAL, Vocabulary
+from data.progress import progress_bar
 from data.text import FUNCTION_WORDS
 from training.batches import Split, prefetch, whole_batches
 from training.checkpoints import save_tensors
@@ -102,7 +102,7 @@ def train_first_pair(
 def reference_sentences(embedder: TextEmbedder, captions: Sequence[Caption], seed: int) -> np.ndarray:
     """Return the embeddings, float32 (m, e), of up to REFERENCE_SENTENCES captions drawn at random."""
     order = np.random.default_rng(seed).permutation(len(captions))[:REFERENCE_SENTENCES]
-    bar = tqdm(order, desc="reference sentences", unit="sentence", disable=None)
+    bar = progress_bar(order, desc="reference sentences", unit="sentence")
     embeddings = [embedder.embed(captions[index]) for index in bar]
     return np.stack([embedding for embedding in embeddings if embedding is not None])
 
@@ -135,12 +135,12 @@ def prepare(train: Split, texts: Texts, vocabulary: Vocabulary, sizes: Embedding
     def read(captions: Sequence[Caption]) -> list[np.ndarray]:
         return [lexicon.rows(one) for one in captions]
 
-    rows = tqdm(range(len(train.names)), desc="coarse grids", unit="pic", disable=None)
+    rows = progress_bar(range(len(train.names)), desc="coarse grids", unit="pic")
     return PreparedData(
         grids=np.stack([coarsen(train.grids[row], sizes.pool).astype(np.float16) for row in rows]),
         captions=[read(one) for one in train.captions],
         translations=[[read(one) for one in texts.translations.get(name, [])] for name in train.names],
-        unpaired=[read(one) for one in tqdm(texts.unpaired, desc="texts", unit="pic", disable=None)],
+        unpaired=[read(one) for one in progress_bar(texts.unpaired, desc="texts", unit="pic")],
         lexicon=lexicon,
         sizes=sizes,
     )
@@ -172,7 +172,7 @@ def _fit(model: keras.Model, losses: Any, steps: int, highest: float, title: str
         0.0, steps, alpha=0.01, warmup_target=highest, warmup_steps=max(1, steps // 10)
     )
     model.compile(FusedAdamW(rate, weight_decay=0.02, clipnorm=2.0), loss=losses, jit_compile=False)
-    with tqdm(total=steps, desc=title, unit="batch", disable=None) as bar:
+    with progress_bar(total=steps, desc=title, unit="batch") as bar:
         for inputs, expected in batches:
             loss = model.train_on_batch(inputs, expected)
             bar.set_postfix(loss=f"{float(np.ravel(loss)[0]):.2f}", refresh=False)
@@ -244,7 +244,7 @@ def find_synonyms(embedder: TextEmbedder, vocabulary: Vocabulary, captions: Voca
     own = [word for word in captions.words if word in content_words]
     numbers, embeddings = np.array(vocabulary.encode(own)), _embed(embedder, own)
     synonyms = np.zeros((len(vocabulary), MAX_SYNONYMS), np.uint16)
-    for start in tqdm(range(0, len(vocabulary.words), WORD_BATCH), desc="synonyms", unit="kword", disable=None):
+    for start in progress_bar(range(0, len(vocabulary.words), WORD_BATCH), desc="synonyms", unit="kword"):
         words = vocabulary.words[start : start + WORD_BATCH]
         cosines = _embed(embedder, words) @ embeddings.T
         for row, word in enumerate(words):

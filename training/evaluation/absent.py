@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber, StagedDescriber
 from data.errors import RetroflexError
 from data.paths import display
+from data.progress import progress_bar
 from data.text import tokenize
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
@@ -35,7 +35,7 @@ def evaluate_absent(
     started = time.monotonic()
     described = describe_unlabelled(captioner, source, count, seed)
     with searchable(described, captioner) as (searcher, _):
-        bar = tqdm(words, desc="searching", unit="query", disable=None)
+        bar = progress_bar(words, desc="searching", unit="query")
         found = {word: _figures(searcher, word) for word in bar}
     hits = np.array([one["hits"] for one in found.values()])
     return {

@@ -8,11 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber, StagedDescriber
 from data.captioned import Dataset
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from retrieval.bleu.score import TYPED_VARIANT
 from retrieval.search.query import Query, QueryError
 from retrieval.search.search import Searcher
@@ -64,7 +64,7 @@ def evaluate_search(
             searcher, ("bleu", "cosine", "fused") if captioner.search_model.embedder else ("bleu", "fused")
         )
         queries = queries_of(described, rows)
-        ranks = ranks_of_queries(tqdm(queries, desc="searching", unit="query", disable=None), scorer, seed)
+        ranks = ranks_of_queries(progress_bar(queries, desc="searching", unit="query"), scorer, seed)
     return {
         "task": "search",
         **run_facts(captioner, dataset, described),

@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.captioner import Captioner
 from captioner.faces.base import FaceFinder, FoundFace
@@ -21,6 +20,7 @@ from data.errors import PictureError
 from data.limits import DEFAULT_LIMITS
 from data.paths import display
 from data.pictures import read_bytes
+from data.progress import progress_bar
 from retrieval.faces.grouping import groups_of
 from retrieval.faces.indexing import CropEncoder, read_pixels
 from training.evaluation.folders import Labelled
@@ -88,7 +88,7 @@ def _described(captioner: Captioner, finder: FaceFinder, files: Sequence[Path]) 
     encoder = CropEncoder(captioner.search_model.encoder, captioner)
     kinds: dict[str, list[np.ndarray | None]] = {WHOLE: [], CROP: [], FACE: []}
     several, seconds, problems = 0, 0.0, []
-    for file in tqdm(files, desc="faces", unit="pic", disable=None, delay=1):
+    for file in progress_bar(files, desc="faces", unit="pic", delay=1):
         try:
             pixels = read_pixels(read_bytes(file), DEFAULT_LIMITS)
         except PictureError as error:

@@ -10,13 +10,13 @@ from pathlib import Path
 from urllib.parse import quote
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.pipeline import ThreadExecutor, as_row, in_groups, read_files
 from captioner.reading import Reading
 from captioner.types import Description, SearchDescriber, StagedDescriber
 from data.captioned import CaptionedPicture
 from data.paths import display
+from data.progress import progress_bar
 from data.records import Batch, FileRow, PictureRow, content_hash
 from data.store import Store
 from data.temporary import temporary_folder
@@ -59,7 +59,7 @@ def describe_pictures(captioner: StagedDescriber, pictures: Sequence[CaptionedPi
             Reading((picture, one.source.problem), one.square) for picture, one in zip(group, readings, strict=True)
         ]
 
-    with tqdm(total=len(pictures), desc="captioning", unit="pic", disable=None) as bar:
+    with progress_bar(total=len(pictures), desc="captioning", unit="pic") as bar:
         for group in ThreadExecutor().describe(in_groups(pictures), read, captioner):
             for (picture, problem), description in group:
                 if description is None:

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber, StagedDescriber
 from data.captioned import Dataset
 from data.loading import SUFFIXES
+from data.progress import progress_bar
 from retrieval.search.query import Query, QueryImage
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled
@@ -84,7 +84,7 @@ def _shares_of_class(captioner: SearchDescriber, described: Described, labels: n
     shares = np.empty(len(labels))
     with searchable(described, captioner) as (searcher, rows):
         ranker = RowRanker(described, searcher, rows)
-        bar = tqdm(described.descriptions, desc="searching", unit="query", disable=None)
+        bar = progress_bar(described.descriptions, desc="searching", unit="query")
         for picture, description in enumerate(bar):
             found = ranker.rank(Query(like=[QueryImage(description)]))
             nearest = found[found != picture][:NEAREST]

@@ -15,10 +15,10 @@ from functools import partial
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber, SearchModel
 from data.captioned import Dataset
+from data.progress import progress_bar
 from data.text import stems, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import TYPED_VARIANT, BleuVariant
@@ -213,7 +213,7 @@ def _evaluate(
 
     def scores() -> Iterator[np.ndarray]:
         nonlocal seconds
-        for query, _ in tqdm(queries, desc=name, unit="query", disable=None):
+        for query, _ in progress_bar(queries, desc=name, unit="query"):
             started = time.perf_counter()
             scores_of_query = run(plan, query, ids)
             seconds += time.perf_counter() - started

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber
+from data.progress import progress_bar
 from retrieval.search.query import Query, QueryImage
 from training.evaluation.evaluate import EvaluationError
 from training.evaluation.folders import Labelled
@@ -49,7 +49,7 @@ def evaluate_triples(captioner: SearchDescriber, labelled: Labelled, seed: int, 
         triples = list(_draw(gallery, labels, seed, count))
         if not triples:
             raise EvaluationError("no query has two others of its class and one of another; give more pictures")
-        bar = tqdm(triples, desc="searching", unit="triple", disable=None)
+        bar = progress_bar(triples, desc="searching", unit="triple")
         shares = [[_share(gallery, labels, triple, way) for way in WAYS.values()] for triple in bar]
     means = 100 * np.mean(shares, axis=0)
     return {

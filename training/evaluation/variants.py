@@ -9,11 +9,11 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.encoders.base import Features
 from captioner.types import Description, SearchDescriber
 from data.captioned import Dataset
+from data.progress import progress_bar
 from data.text import STOP_WORDS, fold, tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.bleu.score import CAPTION_VARIANT, TYPED_VARIANT, BleuVariant
@@ -128,7 +128,7 @@ class _Comparison:
         """Return recall and median of each row, by "<row>, <kind>"."""
         targets = [target for _, target in queries]
         rankings = {}
-        for name, row in tqdm(ROWS.items(), desc=kind, unit="variant", disable=None):
+        for name, row in progress_bar(ROWS.items(), desc=kind, unit="variant"):
             scores = self._reverse(queries, row) if row.reverse else self._scores(queries, row)
             rankings[f"{name}, {kind}"] = summarise(ranks_of(scores, targets, self._seed))
         return rankings

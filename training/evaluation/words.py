@@ -14,10 +14,10 @@ from random import Random
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.types import SearchDescriber
 from data.captioned import CaptionedPicture, Dataset
+from data.progress import progress_bar
 from data.text import STOP_WORDS, fold, tokenize
 from retrieval.search.query import Query
 from retrieval.search.search import Searcher
@@ -86,7 +86,7 @@ def queries_of(pictures: Sequence[CaptionedPicture], count: int, seed: int) -> T
 
 
 def _evaluate(searcher: Searcher, names: np.ndarray, queries: Truth, title: str) -> dict[str, float]:
-    bar = tqdm(queries.items(), desc=title, unit="query", disable=None)
+    bar = progress_bar(queries.items(), desc=title, unit="query")
     return _means([_figures(searcher, names, query, true) for query, true in bar])
 
 

@@ -13,9 +13,9 @@ from functools import partial
 from typing import NamedTuple
 
 import numpy as np
-from tqdm import tqdm
 
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from training.metric.triplet_loss import Projection, Triplets, loss_and_gradient, mine, share_in_order
 from training.metrics import NEAREST
 
@@ -220,7 +220,7 @@ def _train(vectors: np.ndarray, examples: Examples, trials: Sequence[Trial], set
 
 def _scores_by_shrinkage(trials: Sequence[Trial]) -> dict[float, list[float]]:
     scores: dict[float, list[float]] = {share: [] for share in SHRINKAGES}
-    for trial in tqdm(trials, desc="whitening", unit="trial", disable=None, delay=1):
+    for trial in progress_bar(trials, desc="whitening", unit="trial", delay=1):
         for share, projection in whitenings(trial.vectors, trial.examples.differences).items():
             scores[share].append(trial.score(projection))
     return scores
@@ -230,7 +230,7 @@ def _best_epochs(trial: Trial, share: float, settings: Settings) -> int:
     """Return after how many epochs of descent from that shrinkage a trial is best."""
     first = whitenings(trial.vectors, trial.examples.differences)[share]
     best, highest = 0, trial.score(first)
-    with tqdm(total=settings.epochs, desc="metric", unit="epoch", disable=None) as bar:
+    with progress_bar(total=settings.epochs, desc="metric", unit="epoch") as bar:
         for epoch, (projection, loss) in enumerate(_descend(trial.vectors, trial.examples, first, settings), 1):
             now = trial.score(projection)
             bar.set_postfix(loss=f"{loss:.4f}", held_out=f"{now:.2f}")

@@ -13,6 +13,7 @@ from captioner.cells import pack_cells
 from captioner.decoder import Decoder
 from captioner.embedding import Embedding, PictureEmbedder, TextEmbedder
 from captioner.likelihood import Likelihood
+from data.progress import progress_bar
 from data.text import tokenize
 from retrieval.bleu.postings import BleuPostings
 from retrieval.search.relevance import Relevance, sigmoid
@@ -92,7 +93,7 @@ def fit_relevance(parts: np.ndarray, target: np.ndarray, least: float = -np.inf)
 def _newton(x: np.ndarray, wanted: np.ndarray, count: np.ndarray, given: np.ndarray) -> np.ndarray:
     """Newton's method (iteratively reweighted least squares) for the weights of `x` (parts, n), beside `given` (n,)."""
     weights = np.zeros(len(x))
-    for _ in tqdm(range(NEWTON_STEPS), desc="fitting relevance", unit="step", disable=None):
+    for _ in progress_bar(range(NEWTON_STEPS), desc="fitting relevance", unit="step"):
         chance = sigmoid(weights @ x + given)
         curvature = (x * (count * chance * (1 - chance))) @ x.T
         slope = x @ (count * (wanted - chance)) - RIDGE * weights
@@ -114,13 +115,13 @@ def _held_out(parts: np.ndarray, target: np.ndarray) -> np.ndarray:
 
 def _bleu(sentences: Sequence[Sequence[str]], gallery: Sequence[Sequence[str]]) -> np.ndarray:
     postings = BleuPostings.build(gallery)
-    bar = tqdm(sentences, desc="BLEU", unit="query", disable=None)
+    bar = progress_bar(sentences, desc="BLEU", unit="query")
     return np.stack([postings.dense(sentence) for sentence in bar])
 
 
 def _batches(split: Split, title: str) -> tqdm:
     """The first rows of batches of pictures, under a bar."""
-    return tqdm(range(0, len(split.names), BATCH), desc=title, unit="batch", disable=None)
+    return progress_bar(range(0, len(split.names), BATCH), desc=title, unit="batch")
 
 
 def _embeddings(embedding: Embedding, split: Split) -> np.ndarray:
@@ -138,6 +139,6 @@ def _cells(decoder: Decoder, split: Split) -> list[bytes]:
 def _cosines(sentences: Sequence[Sequence[str]], embedding: Embedding, gallery: np.ndarray) -> np.ndarray:
     text = TextEmbedder(embedding.config, embedding.weights, embedding.vocabulary)
     unknown = np.zeros(gallery.shape[1], np.float32)
-    bar = tqdm(sentences, desc="cosine", unit="query", disable=None)
+    bar = progress_bar(sentences, desc="cosine", unit="query")
     embeddings = [text.embed(sentence) for sentence in bar]
     return np.stack([unknown if one is None else one for one in embeddings]) @ gallery.T

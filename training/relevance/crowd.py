@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.bundle import Bundle
 from captioner.captioner import Captioner
 from captioner.types import Description, SearchModel
 from data.errors import RetroflexError
+from data.progress import progress_bar
 from retrieval.search.fusion import CLOSE
 from retrieval.search.query import Query, QueryImage
 from retrieval.search.relevance import logit
@@ -61,7 +61,7 @@ def with_crowd(bundle: Bundle, crowd: Crowd, seed: int) -> tuple[Bundle, list[st
 def fit_picture_border(searcher: Searcher, queries: Sequence[Description]) -> float:
     """Return the relevance that a share UNRELATED of the crowd's pictures reaches for a picture of it as query."""
     shares = []
-    for query in tqdm(queries, desc="comparing the crowd", unit="query", disable=None):
+    for query in progress_bar(queries, desc="comparing the crowd", unit="query"):
         others = searcher.rank(Query(like=[QueryImage(query)])).scores[1:]  # The first is the query picture.
         shares.append(np.concatenate([others, np.zeros(len(searcher.index) - 1 - len(others))]))
     scores = np.concatenate(shares)
@@ -76,7 +76,7 @@ def fit_rarity(searcher: Searcher, model: SearchModel, words: Sequence[str]) -> 
     rarities = {word: rarity(content_words(word) or [word], model) for word in words}
     rare = [word for word in words if rarities[word]]
     enough: list[float] = []
-    for word in tqdm(rare, desc="searching the crowd", unit="query", disable=None):
+    for word in progress_bar(rare, desc="searching the crowd", unit="query"):
         scores = searcher.rank(Query(word)).scores
         enough += ((logit(np.array(CLOSE)) - logit(scores)) / rarities[word]).tolist()
     allowed = round(HITS * len(rare))

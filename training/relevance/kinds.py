@@ -12,10 +12,10 @@ from typing import Any
 import keras
 import numpy as np
 from keras import layers, ops
-from tqdm import tqdm
 
 from captioner.encoders.pooling import with_kinds
 from captioner.frameworks import computing_in
+from data.progress import progress_bar
 from training.batches import whole_batches
 from training.decoder.fast_ops import FusedAdamW
 
@@ -51,7 +51,7 @@ def learn_kinds(whitened: np.ndarray, pairs: np.ndarray, seed: int) -> np.ndarra
     inputs = (whitened / scale).astype(np.float32)
     model = _model(inputs.shape[1])
     batch = min(BATCH, len(pairs))
-    with tqdm(total=EPOCHS * (len(pairs) // batch), desc="kinds of things", unit="batch", disable=None) as bar:
+    with progress_bar(total=EPOCHS * (len(pairs) // batch), desc="kinds of things", unit="batch") as bar:
         for rows, _ in whole_batches(len(pairs), batch, EPOCHS, seed):
             bar.set_postfix(loss=f"{float(model.train_on_batch(inputs[pairs[rows]], np.zeros(batch))):.2f}")
             bar.update()

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm import tqdm
 
+from data.progress import progress_bar
 from retrieval.search.relevance import logit, sigmoid
 from retrieval.search.reranker import DEPTH, SentenceScores, shift
 
@@ -37,7 +37,7 @@ def rerank_best(
     Of short sentences too the DEPTH best are taken. `cells` and `embeddings` (pictures, e) are the pictures' own.
     """
     rows = np.argsort(-logits, axis=1, kind="stable")[:, :DEPTH]
-    bar = tqdm(zip(queries, rows, strict=True), desc="reranking", total=len(queries), unit="query", disable=None)
+    bar = progress_bar(zip(queries, rows, strict=True), desc="reranking", total=len(queries), unit="query")
     found = [scores.of(query, [cells[row] for row in best], embeddings[best]) for query, best in bar]
     parts = {name: np.stack([one[name] for one in found]) for name in found[0]}
     return BestPictures(rows, np.take_along_axis(logits, rows, axis=1), parts)
@@ -65,7 +65,7 @@ def fit_reranker(best: BestPictures, target: np.ndarray) -> dict[str, float]:
 def held_out_reranked(best: BestPictures, chances: np.ndarray, target: np.ndarray, folds: int) -> np.ndarray:
     """Relevance (queries, pictures) after reranking, from that before, `chances`, by weights fitted on other folds."""
     scores = chances.copy()
-    for fold in tqdm(range(folds), desc="reranking, held out", unit="fold", disable=None):
+    for fold in progress_bar(range(folds), desc="reranking, held out", unit="fold"):
         held = target % folds == fold
         if not held.any() or held.all():
             continue

@@ -8,11 +8,11 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from captioner.arithmetic import unit
 from captioner.encoders.base import Encoder
 from captioner.encoders.pooling import Pooling, root_mean_square
+from data.progress import progress_bar
 from training.evaluation.folders import unlabelled_pictures
 from training.evaluation.transformations import TRANSFORMATIONS, transformed
 from training.features import Encoded, encode_files
@@ -123,7 +123,7 @@ def mutual_neighbours(vectors: np.ndarray, count: int) -> np.ndarray:
     vectors, pictures = unit(vectors), len(vectors)
     count = min(count, pictures - 1)
     nearest = np.empty((pictures, count), np.int64)
-    for start in tqdm(range(0, pictures, ROWS_AT_ONCE), desc="neighbours", unit="batch", disable=None):
+    for start in progress_bar(range(0, pictures, ROWS_AT_ONCE), desc="neighbours", unit="batch"):
         cosines = vectors[start : start + ROWS_AT_ONCE] @ vectors.T
         rows = np.arange(len(cosines))
         cosines[rows, start + rows] = -np.inf
@@ -152,7 +152,7 @@ def whiten(pictures: np.ndarray, differences: Sequence[np.ndarray], shrinkage: f
 
 
 def _pooled(grids: np.ndarray) -> np.ndarray:
-    starts = tqdm(range(0, len(grids), AT_ONCE), desc="pooling", unit="batch", disable=None)
+    starts = progress_bar(range(0, len(grids), AT_ONCE), desc="pooling", unit="batch")
     return np.concatenate([root_mean_square(grids[start : start + AT_ONCE].astype(np.float32)) for start in starts])
 
 
