@@ -52,21 +52,24 @@ class Codes:
         """Return how many of the nearest by codes contain the `count` nearest, except one in a hundred at most."""
         return count + count // 4 + SPARE
 
-    def nearest(self, query: np.ndarray, count: int, absent: np.ndarray | None = None) -> np.ndarray:
+    def nearest(
+        self, query: np.ndarray, count: int, absent: np.ndarray | None = None, all_cells: bool = False
+    ) -> np.ndarray:
         """Return at most `count` rows, int64, whose codes are nearest to `query` (d,) float32, nearest first.
 
-        Rows where `absent` (n,) bool is true are left out.
+        Rows where `absent` (n,) bool is true are left out; then `all_cells` may be scanned for the others.
         """
-        parameters = None if absent is None else self._all_but(absent)
+        parameters = None if absent is None else self._all_but(absent, all_cells)
         rows = np.asarray(self._index.search(_pad(query[None]), count, params=parameters)[1][0])
         return rows[rows >= 0]
 
-    def _all_but(self, absent: np.ndarray) -> Any:
+    def _all_but(self, absent: np.ndarray, all_cells: bool) -> Any:
         """Return faiss's parameters: the fewer rows are left, the more cells hold as many codes of them."""
         import faiss
 
         present, index = ~absent, cast("faiss.IndexIVF", self._index)
-        cells = min(index.nlist, round(index.nprobe * len(present) / max(1, int(np.count_nonzero(present)))))
+        share = max(1, int(np.count_nonzero(present))) / len(present)
+        cells = index.nlist if all_cells else min(index.nlist, round(index.nprobe / share))
         selector = faiss.IDSelectorBitmap(np.packbits(present, bitorder="little"))  # type: ignore[call-arg, arg-type]
         return faiss.SearchParametersIVF(sel=selector, nprobe=cells)  # type: ignore[call-arg]
 

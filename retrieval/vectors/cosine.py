@@ -13,7 +13,7 @@ from retrieval.vectors.approximate import Codes
 APPROXIMATE_FROM = 20_000
 """From this many vectors on, codes are used. Scanning 20,000 takes 3 to 6 ms, codes 1 ms, importing faiss 0.2 s."""
 FEW, RARE = 4, 25
-"""FEW times what codes would find, or one in RARE, of the vectors are compared as soon as codes are scanned."""
+"""FEW times what codes would find, or one in RARE of the vectors, are compared as fast as all codes are scanned."""
 MAPPED = 2**28
 """Larger matrices, in bytes, of which only scattered rows are read, do not stay mapped."""
 ROWS_AT_ONCE = 256  # Half precision is widened in pieces this long, which stay in the processor's cache.
@@ -129,24 +129,21 @@ class VectorIndex:
         """Return rows that contain the nearest of those that are left; None if all of these must be compared.
 
         The nearest of all are enough where few of them are absent. Codes tell the nearest of the others only if these
-        are not much farther, which is so if about as many are absent near the query as anywhere.
+        are not much farther, which is so if about as many are absent near the query as anywhere, or few anywhere.
         """
         assert self._codes is not None
-        needed, size = self._codes.needed, len(self)
+        needed, size = self._codes.needed(count), len(self)
         left = size - int(np.count_nonzero(absent))
-        if left <= max(FEW * needed(count), size // RARE):
+        if left <= max(FEW * needed, size // RARE):
             return None
-        wanted = 2 * needed(count)
-        while wanted < size // 2:
-            rows = self._codes.nearest(unit, wanted)
-            gone = int(np.count_nonzero(absent[rows]))
-            if needed(count + gone) <= len(rows):
-                rows = rows[: needed(count + gone)]
-                return rows[~absent[rows]]
-            if 1 - gone / len(rows) >= left / size / 2:
-                return self._codes.nearest(unit, needed(count), absent)
-            wanted *= 4
-        return None
+        rows = self._codes.nearest(unit, 2 * needed)
+        gone = int(np.count_nonzero(absent[rows]))
+        if self._codes.needed(count + gone) <= len(rows):
+            rows = rows[: self._codes.needed(count + gone)]
+            return rows[~absent[rows]]
+        if 1 - gone / len(rows) >= 2 / 3 * left / size:
+            return self._codes.nearest(unit, needed, absent)
+        return self._codes.nearest(unit, FEW * needed, absent, all_cells=True) if size - left <= size // RARE else None
 
     def _release(self) -> None:
         """Release a large matrix: Linux maps up to 2 MiB around each row that is read, soon the whole matrix."""

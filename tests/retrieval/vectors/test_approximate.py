@@ -62,7 +62,7 @@ def test_equal_vectors_tie_by_row(vectors: np.ndarray) -> None:
     assert cosines[0] == cosines[1] == pytest.approx(1)
 
 
-@pytest.mark.parametrize("gone", [10, 2000, 15_000, 16_500, 19_900])
+@pytest.mark.parametrize("gone", [10, 780, 2000, 15_000, 16_500, 19_900])
 @pytest.mark.parametrize("near", [True, False])
 def test_absent_rows_are_never_near(
     index: VectorIndex, exact: VectorIndex, queries: np.ndarray, gone: int, near: bool
