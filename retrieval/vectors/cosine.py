@@ -121,9 +121,10 @@ class VectorIndex:
         unit = self._unit(query)
         if self._codes is None or unit is None or not count:
             return None
-        return (
-            self._codes.nearest(unit, self._codes.needed(count)) if absent is None else self._left(unit, count, absent)
-        )
+        needed = self._codes.needed(count)
+        if needed >= len(self) // 2:
+            return None
+        return self._codes.nearest(unit, needed) if absent is None else self._left(unit, count, absent)
 
     def _left(self, unit: np.ndarray, count: int, absent: np.ndarray) -> np.ndarray | None:
         """Return rows that contain the nearest of those that are left; None if all of these must be compared.

@@ -87,6 +87,14 @@ def test_the_few_that_a_filter_leaves_are_all_compared(
             assert np.array_equal(found, expected)
 
 
+def test_who_asks_for_half_of_all_gets_the_exact_ones(
+    index: VectorIndex, exact: VectorIndex, queries: np.ndarray
+) -> None:
+    for query in queries[::10]:
+        for found, expected in zip(index.top(query, 10_000), exact.top(query, 10_000), strict=True):
+            assert np.array_equal(found, expected)
+
+
 def test_pictures_without_a_vector_come_before_the_far_side(vectors: np.ndarray) -> None:
     gallery = np.abs(vectors[:3000])
     gallery[1000:] = 0
