@@ -143,7 +143,7 @@ def _label(text: str) -> str:
 
 @contextmanager
 def _bar(what: str, hidden: bool) -> Iterator[Progress]:
-    """Yield what shows how much of a file is read, with the time left, on a terminal."""
+    """Yield what shows how much of a file is read, with the time left, see `progress_bar`."""
     with progress_bar(desc=what, unit="B", unit_scale=True, delay=0.5, hidden=hidden) as bar:
 
         def show(done: int, of: int) -> None:

@@ -117,7 +117,7 @@ def index(
 
 
 def prepare_searches(library: Library, hidden: bool) -> None:
-    """Bring what searches use up to date; shown on a terminal. Raises StoreError."""
+    """Bring what searches use up to date, and show how far that is. Raises StoreError."""
     try:
         with counting("vectors", hidden) as show:
             library.copy_vectors(show)
@@ -136,7 +136,7 @@ def index_folder(library: Library, folder: Path, kind: type[Display]) -> Report:
 
 
 def predict_field(library: Library, classifier: Classifier, of: CatalogueField, hidden: bool) -> int:
-    """Predict a field for pictures that have no value of it; return for how many. Shown on a terminal."""
+    """Predict a field for pictures that have no value of it; return for how many, and show how far that is."""
     with counting(of.name, hidden) as show:
         return predict(library.store, classifier, of, show)
 

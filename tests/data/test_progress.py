@@ -2,32 +2,44 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from data import progress
-from data.progress import progress_bar
+from data.progress import LINE_SECONDS, progress_bar
 
 
-@pytest.fixture(autouse=True)
-def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "LINE_SECONDS", 0.05)
+class Clock:
+    """Stands for the module `time`, and goes on as it is told."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def monotonic(self) -> float:
+        return self.now
 
 
-def test_a_line_is_due_again_and_again(capsys: pytest.CaptureFixture[str]) -> None:
-    for _ in progress_bar(range(10), desc="captions", unit="pic"):
-        time.sleep(0.02)
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    clock = Clock()
+    monkeypatch.setattr(progress, "time", clock)
+    return clock
+
+
+def test_a_line_is_due_again_and_again(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    bar = progress_bar(range(10), desc="captions", unit="pic")
+    for _ in bar:
+        clock.now += LINE_SECONDS / 2
+        bar.refresh()
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) >= 2
+    assert len(lines) == 5
     assert all(line.startswith("captions: ") and " of 10 pic, " in line and line.endswith(" left") for line in lines)
     assert "\r" not in "".join(lines)
 
 
-def test_without_a_total_the_rate_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_a_total_the_rate_is_told(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
     with progress_bar(desc="checking", unit="B", unit_scale=True) as bar:
         for _ in range(2):
-            time.sleep(0.06)
+            clock.now += LINE_SECONDS
             bar.update(3000)
             bar.refresh()  # as often as one likes
             bar.refresh()
@@ -37,12 +49,10 @@ def test_without_a_total_the_rate_is_told(capsys: pytest.CaptureFixture[str]) ->
     assert second.endswith("B/s")
 
 
-def test_what_is_hidden_or_ends_soon_says_nothing(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for _ in progress_bar(range(10), hidden=True, desc="captions"):
-        time.sleep(0.01)
-    monkeypatch.setattr(progress, "LINE_SECONDS", 1000.0)
-    for _ in progress_bar(range(10), desc="captions", leave=True):
-        pass
+def test_what_is_hidden_or_ends_soon_says_nothing(clock: Clock, capsys: pytest.CaptureFixture[str]) -> None:
+    for hidden in (True, False):
+        bar = progress_bar(range(10), hidden=hidden, desc="captions", leave=True)
+        for _ in bar:
+            clock.now += hidden * LINE_SECONDS
+            bar.refresh()
     assert capsys.readouterr().err == ""
